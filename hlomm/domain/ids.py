@@ -1,0 +1,52 @@
+"""Identifiers.
+
+A client id is the 0x + 32 hex digits that Hyperliquid calls cloid: two bytes of mark, six of boot epoch, eight of
+counter. It depends on nothing but the boot epoch and how many were minted, so a replay mints the same ones.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NewType
+
+VenueId = NewType("VenueId", str)
+MarketId = NewType("MarketId", str)
+"""`<venue>:o<outcome>` for an outcome (both sides, one book), `<venue>:<coin>` for a perp."""
+ClientId = NewType("ClientId", str)
+VenueOrderId = NewType("VenueOrderId", str)
+StrategyId = NewType("StrategyId", str)
+
+HYPERLIQUID: Final = VenueId("hyperliquid")
+
+_MARK: Final = 0x686C
+_EPOCH_LIMIT: Final = 1 << 48
+_COUNT_LIMIT: Final = 1 << 64
+
+
+class ClientIds:
+    """Mints client ids in order. `epoch_ms` is the wall time of the boot, an input like any other."""
+
+    __slots__ = ("_count", "_prefix")
+
+    def __init__(self, epoch_ms: int) -> None:
+        if not 0 <= epoch_ms < _EPOCH_LIMIT:
+            raise ValueError(f"boot epoch out of range: {epoch_ms}")
+        self._prefix = f"0x{_MARK:04x}{epoch_ms:012x}"
+        self._count = 0
+
+    def mint(self) -> ClientId:
+        self._count += 1
+        assert self._count < _COUNT_LIMIT
+        return ClientId(f"{self._prefix}{self._count:016x}")
+
+
+def is_ours(client_id: str | None) -> bool:
+    """Whether an order carries the mark of this program (any boot)."""
+    return client_id is not None and client_id.startswith(f"0x{_MARK:04x}") and len(client_id) == 34
+
+
+def outcome_market(venue: VenueId, outcome: int) -> MarketId:
+    return MarketId(f"{venue}:o{outcome}")
+
+
+def perp_market(venue: VenueId, coin: str) -> MarketId:
+    return MarketId(f"{venue}:{coin}")

@@ -1,0 +1,108 @@
+"""Everything the engine wants from the world."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from hlomm.domain.ids import ClientId, MarketId, VenueId
+from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest
+from hlomm.domain.units import Qty
+
+
+class _Output(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Base of the tagged union."""
+
+
+class PlaceOrders(_Output, frozen=True):
+    """One batch; all orders share their time in force, because a mixed batch loses post-only priority."""
+
+    venue: VenueId
+    orders: tuple[OrderRequest, ...]
+
+
+class AmendOrders(_Output, frozen=True):
+    venue: VenueId
+    amends: tuple[AmendRequest, ...]
+
+
+class CancelOrders(_Output, frozen=True):
+    venue: VenueId
+    cancels: tuple[CancelRequest, ...]
+
+
+class QueryOrder(_Output, frozen=True):
+    """Ask the venue about one order by client id."""
+
+    venue: VenueId
+    client_id: ClientId
+
+
+class QueryAccount(_Output, frozen=True):
+    """Ask the venue for the whole account."""
+
+    venue: VenueId
+
+
+class MergeSet(_Output, frozen=True):
+    """Turn equal numbers of YES and NO into cash."""
+
+    market: MarketId
+    qty: Qty
+
+
+class Subscribe(_Output, frozen=True):
+    market: MarketId
+
+
+class Unsubscribe(_Output, frozen=True):
+    market: MarketId
+
+
+class AlertLevel(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Alert(_Output, frozen=True, kw_only=True):
+    """One line for the operator: what happened, what was done about it, what to do next."""
+
+    level: AlertLevel
+    code: str
+    text: str
+    market: MarketId | None = None
+
+
+class HaltState(StrEnum):
+    """See `hlomm.engine.halt` for the table."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    FLATTENING = "flattening"
+    HALTED = "halted"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class HaltChanged(_Output, frozen=True, kw_only=True):
+    """`persist` says whether the state must survive a restart."""
+
+    state: HaltState
+    reason: str
+    persist: bool
+
+
+Output = (
+    PlaceOrders
+    | AmendOrders
+    | CancelOrders
+    | QueryOrder
+    | QueryAccount
+    | MergeSet
+    | Subscribe
+    | Unsubscribe
+    | Alert
+    | HaltChanged
+)
