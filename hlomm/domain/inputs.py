@@ -43,7 +43,6 @@ class Booted(_Input, frozen=True, kw_only=True):
 class OperatorAction(StrEnum):
     KILL = "kill"
     FLATTEN = "flatten"
-    CANCEL_QUOTES = "cancel_quotes"
     RESUME = "resume"
     PAUSE = "pause"
     UNPAUSE = "unpause"

@@ -70,6 +70,8 @@ class OrderEvent(StrEnum):
     ALL_FILLED = "all_filled"
     CLOSED = "closed"
     """The venue says it is gone, with whatever it had filled."""
+    RESURFACED = "resurfaced"
+    """The venue's list of open orders shows it although we thought it finished."""
 
 
 TERMINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED})

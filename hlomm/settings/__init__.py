@@ -1,0 +1,1 @@
+"""Configuration: layers merged, origins kept, everything checked before anything runs."""

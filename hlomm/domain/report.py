@@ -1,0 +1,195 @@
+"""What people and scripts are shown: values the engine and the daemon fill in, the link carries, the terminal draws.
+
+Amounts stay scaled integers; whoever prints them chooses the decimals. Ages are seconds of venue time.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from hlomm.domain.ids import ClientId, MarketId, VenueId
+from hlomm.domain.inputs import Level
+from hlomm.domain.markets import Leg, MarketKind
+from hlomm.domain.orders import OrderState, Purpose, Side
+from hlomm.domain.units import Cash, Px, Qty
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base: encoded as a map, so that fields can be added."""
+
+
+class SideNote(Report, frozen=True):
+    """Why a side of a market is quoted or not. `guard` is a stable word, `ok` when quoting."""
+
+    guard: str
+    detail: str = ""
+
+
+class OwnQuote(Report, frozen=True):
+    px: Px
+    """YES space."""
+    qty: Qty
+    leg: Leg
+    side: Side
+    state: OrderState
+
+
+class MarketRow(Report, frozen=True):
+    id: MarketId
+    ticker: str
+    kind: MarketKind
+    tau_s: float | None
+    strike: Px | None = None
+    bids: tuple[Level, ...] = ()
+    asks: tuple[Level, ...] = ()
+    book_age_s: float | None = None
+    shape: str = ""
+    fair: Px | None = None
+    fair_source: str = ""
+    own_bid: OwnQuote | None = None
+    own_ask: OwnQuote | None = None
+    yes: Qty = Qty(0)
+    no: Qty = Qty(0)
+    bid_note: SideNote | None = None
+    ask_note: SideNote | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    strategy: str = ""
+    settled: Px | None = None
+
+
+class PositionRow(Report, frozen=True):
+    market: MarketId
+    ticker: str
+    yes: Qty
+    no: Qty
+    cost: Cash
+    value: Cash
+    """At the conservative mark: what selling into the best bids would bring at the touch."""
+    realised: Cash
+    fees: Cash
+    settled: Px | None = None
+
+
+class OrderRow(Report, frozen=True):
+    client_id: ClientId
+    market: MarketId
+    ticker: str
+    leg: Leg
+    side: Side
+    px: Px
+    leaves: Qty
+    filled: Qty
+    state: OrderState
+    purpose: Purpose
+    age_s: float
+    strategy: str = ""
+
+
+class FillRow(Report, frozen=True):
+    wall_ms: int
+    market: MarketId
+    ticker: str
+    leg: Leg
+    side: Side
+    px: Px
+    qty: Qty
+    fee: Cash
+    kind: str
+    maker: bool
+    edge: Px | None = None
+    """Distance from fair value in our favour at the moment of the fill, YES space, signed."""
+
+
+class Pnl(Report, frozen=True):
+    """realised + unrealised - fees + rewards = total; spread + inventory + settlement - fees = total as well."""
+
+    realised: Cash
+    unrealised: Cash
+    fees: Cash
+    rewards: Cash
+    total: Cash
+    spread: Cash
+    inventory: Cash
+    settlement: Cash
+
+
+class RiskCounts(Report, frozen=True):
+    passed: int
+    resized: int
+    rejected: dict[str, int]
+
+
+class VenueRow(Report, frozen=True):
+    venue: VenueId
+    session: str
+    data_age_s: float | None
+    open_orders: int
+    ack_p50_ms: float | None = None
+    skew_ms: int | None = None
+    budget_used: int | None = None
+    budget_cap: int | None = None
+    reconnects: int = 0
+    counters: dict[str, int] = {}
+
+
+class EngineReport(Report, frozen=True):
+    """The engine's whole state for people, at one instant."""
+
+    wall_ms: int
+    state: str
+    reason: str
+    equity: Cash
+    cash: Cash
+    drawdown: Cash
+    max_drawdown: Cash
+    drawdown_limit: Cash
+    gross: Cash
+    gross_limit: Cash
+    worst: Cash
+    """Worst-case settlement loss of what is held now, per event and added up."""
+    pnl: Pnl
+    volume: Cash
+    fills: int
+    orders_placed: int
+    amends: int
+    cancels: int
+    open_orders: int
+    settlements: int
+    rolls: int
+    risk: RiskCounts
+    markets: tuple[MarketRow, ...]
+    positions: tuple[PositionRow, ...]
+    orders: tuple[OrderRow, ...]
+    recent_fills: tuple[FillRow, ...]
+    budget: dict[str, tuple[int, int]]
+    foreign_orders: int
+    anomalies: dict[str, int]
+    invariant_breaks: int
+    paused: tuple[str, ...] = ()
+
+
+class AlertRow(Report, frozen=True):
+    wall_ms: int
+    level: str
+    code: str
+    text: str
+
+
+class Snapshot(Report, frozen=True):
+    """Everything the daemon shows, at one instant."""
+
+    profile: str
+    version: str
+    pid: int
+    uptime_s: float
+    armed: Cash
+    """Notional the operator armed the daemon with; 0 in simulation."""
+    engine: EngineReport
+    venues: tuple[VenueRow, ...]
+    alerts: tuple[AlertRow, ...]
+    pnl_curve: tuple[tuple[int, Cash], ...] = ()
+    """(wall_ms, total PnL), oldest first, thinned as it grows."""
+    latency_p50_us: float | None = None
+    latency_p99_us: float | None = None
+    journal: str = ""
+    journal_records: int = 0

@@ -1,0 +1,84 @@
+"""What a strategy sees of one market, and what it may want.
+
+A view is a value: integers as the engine keeps them, taken at one instant. Own resting orders are already removed
+from the book, so that a quote never feeds the fair value it was made from.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+import msgspec
+
+from hlomm.domain.inputs import Level
+from hlomm.domain.markets import Market
+from hlomm.domain.units import Cash, Px, Qty
+
+
+class BookShape(StrEnum):
+    UNKNOWN = "unknown"
+    """No snapshot yet."""
+    EMPTY = "empty"
+    BID_ONLY = "bid_only"
+    ASK_ONLY = "ask_only"
+    TWO_SIDED = "two_sided"
+    CROSSED = "crossed"
+
+
+class MarketView(msgspec.Struct, frozen=True, kw_only=True):
+    """One market at one instant, in YES space."""
+
+    market: Market
+    mono_ns: int
+    wall_ns: int
+    tau_ns: int
+    shape: BookShape
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    book_age_ns: int
+    book_count: int
+    """How many book updates this market has seen: an estimator samples only when it changed."""
+    underlying_px: Px | None
+    """Mark price of the underlying perp, None before the first."""
+    underlying_age_ns: int
+    underlying_mid2: int | None
+    """Twice the perp's mid (bid + ask, exact), None without a two-sided perp book."""
+    yes: Qty
+    no: Qty
+    equity: Cash
+    close_maker_fee: int
+    """Fee fraction in 1e-8 on a maker fill that reduces."""
+
+    @property
+    def net(self) -> int:
+        """YES minus NO tokens, signed."""
+        return self.yes - self.no
+
+
+@attrs.frozen
+class Wish:
+    """One side of a quote: price in YES space on the tick grid, quantity in lots."""
+
+    px: Px
+    qty: Qty
+
+
+@attrs.frozen(kw_only=True)
+class Desired:
+    """The quotes a strategy wants to be resting in one market. A missing side always has a reason."""
+
+    bid: Wish | None
+    ask: Wish | None
+    bid_reason: str = ""
+    ask_reason: str = ""
+    fair: Px | None = None
+    """Fair YES price; the engine uses it to mark and to check quotes against."""
+    fair_source: str = ""
+    """`book`, `model`, `blend`: what the fair value came from."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Named numbers behind the decision, for people."""
+
+
+def no_quote(reason: str) -> Desired:
+    return Desired(bid=None, ask=None, bid_reason=reason, ask_reason=reason)

@@ -1,0 +1,105 @@
+"""Where the money came from: spread, inventory, settlement, fees; exact to the unit.
+
+Every market is followed at a reference price in YES space, kept as twice the price so that a mid stays an integer.
+A fill earns the distance between its price and the reference; a move of the reference earns on the net position;
+settlement is the last move. Pairs of YES and NO do not move and drop out. With every market at its reference,
+
+    spread + inventory + settlement - fees = total
+
+Amounts inside carry 5e-17 (twice price times quantity) and are brought to cash, rounded down, on reading; what the
+three roundings lose is added to inventory so that the sum stays exact.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from hlomm.domain.fills import Fill, FillKind
+from hlomm.domain.ids import MarketId
+from hlomm.domain.orders import direction
+from hlomm.domain.orders import yes_px as to_yes_px
+from hlomm.domain.units import SCALE
+
+_CASH2 = 2 * SCALE
+
+
+@attrs.define(eq=False)
+class _Track:
+    ref2: int
+    net: int = 0
+
+
+@attrs.frozen
+class _Found:
+    """A position that was there at start; its distance from cost counts as inventory once it can be priced."""
+
+    yes: int
+    no: int
+    cost: int
+
+
+class Attribution:
+    def __init__(self) -> None:
+        self._tracks: dict[MarketId, _Track] = {}
+        self._found: dict[MarketId, _Found] = {}
+        self._spread2 = 0
+        self._inventory2 = 0
+        self._settlement2 = 0
+
+    def found(self, market: MarketId, yes: int, no: int, cost: int) -> None:
+        """A position found at start."""
+        self._found[market] = _Found(yes, no, cost)
+
+    def moved(self, market: MarketId, ref2: int) -> None:
+        """The reference price changed."""
+        track = self._track(market, ref2)
+        if track.net:
+            self._inventory2 += track.net * (ref2 - track.ref2)
+        track.ref2 = ref2
+
+    def filled(self, fill: Fill) -> None:
+        """Split and merge move pairs and have no direction; settlement fills are handled by `settled`."""
+        if fill.kind is not FillKind.TRADE:
+            return
+        sign = direction(fill.leg, fill.side)
+        px2 = 2 * to_yes_px(fill.leg, fill.px)
+        track = self._track(fill.market, px2)
+        self._spread2 += sign * (track.ref2 - px2) * fill.qty
+        track.net += sign * fill.qty
+
+    def settled(self, market: MarketId, yes_px: int) -> None:
+        """The last move; what trickles in later is measured against the settlement price."""
+        track = self._track(market, 2 * yes_px)
+        self._settlement2 += track.net * (2 * yes_px - track.ref2)
+        track.ref2 = 2 * yes_px
+
+    def adjusted(self, market: MarketId, net: int) -> None:
+        """The position was set by an operator's decision; the change itself earns nothing."""
+        track = self._tracks.get(market)
+        if track is not None:
+            track.net = net
+
+    def _track(self, market: MarketId, ref2: int) -> _Track:
+        track = self._tracks.get(market)
+        if track is None:
+            track = self._tracks[market] = _Track(ref2)
+            found = self._found.pop(market, None)
+            if found is not None:
+                track.net = found.yes - found.no
+                self._inventory2 += found.yes * ref2 + found.no * (_CASH2 - ref2) - found.cost * _CASH2
+        return track
+
+    def reference2(self, market: MarketId) -> int | None:
+        """Twice the reference price, None if the market was never priced."""
+        track = self._tracks.get(market)
+        return None if track is None else track.ref2
+
+    def total2(self) -> int:
+        """Spread + inventory + settlement in units of 5e-17 (twice price times quantity)."""
+        return self._spread2 + self._inventory2 + self._settlement2
+
+    def parts(self) -> tuple[int, int, int]:
+        """(spread, inventory, settlement) in cash, the remainder of rounding in inventory."""
+        total = self.total2() // _CASH2
+        spread, settlement = self._spread2 // _CASH2, self._settlement2 // _CASH2
+        return spread, total - spread - settlement, settlement

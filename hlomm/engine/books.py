@@ -1,0 +1,103 @@
+"""Book cache of one market: the newest snapshot, patched by newer best-bid-offer updates.
+
+The stream of depth lags the stream of the touch, so whichever carries the later venue stamp wins (venue sheet,
+section 3). Prices are in YES space, best level first. The cache knows four honest states: never seen, empty,
+one-sided, two-sided; a crossed picture (touch and depth disagreeing for a moment) is kept but not quoted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hlomm.domain.inputs import BboUpdate, BookSnapshot, Level
+from hlomm.domain.units import Px
+from hlomm.domain.view import BookShape
+
+
+class Book:
+    __slots__ = ("asks", "bids", "count", "depth_ms", "received_ns", "seen", "touch_ms")
+
+    def __init__(self) -> None:
+        self.bids: tuple[Level, ...] = ()
+        self.asks: tuple[Level, ...] = ()
+        self.depth_ms = -1
+        self.touch_ms = -1
+        self.received_ns = 0
+        """Monotonic time at which we last heard of this book, whether or not it changed."""
+        self.seen = False
+        self.count = 0
+
+    def apply_snapshot(self, item: BookSnapshot, mono_ns: int) -> bool:
+        """Take a snapshot; False if it is older than what is known."""
+        self.received_ns = mono_ns
+        if item.venue_ms < self.depth_ms:
+            return False
+        self.depth_ms = item.venue_ms
+        if item.venue_ms < self.touch_ms and self.seen:
+            # Older than the touch: keep the touch, take the depth behind it.
+            bids = _behind(self.bids[:1], item.bids, bid=True)
+            asks = _behind(self.asks[:1], item.asks, bid=False)
+        else:
+            bids, asks = item.bids, item.asks
+        return self._replace(bids, asks)
+
+    def apply_bbo(self, item: BboUpdate, mono_ns: int) -> bool:
+        """Take a touch update; False if it is older than what is known."""
+        self.received_ns = mono_ns
+        if item.venue_ms < self.touch_ms or item.venue_ms < self.depth_ms:
+            return False
+        self.touch_ms = item.venue_ms
+        bids = _behind((item.bid,), self.bids, bid=True) if item.bid is not None else ()
+        asks = _behind((item.ask,), self.asks, bid=False) if item.ask is not None else ()
+        return self._replace(bids, asks)
+
+    def _replace(self, bids: tuple[Level, ...], asks: tuple[Level, ...]) -> bool:
+        if self.seen and bids == self.bids and asks == self.asks:
+            return False
+        self.bids, self.asks = bids, asks
+        self.seen = True
+        self.count += 1
+        return True
+
+    def forget(self) -> None:
+        """Drop everything: the stream was lost, what follows is a new picture."""
+        self.bids = self.asks = ()
+        self.depth_ms = self.touch_ms = -1
+        self.seen = False
+
+    @property
+    def shape(self) -> BookShape:
+        return shape_of(self.bids, self.asks) if self.seen else BookShape.UNKNOWN
+
+    @property
+    def best_bid(self) -> Px | None:
+        return Px(self.bids[0][0]) if self.bids else None
+
+    @property
+    def best_ask(self) -> Px | None:
+        return Px(self.asks[0][0]) if self.asks else None
+
+
+def shape_of(bids: tuple[Level, ...], asks: tuple[Level, ...]) -> BookShape:
+    if bids and asks:
+        return BookShape.CROSSED if bids[0][0] >= asks[0][0] else BookShape.TWO_SIDED
+    if bids:
+        return BookShape.BID_ONLY
+    return BookShape.ASK_ONLY if asks else BookShape.EMPTY
+
+
+def without_own(levels: tuple[Level, ...], own: Mapping[int, int]) -> tuple[Level, ...]:
+    """The levels with our own resting quantities (by price) taken out."""
+    if not own:
+        return levels
+    return tuple((px, rest) for px, rest in ((px, qty - own.get(px, 0)) for px, qty in levels) if rest > 0)
+
+
+def _behind(touch: tuple[Level, ...], depth: tuple[Level, ...], *, bid: bool) -> tuple[Level, ...]:
+    """The touch followed by the depth levels strictly worse than it."""
+    if not touch:
+        return ()
+    best = touch[0][0]
+    if bid:
+        return touch + tuple(level for level in depth if level[0] < best)
+    return touch + tuple(level for level in depth if level[0] > best)

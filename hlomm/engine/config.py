@@ -1,0 +1,108 @@
+"""Numbers the engine is built with. Scaled integers and nanoseconds; `settings` converts from what people write."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+
+from hlomm.domain.units import Cash, Px, Qty
+
+
+class OneSided(StrEnum):
+    """What may be quoted while one side of a book is empty."""
+
+    REFUSE = "refuse"
+    REDUCE_ONLY = "reduce_only"
+    ALLOW = "allow"
+
+
+class OnDisconnect(StrEnum):
+    FLATTEN = "flatten"
+    PAUSE = "pause"
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """The risk gate's table."""
+
+    max_position: Qty
+    """Net contracts per market, pending orders counted as filled."""
+    max_gross_notional: Cash
+    """Collateral locked in unpaired tokens and resting buys, over all markets."""
+    max_open_orders: int
+    max_order_notional: Cash
+    max_drawdown: Cash
+    """Fall of marked equity below its high-water mark that flips the kill switch."""
+    stale_book_ns: int
+    one_sided: OneSided
+    max_clock_skew_ms: int
+    """Difference between the venue's clock and ours beyond which nothing is quoted there."""
+    max_fair_deviation: Px
+    """Distance between a quote and its fair value beyond which the quote is taken for a mistake."""
+
+
+@attrs.frozen(kw_only=True)
+class QuoteRules:
+    """When a resting quote is worth touching."""
+
+    min_move: Px
+    min_size_change: float
+    """Share of the resting size by which the wish must differ."""
+    min_interval_ns: int
+    """Least time between two actions in one market (cancels are exempt)."""
+    refresh_ns: int
+    """Longest time between two decisions in one market."""
+
+
+@attrs.frozen(kw_only=True)
+class FlattenRules:
+    max_slippage: Px
+    """Most that a flattening sell may give below the best bid."""
+    hold_to_expiry_ns: int
+    """Closer to settlement than this, tokens are held instead of sold."""
+    deadline_ns: int
+    retry_ns: int
+    attempts: int
+    on_disconnect: OnDisconnect
+    on_kill: bool
+
+
+@attrs.frozen(kw_only=True)
+class OrderRules:
+    answer_deadline_ns: int
+    """An order or cancel without an answer for that long is asked about."""
+    query_retry_ns: int
+    settle_doubt_ns: int
+    """How long after sending a "never heard of it" is believed (no late arrival can follow)."""
+    reject_window_ns: int
+    reject_limit: int
+    """Refusals within the window after which a market rests for `reject_pause_ns`."""
+    reject_pause_ns: int
+
+
+@attrs.frozen(kw_only=True)
+class BudgetRules:
+    reserve: int
+    """Actions kept for cancels and flattening: below it nothing is placed."""
+    slow_below: int
+    """Below this many actions left, quoting slows down."""
+    slow_factor: int
+
+
+@attrs.frozen(kw_only=True)
+class ReconcileRules:
+    quiet_ns: int
+    """Differences count only if nothing of ours moved for that long before the question."""
+    strikes: int
+    """Equal differences in a row before they halt."""
+
+
+@attrs.frozen(kw_only=True)
+class EngineConfig:
+    limits: Limits
+    quotes: QuoteRules
+    flatten: FlattenRules
+    orders: OrderRules
+    budget: BudgetRules
+    reconcile: ReconcileRules

@@ -1,0 +1,128 @@
+"""The engine: one object, four verbs, no knowledge of how the world reaches it.
+
+`feed` takes an input, `turn` decides, `next_deadline` says when to come back without an input, `digest` tells two
+runs apart. The same object runs live, in simulation, in a backtest and in a replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from hlomm.domain.faults import InvariantBroken
+from hlomm.domain.ids import MarketId, VenueId
+from hlomm.domain.inputs import Booted, Input
+from hlomm.domain.orders import OrderState
+from hlomm.domain.outputs import HaltState, Output
+from hlomm.domain.times import Now
+from hlomm.engine import quoting, safety
+from hlomm.engine.config import EngineConfig
+from hlomm.engine.intake import take
+from hlomm.engine.state import State, VenueState
+from hlomm.strategy.base import Strategy
+
+_ORDERS_TIMER: Final = "orders"
+_REFRESH: Final = "refresh:"
+
+MARKETS_KEPT: Final = 64
+"""Listed and finished markets remembered together; only finished ones are ever dropped."""
+
+
+class Engine:
+    """Deterministic: the same construction, inputs and clock readings give the same outputs and digest."""
+
+    def __init__(self, config: EngineConfig, strategies: Sequence[Strategy], venues: Sequence[VenueId]) -> None:
+        self.state = State(config)
+        self.strategies = {strategy.id: strategy for strategy in strategies}
+        if len(self.strategies) != len(strategies):
+            raise InvariantBroken("two strategies share one id")
+        for venue in venues:
+            self.state.venues[venue] = VenueState(venue)
+
+    def feed(self, item: Input, now: Now) -> None:
+        """Apply one input; nothing is decided yet."""
+        state = self.state
+        if state.ids is None and type(item) is not Booted:
+            raise InvariantBroken("the first input must be Booted")
+        state.now = now
+        state.counters.inputs += 1
+        take(state, item, self.strategies)
+
+    def turn(self, now: Now) -> list[Output]:
+        """Decide on everything that changed and hand out what should happen."""
+        state = self.state
+        state.now = now
+        state.counters.turns += 1
+        if state.halt is HaltState.STOPPED:
+            return state.out.drain()
+        self._timers_due()
+        self._doubtful_orders()
+        safety.watch_equity(state)
+        self._quote()
+        safety.walk_on(state)
+        self._prune()
+        outputs = state.out.drain()
+        state.digest.mix(now.mono_ns, len(outputs), state.orders.live_count, state.portfolio.cash)
+        return outputs
+
+    def next_deadline(self) -> int | None:
+        """Monotonic time at which `turn` must be called again even without an input."""
+        return None if self.state.halt is HaltState.STOPPED else self.state.timers.next_deadline()
+
+    def digest(self) -> int:
+        return self.state.digest.value
+
+    # -- steps of a turn
+
+    def _timers_due(self) -> None:
+        for name in self.state.timers.pop_due(self.state.now.mono_ns):
+            if name.startswith(_REFRESH):
+                self.state.touch(MarketId(name[len(_REFRESH) :]))
+
+    def _quote(self) -> None:
+        state = self.state
+        if not state.dirty:
+            return
+        dirty, state.dirty = state.dirty, {}
+        refresh_ns = state.now.mono_ns + state.config.quotes.refresh_ns
+        for market_id in dirty:
+            market = state.markets.get(market_id)
+            if market is None:
+                continue
+            if market.strategy is None:
+                quoting.cancel_quotes(state, market_id)  # an earlier run quoted what this one does not
+                continue
+            quoting.decide(state, market, self.strategies)
+            if not market.gone or state.orders.live_in(market_id):
+                state.timers.set(f"{_REFRESH}{market_id}", refresh_ns)
+
+    def _doubtful_orders(self) -> None:
+        """Ask about orders whose fate is unknown, and about answers that are overdue."""
+        state, rules = self.state, self.state.config.orders
+        now_ns, doubtful = state.now.mono_ns, False
+        for order in list(state.orders.live()):
+            if order.state is OrderState.OPEN:
+                continue
+            doubtful = True
+            quiet_ns = now_ns - order.touched_ns
+            if order.state is not OrderState.UNKNOWN and quiet_ns >= rules.answer_deadline_ns:
+                state.orders.lost(order, now_ns)
+            if order.state is OrderState.UNKNOWN and (order.asked == 0 or quiet_ns >= rules.query_retry_ns):
+                order.asked += 1
+                order.touched_ns = now_ns
+                state.out.query(state.markets[order.market].market.venue, order.client_id)
+        if doubtful:
+            state.timers.set_earliest(_ORDERS_TIMER, now_ns + rules.query_retry_ns)
+
+    def _prune(self) -> None:
+        """Forget the oldest finished markets, so that a night of short series does not fill the memory."""
+        state = self.state
+        if len(state.markets) <= MARKETS_KEPT or not any(m.settled is not None for m in state.markets.values()):
+            return
+        busy = {order.market for order in state.orders.exposed()}
+        for market_id, market in list(state.markets.items()):
+            if len(state.markets) <= MARKETS_KEPT:
+                return
+            if market.settled is not None and market_id not in busy and state.portfolio.position(market_id).flat:
+                del state.markets[market_id]
+                state.timers.clear(f"{_REFRESH}{market_id}")

@@ -1,0 +1,127 @@
+"""Getting to safety: everything cancelled, pairs merged, single tokens sold or held by policy.
+
+Runs once per turn while FLATTENING or STOPPING. Order of the walk: no order may rest before anything is sold; pairs
+of YES and NO become cash (worth exactly 1, no book needed); what is left is sold immediate-or-cancel, at most
+`max_slippage` below the best bid. A token without a buyer, too small for the venue's minimum, or closer to
+settlement than `hold_to_expiry` is held, and the loss that could still come of it is reported.
+"""
+
+from __future__ import annotations
+
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import Purpose, Side, Tif
+from hlomm.domain.outputs import AlertLevel, HaltState, MergeSet
+from hlomm.domain.report import SideNote
+from hlomm.domain.units import SCALE, Px, Qty, complement, floor_to, notional_floor, to_fixed, to_text
+from hlomm.engine import gate, quoting
+from hlomm.engine.exposure import worst_loss
+from hlomm.engine.state import MarketState, State, Walk
+
+TIMER = "flatten"
+
+
+def step(state: State, walk: Walk) -> bool:
+    """Do what can be done now; True when nothing is left to do (or the deadline has passed)."""
+    for order in list(state.orders.live()):
+        if order.purpose is not Purpose.FLATTEN:
+            quoting.cancel(state, order)
+    late = state.now.mono_ns >= walk.deadline_ns
+    clear = state.orders.live_count == 0
+    if clear and walk.sell and not late:
+        for market in list(state.markets.values()):
+            if market.is_outcome and market.settled is None:
+                clear = _reduce(state, walk, market) and clear
+    if late or (clear and not state.orders.awaiting_fills()):
+        _report(state, walk, late=late)
+        return True
+    state.timers.set_earliest(TIMER, min(state.now.mono_ns + state.config.flatten.retry_ns, walk.deadline_ns))
+    return False
+
+
+def _reduce(state: State, walk: Walk, market: MarketState) -> bool:
+    """One step in one market; True when it needs no more."""
+    market_id, rules = market.market.id, state.config.flatten
+    position = state.portfolio.position(market_id)
+    if position.flat:
+        walk.held.pop(market_id, None)
+        return True
+    again_ns = walk.merging.get(market_id, 0)
+    if state.now.mono_ns < again_ns:
+        return False
+    tried = walk.attempts.get(market_id, 0)
+    pairs = floor_to(max(min(position.yes, position.no), 0), market.market.lot)
+    if pairs > 0 and tried < rules.attempts:
+        walk.attempts[market_id] = tried + 1
+        walk.merging[market_id] = state.now.mono_ns + rules.retry_ns
+        state.out.merge(market_id, MergeSet(market_id, Qty(pairs)))
+        state.budgets.spend(market.market.venue, 1)
+        return False
+    reason = _sell(state, walk, market)
+    if reason is None:
+        return False
+    walk.held[market_id] = reason
+    return True
+
+
+def _sell(state: State, walk: Walk, market: MarketState) -> str | None:
+    """Send one immediate-or-cancel sale; the reason to hold instead, if there is one."""
+    market_id, rules, position = market.market.id, state.config.flatten, state.portfolio.position(market.market.id)
+    leg = Leg.YES if position.yes > 0 else Leg.NO
+    held = position.held(leg)
+    if held <= 0:
+        return f"{leg.name} is short by {to_text(-held)}: a fill is missing"
+    if market.gone:
+        return "no longer listed, waiting for settlement"
+    if market.market.tau_ns(state.now.wall_ns) <= rules.hold_to_expiry_ns:
+        return "settles too soon to sell"
+    if walk.attempts.get(market_id, 0) >= rules.attempts:
+        return f"not sold in {rules.attempts} attempts"
+    bid = best_buyer(market, leg)
+    if bid is None:
+        return "no buyer in the book"
+    px = Px(max(floor_to(bid - rules.max_slippage, market.market.tick), market.market.tick))
+    qty = Qty(floor_to(held, market.market.lot))
+    if notional_floor(px, qty) < market.market.min_notional:
+        px = Px(min(bid, _least_px(market, qty)))
+    want = gate.Proposal(market=market, leg=leg, side=Side.SELL, px=px, qty=qty, tif=Tif.IOC, purpose=Purpose.FLATTEN)
+    admitted = quoting.admit(state, want)
+    walk.attempts[market_id] = walk.attempts.get(market_id, 0) + 1
+    if isinstance(admitted, SideNote):
+        return f"{admitted.guard}: {admitted.detail}"
+    quoting.send(state, want, admitted, None)
+    return None
+
+
+def best_buyer(market: MarketState, leg: Leg) -> Px | None:
+    """Best price somebody pays for a token now, from the YES book."""
+    if leg is Leg.YES:
+        return market.book.best_bid
+    ask = market.book.best_ask
+    return None if ask is None else complement(ask)
+
+
+def _least_px(market: MarketState, qty: Qty) -> int:
+    """Lowest price on the grid at which the sale meets the venue's minimum."""
+    raw = -(-market.market.min_notional * SCALE // max(qty, 1))
+    return -(-raw // market.market.tick) * market.market.tick
+
+
+def _report(state: State, walk: Walk, *, late: bool) -> None:
+    left = [
+        f"{market.market.ticker} {to_text(position.yes)} YES {to_text(position.no)} NO"
+        f" (worst {to_fixed(worst_loss(position), 2)}; {walk.held.get(market_id, 'not sold')})"
+        for market_id, market in state.markets.items()
+        if market.settled is None and not (position := state.portfolio.position(market_id)).flat
+    ]
+    resting = state.orders.live_count
+    what = f"{walk.reason}: " + ("all orders cancelled" if not resting else f"{resting} orders not confirmed gone")
+    if not walk.sell:
+        what += ", tokens kept by policy" if left else ", flat"
+    else:
+        what += ", flat" if not left else "; held to settlement: " + "; ".join(left)
+    bad = late or resting > 0
+    next_step = " — check the venue by hand" if bad else ""
+    if state.halt is HaltState.FLATTENING:
+        next_step += " — `hlomm resume` to quote again"
+    level = AlertLevel.CRITICAL if bad else AlertLevel.WARNING if left else AlertLevel.INFO
+    state.out.alert(level, "flattened" if not bad else "flatten_deadline", what + next_step)

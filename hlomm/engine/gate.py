@@ -1,0 +1,222 @@
+"""The risk gate: no order leaves without having passed here.
+
+Each check is one row: a stable name, the question, the numbers. A check may pass, shrink the order or refuse it;
+`Resize` carries on with what is left, so the smallest room decides. Pending orders count as filled in the worst
+case. An amend is judged as a second order beside the one it replaces, because until the venue answers either may
+fill. Orders that only give back what is held (flattening, sales) skip the checks that guard new risk.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import Purpose, Side, Tif, direction, yes_px
+from hlomm.domain.outputs import HaltState
+from hlomm.domain.units import SCALE, Px, Qty, floor_to, notional_ceil, notional_floor, to_text
+from hlomm.domain.view import BookShape
+from hlomm.engine.config import OneSided
+from hlomm.engine.exposure import Exposure, available, exposure, locked_cost, mid_own
+from hlomm.engine.orders import Order
+from hlomm.engine.state import MarketState, State
+
+
+@attrs.frozen(kw_only=True)
+class Proposal:
+    """An order that somebody wants; `px` in the leg's own coin."""
+
+    market: MarketState
+    leg: Leg
+    side: Side
+    px: Px
+    qty: Qty
+    tif: Tif
+    purpose: Purpose
+    replaces: Order | None = None
+    """The resting order that this one would amend."""
+
+    @property
+    def direction(self) -> int:
+        return direction(self.leg, self.side)
+
+
+@attrs.frozen
+class Pass:
+    qty: Qty
+
+
+@attrs.frozen
+class Resize:
+    qty: Qty
+    limit: str
+    numbers: str
+
+
+@attrs.frozen
+class Reject:
+    limit: str
+    numbers: str
+
+
+Verdict = Pass | Resize | Reject
+
+LIMITS: Final = (
+    "halted", "session", "market", "book", "stale_book", "one_sided", "crossed_book", "fair_deviation", "post_only",
+    "budget", "drawdown", "open_orders", "max_order_notional", "max_position", "max_gross_notional", "cash", "tokens",
+    "min_notional",
+)  # fmt: skip
+"""Every name a verdict may carry."""
+
+
+def judge(state: State, want: Proposal) -> Verdict:
+    """Verdict on one proposal, given everything already pending. Counted by the caller."""
+    market = want.market
+    refusal = _may_send(state, want) or (None if want.purpose is Purpose.FLATTEN else _may_quote(state, want))
+    if refusal is not None:
+        return refusal
+    position = state.portfolio.position(market.market.id)
+    pending = exposure(position, _pending(state, want))
+    qty, limit, numbers = int(want.qty), "", ""
+    for room, name, text in _rooms(state, want, pending):
+        if room < qty:
+            qty, limit, numbers = max(floor_to(room, market.market.lot), 0), name, text
+    if qty <= 0:
+        return Reject(limit, numbers)
+    worth = notional_floor(_minimum_px(want), qty)
+    if worth < market.market.min_notional:
+        shrunk = f" after {limit}: {numbers}" if limit else ""
+        return Reject(
+            "min_notional", f"{to_text(qty)} x {to_text(_minimum_px(want))} = {to_text(worth)} "
+            f"< {to_text(market.market.min_notional)}{shrunk}",
+        )  # fmt: skip
+    return Pass(Qty(qty)) if not limit else Resize(Qty(qty), limit, numbers)
+
+
+def _pending(state: State, want: Proposal) -> list[Order]:
+    """What may fill besides the proposal. A sale that replaces a sale cannot sell the same tokens twice."""
+    orders = state.orders.exposed_in(want.market.market.id)
+    if want.replaces is not None and want.side is Side.SELL:
+        return [order for order in orders if order is not want.replaces]
+    return orders
+
+
+def _may_send(state: State, want: Proposal) -> Reject | None:
+    """What holds for every order, flattening included."""
+    market = want.market
+    if state.halt is not HaltState.RUNNING and want.purpose is not Purpose.FLATTEN:
+        return Reject("halted", f"{state.halt.value}: {state.halt_reason}")
+    venue = state.venues.get(market.market.venue)
+    if venue is None or not (venue.up or (want.purpose is Purpose.FLATTEN and venue.ever_up)):
+        return Reject("session", f"{market.market.venue} session is down")
+    if market.gone or market.settled is not None:
+        return Reject("market", "settled or no longer listed")
+    if want.purpose is Purpose.FLATTEN and want.side is not Side.SELL:
+        return Reject("halted", "flattening only sells what is held")
+    return None
+
+
+def _may_quote(state: State, want: Proposal) -> Reject | None:
+    """What holds for orders that take or may take risk."""
+    market, limits, now = want.market, state.config.limits, state.now
+    book = market.book
+    if market.market.expiry_ns is not None and market.market.tau_ns(now.wall_ns) == 0:
+        return Reject("market", "past its expiry")
+    shape = book.shape
+    if shape in (BookShape.UNKNOWN, BookShape.EMPTY) and limits.one_sided is not OneSided.ALLOW:
+        return Reject("book", f"book is {shape.value}")
+    if shape is BookShape.CROSSED:
+        return Reject("crossed_book", "touch and depth disagree")
+    age_ns = now.mono_ns - book.received_ns
+    if age_ns > limits.stale_book_ns:
+        return Reject("stale_book", f"book {age_ns / 1e9:.1f} s old > {limits.stale_book_ns / 1e9:.1f} s")
+    if shape in (BookShape.BID_ONLY, BookShape.ASK_ONLY) and limits.one_sided is OneSided.REFUSE:
+        return Reject("one_sided", f"book is {shape.value}")
+    own_yes_px = yes_px(want.leg, want.px)
+    fair = market.desired.fair if market.desired is not None else None
+    if fair is not None and abs(own_yes_px - fair) > limits.max_fair_deviation:
+        return Reject(
+            "fair_deviation",
+            f"|{to_text(own_yes_px)} - fair {to_text(fair)}| > {to_text(limits.max_fair_deviation)}",
+        )
+    if want.tif is Tif.ALO:
+        touch = book.best_ask if want.direction > 0 else book.best_bid
+        if touch is not None and (own_yes_px - touch) * want.direction >= 0:
+            return Reject("post_only", f"{to_text(own_yes_px)} would match {to_text(touch)}")
+    return _may_afford(state, want)
+
+
+def _may_afford(state: State, want: Proposal) -> Reject | None:
+    limits, venue = state.config.limits, want.market.market.venue
+    if state.budgets.exhausted(venue):
+        return Reject("budget", f"{state.budgets.left(venue)} actions left, kept for cancels")
+    drawdown = state.high_water - state.equity()
+    if drawdown > limits.max_drawdown:
+        return Reject("drawdown", f"{to_text(drawdown)} > {to_text(limits.max_drawdown)}")
+    if state.orders.live_count >= limits.max_open_orders:
+        return Reject("open_orders", f"{state.orders.live_count} open >= {limits.max_open_orders}")
+    return None
+
+
+def _rooms(state: State, want: Proposal, pending: Exposure) -> list[tuple[int, str, str]]:
+    """(largest quantity allowed, limit, numbers) of every limit that may shrink the order."""
+    market, limits = want.market, state.config.limits
+    position = state.portfolio.position(market.market.id)
+    rooms: list[tuple[int, str, str]] = []
+    if want.side is Side.SELL:
+        free = available(position, pending, want.leg)
+        rooms.append((free, "tokens", f"{to_text(free)} {want.leg.name} free to sell"))
+    if want.purpose is Purpose.FLATTEN:
+        return rooms
+    one_sided = market.book.shape is not BookShape.TWO_SIDED
+    if one_sided and limits.one_sided is OneSided.REDUCE_ONLY:
+        net = position.net
+        room = max(-net * want.direction, 0)
+        rooms.append((room, "one_sided", f"book is {market.book.shape.value}: only reducing net {to_text(net)}"))
+    worst = pending.longest if want.direction > 0 else -pending.shortest
+    cap = limits.max_position
+    rooms.append(
+        (max(cap - worst, 0), "max_position", f"worst case {to_text(worst * want.direction)} of {to_text(cap)}")
+    )
+    if want.side is Side.BUY:
+        rooms.extend(_cash_rooms(state, want))
+    return rooms
+
+
+def _cash_rooms(state: State, want: Proposal) -> list[tuple[int, str, str]]:
+    limits, px = state.config.limits, max(want.px, 1)
+    buying = resting_buys(state)
+    gross = buying + sunk_cost(state)
+    free = state.portfolio.cash - buying
+    per_order = limits.max_order_notional
+    return [
+        (per_order * SCALE // px, "max_order_notional", f"{to_text(per_order)} per order"),
+        (
+            max(limits.max_gross_notional - gross, 0) * SCALE // px, "max_gross_notional",
+            f"{to_text(gross)} locked of {to_text(limits.max_gross_notional)}",
+        ),
+        (max(free, 0) * SCALE // px, "cash", f"{to_text(free)} free"),
+    ]  # fmt: skip
+
+
+def _minimum_px(want: Proposal) -> int:
+    """Price the venue may judge the minimum on: the sheet disputes limit or mid, so the lower one must do."""
+    book = want.market.book
+    mid = mid_own(want.leg, book.best_bid, book.best_ask)
+    return want.px if mid is None else min(want.px, mid)
+
+
+def resting_buys(state: State) -> int:
+    """Cash that pending buys may still take."""
+    return sum(notional_ceil(o.exposed_px, o.exposed) for o in state.orders.exposed() if o.side is Side.BUY)
+
+
+def sunk_cost(state: State) -> int:
+    """Cash sunk in unpaired tokens of all markets."""
+    return sum(locked_cost(position) for position in state.portfolio.positions.values())
+
+
+def gross_notional(state: State) -> int:
+    """Collateral at risk now."""
+    return resting_buys(state) + sunk_cost(state)

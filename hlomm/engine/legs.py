@@ -1,0 +1,43 @@
+"""Which token carries a quote.
+
+A bid in YES space is either *buy YES* or *sell NO*; an ask is *sell YES* or *buy NO* at one minus the price. On the
+merged book both are the same level, so exactly one of them may rest. Selling what is held comes first: it ranks
+before dual buys at the same price, locks no cash, and shrinks the account. It needs tokens no other order has
+claimed and an order worth the venue's minimum; otherwise the complement is bought and locks its price per contract.
+(QUANT 2.5; venue sheet 6 and 7.4.)
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from hlomm.domain.markets import Leg, Market
+from hlomm.domain.orders import Side
+from hlomm.domain.orders import yes_px as own_px
+from hlomm.domain.units import Cash, Px, Qty, floor_to, notional_ceil, notional_floor
+from hlomm.engine.state import leg_sides
+
+
+@attrs.frozen
+class LegChoice:
+    leg: Leg
+    side: Side
+    px: Px
+    """Own-coin price."""
+    qty: Qty
+    collateral: Cash
+    """Cash the order locks while it rests; 0 for a sale."""
+
+
+def choose_leg(market: Market, direction: int, px: Px, qty: Qty, free_yes: int, free_no: int) -> LegChoice:
+    """The leg for one wished level; `free_*` are tokens that no other order has claimed."""
+    (sell_leg, sell), (buy_leg, buy) = leg_sides(direction)
+    free = free_yes if sell_leg is Leg.YES else free_no
+    if free > 0:
+        # Complementing is its own inverse, so the YES price of a leg price and back are one function.
+        sell_px = own_px(sell_leg, px)
+        sell_qty = floor_to(min(qty, free), market.lot)
+        if sell_qty > 0 and notional_floor(sell_px, sell_qty) >= market.min_notional:
+            return LegChoice(sell_leg, sell, sell_px, Qty(sell_qty), Cash(0))
+    buy_px = own_px(buy_leg, px)
+    return LegChoice(buy_leg, buy, buy_px, qty, notional_ceil(buy_px, qty))

@@ -1,0 +1,362 @@
+"""Every order of ours, from the output that created it to long after it ended.
+
+The table in `hlomm.domain.orders` says which states may follow which; this file says what the venue's reports mean.
+Quantities follow three rules. `leaves` is what may still fill at the venue. `due` is what the venue says has filled
+but whose fill has not reached us; it is exposure like any other. A fill consumes `due` first, so the two channels may
+arrive in either order without counting twice. While an amend is out, both the old remainder and the amended size may
+still fill: `exposed` adds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+
+from hlomm.domain.ids import ClientId, MarketId, StrategyId, VenueOrderId
+from hlomm.domain.inputs import OrderAnswer, OrderClosed
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import TERMINAL, OrderEvent, OrderRequest, OrderState, Purpose, Side, Tif, advance, direction
+from hlomm.domain.orders import yes_px as to_yes_px
+from hlomm.domain.units import Px, Qty
+from hlomm.engine.digest import Digest
+
+REMEMBERED: Final = 4096
+"""Finished orders kept for late fills; older ones are recognised by their mark only."""
+
+_STATE_CODE: Final = {state: code for code, state in enumerate(OrderState)}
+
+
+@attrs.define(eq=False)
+class Tally:
+    """Fills under one venue id: received by us, and reported by the venue in any other way."""
+
+    filled: int = 0
+    reported: int = 0
+
+    @property
+    def due(self) -> int:
+        return max(self.reported - self.filled, 0)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Order:
+    client_id: ClientId
+    market: MarketId
+    leg: Leg
+    side: Side
+    tif: Tif
+    purpose: Purpose
+    strategy: StrategyId | None
+    px: Px
+    """Own-coin price at the venue as last confirmed (or first sent)."""
+    leaves: int
+    sent_ns: int
+    touched_ns: int
+    """Monotonic time of the last request or report about it."""
+    state: OrderState = OrderState.PENDING_NEW
+    venue_order_id: VenueOrderId | None = None
+    filled: int = 0
+    amend_px: Px | None = None
+    amend_qty: int = 0
+    tallies: dict[VenueOrderId, Tally] = attrs.field(factory=dict)
+    """By venue id: the current one and those that amends retired."""
+    asked: int = 0
+    """Queries sent since the state became unknown."""
+    denied: int = 0
+    """Answers "never heard of it" since then."""
+
+    @property
+    def direction(self) -> int:
+        return direction(self.leg, self.side)
+
+    @property
+    def yes_px(self) -> Px:
+        return to_yes_px(self.leg, self.px)
+
+    @property
+    def live(self) -> bool:
+        return self.state not in TERMINAL
+
+    @property
+    def amending(self) -> bool:
+        return self.amend_px is not None
+
+    @property
+    def due(self) -> int:
+        """Filled according to the venue, fill not yet received."""
+        return sum(tally.due for tally in self.tallies.values())
+
+    @property
+    def exposed(self) -> int:
+        """Worst-case quantity that may still change our position."""
+        return self.leaves + self.due + self.amend_qty
+
+    @property
+    def exposed_px(self) -> int:
+        """Own-coin price that locks the most cash among those it may fill at."""
+        return max(self.px, self.amend_px) if self.amend_px is not None else self.px
+
+    def tally(self, oid: VenueOrderId) -> Tally:
+        tally = self.tallies.get(oid)
+        if tally is None:
+            tally = self.tallies[oid] = Tally()
+        return tally
+
+
+class Orders:
+    """All orders by client id; live ones also by market. Reports that make no sense turn into a question."""
+
+    def __init__(self, digest: Digest) -> None:
+        self._by_id: dict[ClientId, Order] = {}
+        self._live: dict[MarketId, dict[ClientId, Order]] = {}
+        self._due: dict[ClientId, Order] = {}
+        """Finished orders whose last fills have not arrived."""
+        self._digest = digest
+        self.live_count = 0
+        self.anomalies: dict[str, int] = {}
+
+    # -- queries
+
+    def get(self, client_id: ClientId) -> Order | None:
+        return self._by_id.get(client_id)
+
+    def live(self) -> Iterator[Order]:
+        """Live orders by market and age."""
+        for orders in self._live.values():
+            yield from orders.values()
+
+    def live_in(self, market: MarketId) -> list[Order]:
+        orders = self._live.get(market)
+        return list(orders.values()) if orders else []
+
+    def exposed_in(self, market: MarketId) -> list[Order]:
+        """Live orders and finished ones whose last fills are still due."""
+        found = self.live_in(market)
+        if self._due:
+            found.extend(order for order in self._due.values() if order.market == market)
+        return found
+
+    def exposed(self) -> Iterator[Order]:
+        yield from self.live()
+        yield from self._due.values()
+
+    def awaiting_fills(self) -> list[Order]:
+        return list(self._due.values())
+
+    # -- our own actions
+
+    def placed(self, request: OrderRequest, strategy: StrategyId | None, mono_ns: int) -> Order:
+        return self.adopt(
+            Order(
+                client_id=request.client_id, market=request.market, leg=request.leg, side=request.side,
+                tif=request.tif, purpose=request.purpose, strategy=strategy, px=request.px, leaves=request.qty,
+                sent_ns=mono_ns, touched_ns=mono_ns,
+            )
+        )  # fmt: skip
+
+    def adopt(self, order: Order) -> Order:
+        """Take an order into the books: a new one, or one of an earlier run found at the venue."""
+        assert order.client_id not in self._by_id
+        self._by_id[order.client_id] = order
+        self._index(order)
+        self._note(order)
+        self._evict()
+        return order
+
+    def amend_sent(self, order: Order, px: Px, qty: Qty, mono_ns: int) -> None:
+        self._move(order, OrderEvent.AMEND_SENT, mono_ns)
+        order.amend_px, order.amend_qty = px, qty
+
+    def cancel_sent(self, order: Order, mono_ns: int) -> None:
+        self._move(order, OrderEvent.CANCEL_SENT, mono_ns)
+
+    # -- the venue's reports
+
+    def opened(self, order: Order, oid: VenueOrderId, leaves: int | None, mono_ns: int) -> None:
+        """It rests under that id: a first rest, a repeat, or an amend that took effect."""
+        if oid == order.venue_order_id:
+            if order.amending:
+                return  # repeats what was known before the amend; its answer is still to come
+        elif oid in order.tallies:
+            return  # late word of an id that an amend retired
+        elif order.amending:
+            self._amend_took_effect(order, oid)
+        elif order.venue_order_id is None:
+            self._first_id(order, oid)
+        else:
+            self._anomaly("unexpected_venue_id")
+            self._move(order, OrderEvent.LOST, mono_ns)
+            return
+        if leaves is not None and order.live and leaves < order.leaves:
+            tally = order.tally(oid)
+            tally.reported = tally.filled + tally.due + order.leaves - leaves
+            order.leaves = leaves
+        self._move(order, OrderEvent.OPENED, mono_ns)
+
+    def closed(self, order: Order, item: OrderClosed, mono_ns: int) -> None:
+        """It no longer rests under that id (None: under whichever id it had)."""
+        oid = item.venue_order_id
+        if oid is not None:
+            if oid not in order.tallies:
+                if order.amending:
+                    self._amend_took_effect(order, oid)
+                elif order.venue_order_id is None:
+                    self._first_id(order, oid)
+            if item.filled is not None:
+                self._report_filled(order, oid, item.filled)
+            if oid != order.venue_order_id:
+                self._note(order)
+                return  # the end of an id that an amend retired
+            if order.amending:
+                # The old half of an amend is gone; the new half speaks for itself.
+                order.leaves = 0
+                order.venue_order_id = None
+                self._note(order)
+                return
+        self._end(order, OrderEvent.ALL_FILLED if item.status == "filled" else OrderEvent.CLOSED, mono_ns)
+
+    def refused(self, order: Order, mono_ns: int) -> None:
+        """It certainly does not exist at the venue."""
+        self._end(order, OrderEvent.REFUSED, mono_ns)
+
+    def amend_refused(self, order: Order, mono_ns: int) -> None:
+        """The amend never left."""
+        order.amend_px, order.amend_qty = None, 0
+        self._move(order, OrderEvent.AMEND_REFUSED, mono_ns)
+
+    def cancel_refused(self, order: Order, mono_ns: int) -> None:
+        """The cancel never left."""
+        resting = not order.amending and order.venue_order_id is not None
+        self._move(order, OrderEvent.CANCEL_REFUSED if resting else OrderEvent.LOST, mono_ns)
+
+    def lost(self, order: Order, mono_ns: int) -> None:
+        self._move(order, OrderEvent.LOST, mono_ns)
+
+    def resurfaced(self, order: Order, leaves: int, mono_ns: int) -> None:
+        """Finished in our books, resting at the venue."""
+        self._anomaly("resurfaced")
+        order.leaves = leaves
+        self._move(order, OrderEvent.RESURFACED, mono_ns)
+
+    def filled(self, order: Order, oid: VenueOrderId | None, qty: int, mono_ns: int) -> None:
+        """One fill. May come before the acknowledgement, after the end, or for an id that an amend retired."""
+        oid = oid if oid is not None else order.venue_order_id
+        rest = qty
+        if oid is not None:
+            if oid not in order.tallies:
+                if order.amending:
+                    self._amend_took_effect(order, oid)
+                    self._move(order, OrderEvent.OPENED, mono_ns)
+                elif order.venue_order_id is None:
+                    self._first_id(order, oid)
+            tally = order.tally(oid)
+            due_before = tally.due
+            tally.filled += qty
+            rest -= due_before - tally.due
+        if oid is None or oid == order.venue_order_id:
+            if rest > order.leaves and order.live:
+                self._anomaly("overfilled")
+            order.leaves = max(order.leaves - rest, 0)
+        order.filled += qty
+        done = order.exposed == 0 and order.live
+        self._move(order, OrderEvent.ALL_FILLED if done else OrderEvent.PART_FILLED, mono_ns)
+
+    def answered(self, order: Order, item: OrderAnswer, mono_ns: int, *, believe_absence: bool) -> None:
+        """The venue's answer to our question.
+
+        "Never heard of it" ends an order only when said twice and when `believe_absence` tells that nothing of it
+        can still arrive: right after a fill the venue denies orders that existed (venue sheet, section 4.1).
+        """
+        if not item.found:
+            order.denied += 1
+            if order.live and order.denied >= 2 and believe_absence:
+                never_seen = order.venue_order_id is None and order.filled == 0
+                self._end(order, OrderEvent.REFUSED if never_seen else OrderEvent.CLOSED, mono_ns)
+            return
+        oid = item.venue_order_id
+        if oid is not None:
+            if oid not in order.tallies and order.amending:
+                self._amend_took_effect(order, oid)
+            elif oid not in order.tallies and order.venue_order_id is None:
+                self._first_id(order, oid)
+            else:
+                order.amend_px, order.amend_qty = None, 0  # the amend did not happen
+                order.venue_order_id = oid
+            self._report_filled(order, oid, item.filled)
+        if not item.open:
+            self._end(order, OrderEvent.ALL_FILLED if item.status == "filled" else OrderEvent.CLOSED, mono_ns)
+            return
+        order.leaves = item.leaves
+        if item.px is not None:
+            order.px = item.px
+        self._move(order, OrderEvent.OPENED, mono_ns)
+
+    def forgive_due(self, order: Order) -> None:
+        """The account was reconciled without the fills we waited for: stop waiting."""
+        for tally in order.tallies.values():
+            tally.reported = min(tally.reported, tally.filled)
+        self._note(order)
+
+    # -- internals
+
+    def _first_id(self, order: Order, oid: VenueOrderId) -> None:
+        order.venue_order_id = oid
+        order.tally(oid).filled = order.filled
+
+    def _amend_took_effect(self, order: Order, oid: VenueOrderId) -> None:
+        assert order.amend_px is not None
+        order.venue_order_id = oid
+        order.tally(oid)
+        order.px, order.leaves = order.amend_px, order.amend_qty
+        order.amend_px, order.amend_qty = None, 0
+
+    def _report_filled(self, order: Order, oid: VenueOrderId, filled: int) -> None:
+        """The venue says how much filled under an id; what has not reached us becomes due."""
+        tally = order.tally(oid)
+        news = filled - max(tally.reported, tally.filled)
+        if news > 0:
+            tally.reported = filled
+            if oid == order.venue_order_id:
+                order.leaves = max(order.leaves - news, 0)
+
+    def _end(self, order: Order, event: OrderEvent, mono_ns: int) -> None:
+        order.leaves = 0
+        order.amend_px, order.amend_qty = None, 0
+        self._move(order, event, mono_ns)
+
+    def _move(self, order: Order, event: OrderEvent, mono_ns: int) -> None:
+        was_live, was_unknown = order.live, order.state is OrderState.UNKNOWN
+        order.state = advance(order.state, event)
+        order.touched_ns = mono_ns
+        if was_unknown and order.state is not OrderState.UNKNOWN:
+            order.asked = order.denied = 0
+        if was_live and not order.live:
+            del self._live[order.market][order.client_id]
+            self.live_count -= 1
+        elif order.live and not was_live:
+            self._index(order)
+        self._note(order)
+
+    def _index(self, order: Order) -> None:
+        self._live.setdefault(order.market, {})[order.client_id] = order
+        self.live_count += 1
+
+    def _note(self, order: Order) -> None:
+        due = order.due
+        if due and not order.live:
+            self._due[order.client_id] = order
+        else:
+            self._due.pop(order.client_id, None)
+        self._digest.mix(int(order.client_id[-8:], 16), _STATE_CODE[order.state], order.leaves, order.filled, due)
+
+    def _anomaly(self, kind: str) -> None:
+        self.anomalies[kind] = self.anomalies.get(kind, 0) + 1
+
+    def _evict(self) -> None:
+        while len(self._by_id) > REMEMBERED + self.live_count:
+            oldest = next((key for key, order in self._by_id.items() if not order.live and not order.due), None)
+            if oldest is None:
+                return
+            del self._by_id[oldest]

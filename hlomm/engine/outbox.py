@@ -1,0 +1,82 @@
+"""Collects what one turn decides and hands it out in the order that is safe: cancels, reductions, then the rest."""
+
+from __future__ import annotations
+
+from hlomm.domain.ids import ClientId, MarketId, VenueId
+from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpose, Tif
+from hlomm.domain.outputs import (
+    Alert,
+    AlertLevel,
+    AmendOrders,
+    CancelOrders,
+    HaltChanged,
+    MergeSet,
+    Output,
+    PlaceOrders,
+    QueryAccount,
+    QueryOrder,
+    Subscribe,
+    Unsubscribe,
+)
+
+
+class Outbox:
+    def __init__(self) -> None:
+        self._news: list[Output] = []
+        self._cancels: dict[VenueId, list[CancelRequest]] = {}
+        self._merges: list[Output] = []
+        self._amends: dict[VenueId, list[AmendRequest]] = {}
+        self._places: dict[tuple[VenueId, bool, Tif], list[OrderRequest]] = {}
+        self._rest: list[Output] = []
+
+    def cancel(self, venue: VenueId, request: CancelRequest) -> None:
+        self._cancels.setdefault(venue, []).append(request)
+
+    def amend(self, venue: VenueId, request: AmendRequest) -> None:
+        self._amends.setdefault(venue, []).append(request)
+
+    def place(self, venue: VenueId, request: OrderRequest) -> None:
+        self._places.setdefault((venue, request.purpose is Purpose.QUOTE, request.tif), []).append(request)
+
+    def merge(self, market: MarketId, output: MergeSet) -> None:
+        assert output.market == market
+        self._merges.append(output)
+
+    def query(self, venue: VenueId, client_id: ClientId) -> None:
+        self._rest.append(QueryOrder(venue, client_id))
+
+    def query_account(self, venue: VenueId) -> None:
+        output = QueryAccount(venue)
+        if output not in self._rest:
+            self._rest.append(output)
+
+    def subscribe(self, market: MarketId) -> None:
+        self._rest.append(Subscribe(market))
+
+    def unsubscribe(self, market: MarketId) -> None:
+        self._rest.append(Unsubscribe(market))
+
+    def alert(self, level: AlertLevel, code: str, text: str, market: MarketId | None = None) -> None:
+        self._news.append(Alert(level=level, code=code, text=text, market=market))
+
+    def halt(self, output: HaltChanged) -> None:
+        self._news.append(output)
+
+    def drain(self) -> list[Output]:
+        """Everything collected, in sending order; the outbox is empty afterwards."""
+        if not (self._news or self._cancels or self._merges or self._amends or self._places or self._rest):
+            return []
+        outputs: list[Output] = self._news
+        outputs.extend(CancelOrders(venue, tuple(items)) for venue, items in self._cancels.items())
+        outputs.extend(self._merges)
+        # Batches keep one time in force: a single taker order would cost the whole batch its post-only priority.
+        for quotes in (False, True):
+            if quotes:
+                outputs.extend(AmendOrders(venue, tuple(items)) for venue, items in self._amends.items())
+            for (venue, is_quote, _tif), items in self._places.items():
+                if is_quote is quotes:
+                    outputs.append(PlaceOrders(venue, tuple(items)))
+        outputs.extend(self._rest)
+        self._news, self._merges, self._rest = [], [], []
+        self._cancels, self._amends, self._places = {}, {}, {}
+        return outputs

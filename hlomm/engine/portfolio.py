@@ -1,0 +1,205 @@
+"""Exact accounting of one account: cash, outcome tokens, cost, realised result, fees.
+
+Every movement keeps one identity to the last unit:
+
+    cash + cost of all tokens - realised + fees = deposits + adjustments
+
+A purchase turns cash into cost; a sale turns cost into cash and the difference into realised; a fee leaves cash
+for fees; settlement is a sale at the settlement price. Partial sales release cost rounded down, so what remains
+carries the rest and closing a position always releases all of it.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from hlomm.domain.faults import InvariantBroken
+from hlomm.domain.fills import Fill, FillKind
+from hlomm.domain.ids import MarketId
+from hlomm.domain.inputs import AccountState
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import Side
+from hlomm.domain.units import Cash, Px, Qty, complement, notional_ceil, notional_floor, to_text
+
+
+@attrs.define(eq=False, kw_only=True)
+class Position:
+    """Tokens of one market. `cost_*` is what the tokens held now were bought for."""
+
+    yes: int = 0
+    no: int = 0
+    cost_yes: int = 0
+    cost_no: int = 0
+    realised: int = 0
+    fees: int = 0
+    volume: int = 0
+    """Own-coin notional of trades."""
+    fills: int = 0
+
+    @property
+    def net(self) -> int:
+        return self.yes - self.no
+
+    @property
+    def flat(self) -> bool:
+        return self.yes == 0 and self.no == 0
+
+    def held(self, leg: Leg) -> Qty:
+        return Qty(self.yes if leg is Leg.YES else self.no)
+
+
+class Portfolio:
+    def __init__(self) -> None:
+        self.cash = 0
+        self.deposits = 0
+        self.adjustments = 0
+        """Differences taken over from the venue by an operator's decision; zero in a healthy life."""
+        self.realised = 0
+        self.fees = 0
+        self.volume = 0
+        self.fills = 0
+        self.cost = 0
+        self.positions: dict[MarketId, Position] = {}
+        self.settled: dict[MarketId, Px] = {}
+        self.settlements = 0
+        """Markets that settled while tokens were held."""
+
+    # -- queries
+
+    def position(self, market: MarketId) -> Position:
+        """The market's position, created flat on first use."""
+        position = self.positions.get(market)
+        if position is None:
+            position = self.positions[market] = Position()
+        return position
+
+    # -- movements
+
+    def open_with(self, state: AccountState) -> None:
+        """Take over the account as found: tokens at the venue's own entry cost."""
+        if self.positions or self.cash or self.deposits:
+            raise InvariantBroken("the account was opened twice")
+        self.cash = state.cash
+        for token in state.tokens:
+            self._add(self.position(token.market), token.leg, token.total, token.cost)
+        self.deposits = self.cash + self.cost
+        self.check()
+
+    def apply(self, fill: Fill) -> None:
+        """One fill of any kind. Tokens of a market that is already settled turn into cash at once."""
+        position = self.position(fill.market)
+        if fill.side is Side.BUY:
+            paid = notional_ceil(fill.px, fill.qty)
+            self.cash -= paid
+            self._add(position, fill.leg, fill.qty, paid)
+        else:
+            got = notional_floor(fill.px, fill.qty)
+            self._remove(position, fill.leg, fill.qty, got)
+        if fill.kind is FillKind.TRADE:
+            traded = notional_floor(fill.px, fill.qty)
+            position.volume += traded
+            position.fills += 1
+            self.volume += traded
+            self.fills += 1
+        self.charge(position, fill.fee)
+        yes_px = self.settled.get(fill.market)
+        if yes_px is not None:
+            self._convert(position, yes_px)
+        self.check()
+
+    def charge(self, position: Position, fee: int) -> None:
+        self.cash -= fee
+        self.fees += fee
+        position.fees += fee
+
+    def settle(self, market: MarketId, yes_px: Px) -> bool:
+        """Turn all tokens of a market into cash at the settlement price; False if it was settled before."""
+        known = self.settled.get(market)
+        if known is not None:
+            if known != yes_px:
+                raise InvariantBroken(f"{market} settled at {to_text(known)} and again at {to_text(yes_px)}")
+            return False
+        self.settled[market] = yes_px
+        position = self.position(market)
+        if not position.flat:
+            self.settlements += 1
+        self._convert(position, yes_px)
+        self.check()
+        return True
+
+    def adopt(self, state: AccountState) -> None:
+        """Replace belief by the venue's figures after an operator accepted a difference."""
+        before = self.cash + self.cost
+        self.cash = state.cash
+        found = {(token.market, token.leg): token for token in state.tokens}
+        for market, position in self.positions.items():
+            for leg in (Leg.YES, Leg.NO):
+                token = found.pop((market, leg), None)
+                self._set(position, leg, token.total if token else 0)
+        for (market, leg), token in found.items():
+            self._add(self.position(market), leg, token.total, token.cost)
+        self.adjustments += self.cash + self.cost - before
+        self.check()
+
+    # -- the only places where tokens and cost change
+
+    def _add(self, position: Position, leg: Leg, qty: int, cost: int) -> None:
+        short = min(max(-position.held(leg), 0), qty)
+        if short:
+            # A sale was reported before this purchase and was booked at no cost: its cost arrives now.
+            share = cost * short // qty
+            cost -= share
+            self.realised -= share
+            position.realised -= share
+        if leg is Leg.YES:
+            position.yes += qty
+            position.cost_yes += cost
+        else:
+            position.no += qty
+            position.cost_no += cost
+        self.cost += cost
+
+    def _remove(self, position: Position, leg: Leg, qty: int, proceeds: int) -> None:
+        released = self._release(position, leg, qty)
+        self.cash += proceeds
+        self.realised += proceeds - released
+        position.realised += proceeds - released
+
+    def _release(self, position: Position, leg: Leg, qty: int) -> int:
+        """Take tokens out and return their cost. A sale reported before its purchase leaves a short at no cost."""
+        held, cost = (position.yes, position.cost_yes) if leg is Leg.YES else (position.no, position.cost_no)
+        released = cost if qty >= held else cost * qty // held
+        if leg is Leg.YES:
+            position.yes, position.cost_yes = held - qty, cost - released
+        else:
+            position.no, position.cost_no = held - qty, cost - released
+        self.cost -= released
+        return released
+
+    def _set(self, position: Position, leg: Leg, qty: int) -> None:
+        held = position.held(leg)
+        if qty < held:
+            self._release(position, leg, held - qty)
+        elif qty > held:
+            self._add(position, leg, qty - held, 0)
+
+    def _convert(self, position: Position, yes_px: Px) -> None:
+        for leg, px in ((Leg.YES, yes_px), (Leg.NO, complement(yes_px))):
+            held = position.held(leg)
+            if held:
+                self._remove(position, leg, held, notional_floor(px, held))
+
+    # -- the identity
+
+    def check(self) -> None:
+        left = self.cash + self.cost - self.realised + self.fees
+        right = self.deposits + self.adjustments
+        if left != right:
+            raise InvariantBroken(
+                f"accounts do not conserve: cash {to_text(self.cash)} + cost {to_text(self.cost)} - realised "
+                f"{to_text(self.realised)} + fees {to_text(self.fees)} != {to_text(right)}"
+            )
+
+    def totals(self) -> tuple[Cash, Cash, Cash]:
+        """(cash, realised, fees)."""
+        return Cash(self.cash), Cash(self.realised), Cash(self.fees)

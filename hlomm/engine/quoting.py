@@ -1,0 +1,283 @@
+"""From a market's state to the quotes that should rest, and from there to the fewest actions.
+
+One live quote per market and direction: a new one is placed only after the old one is known to be gone, so that the
+two legs of one level never rest together and a slow answer never doubles a quote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hlomm.domain.ids import MarketId, StrategyId
+from hlomm.domain.markets import Leg, MarketKind
+from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, OrderState, Purpose, Tif, yes_px
+from hlomm.domain.outputs import AlertLevel, HaltState
+from hlomm.domain.report import SideNote
+from hlomm.domain.units import SCALE, Cash, Px, Qty, to_text
+from hlomm.domain.view import BookShape, MarketView, Wish, no_quote
+from hlomm.engine import gate
+from hlomm.engine.books import without_own
+from hlomm.engine.exposure import available, exposure
+from hlomm.engine.legs import LegChoice, choose_leg
+from hlomm.engine.orders import Order
+from hlomm.engine.state import OK, MarketState, State
+from hlomm.strategy.base import Strategy
+
+BID, ASK = 1, -1
+
+
+def view_of(state: State, market: MarketState) -> MarketView:
+    """The market as its strategy may see it."""
+    now, book = state.now, market.book
+    market_id = market.market.id
+    perp = state.markets.get(market.underlying) if market.underlying is not None else None
+    perp_book = perp.book if perp is not None else None
+    mid2 = None
+    if perp_book is not None and perp_book.shape is BookShape.TWO_SIDED:
+        mid2 = perp_book.bids[0][0] + perp_book.asks[0][0]
+    position = state.portfolio.position(market_id)
+    bids = without_own(book.bids, state.own_quotes(market_id, BID))
+    asks = without_own(book.asks, state.own_quotes(market_id, ASK))
+    return MarketView(
+        market=market.market, mono_ns=now.mono_ns, wall_ns=now.wall_ns, tau_ns=market.market.tau_ns(now.wall_ns),
+        shape=shape_without_own(book.shape, bids, asks), bids=bids, asks=asks,
+        book_age_ns=now.mono_ns - book.received_ns, book_count=book.count,
+        underlying_px=perp.mark_px if perp is not None else None,
+        underlying_age_ns=now.mono_ns - perp.mark_ns if perp is not None else 0, underlying_mid2=mid2,
+        yes=Qty(position.yes), no=Qty(position.no), equity=Cash(state.equity()),
+        close_maker_fee=state.fees.get(market.market.venue, 0),
+    )  # fmt: skip
+
+
+def shape_without_own(shape: BookShape, bids: tuple[object, ...], asks: tuple[object, ...]) -> BookShape:
+    """Shape of the book as others made it."""
+    if shape in (BookShape.UNKNOWN, BookShape.CROSSED):
+        return shape
+    if bids and asks:
+        return BookShape.TWO_SIDED
+    if bids:
+        return BookShape.BID_ONLY
+    return BookShape.ASK_ONLY if asks else BookShape.EMPTY
+
+
+def blocked(state: State, market: MarketState) -> str | None:
+    """`guard: detail` that keeps the whole market from being quoted, before any strategy is asked."""
+    if state.halt is not HaltState.RUNNING:
+        return f"halted: {state.halt_reason}"
+    venue = state.venues.get(market.market.venue)
+    if venue is None or not venue.up:
+        return f"session: {market.market.venue} is down"
+    if abs(venue.skew_ms) > state.config.limits.max_clock_skew_ms:
+        return f"clock_skew: {venue.skew_ms} ms against {market.market.venue}"
+    if market.gone or market.settled is not None:
+        return "market: settled or no longer listed"
+    if market.strategy in state.paused:
+        return f"paused: {state.paused[market.strategy] or 'by the operator'}"
+    now_ns = state.now.mono_ns
+    if now_ns < market.resting_until_ns:
+        left_s = (market.resting_until_ns - now_ns) / 1e9
+        return f"venue_refusals: too many in a row, {left_s:.0f} s left"
+    if not market.book.seen:
+        return "book: no snapshot yet"
+    age_ns = now_ns - market.book.received_ns
+    if age_ns > state.config.limits.stale_book_ns:
+        return f"stale_book: {age_ns / 1e9:.1f} s old"
+    if market.book.shape is BookShape.CROSSED:
+        return "crossed_book: touch and depth disagree"
+    return None
+
+
+def decide(state: State, market: MarketState, strategies: Mapping[StrategyId, Strategy]) -> None:
+    """Ask the strategy, clamp, and act on the difference."""
+    reason = blocked(state, market)
+    if reason is not None:
+        desired = no_quote(reason)
+    else:
+        assert market.strategy is not None
+        desired = strategies[market.strategy].decide(view_of(state, market))
+    market.desired = desired
+    if desired.fair is not None and market.book.shape is not BookShape.TWO_SIDED:
+        state.attribution.moved(market.market.id, 2 * desired.fair)
+    for direction, wish, why in (
+        (BID, desired.bid, desired.bid_reason),
+        (ASK, desired.ask, desired.ask_reason),
+    ):
+        clamped = None if wish is None else _post_only(market, direction, wish)
+        if clamped is None:
+            guard, _, detail = why.partition(": ") if wish is None else ("post_only", "", "no room inside the book")
+            _want_none(state, market, direction, SideNote(guard=guard or "strategy", detail=detail))
+        else:
+            _want(state, market, direction, clamped)
+
+
+def _post_only(market: MarketState, direction: int, wish: Wish) -> Wish | None:
+    """Keep the wish off the other side of the book; None if that leaves no legal price."""
+    tick = market.market.tick
+    if direction == BID:
+        best = market.book.best_ask
+        px = wish.px if best is None else min(wish.px, best - tick)
+    else:
+        best = market.book.best_bid
+        px = wish.px if best is None else max(wish.px, best + tick)
+    if market.market.kind is MarketKind.OUTCOME and not tick <= px <= SCALE - tick:
+        return None
+    return wish if px == wish.px else Wish(Px(px), wish.qty)
+
+
+def _quotes(state: State, market_id: MarketId, direction: int) -> list[Order]:
+    return [o for o in state.orders.live_in(market_id) if o.direction == direction and o.purpose is Purpose.QUOTE]
+
+
+def _want_none(state: State, market: MarketState, direction: int, note: SideNote) -> None:
+    market.notes[direction] = note
+    for order in _quotes(state, market.market.id, direction):
+        cancel(state, order)
+
+
+def cancel_quotes(state: State, market_id: MarketId) -> None:
+    for direction in (BID, ASK):
+        for order in _quotes(state, market_id, direction):
+            cancel(state, order)
+
+
+def _want(state: State, market: MarketState, direction: int, wish: Wish) -> None:
+    live = _quotes(state, market.market.id, direction)
+    position = state.portfolio.position(market.market.id)
+    others = [order for order in state.orders.exposed_in(market.market.id) if order not in live]
+    free = exposure(position, others)
+    choice = choose_leg(
+        market.market, direction, wish.px, wish.qty,
+        available(position, free, leg=Leg.YES), available(position, free, leg=Leg.NO),
+    )  # fmt: skip
+    if not live:
+        _place(state, market, direction, choice)
+        return
+    for extra in live[1:]:  # never by design; an adopted order of an earlier run may add one
+        cancel(state, extra)
+    order = live[0]
+    if (order.leg, order.side) != (choice.leg, choice.side):
+        market.notes[direction] = SideNote(guard="changing_leg", detail=f"to {choice.side.name} {choice.leg.name}")
+        cancel(state, order)
+    else:
+        _keep_or_amend(state, market, direction, order, choice)
+
+
+def _place(state: State, market: MarketState, direction: int, choice: LegChoice) -> None:
+    if _too_soon(state, market, direction):
+        market.notes.setdefault(direction, SideNote(guard="pacing"))
+        return
+    want = gate.Proposal(
+        market=market, leg=choice.leg, side=choice.side, px=choice.px, qty=choice.qty, tif=Tif.ALO,
+        purpose=Purpose.QUOTE,
+    )  # fmt: skip
+    qty = admit(state, want)
+    if isinstance(qty, SideNote):
+        market.notes[direction] = qty
+        return
+    send(state, want, qty, market.strategy)
+    market.acted_ns[direction] = state.now.mono_ns
+    market.notes[direction] = OK
+
+
+def _keep_or_amend(state: State, market: MarketState, direction: int, order: Order, choice: LegChoice) -> None:
+    if order.state is not OrderState.OPEN or order.venue_order_id is None:
+        market.notes[direction] = OK if order.state is OrderState.PENDING_NEW else SideNote(guard=order.state.value)
+        return
+    rules, pace = state.config.quotes, state.budgets.pace(market.market.venue)
+    move = yes_px(choice.leg, choice.px) - order.yes_px
+    moved = abs(move) >= rules.min_move * pace
+    resized = abs(choice.qty - order.leaves) > rules.min_size_change * order.leaves
+    if not moved and not resized:
+        market.notes[direction] = OK
+        return
+    retreats = moved and move * direction < 0
+    if not retreats and _too_soon(state, market, direction):
+        return
+    want = gate.Proposal(
+        market=market, leg=choice.leg, side=choice.side, px=choice.px, qty=choice.qty, tif=Tif.ALO,
+        purpose=Purpose.QUOTE, replaces=order,
+    )  # fmt: skip
+    qty = admit(state, want)
+    if qty != want.qty:
+        if not moved and choice.qty > order.leaves:
+            market.notes[direction] = OK  # it would like to be larger and may not: it stays as it is
+            return
+        # Beside the resting order the new one does not fit: take the old one out, quote again when it is gone.
+        market.notes[direction] = qty if isinstance(qty, SideNote) else SideNote(guard="making_room")
+        cancel(state, order)
+        return
+    state.orders.amend_sent(order, choice.px, choice.qty, state.now.mono_ns)
+    state.out.amend(
+        market.market.venue,
+        AmendRequest(
+            client_id=order.client_id, venue_order_id=order.venue_order_id, market=order.market, leg=order.leg,
+            side=order.side, px=choice.px, qty=choice.qty, tif=Tif.ALO,
+        ),
+    )  # fmt: skip
+    state.budgets.spend(market.market.venue, 1)
+    state.counters.amends += 1
+    market.acted_ns[direction] = state.now.mono_ns
+    market.notes[direction] = OK
+
+
+def _too_soon(state: State, market: MarketState, direction: int) -> bool:
+    acted_ns = market.acted_ns.get(direction)
+    wait_ns = state.config.quotes.min_interval_ns * state.budgets.pace(market.market.venue)
+    return acted_ns is not None and state.now.mono_ns - acted_ns < wait_ns
+
+
+# -- the only three ways an order request comes to be
+
+
+def admit(state: State, want: gate.Proposal) -> Qty | SideNote:
+    """Ask the gate; the quantity that passed, or the note of the refusal."""
+    verdict = gate.judge(state, want)
+    counters = state.counters
+    if isinstance(verdict, gate.Reject):
+        counters.reject(verdict.limit)
+        return SideNote(guard=verdict.limit, detail=verdict.numbers)
+    if isinstance(verdict, gate.Resize):
+        counters.resized += 1
+    else:
+        counters.passed += 1
+    return verdict.qty
+
+
+def send(state: State, want: gate.Proposal, qty: Qty, strategy: StrategyId | None) -> Order:
+    """Emit an order that has just been admitted."""
+    assert state.ids is not None
+    assert 0 < qty <= want.qty
+    market = want.market.market
+    request = OrderRequest(
+        client_id=state.ids.mint(), market=market.id, leg=want.leg, side=want.side, px=want.px, qty=qty,
+        tif=want.tif, purpose=want.purpose, reduce_only=want.purpose is Purpose.FLATTEN,
+    )  # fmt: skip
+    order = state.orders.placed(request, strategy, state.now.mono_ns)
+    state.out.place(market.venue, request)
+    state.budgets.spend(market.venue, 1)
+    state.counters.placed += 1
+    return order
+
+
+def cancel(state: State, order: Order) -> None:
+    """Emit a cancel unless one is already on its way."""
+    if not order.live or order.state is OrderState.PENDING_CANCEL:
+        return
+    if order.state is OrderState.UNKNOWN and state.now.mono_ns - order.touched_ns < state.config.orders.query_retry_ns:
+        return
+    market = state.markets.get(order.market)
+    if market is None:
+        state.out.alert(AlertLevel.WARNING, "unknown_market", f"order {order.client_id} is in no known market")
+        return
+    state.orders.cancel_sent(order, state.now.mono_ns)
+    state.out.cancel(market.market.venue, CancelRequest(client_id=order.client_id, market=order.market, leg=order.leg))
+    state.budgets.spend(market.market.venue, 1)
+    state.counters.cancels += 1
+
+
+def describe(choice: LegChoice) -> str:
+    """`sell YES 120 @ 0.5751, locks 0`."""
+    return (
+        f"{choice.side.name.lower()} {choice.leg.name} {to_text(choice.qty)} @ {to_text(choice.px)}, "
+        f"locks {to_text(choice.collateral)}"
+    )

@@ -1,0 +1,120 @@
+"""Belief against the venue's account.
+
+Orders: ours that rest unknown to us are adopted and cancelled (an earlier run left them, or our books were wrong);
+ours that we think rest but the venue does not list are asked about by name; foreign ones are counted and left alone.
+Cash and tokens: a difference counts only when nothing of ours moved for a while before the question and nothing is
+under way; the same difference `strikes` times in a row halts. Nothing is overwritten: an operator's `resume` takes
+the venue's figures over as an explicit adjustment.
+"""
+
+from __future__ import annotations
+
+from hlomm.domain.ids import is_ours
+from hlomm.domain.inputs import AccountState, RestingOrder
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import OrderState, Purpose, Tif
+from hlomm.domain.outputs import AlertLevel
+from hlomm.domain.units import to_text
+from hlomm.engine.orders import Order
+from hlomm.engine.quoting import cancel
+from hlomm.engine.state import State, VenueState
+
+
+def reconcile(state: State, venue: VenueState, item: AccountState) -> str | None:
+    """Take one account report; the reason to halt, if there is one."""
+    if not state.opened:
+        state.portfolio.open_with(item)
+        state.opened = True
+        for token in item.tokens:
+            position = state.portfolio.position(token.market)
+            state.attribution.found(token.market, position.yes, position.no, position.cost_yes + position.cost_no)
+        state.high_water = state.equity()
+    _orders(state, venue, item)
+    return _balances(state, venue, item)
+
+
+def adopt_balances(state: State, item: AccountState) -> None:
+    """The operator accepted a difference: take the venue's figures over, visibly."""
+    state.portfolio.adopt(item)
+    for market_id, position in state.portfolio.positions.items():
+        state.attribution.adjusted(market_id, position.net)
+    state.high_water = state.equity()
+
+
+def _orders(state: State, venue: VenueState, item: AccountState) -> None:
+    listed = set()
+    foreign = 0
+    for resting in item.orders:
+        if not is_ours(resting.client_id):
+            foreign += 1
+            continue
+        assert resting.client_id is not None
+        listed.add(resting.client_id)
+        _known_or_adopted(state, resting, item.asked_mono_ns)
+    if foreign and not venue.foreign_orders:
+        state.out.alert(
+            AlertLevel.WARNING, "foreign_orders",
+            f"{foreign} orders on the account are not ours: left alone, but they share its cash",
+        )  # fmt: skip
+    venue.foreign_orders = foreign
+    for order in list(state.orders.live()):
+        missing = order.client_id not in listed and order.state in (OrderState.OPEN, OrderState.PENDING_CANCEL)
+        if missing and order.touched_ns + state.config.reconcile.quiet_ns < item.asked_mono_ns:
+            state.orders.lost(order, state.now.mono_ns)
+
+
+def _known_or_adopted(state: State, resting: RestingOrder, asked_ns: int) -> None:
+    assert resting.client_id is not None
+    known = state.orders.get(resting.client_id)
+    if known is None:
+        if resting.market not in state.markets:
+            return
+        order = state.orders.adopt(
+            Order(
+                client_id=resting.client_id, market=resting.market, leg=resting.leg, side=resting.side, tif=Tif.GTC,
+                purpose=Purpose.QUOTE, strategy=None, px=resting.px, leaves=resting.leaves, state=OrderState.OPEN,
+                venue_order_id=resting.venue_order_id, sent_ns=asked_ns, touched_ns=asked_ns,
+            )
+        )  # fmt: skip
+        state.out.alert(
+            AlertLevel.WARNING, "adopted_order", f"order {resting.client_id} of an earlier run rests: cancelling it"
+        )
+        cancel(state, order)
+    elif not known.live and known.touched_ns + state.config.reconcile.quiet_ns < asked_ns:
+        state.orders.resurfaced(known, resting.leaves, state.now.mono_ns)
+        state.out.alert(
+            AlertLevel.CRITICAL, "resurfaced_order", f"order {resting.client_id} rests though we thought it gone"
+        )
+
+
+def _balances(state: State, venue: VenueState, item: AccountState) -> str | None:
+    difference = _difference(state, item)
+    venue.account = item
+    doubtful = any(order.due or order.state is OrderState.UNKNOWN for order in state.orders.exposed())
+    moved = state.last_move_ns + state.config.reconcile.quiet_ns >= item.asked_mono_ns
+    if not difference or doubtful or moved:
+        venue.mismatch, venue.strikes = None, 0
+        return None
+    venue.strikes = venue.strikes + 1 if venue.mismatch == difference else 1
+    venue.mismatch = difference
+    if venue.strikes < state.config.reconcile.strikes:
+        state.out.query_account(item.venue)
+        return None
+    return "account differs from our books: " + ", ".join(difference)
+
+
+def _difference(state: State, item: AccountState) -> tuple[str, ...]:
+    """What the venue says against what we believe, in words; empty when equal."""
+    found: list[str] = []
+    if item.cash != state.portfolio.cash:
+        found.append(f"cash {to_text(item.cash)} not {to_text(state.portfolio.cash)}")
+    theirs = {(token.market, token.leg): token.total for token in item.tokens}
+    for market_id, position in state.portfolio.positions.items():
+        for leg in (Leg.YES, Leg.NO):
+            total = theirs.pop((market_id, leg), 0)
+            if total != position.held(leg):
+                found.append(f"{market_id} {leg.name} {to_text(total)} not {to_text(position.held(leg))}")
+    found.extend(
+        f"{market_id} {leg.name} {to_text(total)} not 0" for (market_id, leg), total in theirs.items() if total
+    )
+    return tuple(found)

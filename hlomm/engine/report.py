@@ -1,0 +1,127 @@
+"""The engine's state as people see it. Reading only: nothing here changes anything."""
+
+from __future__ import annotations
+
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import OrderState, Purpose
+from hlomm.domain.report import (
+    EngineReport,
+    MarketRow,
+    OrderRow,
+    OwnQuote,
+    Pnl,
+    PositionRow,
+    RiskCounts,
+    SideNote,
+)
+from hlomm.domain.times import NS_PER_S
+from hlomm.domain.units import SCALE, Cash, Px, Qty
+from hlomm.engine.exposure import worst_loss
+from hlomm.engine.gate import gross_notional
+from hlomm.engine.quoting import ASK, BID
+from hlomm.engine.state import MarketState, State
+
+LADDER_LEVELS = 10
+_STARTING = SideNote(guard="starting", detail="no decision yet")
+
+
+def report(state: State) -> EngineReport:
+    counters, portfolio = state.counters, state.portfolio
+    equity = state.equity()
+    return EngineReport(
+        wall_ms=state.now.wall_ms, state=state.halt.value, reason=state.halt_reason, equity=Cash(equity),
+        cash=Cash(portfolio.cash), drawdown=Cash(max(state.high_water - equity, 0)),
+        max_drawdown=Cash(state.max_drawdown), drawdown_limit=state.config.limits.max_drawdown,
+        gross=Cash(gross_notional(state)), gross_limit=state.config.limits.max_gross_notional,
+        worst=Cash(sum(worst_loss(p) for m, p in portfolio.positions.items() if m not in portfolio.settled)),
+        pnl=pnl(state), volume=Cash(portfolio.volume), fills=portfolio.fills, orders_placed=counters.placed,
+        amends=counters.amends, cancels=counters.cancels, open_orders=state.orders.live_count,
+        settlements=portfolio.settlements, rolls=counters.rolls,
+        risk=RiskCounts(passed=counters.passed, resized=counters.resized, rejected=dict(counters.rejected)),
+        markets=tuple(market_row(state, market) for market in state.markets.values()),
+        positions=tuple(_positions(state)), orders=tuple(_orders(state)), recent_fills=tuple(state.recent_fills),
+        budget={venue: (budget.used, budget.cap) for venue, budget in state.budgets.by_venue.items()},
+        foreign_orders=sum(venue.foreign_orders for venue in state.venues.values()),
+        anomalies={**state.orders.anomalies, **counters.venue_rejects}, invariant_breaks=counters.invariant_breaks,
+        paused=tuple(state.paused),
+    )  # fmt: skip
+
+
+def pnl(state: State) -> Pnl:
+    """Result at reference prices (mid, or fair where the book has one side), and where it came from."""
+    portfolio = state.portfolio
+    value2 = 0
+    for market_id, position in portfolio.positions.items():
+        if position.flat:
+            continue
+        ref2 = state.attribution.reference2(market_id)
+        if ref2 is None:
+            value2 += 2 * SCALE * (position.cost_yes + position.cost_no)
+        else:
+            value2 += position.yes * ref2 + position.no * (2 * SCALE - ref2)
+    unrealised = value2 // (2 * SCALE) - portfolio.cost
+    spread, inventory, settlement = state.attribution.parts()
+    return Pnl(
+        realised=Cash(portfolio.realised), unrealised=Cash(unrealised), fees=Cash(portfolio.fees), rewards=Cash(0),
+        total=Cash(portfolio.realised + unrealised - portfolio.fees), spread=Cash(spread), inventory=Cash(inventory),
+        settlement=Cash(settlement),
+    )  # fmt: skip
+
+
+def market_row(state: State, market: MarketState) -> MarketRow:
+    spec, book, desired = market.market, market.book, market.desired
+    position = state.portfolio.position(spec.id)
+    return MarketRow(
+        id=spec.id, ticker=spec.ticker, kind=spec.kind,
+        tau_s=None if spec.expiry_ns is None else spec.tau_ns(state.now.wall_ns) / NS_PER_S, strike=spec.strike,
+        bids=book.bids[:LADDER_LEVELS], asks=book.asks[:LADDER_LEVELS],
+        book_age_s=(state.now.mono_ns - book.received_ns) / NS_PER_S if book.seen else None, shape=book.shape.value,
+        fair=desired.fair if desired is not None else market.mark_px,
+        fair_source=desired.fair_source if desired is not None else "mark" if market.mark_px else "",
+        own_bid=_own(state, market, BID), own_ask=_own(state, market, ASK), yes=Qty(position.yes),
+        no=Qty(position.no), bid_note=_note(market, BID), ask_note=_note(market, ASK),
+        facts=desired.facts if desired is not None else (), strategy=market.strategy or "", settled=market.settled,
+    )  # fmt: skip
+
+
+def _note(market: MarketState, direction: int) -> SideNote | None:
+    return None if market.strategy is None else market.notes.get(direction, _STARTING)
+
+
+def _own(state: State, market: MarketState, direction: int) -> OwnQuote | None:
+    for order in state.orders.live_in(market.market.id):
+        if order.direction == direction and order.purpose is Purpose.QUOTE:
+            return OwnQuote(
+                px=order.yes_px, qty=Qty(order.leaves), leg=order.leg, side=order.side, state=OrderState(order.state)
+            )
+    return None
+
+
+def _positions(state: State) -> list[PositionRow]:
+    rows = []
+    for market_id, position in state.portfolio.positions.items():
+        market = state.markets.get(market_id)
+        if position.flat and (market is None or not position.fills):
+            continue
+        rows.append(
+            PositionRow(
+                market=market_id, ticker=market.market.ticker if market else market_id, yes=position.held(Leg.YES),
+                no=position.held(Leg.NO), cost=Cash(position.cost_yes + position.cost_no),
+                value=Cash(state.value_of(market_id)), realised=Cash(position.realised), fees=Cash(position.fees),
+                settled=state.portfolio.settled.get(market_id),
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _orders(state: State) -> list[OrderRow]:
+    return [
+        OrderRow(
+            client_id=order.client_id, market=order.market,
+            ticker=state.markets[order.market].market.ticker if order.market in state.markets else order.market,
+            leg=order.leg, side=order.side, px=Px(order.px), leaves=Qty(order.leaves), filled=Qty(order.filled),
+            state=order.state, purpose=order.purpose, age_s=(state.now.mono_ns - order.sent_ns) / NS_PER_S,
+            strategy=order.strategy or "",
+        )
+        for order in state.orders.live()
+    ]  # fmt: skip

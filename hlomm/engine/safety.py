@@ -1,0 +1,107 @@
+"""Entering and leaving the halt states; see `halt` for the table and `flatten` for the walk."""
+
+from __future__ import annotations
+
+from hlomm.domain.faults import IllegalTransition
+from hlomm.domain.outputs import AlertLevel, HaltChanged, HaltState
+from hlomm.domain.units import to_fixed
+from hlomm.engine import halt
+from hlomm.engine.flatten import TIMER, step
+from hlomm.engine.halt import HaltEvent
+from hlomm.engine.reconcile import adopt_balances
+from hlomm.engine.state import State, Walk
+
+
+def ready(state: State) -> None:
+    """All sessions are up for the first time."""
+    if state.carried_halt is None:
+        _enter(state, HaltEvent.READY, "quoting", persist=False)
+    else:
+        state.walk = _walk(state, state.carried_halt, sell=False)
+        _enter(state, HaltEvent.READY_HALTED, state.carried_halt, persist=True)
+
+
+def danger(state: State, reason: str, *, sell: bool) -> None:
+    """Get to safety. A walk under way is kept; it sells if either reason wants it to."""
+    if state.halt is HaltState.STOPPED:
+        return
+    if state.walk is None:
+        state.walk = _walk(state, reason, sell=sell)
+    elif sell and not state.walk.sell:
+        state.walk.sell = True
+    stopping = state.halt is HaltState.STOPPING
+    if state.halt is not HaltState.FLATTENING:
+        _enter(state, HaltEvent.DANGER, reason, persist=not stopping)
+    state.out.alert(AlertLevel.CRITICAL, "danger", f"{reason}: cancelling everything{', selling' if sell else ''}")
+
+
+def stop(state: State, reason: str, *, sell: bool) -> None:
+    if state.halt is HaltState.STOPPED:
+        return
+    if state.walk is None:
+        state.walk = _walk(state, reason, sell=sell)
+    else:
+        state.walk.sell = state.walk.sell or sell
+    if state.halt is not HaltState.STOPPING:
+        _enter(state, HaltEvent.STOP, reason, persist=False)
+
+
+def resume(state: State, actor: str) -> None:
+    """Back to quoting, if every venue is up; a pending account difference is taken over, visibly."""
+    down = [venue.venue for venue in state.venues.values() if not venue.up]
+    if down:
+        state.out.alert(
+            AlertLevel.WARNING, "resume_refused", f"cannot resume: {', '.join(down)} is down — wait for it, then resume"
+        )
+        return
+    try:
+        halt.advance(state.halt, HaltEvent.RESUME)
+    except IllegalTransition as refusal:
+        state.out.alert(AlertLevel.WARNING, "resume_refused", f"{refusal}: nothing to resume")
+        return
+    for venue in state.venues.values():
+        if venue.mismatch and venue.account is not None:
+            text = ", ".join(venue.mismatch)
+            adopt_balances(state, venue.account)
+            state.out.alert(AlertLevel.WARNING, "adopted_balances", f"{actor} accepted the venue's figures: {text}")
+            venue.mismatch, venue.strikes = None, 0
+    state.high_water = state.equity()
+    _enter(state, HaltEvent.RESUME, f"resumed by {actor}", persist=False)
+    for market_id in state.markets:
+        state.touch(market_id)
+
+
+def walk_on(state: State) -> None:
+    """One step of the walk, if one is under way."""
+    if state.walk is None or state.halt not in (HaltState.FLATTENING, HaltState.STOPPING):
+        return
+    if step(state, state.walk):
+        reason = state.walk.reason
+        state.walk = None
+        state.timers.clear(TIMER)
+        _enter(state, HaltEvent.SAFE, reason, persist=state.halt is HaltState.FLATTENING)
+
+
+def watch_equity(state: State) -> None:
+    """Drawdown of marked equity from its high-water mark; beyond the limit the kill switch latches."""
+    if not state.opened:
+        return
+    equity = state.equity()
+    state.high_water = max(state.high_water, equity)
+    drawdown = state.high_water - equity
+    state.max_drawdown = max(state.max_drawdown, drawdown)
+    limit = state.config.limits.max_drawdown
+    if drawdown > limit and state.halt is HaltState.RUNNING:
+        reason = f"drawdown {to_fixed(drawdown, 2)} > {to_fixed(limit, 2)}"
+        danger(state, reason, sell=state.config.flatten.on_kill)
+
+
+def _walk(state: State, reason: str, *, sell: bool) -> Walk:
+    return Walk(reason, sell, state.now.mono_ns + state.config.flatten.deadline_ns)
+
+
+def _enter(state: State, event: HaltEvent, reason: str, *, persist: bool) -> None:
+    state.halt = halt.advance(state.halt, event)
+    state.halt_reason = reason
+    state.digest.mix_text(state.halt.value)
+    state.out.halt(HaltChanged(state=state.halt, reason=reason, persist=persist))

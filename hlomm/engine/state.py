@@ -1,0 +1,189 @@
+"""Everything the engine knows, in one place; the other files are functions and machines over it."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import attrs
+
+from hlomm.domain.ids import ClientIds, MarketId, StrategyId, VenueId
+from hlomm.domain.inputs import AccountState, TradePrint
+from hlomm.domain.markets import Leg, Market, MarketKind
+from hlomm.domain.orders import Side
+from hlomm.domain.outputs import HaltState
+from hlomm.domain.report import FillRow, SideNote
+from hlomm.domain.times import Now
+from hlomm.domain.units import Px, complement, notional_floor
+from hlomm.domain.view import Desired
+from hlomm.engine.attribution import Attribution
+from hlomm.engine.books import Book
+from hlomm.engine.budgets import Budgets
+from hlomm.engine.config import EngineConfig
+from hlomm.engine.digest import Digest
+from hlomm.engine.orders import Orders
+from hlomm.engine.outbox import Outbox
+from hlomm.engine.portfolio import Portfolio
+from hlomm.engine.timers import Timers
+
+OK = SideNote(guard="ok")
+RECENT_FILLS = 200
+
+
+@attrs.define(eq=False)
+class Walk:
+    """One way to safety. `sell` says whether tokens go; cancelling always happens."""
+
+    reason: str
+    sell: bool
+    deadline_ns: int
+    attempts: dict[MarketId, int] = attrs.field(factory=dict)
+    merging: dict[MarketId, int] = attrs.field(factory=dict)
+    """Markets with a merge under way, with the time after which it may be tried again."""
+    held: dict[MarketId, str] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False, kw_only=True)
+class MarketState:
+    market: Market
+    strategy: StrategyId | None
+    underlying: MarketId | None
+    """Perp whose mark settles it."""
+    book: Book = attrs.field(factory=Book)
+    mark_px: Px | None = None
+    """Perps: the venue's mark."""
+    mark_ns: int = 0
+    desired: Desired | None = None
+    notes: dict[int, SideNote] = attrs.field(factory=dict)
+    """By direction: +1 the bid, -1 the ask."""
+    acted_ns: dict[int, int] = attrs.field(factory=dict)
+    """When each direction was last placed or amended."""
+    mark_bid: Px | None = None
+    """Last best bid seen, for marking; own orders excluded."""
+    mark_ask: Px | None = None
+    rejects: deque[int] = attrs.field(factory=lambda: deque(maxlen=64))
+    resting_until_ns: int = 0
+    """No quoting before that: the venue refused too often."""
+    settled: Px | None = None
+    gone: bool = False
+    """Delisted or settled: nothing is quoted any more."""
+    prints: deque[TradePrint] = attrs.field(factory=lambda: deque(maxlen=20))
+    """Last public trades."""
+
+    @property
+    def is_outcome(self) -> bool:
+        return self.market.kind is MarketKind.OUTCOME
+
+    def conservative_px(self, leg: Leg) -> Px | None:
+        """Price at which a token could have been sold last time a buyer was seen."""
+        if self.settled is not None:
+            return self.settled if leg is Leg.YES else complement(self.settled)
+        if leg is Leg.YES:
+            return self.mark_bid
+        return None if self.mark_ask is None else complement(self.mark_ask)
+
+
+@attrs.define(eq=False)
+class VenueState:
+    venue: VenueId
+    up: bool = False
+    ever_up: bool = False
+    mismatch: tuple[str, ...] | None = None
+    strikes: int = 0
+    account: AccountState | None = None
+    """The last account report."""
+    foreign_orders: int = 0
+    skew_ms: int = 0
+
+
+@attrs.define(eq=False)
+class Counters:
+    inputs: int = 0
+    turns: int = 0
+    placed: int = 0
+    amends: int = 0
+    cancels: int = 0
+    passed: int = 0
+    resized: int = 0
+    rolls: int = 0
+    rejected: dict[str, int] = attrs.field(factory=dict)
+    venue_rejects: dict[str, int] = attrs.field(factory=dict)
+    invariant_breaks: int = 0
+
+    def reject(self, limit: str) -> None:
+        self.rejected[limit] = self.rejected.get(limit, 0) + 1
+
+
+class State:
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        self.now = Now(0, 0)
+        self.digest = Digest()
+        self.ids: ClientIds | None = None
+        self.timers = Timers()
+        self.orders = Orders(self.digest)
+        self.portfolio = Portfolio()
+        self.attribution = Attribution()
+        self.budgets = Budgets(config.budget)
+        self.markets: dict[MarketId, MarketState] = {}
+        self.venues: dict[VenueId, VenueState] = {}
+        self.fees: dict[VenueId, int] = {}
+        """Closing maker fee fraction per venue, 1e-8."""
+        self.seen_fills: dict[str, None] = {}
+        self.recent_fills: deque[FillRow] = deque(maxlen=RECENT_FILLS)
+        self.dirty: dict[MarketId, None] = {}
+        self.paused: dict[StrategyId, str] = {}
+        self.counters = Counters()
+        self.out = Outbox()
+        self.halt = HaltState.STARTING
+        self.halt_reason = "starting"
+        self.carried_halt: str | None = None
+        self.walk: Walk | None = None
+        """The way to safety that is under way."""
+        self.opened = False
+        """The account was taken over from the venue."""
+        self.last_move_ns = 0
+        """When cash or tokens last moved by something we were told."""
+        self.high_water = 0
+        self.max_drawdown = 0
+
+    def market(self, market: MarketId) -> MarketState | None:
+        return self.markets.get(market)
+
+    def touch(self, market: MarketId) -> None:
+        """Something about this market changed: decide again this turn."""
+        self.dirty[market] = None
+
+    def own_quotes(self, market: MarketId, direction: int) -> dict[int, int]:
+        """Our resting quantity by YES price on one side of the book."""
+        own: dict[int, int] = {}
+        for order in self.orders.live_in(market):
+            if order.direction == direction and order.venue_order_id is not None:
+                own[order.yes_px] = own.get(order.yes_px, 0) + order.leaves
+        return own
+
+    def equity(self) -> int:
+        """Cash plus tokens at conservative marks; a token never priced counts at cost."""
+        value = self.portfolio.cash
+        for market_id, position in self.portfolio.positions.items():
+            if position.flat:
+                continue
+            value += self.value_of(market_id)
+        return value
+
+    def value_of(self, market_id: MarketId) -> int:
+        position = self.portfolio.position(market_id)
+        state = self.markets.get(market_id)
+        value = 0
+        for leg, cost in ((Leg.YES, position.cost_yes), (Leg.NO, position.cost_no)):
+            held = position.held(leg)
+            if held:
+                px = state.conservative_px(leg) if state is not None else None
+                value += cost if px is None else notional_floor(px, held)
+        return value
+
+
+def leg_sides(direction: int) -> tuple[tuple[Leg, Side], tuple[Leg, Side]]:
+    """(sell what is held, buy the complement-free leg) for a quote direction."""
+    if direction > 0:
+        return (Leg.NO, Side.SELL), (Leg.YES, Side.BUY)
+    return (Leg.YES, Side.SELL), (Leg.NO, Side.BUY)

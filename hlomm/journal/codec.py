@@ -1,0 +1,58 @@
+"""Journal records as values.
+
+Two kinds make a run: an input with the clock reading at which it was fed, and a turn with the clock reading, the
+outputs and the digest after it. Sequence numbers are contiguous over a run, so a missing record is noticed.
+A note is for people: it is not replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from hlomm.domain.inputs import Input
+from hlomm.domain.outputs import Output
+from hlomm.domain.times import Now
+
+
+class InputRecord(msgspec.Struct, frozen=True, array_like=True, tag="i"):
+    seq: int
+    now: Now
+    item: Input
+
+
+class TurnRecord(msgspec.Struct, frozen=True, array_like=True, tag="t"):
+    seq: int
+    now: Now
+    digest: int
+    outputs: tuple[Output, ...]
+
+
+class NoteRecord(msgspec.Struct, frozen=True, array_like=True, tag="n"):
+    """Something the shell did on its own (a sweep, a forced stop)."""
+
+    seq: int
+    now: Now
+    text: str
+
+
+Record = InputRecord | TurnRecord | NoteRecord
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+
+
+def encode(record: Record) -> bytes:
+    """Canonical bytes: equal records give equal bytes."""
+    return _ENCODER.encode(record)
+
+
+def decode(payload: bytes) -> Record:
+    """A record; msgspec.DecodeError (incl. ValidationError) for bytes that are none."""
+    return _DECODER.decode(payload)
+
+
+def encode_outputs(outputs: Sequence[Output]) -> bytes:
+    """Bytes by which a replay compares decisions."""
+    return _ENCODER.encode(outputs)

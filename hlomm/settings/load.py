@@ -1,0 +1,208 @@
+"""Layers to one checked configuration, with the origin of every value.
+
+An error names the file (or layer), the key and the remedy; all errors of a run are reported together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import attrs
+import msgspec
+
+from hlomm.domain.faults import ConfigError
+from hlomm.settings.schema import ENGINE_SECTIONS, EngineSettings, Settings, contradictions, session_contradictions
+
+PROFILES: Final = ("sim", "testnet", "mainnet")
+ENV_PREFIX: Final = "HL_OMM__"
+
+Tree = dict[str, Any]
+AnySettings = TypeVar("AnySettings", bound=EngineSettings)
+
+
+@attrs.frozen
+class Layer:
+    name: str
+    tree: Tree
+
+
+@attrs.frozen
+class Loaded:
+    settings: Settings
+    tree: Tree
+    origins: dict[str, str]
+    """Dotted key to the layer that set it."""
+    profile: str
+
+    def engine_json(self) -> str:
+        """The engine's part as canonical JSON, for the journal."""
+        part = {name: self.tree[name] for name in ENGINE_SECTIONS}
+        return msgspec.json.encode(part, order="sorted").decode()
+
+
+def load(
+    profile: str,
+    config_files: Sequence[Path] = (),
+    sets: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Merge all layers and check them; ConfigError lists everything that is wrong."""
+    if profile not in PROFILES:
+        raise ConfigError(f"no profile {profile!r}; there are: {', '.join(PROFILES)}")
+    layers = [
+        _packaged("default.toml"),
+        _packaged(f"profiles/{profile}.toml"),
+        *(_from_file(path) for path in config_files),
+        *_from_environment(os.environ if environ is None else environ),
+        *(_from_set(text) for text in sets),
+    ]
+    tree, origins = merge(layers)
+    settings = structure(Settings, tree, origins)
+    _raise_if(_explain(key, what, origins) for key, what in session_contradictions(settings))
+    return Loaded(settings, tree, origins, profile)
+
+
+def engine_settings(config_json: str, sets: Sequence[str] = ()) -> tuple[EngineSettings, str]:
+    """Settings out of a journal's first record, with overrides; also as canonical JSON."""
+    tree: Tree = msgspec.json.decode(config_json)
+    merged, origins = merge([Layer("journal", tree), *(_from_set(text) for text in sets)])
+    settings = structure(EngineSettings, merged, origins)
+    _raise_if(_explain(key, what, origins) for key, what in contradictions(settings))
+    return settings, msgspec.json.encode(merged, order="sorted").decode()
+
+
+# -- layers
+
+
+def packaged_config() -> Traversable:
+    """The shipped configuration: inside the installed package, or beside it in a checkout."""
+    installed = files("hlomm") / "_config"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "config"
+
+
+def _packaged(name: str) -> Layer:
+    resource = packaged_config()
+    for part in name.split("/"):
+        resource /= part
+    return Layer(name, tomllib.loads(resource.read_text(encoding="utf-8")))
+
+
+def _from_file(path: Path) -> Layer:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error} — check the path given to --config") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start}) — is it a TOML file?") from None
+    try:
+        return Layer(str(path), tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error} — fix the TOML syntax") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> list[Layer]:
+    found = []
+    for name in sorted(environ):
+        if name.startswith(ENV_PREFIX):
+            dotted = name[len(ENV_PREFIX) :].lower().replace("__", ".")
+            found.append(Layer(f"environment {name}", _nested(dotted, _value(environ[name]))))
+    return found
+
+
+def _from_set(text: str) -> Layer:
+    key, equals, raw = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text!r}: expected section.key=value")
+    return Layer(f"--set {key.strip()}", _nested(key.strip(), _value(raw.strip())))
+
+
+def _value(raw: str) -> Any:
+    """A TOML value, or the text itself where it is none (so that strings need no quotes)."""
+    try:
+        return tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        return raw
+
+
+def _nested(dotted: str, value: Any) -> Tree:
+    tree: Any = value
+    for part in reversed(dotted.split(".")):
+        tree = {part: tree}
+    assert isinstance(tree, dict)
+    return tree
+
+
+def merge(layers: Iterable[Layer]) -> tuple[Tree, dict[str, str]]:
+    """Later layers win key by key; lists are replaced whole."""
+    tree: Tree = {}
+    origins: dict[str, str] = {}
+    for layer in layers:
+        _merge_into(tree, layer.tree, origins, layer.name, "")
+    return tree, origins
+
+
+def _merge_into(target: Tree, source: Tree, origins: dict[str, str], name: str, prefix: str) -> None:
+    for key, value in source.items():
+        dotted = f"{prefix}{key}"
+        here = target.get(key)
+        if isinstance(value, dict) and (here is None or isinstance(here, dict)):
+            _merge_into(target.setdefault(key, {}), value, origins, name, f"{dotted}.")
+            origins.setdefault(dotted, name)
+        else:
+            target[key] = value
+            origins[dotted] = name
+
+
+# -- checking
+
+
+def structure(kind: type[AnySettings], tree: Tree, origins: Mapping[str, str]) -> AnySettings:
+    """Typed settings, or a ConfigError that lists every mistake."""
+    _raise_if(_explain(key, what, origins) for key, what in _mistakes(kind, tree, ""))
+    return msgspec.convert(tree, kind)
+
+
+def _mistakes(kind: type[msgspec.Struct], tree: Any, prefix: str) -> Iterator[tuple[str, str]]:
+    """(dotted key, what is wrong and the remedy) of every value below `prefix`."""
+    if not isinstance(tree, dict):
+        yield prefix.rstrip("."), f"expected a section, was {type(tree).__name__} — write [{prefix.rstrip('.')}]"
+        return
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for key in tree:
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else f"known keys here: {', '.join(fields)}"
+            yield f"{prefix}{key}", f"unknown key — {remedy}"
+    for key, expected in fields.items():
+        if key not in tree:
+            yield f"{prefix}{key}", "is missing — add it, or start from config/default.toml"
+        elif isinstance(expected, type) and issubclass(expected, msgspec.Struct):
+            yield from _mistakes(expected, tree[key], f"{prefix}{key}.")
+        else:
+            try:
+                msgspec.convert(tree[key], expected)
+            except msgspec.ValidationError as error:
+                text = str(error)
+                was = f", was {tree[key]!r}" if "got" not in text else ""
+                yield f"{prefix}{key}", f"{text[:1].lower()}{text[1:]}{was} — see its comment in config/default.toml"
+
+
+def _explain(key: str, what: str, origins: Mapping[str, str]) -> str:
+    name = key
+    while name and name not in origins:
+        name = name.rpartition(".")[0]
+    where = origins.get(name, "configuration")
+    return f"{where}: {key or 'top level'}: {what}"
+
+
+def _raise_if(problems: Iterable[str]) -> None:
+    found = list(problems)
+    if found:
+        raise ConfigError("\n".join(found))

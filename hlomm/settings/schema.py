@@ -1,0 +1,204 @@
+"""Shape of the configuration. Human units; `assembly` turns them into what the rooms are built with.
+
+Strict on purpose: no unknown keys, no conversions between kinds, no NaN or infinity (every number is bounded).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Positive = Annotated[float, msgspec.Meta(gt=0, lt=1e12)]
+NonNegative = Annotated[float, msgspec.Meta(ge=0, lt=1e12)]
+Fraction = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+"""A price of an outcome or a distance between two."""
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Limits(_Section, frozen=True):
+    max_position: Positive
+    max_gross_notional: Positive
+    max_order_notional: Positive
+    max_open_orders: Count
+    max_drawdown: Positive
+    stale_book_s: Positive
+    one_sided_book: Literal["refuse", "reduce_only", "allow"]
+    max_clock_skew_s: Positive
+    max_fair_deviation: Share
+
+
+class Quotes(_Section, frozen=True):
+    min_move: Share
+    min_size_change: NonNegative
+    min_interval_s: NonNegative
+    refresh_s: Positive
+
+
+class Flatten(_Section, frozen=True):
+    on_disconnect: Literal["flatten", "pause"]
+    on_stop: Literal["flatten", "keep"]
+    on_kill: Literal["flatten", "keep"]
+    max_slippage: Share
+    hold_to_expiry_s: NonNegative
+    deadline_s: Positive
+    retry_s: Positive
+    attempts: Count
+
+
+class Orders(_Section, frozen=True):
+    answer_deadline_s: Positive
+    query_retry_s: Positive
+    settle_doubt_s: Positive
+    reject_window_s: Positive
+    reject_limit: Count
+    reject_pause_s: Positive
+
+
+class Budget(_Section, frozen=True):
+    reserve: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+    slow_below: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+    slow_factor: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+
+class Reconcile(_Section, frozen=True):
+    quiet_s: Positive
+    strikes: Annotated[int, msgspec.Meta(ge=1, le=100)]
+
+
+class Avellaneda(_Section, frozen=True):
+    enabled: bool
+    model: Literal["glft", "as_paper", "as_seed0"]
+    classes: tuple[str, ...]
+    underlyings: tuple[str, ...]
+    periods: tuple[str, ...]
+    gamma: NonNegative
+    fill_rate: Positive
+    fill_decay: Positive
+    lot: Positive
+    holding_s: Positive
+    min_half_spread: NonNegative
+    max_half_spread: Share
+    pull_ratio: Positive
+    reaction_s: Positive
+    vol_annual: Positive
+    vol_prior_s: Positive
+    vol_halflife_s: Positive
+    nu_prior_s: Positive
+    nu_halflife_s: Positive
+    sample_s: Positive
+    basis_bps: NonNegative
+    vol_error: NonNegative
+    size_floor: NonNegative
+    max_microprice_spread: Share
+    kelly_fraction: Fraction
+    max_size: Positive
+    min_size: NonNegative
+    size_decimals: Annotated[int, msgspec.Meta(ge=0, le=8)]
+    max_underlying_age_s: Positive
+
+
+class Strategies(_Section, frozen=True):
+    avellaneda: Avellaneda
+
+
+class Hyperliquid(_Section, frozen=True):
+    rest: str
+    ws: str
+    chain: Literal["mainnet", "testnet"]
+    account: str
+    key_file: str
+    underlyings: tuple[str, ...]
+    request_s: Positive
+    post_s: Positive
+    expires_after_s: Positive
+    reconcile_s: Positive
+    ping_s: Positive
+    pong_s: Positive
+    silence_s: Positive
+
+
+class Venues(_Section, frozen=True):
+    hyperliquid: Hyperliquid
+
+
+class Sim(_Section, frozen=True):
+    first_expiry_s: Annotated[float, msgspec.Meta(ge=5, le=180)]
+    linger_s: Positive
+
+
+class Daemon(_Section, frozen=True):
+    stop_deadline_s: Positive
+    fsync_s: Positive
+    segment_mb: Annotated[int, msgspec.Meta(ge=1, le=4096)]
+    log: Literal["debug", "info", "warning"]
+
+
+class EngineSettings(_Section, frozen=True):
+    """The part that decisions depend on; it travels in the journal's first record."""
+
+    limits: Limits
+    quotes: Quotes
+    flatten: Flatten
+    orders: Orders
+    budget: Budget
+    reconcile: Reconcile
+    strategy: Strategies
+
+
+class Settings(EngineSettings, frozen=True):
+    venue: Venues
+    sim: Sim
+    daemon: Daemon
+
+
+ENGINE_SECTIONS = EngineSettings.__struct_fields__
+
+
+def contradictions(settings: EngineSettings) -> list[tuple[str, str]]:
+    """(key, what is wrong and the remedy) for values that are fine alone and not together."""
+    limits, maker, orders = settings.limits, settings.strategy.avellaneda, settings.orders
+    found: list[tuple[str, str]] = []
+    if limits.max_order_notional > limits.max_gross_notional:
+        found.append(("limits.max_order_notional", "is above limits.max_gross_notional: no order could use it"))
+    if maker.min_size > maker.max_size:
+        found.append(("strategy.avellaneda.min_size", "is above max_size: nothing would ever be quoted"))
+    if maker.min_half_spread > maker.max_half_spread:
+        found.append(("strategy.avellaneda.min_half_spread", "is above max_half_spread: nothing would be quoted"))
+    if maker.max_size > limits.max_position:
+        found.append(("strategy.avellaneda.max_size", "is above limits.max_position: one fill would break the limit"))
+    if maker.max_half_spread > limits.max_fair_deviation:
+        found.append(
+            ("strategy.avellaneda.max_half_spread", "is above limits.max_fair_deviation: wide quotes would be refused")
+        )
+    if settings.budget.slow_below < settings.budget.reserve:
+        found.append(("budget.slow_below", "is below budget.reserve: quoting would stop before it slows down"))
+    if settings.quotes.refresh_s >= limits.stale_book_s:
+        found.append(("quotes.refresh_s", "must be below limits.stale_book_s, or a stale book is noticed too late"))
+    if settings.flatten.retry_s > settings.flatten.deadline_s:
+        found.append(("flatten.retry_s", "is above flatten.deadline_s: flattening would never retry"))
+    if orders.query_retry_s > orders.settle_doubt_s:
+        found.append(("orders.query_retry_s", "is above orders.settle_doubt_s: doubts would never settle"))
+    return found
+
+
+def session_contradictions(settings: Settings) -> list[tuple[str, str]]:
+    """The same for keys outside the engine's part."""
+    found = contradictions(settings)
+    venue = settings.venue.hyperliquid
+    if settings.orders.settle_doubt_s <= venue.expires_after_s:
+        found.append(
+            ("orders.settle_doubt_s", "must exceed venue.hyperliquid.expires_after_s: a late order could still arrive")
+        )
+    if settings.orders.answer_deadline_s < venue.post_s:
+        found.append(
+            ("orders.answer_deadline_s", "is below venue.hyperliquid.post_s: questions would overtake answers")
+        )
+    if settings.daemon.stop_deadline_s <= settings.flatten.deadline_s:
+        found.append(("daemon.stop_deadline_s", "must exceed flatten.deadline_s, or stopping cuts flattening short"))
+    return found

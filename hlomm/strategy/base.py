@@ -1,0 +1,25 @@
+"""The strategy contract: a pure function of views, with whatever estimators it keeps per market."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hlomm.domain.ids import MarketId, StrategyId
+from hlomm.domain.markets import Market
+from hlomm.domain.view import Desired, MarketView
+
+
+class Strategy(Protocol):
+    """Decides desired state, never orders. Called in a fixed order, so it may keep state but read no clock."""
+
+    @property
+    def id(self) -> StrategyId: ...
+
+    def wants(self, market: Market) -> bool:
+        """Whether this strategy quotes that market."""
+
+    def decide(self, view: MarketView) -> Desired:
+        """Quotes wanted now. Called whenever the market changed and at least once per re-quote interval."""
+
+    def forget(self, market: MarketId) -> None:
+        """Drop what was kept about a market that no longer exists."""
