@@ -1,0 +1,1 @@
+"""Puts rooms together from settings: the same engine for every driver."""

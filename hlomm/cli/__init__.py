@@ -1,0 +1,1 @@
+"""Commands: thin, and heavy imports only inside the command that needs them."""

@@ -1,0 +1,1 @@
+"""The trio shell: sockets, files, clocks. It moves values and decides nothing."""

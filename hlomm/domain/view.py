@@ -76,7 +76,7 @@ class Desired:
     """Fair YES price; the engine uses it to mark and to check quotes against."""
     fair_source: str = ""
     """`book`, `model`, `blend`: what the fair value came from."""
-    facts: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, float | str], ...] = ()
     """Named numbers behind the decision, for people."""
 
 

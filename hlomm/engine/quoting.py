@@ -31,10 +31,11 @@ def view_of(state: State, market: MarketState) -> MarketView:
     now, book = state.now, market.book
     market_id = market.market.id
     perp = state.markets.get(market.underlying) if market.underlying is not None else None
-    perp_book = perp.book if perp is not None else None
-    mid2 = None
-    if perp_book is not None and perp_book.shape is BookShape.TWO_SIDED:
-        mid2 = perp_book.bids[0][0] + perp_book.asks[0][0]
+    mid2, heard_ns = None, 0
+    if perp is not None:
+        heard_ns = max(perp.mark_ns, perp.book.received_ns)
+        if perp.book.shape is BookShape.TWO_SIDED:
+            mid2 = perp.book.bids[0][0] + perp.book.asks[0][0]
     position = state.portfolio.position(market_id)
     bids = without_own(book.bids, state.own_quotes(market_id, BID))
     asks = without_own(book.asks, state.own_quotes(market_id, ASK))
@@ -43,7 +44,7 @@ def view_of(state: State, market: MarketState) -> MarketView:
         shape=shape_without_own(book.shape, bids, asks), bids=bids, asks=asks,
         book_age_ns=now.mono_ns - book.received_ns, book_count=book.count,
         underlying_px=perp.mark_px if perp is not None else None,
-        underlying_age_ns=now.mono_ns - perp.mark_ns if perp is not None else 0, underlying_mid2=mid2,
+        underlying_age_ns=now.mono_ns - heard_ns, underlying_mid2=mid2,
         yes=Qty(position.yes), no=Qty(position.no), equity=Cash(state.equity()),
         close_maker_fee=state.fees.get(market.market.venue, 0),
     )  # fmt: skip

@@ -80,8 +80,14 @@ def market_row(state: State, market: MarketState) -> MarketRow:
         fair_source=desired.fair_source if desired is not None else "mark" if market.mark_px else "",
         own_bid=_own(state, market, BID), own_ask=_own(state, market, ASK), yes=Qty(position.yes),
         no=Qty(position.no), bid_note=_note(market, BID), ask_note=_note(market, ASK),
-        facts=desired.facts if desired is not None else (), strategy=market.strategy or "", settled=market.settled,
+        facts=_facts(market), strategy=market.strategy or "", settled=market.settled,
     )  # fmt: skip
+
+
+def _facts(market: MarketState) -> tuple[tuple[str, str], ...]:
+    if market.desired is None:
+        return ()
+    return tuple((name, value if isinstance(value, str) else f"{value:.5g}") for name, value in market.desired.facts)
 
 
 def _note(market: MarketState, direction: int) -> SideNote | None:

@@ -69,13 +69,13 @@ def load(
     return Loaded(settings, tree, origins, profile)
 
 
-def engine_settings(config_json: str, sets: Sequence[str] = ()) -> tuple[EngineSettings, str]:
-    """Settings out of a journal's first record, with overrides; also as canonical JSON."""
+def engine_settings(config_json: str, sets: Sequence[str] = ()) -> EngineSettings:
+    """Settings out of a journal's first record, with overrides."""
     tree: Tree = msgspec.json.decode(config_json)
     merged, origins = merge([Layer("journal", tree), *(_from_set(text) for text in sets)])
     settings = structure(EngineSettings, merged, origins)
     _raise_if(_explain(key, what, origins) for key, what in contradictions(settings))
-    return settings, msgspec.json.encode(merged, order="sorted").decode()
+    return settings
 
 
 # -- layers

@@ -1,0 +1,1 @@
+"""What to want: one file per strategy, each from views to desired quotes; the registry lists them."""

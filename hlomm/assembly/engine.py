@@ -1,0 +1,99 @@
+"""From settings to an engine. Drivers differ in what they feed it, never in how it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from hlomm.domain.ids import HYPERLIQUID, VenueId
+from hlomm.domain.times import seconds_to_ns
+from hlomm.domain.units import Cash, Px, Qty, parse
+from hlomm.engine.config import (
+    BudgetRules,
+    EngineConfig,
+    FlattenRules,
+    Limits,
+    OnDisconnect,
+    OneSided,
+    OrderRules,
+    QuoteRules,
+    ReconcileRules,
+)
+from hlomm.engine.core import Engine
+from hlomm.pricing.quoter import QuoteModel
+from hlomm.settings.schema import EngineSettings
+from hlomm.strategy.base import Strategy
+from hlomm.strategy.registry import STRATEGIES
+
+VENUES: tuple[VenueId, ...] = (HYPERLIQUID,)
+
+
+def build_engine(settings: EngineSettings, venues: Sequence[VenueId] = VENUES) -> Engine:
+    return Engine(engine_config(settings), strategies(settings), venues)
+
+
+def strategies(settings: EngineSettings) -> list[Strategy]:
+    """Enabled strategies in the registry's order."""
+    built: list[Strategy] = []
+    for name, (config_class, constructor) in STRATEGIES.items():
+        section = getattr(settings.strategy, name)
+        values = msgspec.structs.asdict(section)
+        if values.pop("enabled"):
+            values["model"] = QuoteModel(values["model"])
+            built.append(constructor(config_class(**values)))
+    return built
+
+
+def scaled(value: float) -> int:
+    """Exact scaled integer of a configured number (its shortest decimal is what the operator wrote)."""
+    return parse(format(Decimal(repr(value)), "f"))
+
+
+def engine_config(settings: EngineSettings) -> EngineConfig:
+    limits, quotes, flatten, orders = settings.limits, settings.quotes, settings.flatten, settings.orders
+    return EngineConfig(
+        limits=Limits(
+            max_position=Qty(scaled(limits.max_position)),
+            max_gross_notional=Cash(scaled(limits.max_gross_notional)),
+            max_open_orders=limits.max_open_orders,
+            max_order_notional=Cash(scaled(limits.max_order_notional)),
+            max_drawdown=Cash(scaled(limits.max_drawdown)),
+            stale_book_ns=seconds_to_ns(limits.stale_book_s),
+            one_sided=OneSided(limits.one_sided_book),
+            max_clock_skew_ms=round(limits.max_clock_skew_s * 1000),
+            max_fair_deviation=Px(scaled(limits.max_fair_deviation)),
+        ),
+        quotes=QuoteRules(
+            min_move=Px(scaled(quotes.min_move)),
+            min_size_change=quotes.min_size_change,
+            min_interval_ns=seconds_to_ns(quotes.min_interval_s),
+            refresh_ns=seconds_to_ns(quotes.refresh_s),
+        ),
+        flatten=FlattenRules(
+            max_slippage=Px(scaled(flatten.max_slippage)),
+            hold_to_expiry_ns=seconds_to_ns(flatten.hold_to_expiry_s),
+            deadline_ns=seconds_to_ns(flatten.deadline_s),
+            retry_ns=seconds_to_ns(flatten.retry_s),
+            attempts=flatten.attempts,
+            on_disconnect=OnDisconnect(flatten.on_disconnect),
+            on_kill=flatten.on_kill == "flatten",
+        ),
+        orders=OrderRules(
+            answer_deadline_ns=seconds_to_ns(orders.answer_deadline_s),
+            query_retry_ns=seconds_to_ns(orders.query_retry_s),
+            settle_doubt_ns=seconds_to_ns(orders.settle_doubt_s),
+            reject_window_ns=seconds_to_ns(orders.reject_window_s),
+            reject_limit=orders.reject_limit,
+            reject_pause_ns=seconds_to_ns(orders.reject_pause_s),
+        ),
+        budget=BudgetRules(
+            reserve=settings.budget.reserve,
+            slow_below=settings.budget.slow_below,
+            slow_factor=settings.budget.slow_factor,
+        ),
+        reconcile=ReconcileRules(
+            quiet_ns=seconds_to_ns(settings.reconcile.quiet_s), strikes=settings.reconcile.strikes
+        ),
+    )

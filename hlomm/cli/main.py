@@ -1,0 +1,284 @@
+"""`hlomm`: every command in one place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from hlomm import __version__
+from hlomm.domain.exits import ExitCode, exit_code_of
+from hlomm.domain.faults import HlommError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Group(click.Group):
+    """Keeps commands in the order they are declared: the way a newcomer meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.commands)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="hlomm")
+def main() -> None:
+    """Market maker for Hyperliquid HIP-4 outcome contracts.
+
+    Without any configuration `hlomm run` trades simulated venues with play money; `hlomm tui` looks in.
+    """
+
+
+def reporting(command: F) -> F:
+    """Turn our errors into one line on stderr and the exit code they stand for."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except HlommError as error:
+            code = exit_code_of(error)
+            click.echo(f"hlomm: {error}", err=True)
+            sys.exit(int(code))
+
+    return wrapped  # type: ignore[return-value]
+
+
+def config_options(command: F) -> F:
+    for option in reversed(
+        (
+            click.option("--profile", default="sim", show_default=True, help="sim, testnet or mainnet."),
+            click.option(
+                "--config", "config_files", multiple=True, type=click.Path(path_type=Path),
+                help="TOML file over the defaults; repeatable.",
+            ),
+            click.option("--set", "sets", multiple=True, metavar="A.B=V", help="One setting; repeatable."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+STATE_DIR = click.option(
+    "--state-dir", type=click.Path(path_type=Path), default=None, help="Where journal and socket live."
+)
+SOCKET = click.option("--socket", type=click.Path(path_type=Path), default=None, help="The daemon's socket itself.")
+PROFILE = click.option("--profile", default="sim", show_default=True, help="Whose state directory to look in.")
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def finish(code: ExitCode) -> None:
+    if code is not ExitCode.CLEAN:
+        sys.exit(int(code))
+
+
+@main.command()
+@config_options
+@STATE_DIR
+@click.option("--sim", "sim_file", type=click.Path(path_type=Path), default=None, help="Attach to a running simulator.")
+@click.option("--duration", type=click.FloatRange(min=0.1), default=None, help="Stop after that many seconds.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the simulator.")
+@click.option(
+    "--speed", type=click.FloatRange(min=0.1, max=100), default=1.0, show_default=True, help="Venue time factor."
+)
+@click.option(
+    "--arm", type=click.FloatRange(min=0), default=None, help="Live profiles: the notional you allow, typed out."
+)
+@JSON
+@reporting
+def run(
+    *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
+    sim_file: Path | None, duration: float | None, seed: int, speed: float, arm: float | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Trade, in the foreground, until Ctrl-C (which cancels, flattens and leaves)."""
+    from hlomm.cli.run import run_command
+
+    finish(
+        run_command(
+            profile=profile, config_files=config_files, sets=sets, state_dir=state_dir, sim_file=sim_file,
+            duration_s=duration, seed=seed, speed=speed, arm=arm, as_json=as_json,
+        )
+    )  # fmt: skip
+
+
+@main.command()
+@PROFILE
+@STATE_DIR
+@SOCKET
+@reporting
+def tui(*, profile: str, state_dir: Path | None, socket: Path | None) -> None:
+    """Look in: the terminal. Leaving it never touches trading."""
+    from hlomm.cli.terminal import tui_command
+
+    tui_command(profile, state_dir, socket)
+
+
+@main.command()
+@PROFILE
+@STATE_DIR
+@SOCKET
+@JSON
+@reporting
+def status(*, profile: str, state_dir: Path | None, socket: Path | None, as_json: bool) -> None:
+    """State, venues, equity, positions at a glance."""
+    from hlomm.cli import views
+
+    views.show(views.status, profile, state_dir, socket, as_json=as_json)
+
+
+def _view(name: str, summary: str) -> None:
+    @main.command(name=name, help=summary)
+    @PROFILE
+    @STATE_DIR
+    @SOCKET
+    @JSON
+    @reporting
+    def command(*, profile: str, state_dir: Path | None, socket: Path | None, as_json: bool) -> None:
+        from hlomm.cli import views
+
+        views.show(getattr(views, name), profile, state_dir, socket, as_json=as_json)
+
+
+_view("orders", "Live orders, each with its purpose and state.")
+_view("positions", "Tokens held, cost and value.")
+_view("fills", "Last fills, newest last.")
+_view("pnl", "Result and where it came from.")
+
+
+@main.command()
+@click.argument("market", required=False)
+@PROFILE
+@STATE_DIR
+@SOCKET
+@JSON
+@reporting
+def explain(*, market: str | None, profile: str, state_dir: Path | None, socket: Path | None, as_json: bool) -> None:
+    """Why a market is quoted the way it is, or not at all."""
+    from hlomm.cli import views
+
+    views.show(views.explain, profile, state_dir, socket, as_json=as_json, market=market)
+
+
+def _order(name: str, summary: str) -> None:
+    @main.command(name=name, help=summary)
+    @PROFILE
+    @STATE_DIR
+    @SOCKET
+    @click.option("--reason", default="", help="Goes into the record.")
+    @JSON
+    @reporting
+    def command(*, profile: str, state_dir: Path | None, socket: Path | None, reason: str, as_json: bool) -> None:
+        from hlomm.cli import views
+
+        finish(views.command(name, profile, state_dir, socket, reason=reason, as_json=as_json))
+
+
+_order("kill", "Cancel everything, flatten, stay HALTED across restarts.")
+_order("flatten", "Cancel everything and sell what is held; then HALTED.")
+_order("resume", "Leave HALTED and quote again.")
+
+
+def _strategy(name: str, summary: str) -> None:
+    @main.command(name=name, help=summary)
+    @click.argument("strategy")
+    @PROFILE
+    @STATE_DIR
+    @SOCKET
+    @click.option("--reason", default="", help="Goes into the record.")
+    @JSON
+    @reporting
+    def command(
+        *, strategy: str, profile: str, state_dir: Path | None, socket: Path | None, reason: str, as_json: bool
+    ) -> None:
+        from hlomm.cli import views
+
+        finish(views.command(name, profile, state_dir, socket, reason=reason, as_json=as_json, target=strategy))
+
+
+_strategy("pause", "Stop one strategy's quoting.")
+_strategy("unpause", "Let it quote again.")
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--until", type=click.IntRange(min=1), default=None, metavar="SEQ", help="Stop after that record.")
+@click.option("--set", "sets", multiple=True, metavar="A.B=V", help="Replay with another setting.")
+@JSON
+@reporting
+def replay(*, path: Path, until: int | None, sets: tuple[str, ...], as_json: bool) -> None:
+    """Re-run a journal and compare every decision, byte for byte."""
+    from hlomm.cli.replay import replay_command
+
+    finish(replay_command(path, until=until, sets=sets, as_json=as_json))
+
+
+@main.command()
+@click.option("--venues", default="hyperliquid", show_default=True, help="Comma-separated.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--speed", type=click.FloatRange(min=0.1, max=100), default=1.0, show_default=True)
+@click.option("--linger", type=click.FloatRange(min=1), default=None, help="End after that long without clients.")
+@click.option("--first-expiry", type=click.FloatRange(min=5, max=180), default=45.0, show_default=True)
+@JSON
+@reporting
+def sim(*, venues: str, seed: int, speed: float, linger: float | None, first_expiry: float, as_json: bool) -> None:
+    """Serve the simulated venues alone, for any client."""
+    from hlomm.cli.sim import sim_command
+
+    sim_command(venues=venues, seed=seed, speed=speed, linger_s=linger, first_expiry_s=first_expiry, as_json=as_json)
+
+
+@main.command()
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@config_options
+@click.option("--strategy", default="avellaneda", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Where the chart and report go.")
+@JSON
+@reporting
+def backtest(
+    *, data: tuple[Path, ...], profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str,
+    out: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Run the engine over a recording."""
+    from hlomm.cli.backtest import backtest_command
+
+    finish(
+        backtest_command(
+            data, profile=profile, config_files=config_files, sets=sets, strategy=strategy, out=out, as_json=as_json
+        )
+    )
+
+
+@main.group(cls=Group)
+def config() -> None:
+    """The merged configuration."""
+
+
+@config.command(name="show")
+@config_options
+@JSON
+@reporting
+def config_show(*, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], as_json: bool) -> None:
+    """Merged values, each with the place it came from."""
+    from hlomm.cli.configuration import show
+
+    show(profile, config_files, sets, as_json=as_json)
+
+
+@config.command(name="check")
+@config_options
+@reporting
+def config_check(*, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...]) -> None:
+    """Validate without running; exit 2 with every mistake listed."""
+    from hlomm.settings.load import load
+
+    load(profile, config_files, sets)
+    click.echo("configuration is fine", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""`hlomm run`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import trio
+
+from hlomm.cli.arming import agent_key, check_arming
+from hlomm.daemon import logs
+from hlomm.daemon.launch import RunOptions, launch
+from hlomm.domain.exits import ExitCode
+from hlomm.settings.load import load
+from hlomm.settings.paths import state_paths
+
+
+def run_command(
+    *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
+    sim_file: Path | None, duration_s: float | None, seed: int, speed: float, arm: float | None, as_json: bool,
+) -> ExitCode:  # fmt: skip
+    loaded = load(profile, config_files, sets)
+    logs.configure(loaded.settings.daemon.log)
+    armed = check_arming(loaded, arm)
+    paths = state_paths(state_dir, profile)
+    key = agent_key(loaded, os.environ) if profile != "sim" else None
+    click.echo(
+        f"hlomm · profile {profile} · state {paths.root}\n"
+        f"look in with: hlomm tui{_where(state_dir, profile)} · stop with Ctrl-C", err=True,
+    )  # fmt: skip
+    result = trio.run(
+        launch,
+        RunOptions(
+            loaded=loaded, paths=paths, sim_file=sim_file, duration_s=duration_s, seed=seed, speed=speed, armed=armed,
+            key=key,
+        ),
+        strict_exception_groups=True,
+    )  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(result.summary))
+    else:
+        click.echo(_human(result.summary))
+    return result.exit_code
+
+
+def _where(state_dir: Path | None, profile: str) -> str:
+    if state_dir is not None:
+        return f" --state-dir {state_dir}"
+    return "" if profile == "sim" else f" --profile {profile}"
+
+
+def _human(summary: dict[str, Any]) -> str:
+    pnl = summary["pnl"]
+    resting = summary["venue_open_orders"]
+    lines = [
+        (
+            f"ran {summary['duration_s']:.0f} s: {summary['orders_placed']} orders, {summary['cancels']} cancels, "
+            f"{summary['fills']} fills, volume {summary['volume']:.2f}"
+        ),
+        (
+            f"pnl {pnl['total']:+.2f} (spread {pnl['spread']:+.2f}, inventory {pnl['inventory']:+.2f}, "
+            f"settlement {pnl['settlement']:+.2f}, fees {-pnl['fees']:+.2f}), max drawdown {summary['max_drawdown']:.2f}"
+        ),
+        (
+            f"settlements {summary['settlements']}, rolls {summary['rolls']}, "
+            f"orders left at the venue: {'not known' if resting is None else resting}"
+        ),
+        f"{summary['halt']['state']}: {summary['halt']['reason']}",
+        f"prove it: hlomm replay {summary['journal']}",
+    ]
+    return "\n".join(lines)

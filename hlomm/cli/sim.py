@@ -1,0 +1,42 @@
+"""`hlomm sim`."""
+
+from __future__ import annotations
+
+import sys
+
+import attrs
+import click
+import msgspec
+import trio
+
+from hlomm.domain.faults import UsageError
+from hlomm.sim.app import serve
+from hlomm.sim.config import VENUES, SimConfig, SimOptions
+
+
+def sim_command(
+    *, venues: str, seed: int, speed: float, linger_s: float | None, first_expiry_s: float, as_json: bool
+) -> None:
+    names = tuple(name.strip() for name in venues.split(",") if name.strip())
+    unknown = [name for name in names if name not in VENUES]
+    if unknown or not names:
+        raise UsageError(f"no simulated venue {', '.join(unknown) or '(none given)'}; there are: {', '.join(VENUES)}")
+    config = SimConfig()
+    config = attrs.evolve(config, listing=attrs.evolve(config.listing, first_expiry_s=first_expiry_s))
+    options = SimOptions(venues=names, seed=seed, speed=speed, linger_s=linger_s, config=config)
+
+    def announce(document: bytes) -> None:
+        if as_json:
+            sys.stdout.write(document.decode() + "\n")
+            sys.stdout.flush()
+            return
+        for name, venue in msgspec.json.decode(document)["venues"].items():
+            click.echo(f"{name}: rest {venue['rest']}  ws {venue['ws']}")
+            for account in venue["accounts"]:
+                click.echo(f"  {account['name']}: {account['address']}  key {account['key']}")
+        click.echo("serving until Ctrl-C", err=True)
+
+    try:
+        trio.run(serve, options, announce)
+    except* KeyboardInterrupt:
+        click.echo("stopped", err=True)

@@ -1,0 +1,216 @@
+"""One-shot views and commands through the link. Tables for people, documents for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hlomm.cli.client import Client, socket_path
+from hlomm.domain.exits import ExitCode
+from hlomm.domain.faults import UsageError
+from hlomm.domain.inputs import OperatorAction
+from hlomm.domain.markets import MarketKind
+from hlomm.domain.report import MarketRow, SideNote, Snapshot
+from hlomm.domain.units import to_fixed, to_text
+
+View = Callable[..., tuple[Any, str]]
+
+
+def show(
+    view: View, profile: str, state_dir: Path | None, socket: Path | None, *, as_json: bool, **arguments: Any
+) -> None:
+    """Ask the daemon once and print."""
+    client = Client(socket_path(profile, state_dir, socket))
+    try:
+        document, text = view(client.snapshot(), **arguments)
+    finally:
+        client.close()
+    click.echo(json.dumps(document) if as_json else text)
+
+
+def command(
+    name: str, profile: str, state_dir: Path | None, socket: Path | None, *, reason: str, as_json: bool,
+    target: str = "",
+) -> ExitCode:  # fmt: skip
+    """Give an order to the daemon; the answer is the state right after it was taken."""
+    client = Client(socket_path(profile, state_dir, socket))
+    try:
+        snapshot = client.command(OperatorAction(name), reason, target)
+    finally:
+        client.close()
+    engine = snapshot.engine
+    last = snapshot.alerts[-1].text if snapshot.alerts else ""
+    document = {"action": name, "state": engine.state, "reason": engine.reason, "alert": last}
+    click.echo(json.dumps(document) if as_json else f"{engine.state}: {engine.reason}\n{last}".rstrip())
+    wanted = {"resume": "running", "kill": None, "flatten": None}.get(name)
+    return ExitCode.HALTED if wanted is not None and engine.state != wanted else ExitCode.CLEAN
+
+
+def _number(value: int) -> float:
+    return float(to_text(value))
+
+
+def status(snapshot: Snapshot) -> tuple[Any, str]:
+    engine = snapshot.engine
+    document = {
+        "state": engine.state,
+        "reason": engine.reason,
+        "profile": snapshot.profile,
+        "guardian": None,
+        "venues": {
+            row.venue: {
+                "session": row.session, "data_age_s": row.data_age_s, "open_orders": row.open_orders,
+                "budget_used": row.budget_used, "budget_cap": row.budget_cap, "reconnects": row.reconnects,
+                "counters": row.counters,
+            }
+            for row in snapshot.venues
+        },
+        "equity": _number(engine.equity),
+        "pnl": _number(engine.pnl.total),
+        "drawdown": _number(engine.drawdown),
+        "gross": _number(engine.gross),
+        "positions": [
+            {"market": row.ticker, "yes": _number(row.yes), "no": _number(row.no), "value": _number(row.value)}
+            for row in engine.positions
+            if row.yes or row.no
+        ],
+        "uptime_s": snapshot.uptime_s,
+        "journal": snapshot.journal,
+    }  # fmt: skip
+    lines = [
+        f"{engine.state.upper()}: {engine.reason}   profile {snapshot.profile}   up {snapshot.uptime_s:.0f} s",
+        (
+            f"equity {to_fixed(engine.equity, 2)}   pnl {_signed(engine.pnl.total)}   drawdown "
+            f"{to_fixed(engine.drawdown, 2)}/{to_fixed(engine.drawdown_limit, 2)}   gross {to_fixed(engine.gross, 2)}"
+            f"/{to_fixed(engine.gross_limit, 2)}   fills {engine.fills}"
+        ),
+    ]
+    for row in snapshot.venues:
+        age = "-" if row.data_age_s is None else f"{row.data_age_s:.1f} s"
+        lines.append(f"{row.venue}: {row.session}, data {age} old, {row.open_orders} orders open")
+    return document, "\n".join(lines)
+
+
+def orders(snapshot: Snapshot) -> tuple[Any, str]:
+    rows = snapshot.engine.orders
+    document = [
+        {
+            "client_id": row.client_id, "market": row.ticker, "leg": row.leg.name, "side": row.side.name,
+            "px": _number(row.px), "leaves": _number(row.leaves), "filled": _number(row.filled),
+            "state": row.state.value, "purpose": row.purpose.value, "age_s": round(row.age_s, 3),
+            "strategy": row.strategy,
+        }
+        for row in rows
+    ]  # fmt: skip
+    table = [
+        (row.ticker, row.side.name, row.leg.name, to_text(row.px), to_text(row.leaves), to_text(row.filled),
+         row.state.value, row.purpose.value, f"{row.age_s:.1f}")
+        for row in rows
+    ]  # fmt: skip
+    head = ("market", "side", "leg", "price", "leaves", "filled", "state", "purpose", "age s")
+    return document, _table(head, table, "no live orders")
+
+
+def positions(snapshot: Snapshot) -> tuple[Any, str]:
+    rows = snapshot.engine.positions
+    document = [
+        {
+            "market": row.ticker, "yes": _number(row.yes), "no": _number(row.no), "cost": _number(row.cost),
+            "value": _number(row.value), "realised": _number(row.realised), "fees": _number(row.fees),
+            "settled": None if row.settled is None else _number(row.settled),
+        }
+        for row in rows
+    ]  # fmt: skip
+    table = [
+        (row.ticker, to_text(row.yes), to_text(row.no), to_fixed(row.cost, 2), to_fixed(row.value, 2),
+         _signed(row.realised), "" if row.settled is None else to_text(row.settled))
+        for row in rows
+    ]  # fmt: skip
+    head = ("market", "YES", "NO", "cost", "value", "realised", "settled")
+    return document, _table(head, table, "no positions yet")
+
+
+def fills(snapshot: Snapshot) -> tuple[Any, str]:
+    rows = snapshot.engine.recent_fills
+    document = [
+        {
+            "time": _clock(row.wall_ms), "wall_ms": row.wall_ms, "market": row.ticker, "leg": row.leg.name,
+            "side": row.side.name, "px": _number(row.px), "qty": _number(row.qty), "fee": _number(row.fee),
+            "kind": row.kind, "maker": row.maker, "edge": None if row.edge is None else _number(row.edge),
+        }
+        for row in rows
+    ]  # fmt: skip
+    table = [
+        (_clock(row.wall_ms), row.ticker, row.kind, row.side.name, row.leg.name, to_text(row.qty), to_text(row.px),
+         "" if row.edge is None else f"{row.edge / 1e6:+.2f}c")
+        for row in rows
+    ]  # fmt: skip
+    head = ("time", "market", "kind", "side", "leg", "qty", "price", "edge")
+    return document, _table(head, table, "no fills yet")
+
+
+def pnl(snapshot: Snapshot) -> tuple[Any, str]:
+    parts = snapshot.engine.pnl
+    names = ("realised", "unrealised", "fees", "rewards", "total", "spread", "inventory", "settlement")
+    document = {name: _number(getattr(parts, name)) for name in names}
+    text = (
+        f"total {_signed(parts.total)} = realised {_signed(parts.realised)} + unrealised {_signed(parts.unrealised)} "
+        f"- fees {to_fixed(parts.fees, 2)}\n"
+        f"      {_signed(parts.total)} = spread {_signed(parts.spread)} + inventory {_signed(parts.inventory)} "
+        f"+ settlement {_signed(parts.settlement)} - fees {to_fixed(parts.fees, 2)}"
+    )
+    return document, text
+
+
+def explain(snapshot: Snapshot, market: str | None) -> tuple[Any, str]:
+    rows = [row for row in snapshot.engine.markets if row.kind is MarketKind.OUTCOME and row.settled is None]
+    if market is not None:
+        rows = [row for row in snapshot.engine.markets if market in (row.id, row.ticker)]
+        if not rows:
+            known = ", ".join(row.ticker for row in snapshot.engine.markets) or "none"
+            raise UsageError(f"no market {market!r}; there are: {known}")
+    document = [
+        {
+            "market": row.ticker, "id": row.id, "bid": _note(row.bid_note), "ask": _note(row.ask_note),
+            "facts": dict(row.facts), "book": row.shape, "book_age_s": row.book_age_s, "strategy": row.strategy,
+        }
+        for row in rows
+    ]  # fmt: skip
+    return document, "\n".join(_explained(row) for row in rows) or "no outcome markets are listed"
+
+
+def _explained(row: MarketRow) -> str:
+    age = "never seen" if row.book_age_s is None else f"{row.shape.replace('_', ' ')}, {row.book_age_s:.1f} s old"
+    facts = "  ".join(f"{name} {value}" for name, value in row.facts)
+    return f"{row.ticker}   book {age}\n  bid: {_said(row.bid_note)}\n  ask: {_said(row.ask_note)}\n  {facts}".rstrip()
+
+
+def _note(note: SideNote | None) -> dict[str, str]:
+    return {"guard": "not_traded", "detail": ""} if note is None else {"guard": note.guard, "detail": note.detail}
+
+
+def _said(note: SideNote | None) -> str:
+    if note is None:
+        return "no strategy trades it"
+    return "quoting" if note.guard == "ok" else f"{note.guard} — {note.detail}" if note.detail else note.guard
+
+
+def _signed(value: int) -> str:
+    return ("+" if value >= 0 else "") + to_fixed(value, 2)
+
+
+def _clock(wall_ms: int) -> str:
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%H:%M:%S")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
+    if not rows:
+        return empty
+    widths = [max(len(line[column]) for line in (head, *rows)) for column in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in (head, *rows)]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,264 @@
+"""One run of the daemon: what is started in which order, and the ways it can end.
+
+Nurseries, outside in: *outer* (journal sync, link, signals, housekeeping) is closed last, so that the record and the
+operator's view last as long as there is anything to see; *trading* (timers, one session per venue) is closed first.
+Whatever ends trading, the account is looked at afterwards: orders that still rest are swept, with the engine gone if
+need be, and what could not be done is said.
+"""
+
+from __future__ import annotations
+
+import signal
+from contextlib import ExitStack
+from typing import Any, Final
+
+import attrs
+import structlog
+import trio
+
+from hlomm import __version__
+from hlomm.assembly.engine import build_engine
+from hlomm.daemon import halt_file
+from hlomm.daemon.journal_writer import JournalWriter
+from hlomm.daemon.link_server import LinkServer
+from hlomm.daemon.monitor import Monitor
+from hlomm.daemon.pump import Pump
+from hlomm.daemon.summary import summarise
+from hlomm.domain.exits import ExitCode
+from hlomm.domain.faults import VenueRefused
+from hlomm.domain.ids import ClientIds, VenueId
+from hlomm.domain.inputs import Booted, StopRequested
+from hlomm.domain.outputs import Alert, HaltChanged, HaltState, MergeSet, Output, Subscribe, Unsubscribe
+from hlomm.domain.units import Cash, to_text
+from hlomm.settings.load import Loaded
+from hlomm.settings.paths import StatePaths
+from hlomm.venues.clock import Clock
+from hlomm.venues.flatten_plan import FlattenBounds
+from hlomm.venues.hyperliquid.wire.outcomes import MIN_NOTIONAL, OUTCOME_LOT, OUTCOME_TICK
+from hlomm.venues.protocol import VenueSession
+from hlomm.venues.sweep import cancel_all, flatten_account
+
+_log = structlog.get_logger("hlomm")
+
+HOUSEKEEPING_S: Final = 1.0
+VERIFY_S: Final = 10.0
+_HALTED: Final = frozenset({HaltState.HALTED, HaltState.FLATTENING})
+
+
+@attrs.frozen(kw_only=True)
+class RunResult:
+    exit_code: ExitCode
+    summary: dict[str, Any]
+
+
+class Daemon:
+    def __init__(
+        self,
+        loaded: Loaded,
+        paths: StatePaths,
+        clock: Clock,
+        sessions: dict[VenueId, VenueSession],
+        *,
+        armed: Cash,
+        seed: int | None,
+    ) -> None:
+        self._loaded = loaded
+        self._paths = paths
+        self._clock = clock
+        self._sessions = sessions
+        self._seed = seed
+        settings = loaded.settings
+        host = clock.read()
+        self._started_ns = host.mono_ns
+        self._epoch_ms = host.wall_ms
+        engine = build_engine(settings, tuple(sessions))
+        self.journal = JournalWriter(paths.journal, self._epoch_ms, segment_bytes=settings.daemon.segment_mb << 20)
+        self.pump = Pump(engine, clock, self.journal, self._route)
+        self.monitor = Monitor(self.pump, sessions, profile=loaded.profile, armed=armed)
+        self._link = LinkServer(paths.socket, self.pump, self.monitor, profile=loaded.profile)
+        self._stop_wanted = trio.Event()
+        self._stop_reason = ""
+        self._hurry = trio.Event()
+        self._stopped = trio.Event()
+        self._refused: str | None = None
+        self._crash: BaseException | None = None
+        self._halted_at_stop = False
+        self.swept: list[str] = []
+
+    # -- the run
+
+    async def run(self, *, duration_s: float | None = None) -> RunResult:
+        """Trade until told to stop; returns only with the account looked at."""
+        with ExitStack() as cleanup:
+            cleanup.callback(self.journal.close)
+            async with trio.open_nursery() as outer:
+                outer.start_soon(self.journal.keep_synced, self._loaded.settings.daemon.fsync_s)
+                await outer.start(self._link.serve)
+                outer.start_soon(self._watch_signals)
+                outer.start_soon(self._housekeeping)
+                if duration_s is not None:
+                    outer.start_soon(self._end_after, duration_s)
+                self._boot()
+                try:
+                    await self._trade()
+                finally:
+                    with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
+                        remaining = await self._look_at_account()
+                outer.cancel_scope.cancel(reason="run over")
+        return self._result(remaining)
+
+    def request_stop(self, reason: str) -> None:
+        """Ask for an orderly end; asked again, skip to the end of it."""
+        if self._stop_wanted.is_set():
+            self._hurry.set()
+        else:
+            self._stop_reason = reason
+            self._stop_wanted.set()
+
+    def _boot(self) -> None:
+        note = halt_file.read(self._paths.halt)
+        if note is not None:
+            _log.warning("halted", reason=note.reason, next="`hlomm resume` to quote again")
+        self.pump(
+            [
+                Booted(
+                    epoch_ms=self._epoch_ms, profile=self._loaded.profile, version=__version__,
+                    config=self._loaded.engine_json(), halted=None if note is None else note.reason,
+                )
+            ],
+            0,
+        )  # fmt: skip
+
+    async def _trade(self) -> None:
+        try:
+            async with trio.open_nursery() as trading:
+                trading.start_soon(self.pump.run_timers)
+                for session in self._sessions.values():
+                    trading.start_soon(self._run_session, session)
+                await self._until_over()
+                trading.cancel_scope.cancel(reason="run over")
+        except* VenueRefused as group:
+            self._refused = "; ".join(str(error) for error in group.exceptions)
+            _log.critical("venue_refused", reason=self._refused, next="check account and key")
+        except* Exception as group:  # noqa: BLE001 - the supervisor: whatever failed, the account is swept next
+            self._crash = group
+            _log.critical("crash", errors=[repr(error) for error in group.exceptions], next="sweeping the account")
+
+    async def _run_session(self, session: VenueSession) -> None:
+        await session.run(self.pump)
+
+    async def _until_over(self) -> None:
+        """Wait for the wish to stop, then for the engine to have stopped; a fault ends both waits."""
+        await self._first_of(self._stop_wanted, self.pump.faulted)
+        if self.pump.fault is not None:
+            return
+        self._halted_at_stop = self.pump.engine.state.halt in _HALTED
+        _log.info("stopping", reason=self._stop_reason)
+        flatten = self._loaded.settings.flatten.on_stop == "flatten" and not self._halted_at_stop
+        self.pump([StopRequested(self._stop_reason, flatten)], 0)
+        with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s) as patience:
+            await self._first_of(self._stopped, self._hurry, self.pump.faulted)
+        if patience.cancelled_caught:
+            _log.critical("stop_deadline", next="sweeping the account")
+
+    async def _first_of(self, *events: trio.Event) -> None:
+        async with trio.open_nursery() as nursery:
+
+            async def wait(event: trio.Event) -> None:
+                await event.wait()
+                nursery.cancel_scope.cancel()
+
+            for event in events:
+                nursery.start_soon(wait, event)
+
+    async def _look_at_account(self) -> int | None:
+        """Orders of ours that still rest, None if that cannot be told; sweeps and flattens where the engine could not.
+
+        A venue that refused us knows no order of ours and cannot be asked.
+        """
+        if self._refused is not None:
+            return 0
+        trouble = self.pump.fault is not None or self._crash is not None or not self._stopped.is_set()
+        remaining: int | None = 0
+        for session in self._sessions.values():
+            report = await cancel_all(session, deadline_s=VERIFY_S)
+            if report.canceled or report.remaining:
+                self._swept(f"{session.venue}: swept {report.canceled} orders, {len(report.remaining)} remain")
+            remaining = None if remaining is None or not report.verified else remaining + len(report.remaining)
+            if trouble and self._loaded.settings.flatten.on_stop == "flatten":
+                await self._flatten_without_engine(session)
+        return remaining
+
+    async def _flatten_without_engine(self, session: VenueSession) -> None:
+        bounds = FlattenBounds(
+            slippage=self.pump.engine.state.config.flatten.max_slippage, tick=OUTCOME_TICK, lot=OUTCOME_LOT,
+            min_notional=MIN_NOTIONAL,
+        )  # fmt: skip
+        ids = ClientIds(self._clock.read().wall_ms)
+        report = await flatten_account(session, bounds, ids.mint, deadline_s=VERIFY_S)
+        left = "unknown" if report.left is None else ", ".join(
+            f"{token.market} {token.leg.name} {to_text(token.qty)} ({token.reason.value})" for token in report.left.held
+        )  # fmt: skip
+        self._swept(f"{session.venue}: flattened without the engine: {list(report.words)}; left: {left or 'nothing'}")
+
+    def _swept(self, line: str) -> None:
+        self.swept.append(line)
+        self.pump.note(line)
+        _log.warning("sweep", text=line)
+
+    # -- outputs
+
+    def _route(self, output: Output) -> None:
+        match output:
+            case Alert():
+                self.monitor.alert(output)
+            case HaltChanged():
+                self._halt_changed(output)
+            case Subscribe(market=market) | Unsubscribe(market=market) | MergeSet(market=market):
+                self._sessions[VenueId(market.partition(":")[0])].submit(output)
+            case _:
+                self._sessions[output.venue].submit(output)
+
+    def _halt_changed(self, output: HaltChanged) -> None:
+        _log.info("state", state=output.state.value, reason=output.reason)
+        if output.persist:
+            halt_file.write(self._paths.halt, halt_file.HaltNote(output.reason, self._clock.wall_ms()))
+        elif output.state is HaltState.RUNNING:
+            halt_file.clear(self._paths.halt)
+        if output.state is HaltState.STOPPED:
+            self._stopped.set()
+        elif output.state is HaltState.HALTED and self.pump.journal_dead is not None:
+            self.request_stop("the journal cannot be written")
+
+    # -- beside trading
+
+    async def _watch_signals(self) -> None:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            async for number in signals:
+                self.request_stop(signal.Signals(number).name)
+
+    async def _housekeeping(self) -> None:
+        while True:
+            await trio.sleep(HOUSEKEEPING_S)
+            self.monitor.sample_pnl()
+
+    async def _end_after(self, duration_s: float) -> None:
+        await trio.sleep(duration_s)
+        self.request_stop(f"duration of {duration_s:g} s is over")
+
+    # -- the end
+
+    def _result(self, remaining: int | None) -> RunResult:
+        duration_s = (self._clock.read().mono_ns - self._started_ns) / 1e9
+        summary = summarise(
+            self.pump, self.monitor, profile=self._loaded.profile, seed=self._seed, duration_s=duration_s,
+            venue_open_orders=remaining,
+        )  # fmt: skip
+        return RunResult(exit_code=self._exit_code(), summary=summary)
+
+    def _exit_code(self) -> ExitCode:
+        if self._refused is not None:
+            return ExitCode.REFUSED
+        if self.pump.fault is not None or self._crash is not None or self.pump.journal_dead is not None:
+            return ExitCode.FAULT
+        return ExitCode.HALTED if self._halted_at_stop else ExitCode.CLEAN

@@ -1,0 +1,91 @@
+"""From a command line to a running daemon: state, locks, simulator or account, sessions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+
+from hlomm.assembly.venues import hyperliquid_session
+from hlomm.daemon import sim_process
+from hlomm.daemon.app import Daemon, RunResult
+from hlomm.daemon.lock import Lock, account_lock
+from hlomm.domain.faults import ConfigError
+from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.units import Cash
+from hlomm.settings.load import Loaded
+from hlomm.settings.paths import StatePaths
+from hlomm.venues.clock import Clock
+
+
+@attrs.frozen(kw_only=True)
+class RunOptions:
+    loaded: Loaded
+    paths: StatePaths
+    sim_file: Path | None
+    duration_s: float | None
+    seed: int
+    speed: float
+    armed: Cash
+    key: str | None
+    """Agent key for live profiles, already decrypted."""
+
+
+async def launch(options: RunOptions) -> RunResult:
+    options.paths.prepare()
+    lock = Lock(options.paths.lock, f"state directory {options.paths.root}")
+    try:
+        if options.loaded.profile == "sim":
+            return await _simulated(options)
+        return await _live(options)
+    finally:
+        lock.release()
+
+
+async def _simulated(options: RunOptions) -> RunResult:
+    process: trio.Process | None = None
+    if options.sim_file is not None:
+        document = sim_process.read_document(options.sim_file)
+    else:
+        sim = options.loaded.settings.sim
+        process, document = await sim_process.start(
+            seed=options.seed, speed=options.speed, linger_s=sim.linger_s, first_expiry_s=sim.first_expiry_s,
+            log=options.paths.root / "sim.log",
+        )  # fmt: skip
+    try:
+        venue = document.venues["hyperliquid"]
+        clock = Clock(document.clock.map())
+        account = venue.accounts[0]
+        held = account_lock("hyperliquid", venue.rest, account.address)
+        try:
+            session = hyperliquid_session(
+                options.loaded.settings.venue.hyperliquid, clock, key=account.agent_key, rest=venue.rest, ws=venue.ws,
+                account=account.address,
+            )  # fmt: skip
+            return await _run(options, clock, session, seed=document.seed)
+        finally:
+            held.release()
+    finally:
+        if process is not None:
+            await sim_process.stop(process)
+
+
+async def _live(options: RunOptions) -> RunResult:
+    section = options.loaded.settings.venue.hyperliquid
+    if not section.account:
+        raise ConfigError("venue.hyperliquid.account is empty: set the account address to trade")
+    if options.key is None:
+        raise ConfigError("no agent key: set venue.hyperliquid.key_file, or HL_OMM_AGENT_KEY in the environment")
+    held = account_lock("hyperliquid", section.rest, section.account)
+    try:
+        clock = Clock()
+        return await _run(options, clock, hyperliquid_session(section, clock, key=options.key), seed=None)
+    finally:
+        held.release()
+
+
+async def _run(options: RunOptions, clock: Clock, session: Any, *, seed: int | None) -> RunResult:
+    daemon = Daemon(options.loaded, options.paths, clock, {HYPERLIQUID: session}, armed=options.armed, seed=seed)
+    return await daemon.run(duration_s=options.duration_s)

@@ -1,0 +1,207 @@
+"""The daemon's end of the control link: a Unix socket only this user can reach.
+
+A client that is slow, silent or speaks nonsense is dropped; trading never waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from pathlib import Path
+from typing import Final
+
+import structlog
+import trio
+
+from hlomm.daemon.monitor import Monitor
+from hlomm.daemon.pump import Pump
+from hlomm.domain.faults import ConfigError, ProtocolViolation
+from hlomm.domain.inputs import OperatorCommand
+from hlomm.link.protocol import (
+    MAX_COMMAND_FRAME,
+    VERSION,
+    Answer,
+    Ask,
+    Command,
+    Frames,
+    Hello,
+    Refused,
+    ToClient,
+    ToDaemon,
+    Update,
+    Watch,
+    Welcome,
+    decode_to_daemon,
+    encode,
+)
+
+_log = structlog.get_logger("hlomm.link")
+
+MAX_CLIENTS: Final = 16
+SEND_S: Final = 5.0
+HELLO_S: Final = 5.0
+MIN_WATCH_MS: Final = 100
+_PEERCRED: Final = struct.Struct("3i")
+
+
+class LinkServer:
+    def __init__(self, path: Path, pump: Pump, monitor: Monitor, *, profile: str) -> None:
+        self._path = path
+        self._pump = pump
+        self._monitor = monitor
+        self._profile = profile
+        self._clients = 0
+        self.refused = 0
+        """Connections dropped for what they are or what they sent."""
+
+    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Listen until cancelled; the caller holds the state directory's lock, so a leftover socket is stale."""
+        listener = self._listen()
+        try:
+            await trio.serve_listeners(self._handle, [listener], task_status=_Started(task_status))
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    def _listen(self) -> trio.SocketListener:
+        self._path.unlink(missing_ok=True)
+        plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        before = os.umask(0o177)
+        try:
+            plain.bind(str(self._path))
+        except OSError as error:
+            plain.close()
+            raise ConfigError(
+                f"{self._path}: {error.strerror or error} — choose a shorter --state-dir if the path is too long"
+            ) from None
+        finally:
+            os.umask(before)
+        plain.listen(MAX_CLIENTS)
+        return trio.SocketListener(trio.socket.from_stdlib_socket(plain))
+
+    async def _handle(self, stream: trio.SocketStream) -> None:
+        uid = _peer_uid(stream)
+        if uid != os.getuid() or self._clients >= MAX_CLIENTS:
+            self.refused += 1
+            _log.warning("link_refused", uid=uid, clients=self._clients)
+            await stream.aclose()
+            return
+        self._clients += 1
+        try:
+            async with stream:
+                await _Client(self, stream, uid).run()
+        except* ProtocolViolation as group:
+            self.refused += 1
+            _log.warning("link_violation", uid=uid, error=[str(error) for error in group.exceptions])
+        except* (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as group:
+            _log.info("link_client_gone", reason=[type(error).__name__ for error in group.exceptions])
+        except* Exception as group:  # noqa: BLE001 - a view that cannot be drawn must not stop the trading beside it
+            self.refused += 1
+            _log.error("link_client_fault", error=[repr(error) for error in group.exceptions])
+        finally:
+            self._clients -= 1
+
+    # -- what clients may do
+
+    def answer(self, message: ToDaemon, actor: str) -> ToClient:
+        match message:
+            case Ask(id=number):
+                return Answer(id=number, snapshot=self._monitor.snapshot())
+            case Command(id=number, action=action, reason=reason, target=target):
+                if self._pump.fault is not None:
+                    return Refused(id=number, code="fault", text="the engine is frozen; the daemon is sweeping")
+                command = OperatorCommand(action=action, actor=actor, reason=reason[:200], target=target[:64])
+                _log.warning("operator", action=action.value, actor=actor, reason=reason[:200], target=target[:64])
+                self._pump([command], 0)
+                return Answer(id=number, snapshot=self._monitor.snapshot())
+            case _:
+                raise ProtocolViolation("unexpected", f"{type(message).__name__} is not expected here")
+
+    def welcome(self) -> Welcome:
+        return Welcome(version=VERSION, pid=os.getpid(), profile=self._profile)
+
+    def update(self, number: int) -> Update:
+        return Update(id=number, snapshot=self._monitor.snapshot())
+
+
+class _Client:
+    def __init__(self, server: LinkServer, stream: trio.SocketStream, uid: int) -> None:
+        self._server = server
+        self._stream = stream
+        self._uid = uid
+        self._actor = f"uid {uid}"
+        self._frames = Frames(MAX_COMMAND_FRAME)
+        self._sending = trio.Lock()
+        self._watching = False
+
+    async def run(self) -> None:
+        with trio.fail_after(HELLO_S):
+            pending = await self._receive()
+        if not pending:
+            return
+        await self._greet(pending.pop(0))
+        async with trio.open_nursery() as nursery:
+            connected = True
+            while connected:
+                for message in pending:
+                    if isinstance(message, Watch):
+                        self._watch(nursery, message)
+                    else:
+                        await self._send(self._server.answer(message, self._actor))
+                pending = await self._receive()
+                connected = bool(pending)
+            nursery.cancel_scope.cancel(reason="client gone")
+
+    async def _receive(self) -> list[ToDaemon]:
+        """Messages of the next complete frames; empty when the client is gone."""
+        while True:
+            data = await self._stream.receive_some(65_536)
+            if not data:
+                return []
+            messages = [decode_to_daemon(body) for body in self._frames.feed(bytes(data))]
+            if messages:
+                return messages
+
+    async def _greet(self, first: ToDaemon) -> None:
+        if not isinstance(first, Hello):
+            raise ProtocolViolation("no_hello", f"expected Hello, was {type(first).__name__}")
+        if first.version != VERSION:
+            text = f"the daemon speaks link version {VERSION}, the client {first.version}: use the same hlomm for both"
+            await self._send(Refused(id=0, code="version", text=text))
+            raise ProtocolViolation("version", text)
+        if first.origin:
+            self._actor = f"uid {self._uid} from {first.origin[:64]}"
+        await self._send(self._server.welcome())
+
+    def _watch(self, nursery: trio.Nursery, message: Watch) -> None:
+        if self._watching:
+            raise ProtocolViolation("watch_twice", "one Watch per connection")
+        self._watching = True
+        nursery.start_soon(self._push, message.id, max(message.interval_ms, MIN_WATCH_MS) / 1000)
+
+    async def _push(self, number: int, interval_s: float) -> None:
+        while True:
+            await self._send(self._server.update(number))
+            await trio.sleep(interval_s)
+
+    async def _send(self, message: ToClient) -> None:
+        async with self._sending:
+            with trio.fail_after(SEND_S):
+                await self._stream.send_all(encode(message))
+
+
+def _peer_uid(stream: trio.SocketStream) -> int:
+    credentials = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size)
+    _pid, uid, _gid = _PEERCRED.unpack(credentials)
+    return int(uid)
+
+
+class _Started:
+    """Tells the waiting parent only that the socket is there; the listeners stay inside."""
+
+    def __init__(self, outer: trio.TaskStatus[None]) -> None:
+        self._outer = outer
+
+    def started(self, value: object = None) -> None:
+        del value
+        self._outer.started()

@@ -1,0 +1,88 @@
+"""What the daemon remembers for people: alerts, the PnL curve, latency; and the snapshot made of it all."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+
+from hlomm import __version__
+from hlomm.daemon.pump import Pump
+from hlomm.domain.ids import VenueId
+from hlomm.domain.outputs import Alert, AlertLevel
+from hlomm.domain.report import AlertRow, Snapshot, VenueRow
+from hlomm.domain.times import NS_PER_S
+from hlomm.domain.units import Cash
+from hlomm.engine.report import pnl, report
+from hlomm.venues.protocol import VenueSession
+
+_log = structlog.get_logger("hlomm")
+
+ALERTS_KEPT: Final = 200
+CURVE_POINTS: Final = 240
+
+
+class Monitor:
+    def __init__(self, pump: Pump, sessions: Mapping[VenueId, VenueSession], *, profile: str, armed: Cash) -> None:
+        self._pump = pump
+        self._sessions = sessions
+        self._profile = profile
+        self._armed = armed
+        self._started_ns = pump.clock.now().mono_ns
+        self.alerts: deque[AlertRow] = deque(maxlen=ALERTS_KEPT)
+        self.alert_counts: dict[str, int] = {}
+        self._curve: list[tuple[int, Cash]] = []
+        self._curve_step = 1
+        self._curve_skipped = 0
+
+    def alert(self, output: Alert) -> None:
+        self.alerts.append(
+            AlertRow(wall_ms=self._pump.clock.wall_ms(), level=output.level.value, code=output.code, text=output.text)
+        )
+        self.alert_counts[output.code] = self.alert_counts.get(output.code, 0) + 1
+        write = {AlertLevel.INFO: _log.info, AlertLevel.WARNING: _log.warning, AlertLevel.CRITICAL: _log.critical}
+        write[output.level](output.code, text=output.text)
+
+    def sample_pnl(self) -> None:
+        """One point of the curve; when it is full every second point is dropped and the step doubles."""
+        self._curve_skipped += 1
+        if self._curve_skipped < self._curve_step:
+            return
+        self._curve_skipped = 0
+        self._curve.append((self._pump.clock.wall_ms(), pnl(self._pump.engine.state).total))
+        if len(self._curve) >= CURVE_POINTS:
+            self._curve = self._curve[::2]
+            self._curve_step *= 2
+
+    def latency_us(self) -> tuple[float | None, float | None]:
+        """(p50, p99) from frame read to orders handed over, in host microseconds."""
+        ordered = sorted(self._pump.latencies_ns)
+        if not ordered:
+            return None, None
+        last = len(ordered) - 1
+        return ordered[last // 2] / 1000, ordered[round(last * 0.99)] / 1000
+
+    def snapshot(self) -> Snapshot:
+        engine = report(self._pump.engine.state)
+        p50, p99 = self.latency_us()
+        return Snapshot(
+            profile=self._profile, version=__version__, pid=os.getpid(),
+            uptime_s=(self._pump.clock.now().mono_ns - self._started_ns) / NS_PER_S, armed=self._armed, engine=engine,
+            venues=tuple(self._venue_row(venue) for venue in self._sessions), alerts=tuple(self.alerts)[-50:],
+            pnl_curve=tuple(self._curve), latency_p50_us=p50, latency_p99_us=p99,
+            journal=str(self._pump.journal.path), journal_records=self._pump.journal.records,
+        )  # fmt: skip
+
+    def _venue_row(self, venue: VenueId) -> VenueRow:
+        stats = self._sessions[venue].statistics()
+        budget = self._pump.engine.state.budgets.by_venue.get(venue)
+        resting = sum(1 for order in self._pump.engine.state.orders.live() if order.market.startswith(f"{venue}:"))
+        return VenueRow(
+            venue=venue, session=stats.state, data_age_s=stats.data_age_s, open_orders=resting,
+            ack_p50_ms=stats.ack_p50_ms, skew_ms=stats.skew_ms,
+            budget_used=None if budget is None else budget.used, budget_cap=None if budget is None else budget.cap,
+            reconnects=stats.reconnects, counters=stats.counters,
+        )  # fmt: skip

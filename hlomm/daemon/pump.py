@@ -1,0 +1,143 @@
+"""The one place that touches the engine.
+
+A synchronous function: whoever received an input calls it, and when it returns the engine has decided, the decision
+is on record and the outputs are with their sessions. So inputs are totally ordered and nothing sits between socket
+and order. An output may answer back at once (a full queue refuses an order): such an input waits its turn in the
+inbox of the call that is running.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+import trio
+
+from hlomm.daemon.journal_writer import JournalWriter
+from hlomm.domain.inputs import Input, JournalFailed
+from hlomm.domain.outputs import AmendOrders, CancelOrders, MergeSet, Output, PlaceOrders
+from hlomm.domain.times import NS_PER_S
+from hlomm.engine.core import Engine
+from hlomm.journal.codec import InputRecord, NoteRecord, TurnRecord, encode
+from hlomm.journal.framing import frame
+from hlomm.venues.clock import Clock
+
+_log = structlog.get_logger("hlomm.pump")
+
+INBOX_LIMIT: Final = 100_000
+"""Inputs waiting inside one call; beyond it something feeds the engine in a circle."""
+LATENCIES_KEPT: Final = 20_000
+_RISKY: Final = (PlaceOrders, AmendOrders, MergeSet)
+_ORDERS: Final = (PlaceOrders, AmendOrders, CancelOrders)
+
+
+class Pump:
+    def __init__(self, engine: Engine, clock: Clock, journal: JournalWriter, route: Callable[[Output], None]) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.journal = journal
+        self._route = route
+        self._inbox: deque[tuple[Input | None, int]] = deque()
+        self._running = False
+        self._seq = 0
+        self._poke = trio.Event()
+        self._armed_ns: int | None = None
+        self.fault: Exception | None = None
+        """What froze the engine; from then on inputs are dropped and a sweep takes over."""
+        self.faulted = trio.Event()
+        self.journal_dead: str | None = None
+        self.withheld = 0
+        """Outputs not sent because no record of them could be written."""
+        self.dropped = 0
+        """Inputs that came after the freeze."""
+        self.latencies_ns: deque[int] = deque(maxlen=LATENCIES_KEPT)
+
+    def __call__(self, items: Sequence[Input], received_ns: int) -> None:
+        """Feed inputs in order, each with its own turn. `received_ns` is the host's monotonic receive time."""
+        self._inbox.extend((item, received_ns) for item in items)
+        assert len(self._inbox) <= INBOX_LIMIT, "the engine is fed in a circle"
+        self._drain()
+
+    def tick(self) -> None:
+        """A turn without an input, for deadlines."""
+        self._inbox.append((None, 0))
+        self._drain()
+
+    def note(self, text: str) -> None:
+        """Put something the shell did on record."""
+        self._write([NoteRecord(self._next_seq(), self.clock.now(), text)])
+
+    def _drain(self) -> None:
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self._inbox and self.fault is None:
+                self._turn(*self._inbox.popleft())
+        except Exception as error:  # noqa: BLE001 - whatever the engine raises, the answer is to freeze and sweep
+            self.fault = error
+            self.faulted.set()
+            _log.critical("engine_fault", error=repr(error), next="cancelling and flattening without the engine")
+        finally:
+            self._running = False
+            if self.fault is not None:
+                self.dropped += len(self._inbox)
+                self._inbox.clear()
+
+    def _turn(self, item: Input | None, received_ns: int) -> None:
+        engine, now = self.engine, self.clock.now()
+        records: list[InputRecord | TurnRecord | NoteRecord] = []
+        if item is not None:
+            engine.feed(item, now)
+            records.append(InputRecord(self._next_seq(), now, item))
+        outputs = engine.turn(now)
+        records.append(TurnRecord(self._next_seq(), now, engine.digest(), tuple(outputs)))
+        self._write(records)
+        for output in outputs:
+            if self.journal_dead is not None and isinstance(output, _RISKY):
+                self.withheld += 1
+                continue
+            self._route(output)
+        if received_ns and any(isinstance(output, _ORDERS) for output in outputs):
+            self.latencies_ns.append(self.clock.read().mono_ns - received_ns)
+        self._rearm()
+
+    def _next_seq(self) -> int:
+        self._seq += 1
+        return self._seq
+
+    def _write(self, records: Sequence[InputRecord | TurnRecord | NoteRecord]) -> None:
+        if self.journal_dead is not None:
+            return
+        frames = b"".join(frame(encode(record)) for record in records)
+        try:
+            self.journal.append(frames, len(records))
+        except OSError as error:
+            self.journal_dead = error.strerror or str(error)
+            _log.critical("journal_failed", error=self.journal_dead, next="cancelling everything, then HALTED")
+            self._inbox.appendleft((JournalFailed(self.journal_dead), 0))
+
+    # -- deadlines
+
+    def _rearm(self) -> None:
+        deadline_ns = self.engine.next_deadline()
+        if deadline_ns is not None and (self._armed_ns is None or deadline_ns < self._armed_ns):
+            self._poke.set()
+
+    async def run_timers(self) -> None:
+        """Call `tick` whenever the engine's next deadline comes."""
+        while self.fault is None:
+            deadline_ns = self.engine.next_deadline()
+            self._armed_ns = deadline_ns
+            self._poke = trio.Event()
+            wait_s = float("inf")
+            if deadline_ns is not None:
+                wait_s = max(self.clock.host_seconds((deadline_ns - self.clock.now().mono_ns) / NS_PER_S), 0.0)
+            with trio.move_on_after(wait_s):
+                await self._poke.wait()
+            await trio.lowlevel.checkpoint()
+            deadline_ns = self.engine.next_deadline()
+            if deadline_ns is not None and deadline_ns <= self.clock.now().mono_ns:
+                self.tick()

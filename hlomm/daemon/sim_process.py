@@ -1,0 +1,114 @@
+"""The simulated venues as a process of their own, as real venues would be.
+
+It is started in its own session, so that Ctrl-C reaches only the daemon and the venues are still there to cancel at.
+Killed daemons leave it behind; it ends by itself when nobody has been connected for a while.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import trio
+
+from hlomm.domain.faults import ConfigError, VenueUnavailable
+from hlomm.domain.times import ClockMap
+
+START_S = 20.0
+MAX_LINE = 1 << 20
+
+
+class SimAccount(msgspec.Struct, frozen=True):
+    address: str
+    key: str
+    agent_key: str
+    agent_address: str
+    name: str = ""
+
+
+class SimVenue(msgspec.Struct, frozen=True):
+    rest: str
+    ws: str
+    accounts: tuple[SimAccount, ...]
+    chain: str = "Testnet"
+
+
+class SimClock(msgspec.Struct, frozen=True):
+    host_origin_ns: int
+    venue_origin_ns: int
+    speed: float
+
+    def map(self) -> ClockMap:
+        return ClockMap(host_origin_ns=self.host_origin_ns, venue_origin_ns=self.venue_origin_ns, speed=self.speed)
+
+
+class SimDocument(msgspec.Struct, frozen=True):
+    """First line of `hlomm sim --json`."""
+
+    ready: bool
+    clock: SimClock
+    venues: dict[str, SimVenue]
+    seed: int = 0
+
+
+def parse_document(raw: bytes, where: str) -> SimDocument:
+    try:
+        document = msgspec.json.decode(raw, type=SimDocument)
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{where}: {error} — expected the document that `hlomm sim --json` prints") from None
+    if not document.ready or "hyperliquid" not in document.venues or not document.venues["hyperliquid"].accounts:
+        raise ConfigError(f"{where}: the simulator is not ready or offers no Hyperliquid account")
+    return document
+
+
+def read_document(path: Path) -> SimDocument:
+    try:
+        return parse_document(path.read_bytes().split(b"\n", 1)[0], str(path))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error} — check the path given to --sim") from None
+
+
+async def start(
+    *, seed: int, speed: float, linger_s: float, first_expiry_s: float, log: Path
+) -> tuple[Any, SimDocument]:
+    """Start `hlomm sim` and wait until it serves; (process, document)."""
+    command = [
+        sys.executable, "-m", "hlomm.cli.main", "sim", "--json", "--seed", str(seed), "--speed", str(speed), "--linger",
+        str(linger_s), "--first-expiry", str(first_expiry_s),
+    ]  # fmt: skip
+    with log.open("ab") as errors:
+        process = await trio.lowlevel.open_process(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+        )
+    line = b""
+    with trio.move_on_after(START_S):
+        line = await _first_line(process)
+    if not line:
+        await stop(process)
+        raise VenueUnavailable(f"the simulator did not start within {START_S:.0f} s — see {log}")
+    return process, parse_document(line, "hlomm sim")
+
+
+async def _first_line(process: trio.Process) -> bytes:
+    assert process.stdout is not None
+    line = bytearray()
+    while b"\n" not in line and len(line) < MAX_LINE:
+        data = await process.stdout.receive_some(65_536)
+        if not data:
+            return b""
+        line += data
+    return bytes(line).split(b"\n", 1)[0]
+
+
+async def stop(process: trio.Process) -> None:
+    """End it; it holds nothing worth waiting for."""
+    process.terminate()
+    with trio.move_on_after(3, shield=True) as patience:
+        await process.wait()
+    if patience.cancelled_caught:
+        process.kill()
+        with trio.move_on_after(3, shield=True):
+            await process.wait()

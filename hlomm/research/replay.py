@@ -1,0 +1,185 @@
+"""Re-run a journal: the same construction, inputs and clock readings must give the same outputs and digests."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgspec
+
+from hlomm.assembly.engine import build_engine
+from hlomm.domain.faults import HlommError, JournalCorrupt, UsageError
+from hlomm.domain.inputs import Booted
+from hlomm.engine.core import Engine
+from hlomm.journal.codec import InputRecord, NoteRecord, Record, TurnRecord, decode, encode_outputs
+from hlomm.journal.framing import scan
+from hlomm.journal.segments import latest_run, parse_name
+from hlomm.settings.load import engine_settings
+
+
+@attrs.frozen(kw_only=True)
+class Divergence:
+    """First decision that differs."""
+
+    seq: int
+    what: str
+    recorded: str
+    replayed: str
+
+
+@attrs.define(kw_only=True)
+class ReplayResult:
+    segments: list[str]
+    inputs: int = 0
+    outputs: int = 0
+    turns: int = 0
+    notes: int = 0
+    torn_bytes: int = 0
+    corrupt: str | None = None
+    """Where the journal stops being trustworthy, if it does."""
+    divergence: Divergence | None = None
+
+    @property
+    def identical(self) -> bool:
+        return self.divergence is None
+
+    def document(self) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "inputs": self.inputs, "outputs": self.outputs, "turns": self.turns, "notes": self.notes,
+            "identical": self.identical and self.corrupt is None, "torn_bytes": self.torn_bytes,
+            "segments": self.segments,
+        }  # fmt: skip
+        if self.corrupt is not None:
+            document["corrupt"] = self.corrupt
+        if self.divergence is not None:
+            document["first_divergence"] = attrs.asdict(self.divergence)
+        return document
+
+    def text(self) -> str:
+        counts = f"{self.inputs} inputs, {self.turns} turns, {self.outputs} outputs"
+        lines = []
+        if self.torn_bytes:
+            lines.append(f"torn tail: {self.torn_bytes} bytes of an unfinished record ignored")
+        if self.corrupt is not None:
+            lines.append(f"CORRUPT: {self.corrupt}; replayed what precedes it")
+        if self.divergence is not None:
+            d = self.divergence
+            lines.append(f"DIVERGED at record {d.seq} ({d.what})\n  recorded: {d.recorded}\n  replayed: {d.replayed}")
+        elif self.corrupt is None:
+            lines.append("identical")
+        return "\n".join([counts, *lines])
+
+
+def replay(path: Path, *, until: int | None = None, sets: Sequence[str] = ()) -> ReplayResult:
+    """Replay the run that `path` names: a segment of it, or a directory (its newest run)."""
+    files = run_files(path)
+    result = ReplayResult(segments=[file.name for file in files])
+    engine: Engine | None = None
+    expected_seq = 1
+    for record in _records(files, result):
+        if until is not None and record.seq > until:
+            break
+        if record.seq != expected_seq:
+            result.corrupt = f"record {expected_seq} is missing (found {record.seq})"
+            break
+        expected_seq += 1
+        if isinstance(record, NoteRecord):
+            result.notes += 1
+            continue
+        if engine is None:
+            engine = _boot(record, sets)
+        if not _step(engine, record, result):
+            break
+    if engine is None and result.corrupt is None:
+        raise UsageError(f"{path}: the journal holds no complete record yet")
+    return result
+
+
+def run_files(path: Path) -> list[Path]:
+    """Segments of one run, in order."""
+    if path.is_dir():
+        segments = latest_run(entry.name for entry in path.iterdir())
+        if not segments and (path / "journal").is_dir():
+            return run_files(path / "journal")
+        if not segments:
+            raise UsageError(f"{path}: no journal segments here")
+        return [path / segment.name for segment in segments]
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or directory")
+    named = parse_name(path.name)
+    if named is None:
+        return [path]
+    siblings = [segment for segment in map(parse_name, (p.name for p in path.parent.iterdir())) if segment]
+    own_run = [segment.name for segment in siblings if segment.epoch_ms == named.epoch_ms]
+    return [path.parent / segment.name for segment in latest_run(own_run)]
+
+
+def _records(files: Sequence[Path], result: ReplayResult) -> Iterator[Record]:
+    for file in files:
+        last = file is files[-1]
+        try:
+            data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        except (OSError, EOFError) as error:
+            result.corrupt = f"{file.name}: {error}"
+            return
+        found = scan(data)
+        for number, payload in enumerate(found.payloads):
+            try:
+                yield decode(payload)
+            except msgspec.DecodeError as error:
+                result.corrupt = f"{file.name}: record {number + 1} of the segment is not readable ({error})"
+                return
+        if found.corrupt is not None:
+            result.corrupt = f"{file.name}: {found.corrupt}"
+            return
+        if found.torn and not last:
+            result.corrupt = f"{file.name}: ends in the middle of a record although segments follow"
+            return
+        result.torn_bytes = found.torn
+
+
+def _boot(record: Record, sets: Sequence[str]) -> Engine:
+    """The engine as it was built, with overrides; the boot record carries what it was built from."""
+    if not isinstance(record, InputRecord) or not isinstance(record.item, Booted):
+        raise JournalCorrupt("the run does not start with its boot record", offset=0, records=0)
+    # Overrides change the construction only: the recorded boot input stays as it is, so just decisions can differ.
+    return build_engine(engine_settings(record.item.config, sets))
+
+
+def _step(engine: Engine, record: Record, result: ReplayResult) -> bool:
+    """Feed or turn; False at the first difference."""
+    try:
+        if isinstance(record, InputRecord):
+            result.inputs += 1
+            engine.feed(record.item, record.now)
+            return True
+        assert isinstance(record, TurnRecord)
+        result.turns += 1
+        outputs = engine.turn(record.now)
+    except HlommError as error:
+        result.divergence = Divergence(seq=record.seq, what="fault", recorded="a decision", replayed=repr(error))
+        return False
+    result.outputs += len(outputs)
+    if encode_outputs(outputs) != encode_outputs(record.outputs):
+        result.divergence = _output_divergence(record, tuple(outputs))
+        return False
+    if engine.digest() != record.digest:
+        result.divergence = Divergence(
+            seq=record.seq, what="state digest", recorded=f"{record.digest:016x}", replayed=f"{engine.digest():016x}"
+        )
+        return False
+    return True
+
+
+def _output_divergence(record: TurnRecord, outputs: tuple[Any, ...]) -> Divergence:
+    for index in range(max(len(outputs), len(record.outputs))):
+        recorded = record.outputs[index] if index < len(record.outputs) else None
+        replayed = outputs[index] if index < len(outputs) else None
+        if recorded != replayed:
+            return Divergence(
+                seq=record.seq, what=f"output {index + 1}", recorded=repr(recorded), replayed=repr(replayed)
+            )
+    return Divergence(seq=record.seq, what="encoding", recorded=repr(record.outputs), replayed=repr(outputs))

@@ -1,0 +1,239 @@
+"""Inventory-aware market making in one binary market (QUANT 1, 2; models in `hlomm.pricing.quoter`).
+
+Fair value: the book's guarded microprice and the digital on the underlying, weighted by precision in probit space.
+Where the book is thin, one-sided or empty the digital carries it alone. Volatility of the contract: for a dated
+price binary sigma_p = nu phi(z)/sqrt(tau), with nu estimated on the book's mid. Near expiry the half-spread widens
+with latency risk and the quote is pulled once it would exceed the widest allowed. Size: continuous Kelly on the
+half-spread net of fees against the variance over the holding horizon.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from hlomm.domain.ids import MarketId, StrategyId
+from hlomm.domain.markets import Market, MarketKind
+from hlomm.domain.times import NS_PER_S
+from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, floor_from_float, to_float
+from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
+from hlomm.pricing import binary, digital, fair, horizon, kelly, microprice
+from hlomm.pricing.probit_vol import ProbitVol
+from hlomm.pricing.quoter import Quote, QuoteModel, quote
+from hlomm.strategy.signals import SECONDS_PER_YEAR, UnderlyingVol
+
+_NU_RANGE: Final = (0.25, 4.0)
+"""Realised over implied volatility outside this range says more about the book than about the market."""
+_BPS: Final = 1e-4
+
+
+@attrs.frozen(kw_only=True)
+class AvellanedaConfig:
+    """Human units: prices 0..1, contracts, seconds, USDC. Meanings in config/default.toml."""
+
+    model: QuoteModel
+    classes: tuple[str, ...]
+    underlyings: tuple[str, ...]
+    periods: tuple[str, ...]
+    gamma: float
+    fill_rate: float
+    fill_decay: float
+    lot: float
+    holding_s: float
+    min_half_spread: float
+    max_half_spread: float
+    pull_ratio: float
+    reaction_s: float
+    vol_annual: float
+    vol_prior_s: float
+    vol_halflife_s: float
+    nu_prior_s: float
+    nu_halflife_s: float
+    sample_s: float
+    basis_bps: float
+    vol_error: float
+    size_floor: float
+    max_microprice_spread: float
+    kelly_fraction: float
+    max_size: float
+    min_size: float
+    size_decimals: int
+    max_underlying_age_s: float
+
+
+@attrs.define(eq=False)
+class _Memory:
+    """What is kept per market."""
+
+    nu: ProbitVol
+    book_count: int = -1
+
+
+class Avellaneda:
+    id: Final = StrategyId("avellaneda")
+
+    def __init__(self, config: AvellanedaConfig) -> None:
+        self._config = config
+        self._memory: dict[MarketId, _Memory] = {}
+        self._vols: dict[str, UnderlyingVol] = {}
+
+    def wants(self, market: Market) -> bool:
+        c = self._config
+        return (
+            market.kind is MarketKind.OUTCOME
+            and market.klass in c.classes
+            and market.underlying in c.underlyings
+            and (not c.periods or market.period in c.periods)
+            and market.deployer is None
+            and market.strike is not None
+            and market.expiry_ns is not None
+        )
+
+    def forget(self, market: MarketId) -> None:
+        self._memory.pop(market, None)
+
+    def decide(self, view: MarketView) -> Desired:
+        c = self._config
+        tau_s = view.tau_ns / NS_PER_S
+        if tau_s <= 0.0:
+            return no_quote("expired: waiting for settlement")
+        vol = self._observe_underlying(view)
+        book = self._book_price(view)
+        memory = self._observe_book(view, book)
+        model = self._model(view, vol, tau_s)
+        value = fair.blend(model, fair.book_estimate(book.value, book.spread))
+        if value.p is None:
+            return no_quote(f"no_fair_value: {value.reason}")
+        nu = min(max(memory.nu.nu, _NU_RANGE[0]), _NU_RANGE[1])
+        sigma_p = nu * horizon.p_vol(value.p, tau_s)
+        latency = binary.latency_floor(sigma_p, c.reaction_s, c.pull_ratio)
+        wanted = quote(
+            c.model, p=value.p, q=view.net / SCALE, tau_s=tau_s, sigma_p=sigma_p, gamma=c.gamma, a=c.fill_rate,
+            k=c.fill_decay, lot=c.lot, horizon_s=c.holding_s, max_half=c.max_half_spread,
+            floor_half=max(latency, c.min_half_spread),
+        )  # fmt: skip
+        size = self._size(view, wanted, value.p, tau_s, nu)
+        return self._desired(view, value, wanted, size, _facts(value, model, book, vol, nu, wanted, size))
+
+    # -- estimates
+
+    def _observe_underlying(self, view: MarketView) -> UnderlyingVol:
+        c = self._config
+        vol = self._vols.get(view.market.underlying)
+        if vol is None:
+            vol = self._vols[view.market.underlying] = UnderlyingVol.with_prior(
+                annual=c.vol_annual, prior_s=c.vol_prior_s, halflife_s=c.vol_halflife_s, grid_s=c.sample_s
+            )
+        spot = _spot(view)
+        if spot is not None:
+            vol.update(view.mono_ns / NS_PER_S, spot)
+        return vol
+
+    def _book_price(self, view: MarketView) -> microprice.BookPrice:
+        if view.shape is not BookShape.TWO_SIDED:
+            return microprice.BookPrice(None, microprice.BookSource.NONE, None, microprice.ONE_SIDED)
+        bids = tuple((to_float(px), to_float(qty)) for px, qty in view.bids)
+        asks = tuple((to_float(px), to_float(qty)) for px, qty in view.asks)
+        c = self._config
+        return microprice.guarded(bids, asks, size_floor=c.size_floor, tick=c.max_microprice_spread, max_ticks=1.0)
+
+    def _observe_book(self, view: MarketView, book: microprice.BookPrice) -> _Memory:
+        c, market_id = self._config, view.market.id
+        memory = self._memory.get(market_id)
+        if memory is None:
+            assert view.market.expiry_ns is not None
+            # One clock for the whole life of the estimator: monotonic, with the expiry brought onto it.
+            expiry_s = (view.mono_ns + view.tau_ns) / NS_PER_S
+            memory = self._memory[market_id] = _Memory(
+                ProbitVol(
+                    expiry_s=expiry_s, half_life_s=c.nu_halflife_s, nu0=1.0, tau0_s=c.nu_prior_s, grid_s=c.sample_s
+                )
+            )
+        if view.book_count != memory.book_count and book.value is not None:
+            memory.book_count = view.book_count
+            mid = (view.bids[0][0] + view.asks[0][0]) / (2 * SCALE)
+            memory.nu.update(view.mono_ns / NS_PER_S, mid)
+        return memory
+
+    def _model(self, view: MarketView, vol: UnderlyingVol, tau_s: float) -> fair.Estimate | None:
+        """The digital's opinion; None without a fresh underlying."""
+        c, spot, strike = self._config, _spot(view), view.market.strike
+        if spot is None or strike is None or view.underlying_age_ns > c.max_underlying_age_s * NS_PER_S:
+            return None
+        sigma, tau = vol.annual, tau_s / SECONDS_PER_YEAR
+        price = digital.price(spot, to_float(strike), sigma, tau)
+        return fair.model_estimate(
+            price.d, sigma, tau, spot, sigma_sd=c.vol_error * sigma, basis_sd=c.basis_bps * _BPS * spot
+        )
+
+    # -- decision
+
+    def _size(self, view: MarketView, wanted: Quote, p: float, tau_s: float, nu: float) -> kelly.Size:
+        c = self._config
+        if wanted.half is None:
+            return kelly.Size(0.0, kelly.SizeBound.NO_EDGE)
+        edge = wanted.half - view.close_maker_fee / SCALE * p
+        variance = nu * nu * horizon.variance(p, tau_s, min(c.holding_s, tau_s))
+        return kelly.quote_size(
+            edge, variance, to_float(view.equity), fraction_c=c.kelly_fraction, cap=c.max_size, floor=c.min_size,
+            decimals=c.size_decimals,
+        )  # fmt: skip
+
+    def _desired(
+        self,
+        view: MarketView,
+        value: fair.Fair,
+        wanted: Quote,
+        size: kelly.Size,
+        facts: tuple[tuple[str, float | str], ...],
+    ) -> Desired:
+        assert value.p is not None
+        tick, qty = view.market.tick, Qty(floor_from_float(size.contracts, view.market.lot))
+        no_size = "" if qty > 0 else f"size: {size.bound.name.lower()}"
+        bid_px = None if wanted.bid is None else floor_from_float(wanted.bid, tick)
+        ask_px = None if wanted.ask is None else ceil_from_float(wanted.ask, tick)
+        bid = bid_px is not None and bid_px >= tick and not no_size
+        ask = ask_px is not None and ask_px <= SCALE - tick and not no_size
+        return Desired(
+            bid=Wish(Px(bid_px), qty) if bid and bid_px is not None else None,
+            ask=Wish(Px(ask_px), qty) if ask and ask_px is not None else None,
+            bid_reason="" if bid else no_size or f"model: {wanted.bid_reason or 'bid below the lowest tick'}",
+            ask_reason="" if ask else no_size or f"model: {wanted.ask_reason or 'ask above the highest tick'}",
+            fair=Px(min(max(round(value.p * SCALE), 0), SCALE)), fair_source=value.source.name.lower(), facts=facts,
+        )  # fmt: skip
+
+
+def _spot(view: MarketView) -> float | None:
+    """The perp's mid where there is one (the mark follows it within seconds), else the mark."""
+    if view.underlying_mid2 is not None:
+        return view.underlying_mid2 / (2 * SCALE)
+    return None if view.underlying_px is None else to_float(view.underlying_px)
+
+
+def _facts(
+    value: fair.Fair,
+    model: fair.Estimate | None,
+    book: microprice.BookPrice,
+    vol: UnderlyingVol,
+    nu: float,
+    wanted: Quote,
+    size: kelly.Size,
+) -> tuple[tuple[str, float | str], ...]:
+    """The numbers behind a decision; formatted only when somebody looks."""
+    return (
+        ("fair", _number(value.p)),
+        ("model", _number(None if model is None else model.p)),
+        ("book", _number(book.value)),
+        ("weight_model", value.weight_model),
+        ("vol", vol.annual),
+        ("nu", nu),
+        ("reservation", _number(wanted.reservation)),
+        ("half", _number(wanted.half)),
+        ("size", size.contracts),
+        ("size_bound", size.bound.name.lower()),
+    )
+
+
+def _number(value: float | None) -> float | str:
+    return "-" if value is None else value

@@ -1,0 +1,14 @@
+"""All strategies by name. A new strategy is a new line here and a section in the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from hlomm.strategy.avellaneda import Avellaneda, AvellanedaConfig
+from hlomm.strategy.base import Strategy
+
+STRATEGIES: Final[dict[str, tuple[type, Callable[[Any], Strategy]]]] = {
+    "avellaneda": (AvellanedaConfig, Avellaneda),
+}
+"""Name to (configuration class, constructor)."""
