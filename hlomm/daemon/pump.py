@@ -20,7 +20,7 @@ from hlomm.domain.inputs import Input, JournalFailed
 from hlomm.domain.outputs import AmendOrders, CancelOrders, MergeSet, Output, PlaceOrders
 from hlomm.domain.times import NS_PER_S
 from hlomm.engine.core import Engine
-from hlomm.journal.codec import InputRecord, NoteRecord, TurnRecord, encode
+from hlomm.journal.codec import FAULT_NOTE, InputRecord, NoteRecord, TurnRecord, encode
 from hlomm.journal.framing import frame
 from hlomm.venues.clock import Clock
 
@@ -90,9 +90,15 @@ class Pump:
         engine, now = self.engine, self.clock.now()
         records: list[InputRecord | TurnRecord | NoteRecord] = []
         if item is not None:
-            engine.feed(item, now)
             records.append(InputRecord(self._next_seq(), now, item))
-        outputs = engine.turn(now)
+        try:
+            if item is not None:
+                engine.feed(item, now)
+            outputs = engine.turn(now)
+        except Exception as error:
+            # The input that broke it goes on record, so that a replay breaks in the same place.
+            self._write([*records, NoteRecord(self._next_seq(), now, f"{FAULT_NOTE}{error!r}")])
+            raise
         records.append(TurnRecord(self._next_seq(), now, engine.digest(), tuple(outputs)))
         self._write(records)
         for output in outputs:

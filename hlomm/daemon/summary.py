@@ -42,6 +42,7 @@ def summarise(
         "max_drawdown": amount(engine.max_drawdown),
         "inventory": {row.ticker: amount(row.yes - row.no) for row in engine.positions},
         "settlements": engine.settlements,
+        "settlements_held": engine.settlements_held,
         "rolls": engine.rolls,
         "risk": {
             "pass": engine.risk.passed,

@@ -155,6 +155,7 @@ class EngineReport(Report, frozen=True):
     cancels: int
     open_orders: int
     settlements: int
+    settlements_held: int
     rolls: int
     risk: RiskCounts
     markets: tuple[MarketRow, ...]

@@ -76,6 +76,8 @@ class Desired:
     """Fair YES price; the engine uses it to mark and to check quotes against."""
     fair_source: str = ""
     """`book`, `model`, `blend`: what the fair value came from."""
+    tolerance: Px = Px(0)
+    """Distance from the wished price at which a resting quote is still good enough."""
     facts: tuple[tuple[str, float | str], ...] = ()
     """Named numbers behind the decision, for people."""
 

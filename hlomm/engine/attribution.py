@@ -1,8 +1,10 @@
 """Where the money came from: spread, inventory, settlement, fees; exact to the unit.
 
 Every market is followed at a reference price in YES space, kept as twice the price so that a mid stays an integer.
-A fill earns the distance between its price and the reference; a move of the reference earns on the net position;
-settlement is the last move. Pairs of YES and NO do not move and drop out. With every market at its reference,
+A fill earns the distance between its price and the reference that stood just before it happened at the venue (the
+book's reaction reaches us before the fill does, so "now" would book every adverse move as negative spread); from
+there on the move of the reference earns on the net position; settlement is the last move. Pairs of YES and NO do not
+move and drop out. With every market at its reference,
 
     spread + inventory + settlement - fees = total
 
@@ -11,6 +13,8 @@ three roundings lose is added to inventory so that the sum stays exact.
 """
 
 from __future__ import annotations
+
+from collections import deque
 
 import attrs
 
@@ -23,10 +27,25 @@ from hlomm.domain.units import SCALE
 _CASH2 = 2 * SCALE
 
 
+HISTORY = 64
+"""References kept per market to look back from a fill's venue time."""
+
+
 @attrs.define(eq=False)
 class _Track:
     ref2: int
     net: int = 0
+    history: deque[tuple[int, int]] = attrs.field(factory=lambda: deque(maxlen=HISTORY))
+    """(venue_ms from which on, ref2), oldest first."""
+
+    def before(self, venue_ms: int) -> int:
+        """Reference strictly before a venue time; the oldest known if that is all there is."""
+        found = None
+        for since_ms, ref2 in reversed(self.history):
+            found = ref2
+            if since_ms < venue_ms:
+                break
+        return self.ref2 if found is None else found
 
 
 @attrs.frozen
@@ -50,12 +69,14 @@ class Attribution:
         """A position found at start."""
         self._found[market] = _Found(yes, no, cost)
 
-    def moved(self, market: MarketId, ref2: int) -> None:
-        """The reference price changed."""
+    def moved(self, market: MarketId, ref2: int, venue_ms: int) -> None:
+        """The reference price changed, at that venue time."""
         track = self._track(market, ref2)
         if track.net:
             self._inventory2 += track.net * (ref2 - track.ref2)
         track.ref2 = ref2
+        if not track.history or track.history[-1][1] != ref2:
+            track.history.append((venue_ms, ref2))
 
     def filled(self, fill: Fill) -> None:
         """Split and merge move pairs and have no direction; settlement fills are handled by `settled`."""
@@ -64,7 +85,9 @@ class Attribution:
         sign = direction(fill.leg, fill.side)
         px2 = 2 * to_yes_px(fill.leg, fill.px)
         track = self._track(fill.market, px2)
-        self._spread2 += sign * (track.ref2 - px2) * fill.qty
+        then2 = track.before(fill.venue_ms)
+        self._spread2 += sign * (then2 - px2) * fill.qty
+        self._inventory2 += sign * (track.ref2 - then2) * fill.qty
         track.net += sign * fill.qty
 
     def settled(self, market: MarketId, yes_px: int) -> None:
@@ -72,6 +95,7 @@ class Attribution:
         track = self._track(market, 2 * yes_px)
         self._settlement2 += track.net * (2 * yes_px - track.ref2)
         track.ref2 = 2 * yes_px
+        track.history.clear()
 
     def adjusted(self, market: MarketId, net: int) -> None:
         """The position was set by an operator's decision; the change itself earns nothing."""

@@ -26,11 +26,12 @@ class Exposure:
     """Cash that resting buys lock."""
 
 
-def exposure(position: Position, orders: Iterable[Order]) -> Exposure:
+def exposure(position: Position, orders: Iterable[Order], replaced: Order | None = None) -> Exposure:
+    """What may still fill. Of an order about to be replaced only the fills that are due count."""
     longest = shortest = position.net
     selling_yes = selling_no = buying = 0
     for order in orders:
-        qty = order.exposed
+        qty = order.due if order is replaced else order.exposed
         if order.direction > 0:
             longest += qty
         else:

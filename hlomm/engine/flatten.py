@@ -12,7 +12,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState, MergeSet
 from hlomm.domain.report import SideNote
-from hlomm.domain.units import SCALE, Px, Qty, complement, floor_to, notional_floor, to_fixed, to_text
+from hlomm.domain.units import SCALE, Px, Qty, ceil_to, complement, floor_to, notional_floor, to_fixed, to_text
 from hlomm.engine import gate, quoting
 from hlomm.engine.exposure import worst_loss
 from hlomm.engine.state import MarketState, State, Walk
@@ -79,15 +79,18 @@ def _sell(state: State, walk: Walk, market: MarketState) -> str | None:
     bid = best_buyer(market, leg)
     if bid is None:
         return "no buyer in the book"
-    px = Px(max(floor_to(bid - rules.max_slippage, market.market.tick), market.market.tick))
     qty = Qty(floor_to(held, market.market.lot))
-    if notional_floor(px, qty) < market.market.min_notional:
-        px = Px(min(bid, _least_px(market, qty)))
-    want = gate.Proposal(market=market, leg=leg, side=Side.SELL, px=px, qty=qty, tif=Tif.IOC, purpose=Purpose.FLATTEN)
+    if notional_floor(bid, qty) < market.market.min_notional:
+        return f"too small to sell: {to_text(qty)} x {to_text(bid)} < {to_text(market.market.min_notional)}"
+    # The limit gives way as far as allowed, but never below the price at which the order would be too small to send.
+    px = max(floor_to(bid - rules.max_slippage, market.market.tick), _least_px(market, qty))
+    want = gate.Proposal(
+        market=market, leg=leg, side=Side.SELL, px=Px(px), qty=qty, tif=Tif.IOC, purpose=Purpose.FLATTEN
+    )
     admitted = quoting.admit(state, want)
-    walk.attempts[market_id] = walk.attempts.get(market_id, 0) + 1
     if isinstance(admitted, SideNote):
         return f"{admitted.guard}: {admitted.detail}"
+    walk.attempts[market_id] = walk.attempts.get(market_id, 0) + 1
     quoting.send(state, want, admitted, None)
     return None
 
@@ -102,8 +105,7 @@ def best_buyer(market: MarketState, leg: Leg) -> Px | None:
 
 def _least_px(market: MarketState, qty: Qty) -> int:
     """Lowest price on the grid at which the sale meets the venue's minimum."""
-    raw = -(-market.market.min_notional * SCALE // max(qty, 1))
-    return -(-raw // market.market.tick) * market.market.tick
+    return ceil_to(-(-market.market.min_notional * SCALE // qty), market.market.tick)
 
 
 def _report(state: State, walk: Walk, *, late: bool) -> None:

@@ -77,7 +77,9 @@ def judge(state: State, want: Proposal) -> Verdict:
     if refusal is not None:
         return refusal
     position = state.portfolio.position(market.market.id)
-    pending = exposure(position, _pending(state, want))
+    # A sale that replaces a sale cannot sell the same tokens twice; a purchase that replaces one can buy twice.
+    replaced = want.replaces if want.side is Side.SELL else None
+    pending = exposure(position, state.orders.exposed_in(market.market.id), replaced)
     qty, limit, numbers = int(want.qty), "", ""
     for room, name, text in _rooms(state, want, pending):
         if room < qty:
@@ -92,14 +94,6 @@ def judge(state: State, want: Proposal) -> Verdict:
             f"< {to_text(market.market.min_notional)}{shrunk}",
         )  # fmt: skip
     return Pass(Qty(qty)) if not limit else Resize(Qty(qty), limit, numbers)
-
-
-def _pending(state: State, want: Proposal) -> list[Order]:
-    """What may fill besides the proposal. A sale that replaces a sale cannot sell the same tokens twice."""
-    orders = state.orders.exposed_in(want.market.market.id)
-    if want.replaces is not None and want.side is Side.SELL:
-        return [order for order in orders if order is not want.replaces]
-    return orders
 
 
 def _may_send(state: State, want: Proposal) -> Reject | None:

@@ -256,7 +256,7 @@ def _book_changed(state: State, market: MarketState) -> None:
     if asks:
         market.mark_ask = Px(asks[0][0])
     if bids and asks and book.shape is BookShape.TWO_SIDED:
-        state.attribution.moved(market_id, bids[0][0] + asks[0][0])
+        state.attribution.moved(market_id, bids[0][0] + asks[0][0], max(book.depth_ms, book.touch_ms))
     state.touch(market_id)
 
 
@@ -308,8 +308,10 @@ def _closed(state: State, item: OrderClosed, _: Strategies) -> None:
 def _rejected(state: State, item: OrderRejected, _: Strategies) -> None:
     order = _order(state, item.client_id)
     if order is not None:
+        repeated = order.state is OrderState.UNKNOWN or not order.live  # the same refusal on a second channel
         state.orders.refused(order, state.now.mono_ns)
-        _refusal(state, order, item.code, item.text)
+        if not repeated or item.code in FATAL_CODES:
+            _refusal(state, order, item.code, item.text)
 
 
 def _amend_failed(state: State, item: AmendFailed, _: Strategies) -> None:

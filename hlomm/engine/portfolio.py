@@ -62,7 +62,9 @@ class Portfolio:
         self.positions: dict[MarketId, Position] = {}
         self.settled: dict[MarketId, Px] = {}
         self.settlements = 0
-        """Markets that settled while tokens were held."""
+        """Markets that settled."""
+        self.settlements_held = 0
+        """Of these, those in which tokens were held."""
 
     # -- queries
 
@@ -121,8 +123,8 @@ class Portfolio:
             return False
         self.settled[market] = yes_px
         position = self.position(market)
-        if not position.flat:
-            self.settlements += 1
+        self.settlements += 1
+        self.settlements_held += not position.flat
         self._convert(position, yes_px)
         self.check()
         return True

@@ -98,7 +98,7 @@ def decide(state: State, market: MarketState, strategies: Mapping[StrategyId, St
         desired = strategies[market.strategy].decide(view_of(state, market))
     market.desired = desired
     if desired.fair is not None and market.book.shape is not BookShape.TWO_SIDED:
-        state.attribution.moved(market.market.id, 2 * desired.fair)
+        state.attribution.moved(market.market.id, 2 * desired.fair, state.now.wall_ms)
     for direction, wish, why in (
         (BID, desired.bid, desired.bid_reason),
         (ASK, desired.ask, desired.ask_reason),
@@ -144,8 +144,7 @@ def cancel_quotes(state: State, market_id: MarketId) -> None:
 def _want(state: State, market: MarketState, direction: int, wish: Wish) -> None:
     live = _quotes(state, market.market.id, direction)
     position = state.portfolio.position(market.market.id)
-    others = [order for order in state.orders.exposed_in(market.market.id) if order not in live]
-    free = exposure(position, others)
+    free = exposure(position, state.orders.exposed_in(market.market.id), live[0] if live else None)
     choice = choose_leg(
         market.market, direction, wish.px, wish.qty,
         available(position, free, leg=Leg.YES), available(position, free, leg=Leg.NO),
@@ -186,7 +185,8 @@ def _keep_or_amend(state: State, market: MarketState, direction: int, order: Ord
         return
     rules, pace = state.config.quotes, state.budgets.pace(market.market.venue)
     move = yes_px(choice.leg, choice.px) - order.yes_px
-    moved = abs(move) >= rules.min_move * pace
+    tolerance = market.desired.tolerance if market.desired is not None else 0
+    moved = abs(move) >= max(rules.min_move, tolerance) * pace
     resized = abs(choice.qty - order.leaves) > rules.min_size_change * order.leaves
     if not moved and not resized:
         market.notes[direction] = OK

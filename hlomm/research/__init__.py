@@ -1,0 +1,1 @@
+"""The same engine over the past: replay, backtest, and the papers' own experiments."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,16 @@ import attrs
 import msgspec
 
 from hlomm.assembly.engine import build_engine
-from hlomm.domain.faults import HlommError, JournalCorrupt, UsageError
+from hlomm.domain.faults import JournalCorrupt, UsageError
 from hlomm.domain.inputs import Booted
+from hlomm.domain.times import Now
 from hlomm.engine.core import Engine
-from hlomm.journal.codec import InputRecord, NoteRecord, Record, TurnRecord, decode, encode_outputs
+from hlomm.journal.codec import FAULT_NOTE, InputRecord, NoteRecord, Record, TurnRecord, decode, encode_outputs
 from hlomm.journal.framing import scan
 from hlomm.journal.segments import latest_run, parse_name
 from hlomm.settings.load import engine_settings
+
+_START = Now(0, 0)
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +44,10 @@ class ReplayResult:
     corrupt: str | None = None
     """Where the journal stops being trustworthy, if it does."""
     divergence: Divergence | None = None
+    recorded_fault: str | None = None
+    """What the engine raised in the recorded run; the run ends there."""
+    replayed_fault: str | None = None
+    last_now: Now = _START
 
     @property
     def identical(self) -> bool:
@@ -50,7 +57,7 @@ class ReplayResult:
         document: dict[str, Any] = {
             "inputs": self.inputs, "outputs": self.outputs, "turns": self.turns, "notes": self.notes,
             "identical": self.identical and self.corrupt is None, "torn_bytes": self.torn_bytes,
-            "segments": self.segments,
+            "segments": self.segments, "fault": self.recorded_fault,
         }  # fmt: skip
         if self.corrupt is not None:
             document["corrupt"] = self.corrupt
@@ -69,7 +76,9 @@ class ReplayResult:
             d = self.divergence
             lines.append(f"DIVERGED at record {d.seq} ({d.what})\n  recorded: {d.recorded}\n  replayed: {d.replayed}")
         elif self.corrupt is None:
-            lines.append("identical")
+            lines.append(
+                "identical" if self.recorded_fault is None else f"identical, to the fault: {self.recorded_fault}"
+            )
         return "\n".join([counts, *lines])
 
 
@@ -88,6 +97,9 @@ def replay(path: Path, *, until: int | None = None, sets: Sequence[str] = ()) ->
         expected_seq += 1
         if isinstance(record, NoteRecord):
             result.notes += 1
+            if record.text.startswith(FAULT_NOTE):
+                result.recorded_fault = record.text[len(FAULT_NOTE) :]
+                break
             continue
         if engine is None:
             engine = _boot(record, sets)
@@ -95,6 +107,15 @@ def replay(path: Path, *, until: int | None = None, sets: Sequence[str] = ()) ->
             break
     if engine is None and result.corrupt is None:
         raise UsageError(f"{path}: the journal holds no complete record yet")
+    if result.recorded_fault is not None and result.replayed_fault is None and result.divergence is None:
+        # A fault while deciding leaves no turn record: take that turn now.
+        assert engine is not None
+        _guarded(result, lambda: engine.turn(result.last_now))
+    if result.recorded_fault != result.replayed_fault and result.divergence is None:
+        result.divergence = Divergence(
+            seq=expected_seq - 1, what="fault", recorded=result.recorded_fault or "a decision",
+            replayed=result.replayed_fault or "a decision",
+        )  # fmt: skip
     return result
 
 
@@ -149,19 +170,17 @@ def _boot(record: Record, sets: Sequence[str]) -> Engine:
     return build_engine(engine_settings(record.item.config, sets))
 
 
-def _step(engine: Engine, record: Record, result: ReplayResult) -> bool:
-    """Feed or turn; False at the first difference."""
-    try:
-        if isinstance(record, InputRecord):
-            result.inputs += 1
-            engine.feed(record.item, record.now)
-            return True
-        assert isinstance(record, TurnRecord)
-        result.turns += 1
-        outputs = engine.turn(record.now)
-    except HlommError as error:
-        result.divergence = Divergence(seq=record.seq, what="fault", recorded="a decision", replayed=repr(error))
+def _step(engine: Engine, record: InputRecord | TurnRecord, result: ReplayResult) -> bool:
+    """Feed or turn; False at the first difference or fault."""
+    result.last_now = record.now
+    if isinstance(record, InputRecord):
+        result.inputs += 1
+        return _guarded(result, lambda: engine.feed(record.item, record.now)) is not _FAULTED
+    result.turns += 1
+    outputs = _guarded(result, lambda: engine.turn(record.now))
+    if outputs is _FAULTED:
         return False
+    assert isinstance(outputs, list)
     result.outputs += len(outputs)
     if encode_outputs(outputs) != encode_outputs(record.outputs):
         result.divergence = _output_divergence(record, tuple(outputs))
@@ -172,6 +191,18 @@ def _step(engine: Engine, record: Record, result: ReplayResult) -> bool:
         )
         return False
     return True
+
+
+def _guarded(result: ReplayResult, step: Callable[[], object]) -> object:
+    """What the step returns; a fault of the engine is a result here, to be held against the recorded one."""
+    try:
+        return step()
+    except Exception as error:  # noqa: BLE001 - whatever broke the engine then must break it the same way now
+        result.replayed_fault = repr(error)
+        return _FAULTED
+
+
+_FAULTED = object()
 
 
 def _output_divergence(record: TurnRecord, outputs: tuple[Any, ...]) -> Divergence:

@@ -101,6 +101,7 @@ class Avellaneda(_Section, frozen=True):
     min_size: NonNegative
     size_decimals: Annotated[int, msgspec.Meta(ge=0, le=8)]
     max_underlying_age_s: Positive
+    requote_share: NonNegative
 
 
 class Strategies(_Section, frozen=True):

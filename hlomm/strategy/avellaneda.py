@@ -60,6 +60,7 @@ class AvellanedaConfig:
     min_size: float
     size_decimals: int
     max_underlying_age_s: float
+    requote_share: float
 
 
 @attrs.define(eq=False)
@@ -176,7 +177,7 @@ class Avellaneda:
         edge = wanted.half - view.close_maker_fee / SCALE * p
         variance = nu * nu * horizon.variance(p, tau_s, min(c.holding_s, tau_s))
         return kelly.quote_size(
-            edge, variance, to_float(view.equity), fraction_c=c.kelly_fraction, cap=c.max_size, floor=c.min_size,
+            edge, variance, to_float(view.equity), fraction=c.kelly_fraction, cap=c.max_size, floor=c.min_size,
             decimals=c.size_decimals,
         )  # fmt: skip
 
@@ -200,7 +201,8 @@ class Avellaneda:
             ask=Wish(Px(ask_px), qty) if ask and ask_px is not None else None,
             bid_reason="" if bid else no_size or f"model: {wanted.bid_reason or 'bid below the lowest tick'}",
             ask_reason="" if ask else no_size or f"model: {wanted.ask_reason or 'ask above the highest tick'}",
-            fair=Px(min(max(round(value.p * SCALE), 0), SCALE)), fair_source=value.source.name.lower(), facts=facts,
+            fair=Px(min(max(round(value.p * SCALE), 0), SCALE)), fair_source=value.source.name.lower(),
+            tolerance=Px(floor_from_float(self._config.requote_share * (wanted.half or 0.0), tick)), facts=facts,
         )  # fmt: skip
 
 
