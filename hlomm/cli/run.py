@@ -62,7 +62,7 @@ def _human(summary: dict[str, Any]) -> str:
         ),
         (
             f"pnl {pnl['total']:+.2f} (spread {pnl['spread']:+.2f}, inventory {pnl['inventory']:+.2f}, "
-            f"settlement {pnl['settlement']:+.2f}, fees {-pnl['fees']:+.2f}), max drawdown {summary['max_drawdown']:.2f}"
+            f"settlement {pnl['settlement']:+.2f}, fees {-pnl['fees']:+.2f}), drawdown {summary['max_drawdown']:.2f}"
         ),
         (
             f"settlements {summary['settlements']}, rolls {summary['rolls']}, "

@@ -69,7 +69,8 @@ async def _simulated(options: RunOptions) -> RunResult:
             held.release()
     finally:
         if process is not None:
-            await sim_process.stop(process)
+            with trio.move_on_after(sim_process.STOP_S, shield=True):
+                await sim_process.stop(process)
 
 
 async def _live(options: RunOptions) -> RunResult:

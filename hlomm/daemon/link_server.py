@@ -55,7 +55,9 @@ class LinkServer:
         self.refused = 0
         """Connections dropped for what they are or what they sent."""
 
-    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def serve(  # noqa: ASYNC128 - the listeners get the task status
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         """Listen until cancelled; the caller holds the state directory's lock, so a leftover socket is stale."""
         listener = self._listen()
         try:

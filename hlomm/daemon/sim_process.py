@@ -18,6 +18,7 @@ from hlomm.domain.faults import ConfigError, VenueUnavailable
 from hlomm.domain.times import ClockMap
 
 START_S = 20.0
+STOP_S = 8.0
 MAX_LINE = 1 << 20
 
 
@@ -87,7 +88,8 @@ async def start(
     with trio.move_on_after(START_S):
         line = await _first_line(process)
     if not line:
-        await stop(process)
+        with trio.move_on_after(STOP_S, shield=True):
+            await stop(process)
         raise VenueUnavailable(f"the simulator did not start within {START_S:.0f} s — see {log}")
     return process, parse_document(line, "hlomm sim")
 
@@ -104,11 +106,10 @@ async def _first_line(process: trio.Process) -> bytes:
 
 
 async def stop(process: trio.Process) -> None:
-    """End it; it holds nothing worth waiting for."""
+    """End it; it holds nothing worth waiting for. Bounded by the caller."""
     process.terminate()
-    with trio.move_on_after(3, shield=True) as patience:
+    with trio.move_on_after(STOP_S / 2) as patience:
         await process.wait()
     if patience.cancelled_caught:
         process.kill()
-        with trio.move_on_after(3, shield=True):
-            await process.wait()
+        await process.wait()

@@ -102,6 +102,7 @@ class Avellaneda(_Section, frozen=True):
     size_decimals: Annotated[int, msgspec.Meta(ge=0, le=8)]
     max_underlying_age_s: Positive
     requote_share: NonNegative
+    stretch: Annotated[float, msgspec.Meta(ge=1, le=100)]
 
 
 class Strategies(_Section, frozen=True):

@@ -16,7 +16,7 @@ import attrs
 from hlomm.domain.ids import MarketId, StrategyId
 from hlomm.domain.markets import Market, MarketKind
 from hlomm.domain.times import NS_PER_S
-from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, floor_from_float, to_float
+from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, ceil_to, floor_from_float, to_float
 from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
 from hlomm.pricing import binary, digital, fair, horizon, kelly, microprice
 from hlomm.pricing.probit_vol import ProbitVol
@@ -61,6 +61,7 @@ class AvellanedaConfig:
     size_decimals: int
     max_underlying_age_s: float
     requote_share: float
+    stretch: float
 
 
 @attrs.define(eq=False)
@@ -197,13 +198,23 @@ class Avellaneda:
         bid = bid_px is not None and bid_px >= tick and not no_size
         ask = ask_px is not None and ask_px <= SCALE - tick and not no_size
         return Desired(
-            bid=Wish(Px(bid_px), qty) if bid and bid_px is not None else None,
-            ask=Wish(Px(ask_px), qty) if ask and ask_px is not None else None,
+            bid=Wish(Px(bid_px), self._stretched(view.market, qty, bid_px)) if bid and bid_px is not None else None,
+            ask=Wish(Px(ask_px), self._stretched(view.market, qty, SCALE - ask_px))
+            if ask and ask_px is not None
+            else None,
             bid_reason="" if bid else no_size or f"model: {wanted.bid_reason or 'bid below the lowest tick'}",
             ask_reason="" if ask else no_size or f"model: {wanted.ask_reason or 'ask above the highest tick'}",
             fair=Px(min(max(round(value.p * SCALE), 0), SCALE)), fair_source=value.source.name.lower(),
             tolerance=Px(floor_from_float(self._config.requote_share * (wanted.half or 0.0), tick)), facts=facts,
         )  # fmt: skip
+
+    def _stretched(self, market: Market, qty: Qty, cost: int) -> Qty:
+        """The size, or the least that the venue accepts at that cost per contract if it is not much larger.
+
+        At the dear end a quote is a purchase of the cheap complement: 150 contracts at 4 cents are below the minimum.
+        """
+        least = ceil_to(-(-market.min_notional * SCALE // max(cost, 1)), market.lot)
+        return Qty(least) if qty < least <= qty * self._config.stretch else qty
 
 
 def _spot(view: MarketView) -> float | None:

@@ -1,0 +1,44 @@
+"""JSON documents of a run, shared by every driver. Keys are a contract with scripts: added to, never renamed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hlomm.domain.report import EngineReport
+from hlomm.domain.units import to_text
+
+
+def amount(value: int) -> float:
+    """A scaled integer as a JSON number (shortest decimal, so 12.34 stays 12.34)."""
+    return float(to_text(value))
+
+
+def engine_document(engine: EngineReport) -> dict[str, Any]:
+    """What the engine did."""
+    pnl = engine.pnl
+    return {
+        "orders_placed": engine.orders_placed,
+        "amends": engine.amends,
+        "cancels": engine.cancels,
+        "fills": engine.fills,
+        "volume": amount(engine.volume),
+        "pnl": {
+            "realised": amount(pnl.realised),
+            "unrealised": amount(pnl.unrealised),
+            "fees": amount(pnl.fees),
+            "rewards": amount(pnl.rewards),
+            "total": amount(pnl.total),
+            "spread": amount(pnl.spread),
+            "inventory": amount(pnl.inventory),
+            "settlement": amount(pnl.settlement),
+        },
+        "equity": amount(engine.equity),
+        "max_drawdown": amount(engine.max_drawdown),
+        "inventory": {row.ticker: amount(row.yes - row.no) for row in engine.positions},
+        "settlements": engine.settlements,
+        "settlements_held": engine.settlements_held,
+        "rolls": engine.rolls,
+        "risk": {"pass": engine.risk.passed, "resize": engine.risk.resized, "reject": engine.risk.rejected},
+        "halt": {"state": engine.state, "reason": engine.reason},
+        "anomalies": engine.anomalies,
+    }

@@ -1,0 +1,40 @@
+"""`hlomm backtest`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from hlomm.domain.exits import ExitCode
+from hlomm.domain.faults import UsageError
+from hlomm.research.backtest import backtest
+from hlomm.research.chart import draw
+from hlomm.research.recording import load as load_recording
+from hlomm.settings.load import load
+from hlomm.strategy.registry import STRATEGIES
+
+
+def backtest_command(
+    data: tuple[Path, ...], *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str,
+    out: Path | None, as_json: bool,
+) -> ExitCode:  # fmt: skip
+    if strategy not in STRATEGIES:
+        raise UsageError(f"no strategy {strategy!r}; there are: {', '.join(STRATEGIES)}")
+    only = [f"strategy.{name}.enabled={'true' if name == strategy else 'false'}" for name in STRATEGIES]
+    loaded = load(profile, config_files, [*sets, *only])
+    documents = []
+    for folder in data:
+        recording = load_recording(folder)
+        result = backtest(recording, loaded)
+        chart = (out if out is not None else Path()) / f"backtest-{folder.resolve().name}-{strategy}.svg"
+        chart.parent.mkdir(parents=True, exist_ok=True)
+        draw(result, chart)
+        documents.append({**result.document(loaded.profile), "strategy": strategy, "chart": str(chart)})
+        if not as_json:
+            click.echo(result.text())
+            click.echo(f"chart: {chart}")
+    if as_json:
+        click.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
+    return ExitCode.CLEAN

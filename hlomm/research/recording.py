@@ -1,0 +1,208 @@
+"""Recorded HIP-4 market data as engine inputs.
+
+A recording is a folder of parquet files with the columns described in its own documentation: snapshots of both coins
+of an outcome, prints of both coins, best bid and offer and mark of the perp, and the parsed description. The two
+coins are one book seen from two sides, so only YES is fed; the mirror is checked, not assumed. Prints that a
+reconnect replayed are dropped by id and by age. Everything is ordered by the time it reached the recorder: that is
+what a strategy could have known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import polars as pl
+
+from hlomm.domain.faults import UsageError
+from hlomm.domain.ids import HYPERLIQUID, MarketId, outcome_market, perp_market
+from hlomm.domain.inputs import BboUpdate, BookSnapshot, Input, Level, MarkPrice, TradePrint
+from hlomm.domain.markets import Market, MarketKind
+from hlomm.domain.orders import Side
+from hlomm.domain.ticker import outcome_ticker, perp_ticker, wall_ns_of
+from hlomm.domain.times import NS_PER_MS, NS_PER_S
+from hlomm.domain.units import SCALE, Cash, Px, Qty, parse
+
+MAX_PRINT_AGE_NS: Final = 5 * NS_PER_S
+"""A print that took longer to arrive is a replay of history, not news."""
+OUTCOME_TICK: Final = Px(SCALE // 100_000)
+MIN_NOTIONAL: Final = Cash(10 * SCALE)
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """One input with the times at which it happened and arrived."""
+
+    received_ns: int
+    exchange_ns: int
+    item: Input
+
+
+@attrs.frozen(kw_only=True)
+class Recording:
+    outcome: Market
+    perp: Market
+    events: tuple[Event, ...]
+    """Ordered by arrival."""
+    marks: tuple[tuple[int, Px], ...]
+    """(exchange or arrival time, mark) of the perp, in order."""
+    books: int
+    prints_raw: int
+    prints_replayed: int
+    mirrored: int
+    """NO snapshots found to be the exact mirror of their YES snapshot."""
+
+
+def load(folder: Path) -> Recording:
+    """Read a recording; UsageError says what is missing."""
+    if not folder.is_dir():
+        raise UsageError(
+            f"{folder}: no such folder — `hlomm backtest` needs a recording of a HIP-4 market (parquet files: book, "
+            "trade and meta of the outcome, bbo and mark of its perp)"
+        )
+    frames = _frames(folder)
+    outcome, coin = _outcome(frames, folder)
+    perp = perp_of(outcome.underlying)
+    yes_books = _need(frames, ("book_snapshot", f"#{coin}"), folder)
+    prints = _need(frames, ("trade", f"#{coin}"), folder)
+    bbos = _need(frames, ("bbo", outcome.underlying), folder)
+    marks = _need(frames, ("mark", outcome.underlying), folder)
+    no_books = frames.get(("book_snapshot", f"#{coin + 1}"))
+    print_events, replayed = _prints(prints, outcome.id)
+    mark_events = list(_marks(marks, perp.id))
+    events = [*_books(yes_books, outcome.id), *print_events, *_bbos(bbos, perp.id), *mark_events]
+    events.sort(key=lambda event: event.received_ns)
+    return Recording(
+        outcome=outcome, perp=perp, events=tuple(events), marks=tuple((e.exchange_ns, e.item.px) for e in mark_events),
+        books=len(yes_books), prints_raw=len(prints), prints_replayed=replayed,
+        mirrored=0 if no_books is None else _mirrored(yes_books, no_books),
+    )  # fmt: skip
+
+
+def perp_of(coin: str) -> Market:
+    return Market(
+        id=perp_market(HYPERLIQUID, coin), venue=HYPERLIQUID, kind=MarketKind.PERP, ticker=perp_ticker(coin),
+        underlying=coin, tick=Px(SCALE // 10), lot=Qty(SCALE // 100_000), min_notional=MIN_NOTIONAL,
+        quote_token="USDC",  # noqa: S106 - a currency
+    )  # fmt: skip
+
+
+# -- files
+
+
+def _frames(folder: Path) -> dict[tuple[str, str], pl.DataFrame]:
+    """Frames by (event, symbol), whatever the files are called."""
+    frames: dict[tuple[str, str], pl.DataFrame] = {}
+    for path in sorted(folder.glob("*.parquet")):
+        try:
+            frame = pl.read_parquet(path)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise UsageError(f"{path}: not a readable parquet file ({error})") from None
+        if frame.is_empty() or not {"event", "symbol", "local_recv_ts", "exchange_ts"} <= set(frame.columns):
+            continue
+        frames[(str(frame["event"][0]), str(frame["symbol"][0]))] = frame
+    return frames
+
+
+def _need(frames: dict[tuple[str, str], pl.DataFrame], key: tuple[str, str], folder: Path) -> pl.DataFrame:
+    frame = frames.get(key)
+    if frame is None:
+        raise UsageError(f"{folder}: no {key[0]} of {key[1]} among its parquet files")
+    return frame
+
+
+def _outcome(frames: dict[tuple[str, str], pl.DataFrame], folder: Path) -> tuple[Market, int]:
+    """The outcome market and the coin number of its YES side."""
+    metas = [(symbol, frame) for (event, symbol), frame in frames.items() if event == "market_meta"]
+    if not metas:
+        raise UsageError(f"{folder}: no market_meta among its parquet files, so strike and expiry are unknown")
+    _, frame = metas[0]
+    row = frame.row(-1, named=True)
+    fields: dict[str, str] = dict(zip(row["keys"], row["values"], strict=True))
+    outcome = int(fields["outcome_idx"])
+    day, _, minute = fields["expiry"].partition("-")
+    expiry_ns = wall_ns_of(int(day[:4]), int(day[4:6]), int(day[6:8]), int(minute[:2]) * 60 + int(minute[2:]))
+    strike = Px(parse(fields["targetPrice"]))
+    market = Market(
+        id=outcome_market(HYPERLIQUID, outcome), venue=HYPERLIQUID, kind=MarketKind.OUTCOME,
+        ticker=outcome_ticker(fields["underlying"], strike, expiry_ns), underlying=fields["underlying"],
+        tick=OUTCOME_TICK, lot=Qty(SCALE), min_notional=MIN_NOTIONAL, quote_token="USDC",  # noqa: S106 - a currency
+        klass=fields["class"], strike=strike, expiry_ns=expiry_ns, period=fields["period"],
+    )  # fmt: skip
+    return market, 10 * outcome
+
+
+# -- rows to inputs
+
+
+def _scaled(value: float) -> int:
+    """Recorded floats carry at most 5 decimals (sizes: whole contracts): the nearest unit is the exact one."""
+    return round(value * SCALE)
+
+
+def _levels(prices: list[float], sizes: list[float]) -> tuple[Level, ...]:
+    return tuple((_scaled(px), _scaled(qty)) for px, qty in zip(prices, sizes, strict=True))
+
+
+def _rows(frame: pl.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
+    return iter(frame.select("local_recv_ts", "exchange_ts", *columns).rows())
+
+
+def _books(frame: pl.DataFrame, market: MarketId) -> Iterator[Event]:
+    for received_ns, exchange_ns, bid_px, bid_sz, ask_px, ask_sz in _rows(
+        frame, "bid_px", "bid_sz", "ask_px", "ask_sz"
+    ):
+        bids, asks = _levels(bid_px, bid_sz), _levels(ask_px, ask_sz)
+        item = BookSnapshot(market, bids, asks, exchange_ns // NS_PER_MS)
+        yield Event(received_ns=received_ns, exchange_ns=exchange_ns, item=item)
+
+
+def _prints(frame: pl.DataFrame, market: MarketId) -> tuple[list[Event], int]:
+    """Prints once each; the second value counts replays that were dropped."""
+    events: list[Event] = []
+    seen: set[str] = set()
+    for received_ns, exchange_ns, price, size, side, trade_id in _rows(frame, "price", "size", "side", "trade_id"):
+        if trade_id in seen or received_ns - exchange_ns > MAX_PRINT_AGE_NS:
+            continue
+        seen.add(trade_id)
+        aggressor = Side.BUY if side == "buy" else Side.SELL
+        item = TradePrint(market, Px(_scaled(price)), Qty(_scaled(size)), aggressor, trade_id, exchange_ns // NS_PER_MS)
+        events.append(Event(received_ns=received_ns, exchange_ns=exchange_ns, item=item))
+    return events, len(frame) - len(events)
+
+
+def _bbos(frame: pl.DataFrame, perp: MarketId) -> Iterator[Event]:
+    for received_ns, exchange_ns, bid_px, bid_sz, ask_px, ask_sz in _rows(
+        frame, "bid_px", "bid_sz", "ask_px", "ask_sz"
+    ):
+        bid = None if bid_px is None else (_scaled(bid_px), _scaled(bid_sz))
+        ask = None if ask_px is None else (_scaled(ask_px), _scaled(ask_sz))
+        item = BboUpdate(perp, bid, ask, exchange_ns // NS_PER_MS)
+        yield Event(received_ns=received_ns, exchange_ns=exchange_ns, item=item)
+
+
+@attrs.frozen(kw_only=True)
+class _MarkEvent(Event):
+    item: MarkPrice
+
+
+def _marks(frame: pl.DataFrame, perp: MarketId) -> Iterator[_MarkEvent]:
+    for received_ns, exchange_ns, mark_px in _rows(frame, "mark_px"):
+        item = MarkPrice(perp, Px(_scaled(mark_px)), exchange_ns // NS_PER_MS)
+        yield _MarkEvent(received_ns=received_ns, exchange_ns=exchange_ns, item=item)
+
+
+def _mirrored(yes: pl.DataFrame, no: pl.DataFrame) -> int:
+    """How many NO snapshots mirror the YES snapshot of the same venue time."""
+    by_time = {row[1]: row for row in _rows(no, "bid_px", "bid_sz", "ask_px", "ask_sz")}
+    count = 0
+    for _, exchange_ns, bid_px, bid_sz, ask_px, ask_sz in _rows(yes, "bid_px", "bid_sz", "ask_px", "ask_sz"):
+        other = by_time.get(exchange_ns)
+        if other is None:
+            continue
+        mirror_bids = tuple((SCALE - px, qty) for px, qty in _levels(other[4], other[5]))
+        mirror_asks = tuple((SCALE - px, qty) for px, qty in _levels(other[2], other[3]))
+        count += mirror_bids == _levels(bid_px, bid_sz) and mirror_asks == _levels(ask_px, ask_sz)
+    return count

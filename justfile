@@ -1,0 +1,40 @@
+# Recipes for people; CI runs .ci/run.
+
+python := ".venv/bin/python"
+
+# List the recipes.
+default:
+    @just --list
+
+# Make the virtual environment with everything for development.
+setup:
+    python3 -m venv .venv && .venv/bin/pip install -q -c config/constraints.txt -e '.[dev]'
+
+# Trade the simulated venues.
+run *args:
+    .venv/bin/hlomm run {{args}}
+
+# Look in.
+tui *args:
+    .venv/bin/hlomm tui {{args}}
+
+# Tests, with pass-through arguments.
+test *args:
+    .venv/bin/pytest {{args}}
+
+# Formatting, lint, types, import contracts.
+lint:
+    .ci/lint
+
+# Rewrite formatting and what the linter can mend.
+fix:
+    .venv/bin/ruff format .
+    .venv/bin/ruff check --fix .
+
+# The engine over a recording: just backtest FOLDER.
+backtest folder *args:
+    .venv/bin/hlomm backtest {{folder}} {{args}}
+
+# Everything CI checks.
+ci:
+    .ci/run
