@@ -1,0 +1,182 @@
+"""Settings of the simulated venue. Durations are venue time and carry their unit in the name."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import attrs
+
+from hlomm.domain.faults import ConfigError
+from hlomm.domain.times import NS_PER_MS
+
+VENUES: Final = ("hyperliquid",)
+
+
+def _within(low: float, high: float) -> Any:
+    """Validator: a number in [low, high]; ConfigError names the field."""
+
+    def check(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ConfigError(f"sim.{attribute.name}: expected a number from {low} to {high}, was {value!r}")
+
+    return check
+
+
+def _number(default: float, low: float, high: float) -> Any:
+    return attrs.field(default=default, validator=_within(low, high))
+
+
+@attrs.frozen(kw_only=True)
+class PathConfig:
+    """The BTC price: stochastic volatility and jumps, calibrated to the 2026-05 recordings."""
+
+    price: float | None = None
+    """Starting price in USD; None draws one below 100,000, where the effective tick is 1 USD."""
+    annual_vol: float = _number(0.45, 0.01, 5.0)
+    vol_reversion_s: float = _number(1800.0, 1.0, 1e7)
+    vol_of_vol: float = _number(0.30, 0.0, 2.0)
+    """Stationary standard deviation of log volatility."""
+    jumps_per_day: float = _number(24.0, 0.0, 1e5)
+    jump_sd: float = _number(0.0012, 0.0, 0.1)
+    mark_period_s: float = _number(3.0, 0.5, 60.0)
+
+
+@attrs.frozen(kw_only=True)
+class FlowConfig:
+    """Who quotes and who trades the outcome contracts besides the client."""
+
+    enabled: bool = True
+    makers: int = _number(4, 0, 16)
+    levels: int = _number(3, 1, 10)
+    maker_lag_s: float = _number(0.7, 0.0, 30.0)
+    """Age of the price the makers quote around."""
+    maker_reaction_s: float = _number(0.45, 0.05, 60.0)
+    """Mean time between two looks of one maker at one market."""
+    base_spread: float = _number(0.009, 0.0, 0.5)
+    """Total spread at price 0.5 far from expiry; falls off as p(1-p) toward the tails."""
+    tail_spread: float = _number(0.002, 0.0, 0.5)
+    vol_spread: float = _number(1.2, 0.0, 10.0)
+    """Spread added per unit of the contract's own one-second standard deviation."""
+    size_median: float = _number(35.0, 1.0, 1e6)
+    size_sigma: float = _number(1.2145, 0.0, 3.0)
+    """Log standard deviation; with the median of 35 the 90th percentile is 166."""
+    noise_per_s: float = _number(1.5, 0.0, 100.0)
+    """Arrivals per second and market when quotes sit at fair value; thins out with the distance of the touch."""
+    informed_per_s: float = _number(0.12, 0.0, 100.0)
+    informed_lead_s: float = _number(1.0, 0.0, 10.0)
+    perp_takers_per_s: float = _number(1.2, 0.0, 100.0)
+
+
+@attrs.frozen(kw_only=True)
+class RulesConfig:
+    """What the venue charges and allows. Rates are in 1e-8 of notional, money in whole USD."""
+
+    outcome_fees: bool = False
+    """Recurring outcomes were free as long as the documentation said so; True applies the multiplier rule."""
+    outcome_fee_scale: int = _number(0, 0, 1_000_000_000)
+    """`deployerFeeScale` in 1e-8; the multiplier is s + max(s, 1)."""
+    spot_taker: int = _number(70_000, 0, 10_000_000)
+    spot_maker: int = _number(40_000, 0, 10_000_000)
+    perp_taker: int = _number(45_000, 0, 10_000_000)
+    perp_maker: int = _number(15_000, 0, 10_000_000)
+    min_notional_usd: int = _number(10, 0, 1_000_000)
+    open_orders: int = _number(1000, 1, 100_000)
+    address_budget: int = _number(10_000, 0, 10**12)
+    over_budget_s: float = _number(10.0, 0.0, 3600.0)
+    schedule_cancel_volume_usd: int = _number(1_000_000, 0, 10**12)
+    schedule_cancel_daily: int = _number(10, 0, 1000)
+    ip_weight_per_min: int = _number(1200, 1, 10**9)
+    ws_connections: int = _number(10, 1, 10_000)
+    ws_new_per_min: int = _number(30, 1, 100_000)
+    ws_subscriptions: int = _number(1000, 1, 100_000)
+    ws_users: int = _number(15, 1, 10_000)
+    ws_messages_per_min: int = _number(2000, 1, 10**9)
+    ws_posts_in_flight: int = _number(100, 1, 10_000)
+    ws_silence_s: float = _number(60.0, 1.0, 3600.0)
+    dead_coin_closes: bool = False
+    """Subscribing to a settled coin also closes the socket, as seen on 2026-05-06."""
+    gtc_partial_reply: Literal["resting", "filled"] = "resting"
+    """What an order that filled in part and rests answers; unknown for outcomes, so both can be tried."""
+    modify_refused_keeps_old: bool = False
+    """Whether the old order survives when the new one is refused; clients must not rely on either."""
+
+
+@attrs.frozen(kw_only=True)
+class LatencyConfig:
+    """Delays in venue milliseconds; an ALO acknowledgement takes submit + wait for the block + reply."""
+
+    block_ms: int = _number(70, 5, 5000)
+    submit_ms: float = _number(140.0, 0.0, 10_000.0)
+    submit_jitter_ms: float = _number(40.0, 0.0, 10_000.0)
+    taker_delay_ms: float = _number(70.0, 0.0, 10_000.0)
+    """Takers reach the book later than post-only orders and cancels sent at the same time."""
+    reply_ms: float = _number(100.0, 0.0, 10_000.0)
+    feed_ms: float = _number(110.0, 0.0, 10_000.0)
+    info_ms: float = _number(60.0, 0.0, 10_000.0)
+
+    @property
+    def block_ns(self) -> int:
+        return self.block_ms * NS_PER_MS
+
+
+@attrs.frozen(kw_only=True)
+class ListingConfig:
+    """The recurring series and how they roll."""
+
+    periods: tuple[str, ...] = ("3m", "15m", "1d")
+    create_delay_s: float = _number(2.0, 0.0, 3600.0)
+    """From the settlement of one contract to the creation of the next."""
+    first_expiry_s: float = _number(45.0, 1.0, 180.0)
+    """Seconds from the origin to the expiry of the first contract of the shortest series."""
+    first_outcome: int = _number(11_800, 1, 900_000)
+    quote_token: str = "USDC"  # noqa: S105 - a currency, not a secret
+    warmup_s: float = _number(9.0, 1.0, 600.0)
+    """Venue time simulated before the origin, so that books are full when the first client looks."""
+
+
+@attrs.frozen(kw_only=True)
+class BufferConfig:
+    """Bounds of everything that could grow."""
+
+    outbox_frames: int = _number(8192, 8, 1_000_000)
+    outbox_bytes: int = _number(32 << 20, 1024, 1 << 34)
+    body_bytes: int = _number(1 << 20, 1024, 1 << 30)
+    mempool: int = _number(20_000, 16, 1_000_000)
+    catch_up_blocks: int = _number(64, 1, 100_000)
+    """Blocks executed in one go before other tasks get their turn."""
+    recent_trades: int = _number(10, 0, 1000)
+
+
+@attrs.frozen(kw_only=True)
+class SimConfig:
+    """Everything that, with the seed and the origin, determines a run without clients."""
+
+    path: PathConfig = attrs.field(factory=PathConfig)
+    flow: FlowConfig = attrs.field(factory=FlowConfig)
+    rules: RulesConfig = attrs.field(factory=RulesConfig)
+    latency: LatencyConfig = attrs.field(factory=LatencyConfig)
+    listing: ListingConfig = attrs.field(factory=ListingConfig)
+    buffers: BufferConfig = attrs.field(factory=BufferConfig)
+
+
+def _venues_known(_instance: object, _attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
+    unknown = [name for name in value if name not in VENUES]
+    if unknown or not value:
+        raise ConfigError(f"sim.venues: expected some of {', '.join(VENUES)}, was {value!r}")
+
+
+@attrs.frozen(kw_only=True)
+class SimOptions:
+    """One run of the simulator as a process."""
+
+    venues: tuple[str, ...] = attrs.field(default=VENUES, validator=_venues_known)
+    seed: int = _number(7, 0, 2**63)
+    speed: float = _number(1.0, 0.01, 1000.0)
+    """Venue seconds per host second."""
+    host: str = "127.0.0.1"
+    port: int = _number(0, 0, 65_535)
+    linger_s: float | None = None
+    """Host seconds without any client after which the process ends by itself; None runs until cancelled."""
+    venue_origin_ns: int | None = None
+    """Venue time at the start; None takes the nearest instant to the host's that fits `first_expiry_s`."""
+    config: SimConfig = attrs.field(factory=SimConfig)

@@ -1,0 +1,177 @@
+"""Switches that make the venue misbehave, each with a counter of how often it did.
+
+A test arms a fault in process or by a control request. A fault either happens a number of times (`count`), lasts for a
+while (`for_s`), or goes on until it is cleared; one-shot kinds default to a count of one.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Final
+
+import attrs
+
+from hlomm.domain.faults import ConfigError
+from hlomm.domain.times import NS_PER_S, seconds_to_ns
+
+
+class FaultName(StrEnum):
+    REPLY_LOST = "reply_lost"
+    """An action is carried out, its answer never arrives."""
+    REPLY_DELAYED = "reply_delayed"
+    """The answer to an action comes `delay_s` late."""
+    MODIFY_REORDERED = "modify_reordered"
+    """The stream shows the new order of a modify before the cancel of the old one."""
+    FILL_BEFORE_REPLY = "fill_before_reply"
+    """Fills reach the stream before the answer to the order that caused them."""
+    WS_KILLED = "ws_killed"
+    """Every websocket ends without a closing handshake, half a frame on the wire."""
+    WS_SILENT = "ws_silent"
+    """Half open: the connection lives, nothing is sent, pings stay unanswered."""
+    WS_STALLED = "ws_stalled"
+    """Streams stop; pings and posts are still answered."""
+    FRAME_TRUNCATED = "frame_truncated"
+    FRAME_DUPLICATED = "frame_duplicated"
+    FRAME_OVERSIZED = "frame_oversized"
+    FRAME_GARBAGE = "frame_garbage"
+    REST_429 = "rest_429"
+    REST_500 = "rest_500"
+    REST_HTML = "rest_html"
+    """A page of the front end instead of JSON, with status 502."""
+    REST_SLOW = "rest_slow"
+    UNKNOWN_OID = "unknown_oid"
+    """`orderStatus` does not know an order for `delay_s` after its fill."""
+    FILLS_REPEATED = "fills_repeated"
+    """Subscribing to fills also brings old ones again, not marked as a snapshot."""
+    NONCE_REFUSED = "nonce_refused"
+    AGENT_EXPIRED = "agent_expired"
+    MAKERS_WITHDRAWN = "makers_withdrawn"
+    """Background makers leave one side (`side`: bid, ask) or both, of the outcomes or of what `market` says."""
+    SETTLEMENT_LATE = "settlement_late"
+    """A contract settles `delay_s` after it should."""
+    SETTLEMENT_VOID = "settlement_void"
+    """A contract settles at one half."""
+    SETTLEMENT_MISSING = "settlement_missing"
+    """Contracts past expiry are not settled."""
+    DEAD_COIN_CLOSES = "dead_coin_closes"
+    """Subscribing to a settled coin closes the socket."""
+
+
+_ONE_SHOT: Final = frozenset(
+    {
+        FaultName.REPLY_LOST,
+        FaultName.REPLY_DELAYED,
+        FaultName.MODIFY_REORDERED,
+        FaultName.FILL_BEFORE_REPLY,
+        FaultName.WS_KILLED,
+        FaultName.FRAME_TRUNCATED,
+        FaultName.FRAME_DUPLICATED,
+        FaultName.FRAME_OVERSIZED,
+        FaultName.FRAME_GARBAGE,
+        FaultName.REST_429,
+        FaultName.REST_500,
+        FaultName.REST_HTML,
+        FaultName.REST_SLOW,
+        FaultName.FILLS_REPEATED,
+        FaultName.NONCE_REFUSED,
+        FaultName.SETTLEMENT_LATE,
+        FaultName.SETTLEMENT_VOID,
+    }
+)
+_SIDES: Final = ("both", "bid", "ask")
+_MARKETS: Final = ("outcome", "perp", "all")
+
+
+def _positive(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+        raise ConfigError(f"fault.{attribute.name}: expected a number >= 0, was {value!r}")
+
+
+def _one_of(allowed: tuple[str, ...]) -> Any:
+    def check(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value not in allowed:
+            raise ConfigError(f"fault.{attribute.name}: expected one of {', '.join(allowed)}, was {value!r}")
+
+    return check
+
+
+@attrs.frozen(kw_only=True)
+class FaultArgs:
+    """How a fault is to happen. Durations are venue seconds; `path` limits REST faults to one path."""
+
+    count: int | None = attrs.field(default=None, validator=_positive)
+    for_s: float | None = attrs.field(default=None, validator=_positive)
+    delay_s: float = attrs.field(default=1.0, validator=_positive)
+    side: str = attrs.field(default="both", validator=_one_of(_SIDES))
+    market: str = attrs.field(default="outcome", validator=_one_of(_MARKETS))
+    """Which makers withdraw."""
+    path: str = ""
+
+
+@attrs.define(eq=False)
+class _Armed:
+    args: FaultArgs
+    left: int | None
+    until_ns: int | None
+
+
+class Faults:
+    """The switchboard. `now_ns` is venue time, kept current by the world."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+        self.injected: dict[FaultName, int] = {}
+        self._armed: dict[FaultName, _Armed] = {}
+
+    def arm(self, name: FaultName | str, args: FaultArgs | None = None) -> None:
+        """Switch a fault on, replacing what was armed under that name. ConfigError for an unknown name."""
+        key = _named(name)
+        given = FaultArgs() if args is None else args
+        left = given.count
+        if left is None and given.for_s is None and key in _ONE_SHOT:
+            left = 1
+        until_ns = None if given.for_s is None else self.now_ns + seconds_to_ns(given.for_s)
+        self._armed[key] = _Armed(given, left, until_ns)
+
+    def clear(self, name: FaultName | str | None = None) -> None:
+        """Switch one fault off, or all of them."""
+        if name is None:
+            self._armed.clear()
+        else:
+            self._armed.pop(_named(name), None)
+
+    def active(self, name: FaultName) -> FaultArgs | None:
+        """The arguments of a fault that would happen now, without making it happen."""
+        armed = self._armed.get(name)
+        if armed is None:
+            return None
+        if armed.left == 0 or (armed.until_ns is not None and self.now_ns >= armed.until_ns):
+            del self._armed[name]
+            return None
+        return armed.args
+
+    def take(self, name: FaultName) -> FaultArgs | None:
+        """Inject: the arguments if the fault happens now, and one more on its counter."""
+        args = self.active(name)
+        if args is None:
+            return None
+        armed = self._armed[name]
+        if armed.left is not None:
+            armed.left -= 1
+        self.injected[name] = self.injected.get(name, 0) + 1
+        return args
+
+    def armed(self) -> list[str]:
+        return [name.value for name in list(self._armed) if self.active(name) is not None]
+
+    def delay_ns(self, name: FaultName) -> int:
+        """Extra delay a fault asks for now, 0 if it does not happen."""
+        args = self.take(name)
+        return 0 if args is None else int(args.delay_s * NS_PER_S)
+
+
+def _named(name: FaultName | str) -> FaultName:
+    try:
+        return FaultName(name)
+    except ValueError:
+        raise ConfigError(f"unknown fault {name!r}; known: {', '.join(FaultName)}") from None

@@ -1,0 +1,106 @@
+"""The switchboard behind `POST /sim`: the truth for checks, and faults on demand. Not part of the venue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hlomm.domain.faults import ConfigError
+from hlomm.sim.accounts import Account
+from hlomm.sim.coins import OUTCOME_GRID, PERP_GRID, outcome_coin, wire
+from hlomm.sim.faults import FaultArgs
+from hlomm.sim.hl import rows
+from hlomm.sim.hl.schema import Malformed
+from hlomm.sim.hl.venue import Venue
+
+Json = dict[str, Any]
+
+
+class Control:
+    """Answers control requests. `counters` of the speaker are added to the state document."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    def answer(self, request: Any, counters: dict[str, int]) -> Json:
+        """Reply to one request; Malformed for anything that is not one."""
+        kind = request.get("type") if isinstance(request, dict) else None
+        match kind:
+            case "state":
+                return self.state(counters)
+            case "fault":
+                return self._fault(request)
+            case "clear":
+                return self._clear(request)
+            case _:
+                raise Malformed("expected type state, fault or clear")
+
+    def state(self, counters: dict[str, int]) -> Json:
+        """Everything a check may want to compare with what a client believes."""
+        venue, exchange = self._venue, self._venue.exchange
+        broken = exchange.audit()
+        return {
+            "time": exchange.tape.now_ms,
+            "seed": venue.seed,
+            "conservation_ok": not broken,
+            "broken": broken,
+            "mark": wire(exchange.perp.mark_ticks * PERP_GRID.tick),
+            "outcomes": [rows.outcome_row(market.spec) for market in exchange.outcomes.values()],
+            "settled": [rows.settled_row(settled) for settled in exchange.settled.values()],
+            "accounts": {account.name: self._account(account) for account in self._clients()},
+            "faults": {
+                "armed": venue.faults.armed(),
+                "injected": {name.value: count for name, count in venue.faults.injected.items()},
+            },
+            "counters": counters | {"actions": venue.gateway.executed, "blocks": venue.world.blocks},
+        }
+
+    def _clients(self) -> list[Account]:
+        return [account for account in self._venue.exchange.accounts.values() if not account.background]
+
+    def _account(self, account: Account) -> Json:
+        exchange = self._venue.exchange
+        blotter = exchange.tape.blotter_of(account)
+        return {
+            "address": account.address,
+            "quote": wire(account.quote),
+            "hold": wire(account.quote_hold),
+            "tokens": {
+                outcome_coin(outcome, leg): {
+                    "total": wire(balance.total * OUTCOME_GRID.lot),
+                    "hold": wire(balance.hold * OUTCOME_GRID.lot),
+                    "entry": wire(balance.entry),
+                }
+                for (outcome, leg), balance in account.tokens.items()
+                if balance.total
+            },
+            "open_orders": len(blotter.open),
+            "orders": [
+                {"oid": order.oid, "coin": order.target.coin, "cloid": order.cloid} for order in blotter.open.values()
+            ],
+            "fills": len(blotter.fills),
+            "perp": {
+                "raw": wire(account.perp.raw),
+                "szi": wire(account.perp.lots * PERP_GRID.lot),
+                "value": wire(account.perp.value(exchange.perp.mark_ticks)),
+            },
+            "volume": wire(account.volume),
+            "requests": self._venue.gateway.budgets.used(account),
+        }
+
+    def _fault(self, request: Json) -> Json:
+        try:
+            args = msgspec.convert(request.get("args", {}), dict[str, Any])
+            self._venue.faults.arm(str(request.get("name")), FaultArgs(**args))
+        except (ConfigError, msgspec.ValidationError, TypeError) as error:
+            raise Malformed(str(error)) from error
+        return {"armed": self._venue.faults.armed()}
+
+    def _clear(self, request: Json) -> Json:
+        name = request.get("name")
+        try:
+            self._venue.faults.clear(None if name is None else str(name))
+        except ConfigError as error:
+            raise Malformed(str(error)) from error
+        return {"armed": self._venue.faults.armed()}
