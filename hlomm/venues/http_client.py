@@ -1,0 +1,244 @@
+"""HTTP POST with JSON bodies: httpx over a network backend that takes its streams from a given dial function.
+
+Two kinds of failure matter to callers and are kept apart: the request certainly never left (`NotSent`), or nobody
+knows (`VenueUnavailable`). Every request has a deadline over all of it, answers have a size limit.
+"""
+
+# The design names httpx; its successor is not a dependency of this project.
+# flake8: noqa: ASYNC127
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import attrs
+import httpcore
+import httpx
+import trio
+
+from hlomm.domain.faults import VenueUnavailable
+
+Dial = Callable[[str, int], Awaitable[trio.abc.Stream]]
+
+_HEADERS: Final = {
+    "Content-Type": "application/json",
+    # Compressed answers would make the size limit meaningless.
+    "Accept-Encoding": "identity",
+    "User-Agent": "hlomm",
+}
+_CLOSE_S: Final = 1.0
+
+
+class NotSent(VenueUnavailable):
+    """No byte of the request left this machine."""
+
+
+@attrs.frozen(kw_only=True)
+class HttpLimits:
+    """Seconds of the host's clock, and bytes. Connecting must fail well before the whole request does."""
+
+    request_s: float = 5.0
+    connect_s: float = 3.0
+    answer_bytes_max: int = 16 * 2**20
+    connections_max: int = 8
+    keepalive_s: float = 55.0
+    """Longer than any poll period, so that each reuses the last connection; below the usual 60 s of servers."""
+
+
+@attrs.frozen
+class HttpAnswer:
+    status: int
+    body: bytes
+
+
+@attrs.frozen
+class HttpClient:
+    """Requests to one base URL."""
+
+    _client: httpx.AsyncClient
+    _limits: HttpLimits
+
+    async def post(self, path: str, body: bytes) -> HttpAnswer:
+        """The answer, whatever its status. NotSent or VenueUnavailable if there is none within the deadline."""
+        try:
+            with trio.fail_after(self._limits.request_s):
+                response = await self._client.post(path, content=body)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise NotSent(f"POST {path} was not sent: {error!r}") from error
+        except httpx.HTTPError as error:
+            raise VenueUnavailable(f"POST {path} was not answered: {error!r}") from error
+        except trio.TooSlowError:
+            raise VenueUnavailable(f"POST {path} was not answered in {self._limits.request_s:g} s") from None
+        return HttpAnswer(response.status_code, response.content)
+
+
+@asynccontextmanager
+async def open_http(base_url: str, dial: Dial, limits: HttpLimits) -> AsyncIterator[HttpClient]:
+    timeout = httpx.Timeout(limits.request_s, connect=limits.connect_s, pool=limits.connect_s)
+    transport = _Pool(dial, limits)
+    # trust_env off: proxies and netrc of the operator's shell have no business in an order's path.
+    async with httpx.AsyncClient(
+        base_url=base_url, transport=transport, timeout=timeout, headers=_HEADERS, trust_env=False
+    ) as client:
+        yield HttpClient(client, limits)
+
+
+class _Pool(httpx.AsyncBaseTransport):
+    """httpx transport over an httpcore pool with our backend; errors are renamed to httpx's."""
+
+    def __init__(self, dial: Dial, limits: HttpLimits) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            max_connections=limits.connections_max,
+            max_keepalive_connections=limits.connections_max,
+            keepalive_expiry=limits.keepalive_s,
+            network_backend=_Backend(dial, limits.answer_bytes_max),
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        core = httpcore.Request(
+            method=request.method,
+            url=httpcore.URL(
+                scheme=request.url.raw_scheme,
+                host=request.url.raw_host,
+                port=request.url.port,
+                target=request.url.raw_path,
+            ),
+            headers=request.headers.raw,
+            content=_Body(request.content),
+            extensions=request.extensions,
+        )
+        try:
+            response = await self._pool.handle_async_request(core)
+            body = await response.aread()
+            await response.aclose()
+        except httpcore.ConnectTimeout as error:
+            raise httpx.ConnectTimeout(str(error), request=request) from error
+        except httpcore.ConnectError as error:
+            raise httpx.ConnectError(str(error), request=request) from error
+        except httpcore.PoolTimeout as error:
+            raise httpx.PoolTimeout(str(error), request=request) from error
+        except (
+            httpcore.TimeoutException,
+            httpcore.NetworkError,
+            httpcore.ProtocolError,
+            httpcore.UnsupportedProtocol,
+        ) as error:
+            raise httpx.TransportError(repr(error), request=request) from error
+        if any(name.lower() == b"content-encoding" and value != b"identity" for name, value in response.headers):
+            raise httpx.TransportError("the answer is compressed although it must not be", request=request)
+        return httpx.Response(response.status, headers=response.headers, content=body)
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+
+class _Body:
+    """A request body to iterate over. httpcore's own is an async generator, which a cancelled write leaves dangling."""
+
+    def __init__(self, body: bytes) -> None:
+        self._left: bytes | None = body
+        self._body = body
+
+    def __aiter__(self) -> _Body:
+        return _Body(self._body)
+
+    async def __anext__(self) -> bytes:
+        await trio.lowlevel.checkpoint()
+        if self._left is None:
+            raise StopAsyncIteration
+        part, self._left = self._left, None
+        return part
+
+
+class _Backend(httpcore.AsyncNetworkBackend):
+    """Streams come from `dial`, already under TLS where the URL asks for it."""
+
+    def __init__(self, dial: Dial, answer_bytes_max: int) -> None:
+        self._dial = dial
+        self._answer_bytes_max = answer_bytes_max
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+        local_address: str | None = None,  # noqa: ARG002 - httpcore's interface
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - httpcore's interface
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            with trio.fail_after(float("inf") if timeout is None else timeout):
+                return _Stream(await self._dial(host, port), self._answer_bytes_max)
+        except trio.TooSlowError as error:
+            raise httpcore.ConnectTimeout(f"no connection to {host}:{port}") from error
+        except (OSError, trio.BrokenResourceError) as error:
+            raise httpcore.ConnectError(f"cannot connect to {host}:{port}: {error!r}") from error
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - httpcore's interface
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - httpcore's interface
+    ) -> httpcore.AsyncNetworkStream:
+        raise httpcore.ConnectError(f"no unix sockets here: {path}")
+
+    async def sleep(self, seconds: float) -> None:
+        """Called between connection retries, of which the pool makes none."""
+        await trio.sleep(seconds)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A trio stream as httpcore sees it, with a limit on what may be read per request written."""
+
+    def __init__(self, stream: trio.abc.Stream, answer_bytes_max: int) -> None:
+        self._stream = stream
+        self._answer_bytes_max = answer_bytes_max
+        self._received = 0
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
+        try:
+            with trio.fail_after(float("inf") if timeout is None else timeout):
+                data = bytes(await self._stream.receive_some(max_bytes))
+        except trio.TooSlowError as error:
+            raise httpcore.ReadTimeout("no answer") from error
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise httpcore.ReadError(repr(error)) from error
+        self._received += len(data)
+        if self._received > self._answer_bytes_max:
+            raise httpcore.ReadError(f"the answer is longer than {self._answer_bytes_max} bytes")
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
+        self._received = 0
+        try:
+            with trio.fail_after(float("inf") if timeout is None else timeout):
+                await self._stream.send_all(buffer)
+        except trio.TooSlowError as error:
+            raise httpcore.WriteTimeout("the request does not go out") from error
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise httpcore.WriteError(repr(error)) from error
+
+    async def aclose(self) -> None:
+        # httpcore closes under a shield of its own that has no deadline, so this must not be able to block.
+        with trio.move_on_after(_CLOSE_S, shield=True):
+            await trio.aclose_forcefully(self._stream)
+
+    async def start_tls(
+        self,
+        ssl_context: object,  # noqa: ARG002 - httpcore's interface
+        server_hostname: str | None = None,  # noqa: ARG002 - httpcore's interface
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - httpcore's interface
+    ) -> httpcore.AsyncNetworkStream:
+        """The dial function has already done it."""
+        await trio.lowlevel.checkpoint()
+        return self
+
+    def get_extra_info(self, info: str) -> object:
+        """Whether an idle connection has something to read, i.e. was closed by the server."""
+        if info != "is_readable":
+            return None
+        stream: object = self._stream
+        while isinstance(stream, trio.SSLStream):
+            stream = stream.transport_stream
+        return stream.socket.is_readable() if isinstance(stream, trio.SocketStream) else False

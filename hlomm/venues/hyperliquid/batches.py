@@ -1,0 +1,148 @@
+"""Outputs of the engine to signed actions (venue sheet sections 4 and 5). Pure: the clock's reading is an argument.
+
+A batch is one signed action. Batches larger than the venue's cheap size are split. All orders of a batch share their
+time in force, because one GTC or IOC would move the whole batch behind the cancels (sheet 4.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from hlomm.domain.ids import ClientId
+from hlomm.domain.inputs import Input, MergeFailed, SendRefused, SentAction
+from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Tif
+from hlomm.domain.outputs import AmendOrders, CancelOrders, MergeSet, PlaceOrders
+from hlomm.venues.hyperliquid.limits import BATCH_MAX
+from hlomm.venues.hyperliquid.nonces import Nonces
+from hlomm.venues.hyperliquid.registry import Registry
+from hlomm.venues.hyperliquid.signing import Signer
+from hlomm.venues.hyperliquid.wire import actions
+from hlomm.venues.hyperliquid.wire.coins import outcome_number
+
+R = TypeVar("R", OrderRequest, AmendRequest, CancelRequest)
+
+
+class BatchKind(Enum):
+    PLACE = "place"
+    AMEND = "amend"
+    CANCEL = "cancel"
+    MERGE = "merge"
+
+
+_SENT: dict[BatchKind, SentAction] = {
+    BatchKind.PLACE: SentAction.PLACE,
+    BatchKind.AMEND: SentAction.AMEND,
+    BatchKind.CANCEL: SentAction.CANCEL,
+}
+
+
+@attrs.frozen(kw_only=True)
+class Batch:
+    """One signed action, ready to be posted, and what it was made of."""
+
+    kind: BatchKind
+    requests: tuple[OrderRequest | AmendRequest | CancelRequest | MergeSet, ...]
+    body: bytes = attrs.field(repr=False)
+    expires_ms: int
+    """Venue time after which the venue refuses the action if it has not seen it."""
+
+    def client_ids(self) -> tuple[ClientId, ...]:
+        return tuple(one.client_id for one in self.requests if not isinstance(one, MergeSet))
+
+    def sent_action(self) -> SentAction | None:
+        return _SENT.get(self.kind)
+
+
+@attrs.frozen
+class _Split(Generic[R]):
+    """Requests with their asset ids, and those that cannot be sent."""
+
+    good: list[tuple[int, R]]
+    bad: list[ClientId]
+
+
+@attrs.frozen
+class Encoder:
+    """Makes and signs actions for one account."""
+
+    signer: Signer
+    nonces: Nonces
+    registry: Registry
+    vault: str | None
+    expires_after_ms: int
+
+    def sign(self, action: actions.Action, now_ms: int) -> tuple[bytes, int]:
+        """Body of an `/exchange` request and the venue time at which it expires."""
+        nonce = self.nonces.take(now_ms)
+        expires_ms = now_ms + self.expires_after_ms
+        signature = self.signer.sign_action(action, nonce, self.vault, expires_ms)
+        return actions.exchange_body(action, nonce, signature.fields(), self.vault, expires_ms), expires_ms
+
+    def encode(
+        self, output: PlaceOrders | AmendOrders | CancelOrders | MergeSet, now_ms: int
+    ) -> tuple[list[Batch], list[Input]]:
+        """Signed batches, and refusals of what cannot be expressed (unknown market, unusable id)."""
+        match output:
+            case PlaceOrders():
+                return self._place(output.orders, now_ms)
+            case AmendOrders():
+                return self._amend(output.amends, now_ms)
+            case CancelOrders():
+                return self._cancel(output.cancels, now_ms)
+            case MergeSet():
+                return self._merge(output, now_ms)
+
+    def _place(self, orders: Sequence[OrderRequest], now_ms: int) -> tuple[list[Batch], list[Input]]:
+        assert len({order.tif for order in orders}) <= 1, "a batch mixes times in force"
+        split = self._split(orders, lambda _order: True)
+        perps = frozenset(asset for asset, _ in split.good if self.registry.is_perp_asset(asset))
+        return self._batches(BatchKind.PLACE, split, lambda rows: actions.place(rows, perp=perps), now_ms)
+
+    def _amend(self, amends: Sequence[AmendRequest], now_ms: int) -> tuple[list[Batch], list[Input]]:
+        assert all(amend.tif is Tif.ALO for amend in amends), "an amend is always post-only"
+        split = self._split(amends, lambda amend: amend.venue_order_id.isascii() and amend.venue_order_id.isdigit())
+        return self._batches(BatchKind.AMEND, split, actions.amend, now_ms)
+
+    def _cancel(self, cancels: Sequence[CancelRequest], now_ms: int) -> tuple[list[Batch], list[Input]]:
+        split = self._split(cancels, lambda _cancel: True)
+        return self._batches(
+            BatchKind.CANCEL,
+            split,
+            lambda rows: actions.cancel_by_client_id([(asset, one.client_id) for asset, one in rows]),
+            now_ms,
+        )
+
+    def _merge(self, merge: MergeSet, now_ms: int) -> tuple[list[Batch], list[Input]]:
+        outcome = outcome_number(merge.market)
+        if outcome is None:
+            return [], [MergeFailed(merge.market, "not an outcome market")]
+        body, expires_ms = self.sign(actions.merge_outcome(outcome, merge.qty), now_ms)
+        return [Batch(kind=BatchKind.MERGE, requests=(merge,), body=body, expires_ms=expires_ms)], []
+
+    def _split(self, requests: Iterable[R], usable: Callable[[R], bool]) -> _Split[R]:
+        good: list[tuple[int, R]] = []
+        bad: list[ClientId] = []
+        for request in requests:
+            asset = self.registry.asset_id(request.market, request.leg)
+            if asset is None or not actions.is_cloid(request.client_id) or not usable(request):
+                bad.append(request.client_id)
+            else:
+                good.append((asset, request))
+        return _Split(good, bad)
+
+    def _batches(
+        self, kind: BatchKind, split: _Split[R], make: Callable[[list[tuple[int, R]]], dict[str, Any]], now_ms: int
+    ) -> tuple[list[Batch], list[Input]]:
+        batches: list[Batch] = []
+        for start in range(0, len(split.good), BATCH_MAX):
+            rows = split.good[start : start + BATCH_MAX]
+            body, expires_ms = self.sign(make(rows), now_ms)
+            requests = tuple(request for _, request in rows)
+            batches.append(Batch(kind=kind, requests=requests, body=body, expires_ms=expires_ms))
+        if not split.bad:
+            return batches, []
+        return batches, [SendRefused(tuple(split.bad), _SENT[kind], "no such market, or an id the venue cannot take")]

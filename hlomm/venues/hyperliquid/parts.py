@@ -1,0 +1,115 @@
+"""The parts of a session and how they are wired."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from hlomm.domain.inputs import Input
+from hlomm.venues.clock import Clock
+from hlomm.venues.hyperliquid.account import AccountReader
+from hlomm.venues.hyperliquid.account_feed import AccountFeed, AmendWatch
+from hlomm.venues.hyperliquid.answers import Answers
+from hlomm.venues.hyperliquid.batches import Encoder
+from hlomm.venues.hyperliquid.config import HyperliquidConfig
+from hlomm.venues.hyperliquid.counters import Counters
+from hlomm.venues.hyperliquid.direct import DirectRequests
+from hlomm.venues.hyperliquid.gateway import Gateway
+from hlomm.venues.hyperliquid.inbox import Inbox
+from hlomm.venues.hyperliquid.market_feed import MarketFeed
+from hlomm.venues.hyperliquid.nonces import Nonces
+from hlomm.venues.hyperliquid.registry import Registry
+from hlomm.venues.hyperliquid.rest import HyperliquidRest
+from hlomm.venues.hyperliquid.signing import Signer
+from hlomm.venues.hyperliquid.streams import Streams
+from hlomm.venues.hyperliquid.upkeep import Upkeep
+from hlomm.venues.protocol import Sink
+from hlomm.venues.transport import Transport
+
+
+@attrs.define(eq=False)
+class Outlet:
+    """Where inputs go: the sink of the running session."""
+
+    _clock: Clock
+    _counters: Counters
+    sink: Sink | None = None
+
+    def emit(self, events: Sequence[Input]) -> None:
+        """Hand on what did not come in a frame, stamped with the host's time of now."""
+        self.emit_at(events, self._clock.read().mono_ns)
+
+    def emit_at(self, events: Sequence[Input], received_ns: int) -> None:
+        if not events:
+            return
+        if self.sink is None:
+            self._counters.add("inputs_without_sink", len(events))
+            return
+        self.sink(events, received_ns)
+
+
+@attrs.frozen(kw_only=True)
+class Parts:
+    """Everything one account's session is made of."""
+
+    config: HyperliquidConfig
+    clock: Clock
+    transport: Transport
+    counters: Counters
+    outlet: Outlet
+    registry: Registry
+    rest: HyperliquidRest
+    gateway: Gateway
+    account: AccountReader
+    account_feed: AccountFeed
+    market_feed: MarketFeed
+    streams: Streams
+    upkeep: Upkeep
+    direct: DirectRequests
+    inbox: Inbox
+
+
+def assemble(config: HyperliquidConfig, transport: Transport, clock: Clock) -> Parts:
+    counters = Counters()
+    outlet = Outlet(clock, counters)
+    registry = Registry(config.underlyings, counters, config.quote_token)
+    rest = HyperliquidRest(config, transport, clock, counters)
+    signer = Signer(config.agent_key, config.chain)
+    encoder = Encoder(signer, Nonces(), registry, config.vault, int(config.expires_after_s * 1_000))
+    amends = AmendWatch()
+    answers = Answers(amends, counters)
+    gateway = Gateway(config, clock, counters, rest, encoder, answers, outlet.emit)
+    account = AccountReader(rest, registry, gateway, clock)
+    account_feed = AccountFeed(counters, config.fill_memory, account.owns, amends)
+    market_feed = MarketFeed(counters, int(config.print_age_s * 1_000), config.print_memory)
+    streams = Streams(config.account, registry, market_feed, counters, config.perp_trades, config.fast_marks)
+    upkeep = Upkeep(config, clock, counters, rest, registry, streams, gateway, account, outlet.emit)
+    inbox = Inbox(
+        config.account,
+        clock,
+        counters,
+        market_feed,
+        account_feed,
+        streams,
+        gateway,
+        outlet.emit_at,
+        upkeep.on_meta,
+    )
+    return Parts(
+        config=config,
+        clock=clock,
+        transport=transport,
+        counters=counters,
+        outlet=outlet,
+        registry=registry,
+        rest=rest,
+        gateway=gateway,
+        account=account,
+        account_feed=account_feed,
+        market_feed=market_feed,
+        streams=streams,
+        upkeep=upkeep,
+        direct=DirectRequests(rest, encoder, registry, clock, counters),
+        inbox=inbox,
+    )

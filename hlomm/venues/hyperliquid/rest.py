@@ -1,0 +1,196 @@
+"""`/info` and `/exchange` over HTTP, as typed calls (venue sheet sections 1, 2 and 4).
+
+Every call ends within the request deadline: with a value, or with VenueUnavailable (NotSent if nothing left). An
+answer that cannot be read counts as no answer. Requests are charged to the IP's weight budget as they leave; `affords`
+tells optional work (polls) to stand back so that orders and cancels always find room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+import attrs
+
+from hlomm.domain.faults import VenueUnavailable
+from hlomm.domain.ids import ClientId
+from hlomm.domain.inputs import BookSnapshot, RestingOrder
+from hlomm.venues.clock import Clock
+from hlomm.venues.http_client import HttpAnswer, HttpClient, HttpLimits
+from hlomm.venues.hyperliquid.config import HyperliquidConfig
+from hlomm.venues.hyperliquid.counters import Counters
+from hlomm.venues.hyperliquid.limits import IP_WEIGHT_PER_MIN, exchange_weight, info_extra_weight, info_weight
+from hlomm.venues.hyperliquid.wire import info
+from hlomm.venues.hyperliquid.wire.account import Balances
+from hlomm.venues.hyperliquid.wire.anomalies import Anomaly
+from hlomm.venues.hyperliquid.wire.fills import FillRows
+from hlomm.venues.hyperliquid.wire.outcomes import PerpRow, Settlement
+from hlomm.venues.hyperliquid.wire.replies import ExchangeReply, decode_exchange
+from hlomm.venues.pacing import TokenBucket
+from hlomm.venues.transport import Transport
+
+T = TypeVar("T")
+
+_OK: Final = 200
+_TOO_MANY: Final = 429
+_SERVER_FAULT: Final = 500
+
+
+@attrs.frozen
+class TurnedAway:
+    """The gateway refused the request before the exchange saw it."""
+
+    text: str
+
+
+@attrs.define(eq=False)
+class HyperliquidRest:
+    """Requests of one account. Inside `opened` connections are kept; outside every call opens its own."""
+
+    _config: HyperliquidConfig
+    _transport: Transport
+    _clock: Clock
+    _counters: Counters
+    ok: bool | None = None
+    """Whether requests are answered; None before the first."""
+    _answered: int = 0
+    _client: HttpClient | None = None
+    _weights: TokenBucket = attrs.field(factory=lambda: TokenBucket(IP_WEIGHT_PER_MIN, IP_WEIGHT_PER_MIN / 60))
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Keep connections open between requests."""
+        async with self._transport.http(self._config.rest_url, self._limits()) as client:
+            self._client = client
+            try:
+                yield
+            finally:
+                self._client = None
+
+    def affords(self, weight: int) -> bool:
+        """Whether a poll of that weight leaves the reserve for orders and cancels untouched."""
+        level = self._weights.level(self._clock.now().mono_ns)
+        return level - weight >= self._config.weight_reserve
+
+    # -- about the venue
+
+    async def server_time(self) -> int:
+        """Unix milliseconds of the venue's clock."""
+        return self._value("exchangeStatus", info.decode_server_time(await self._info("exchangeStatus")))
+
+    async def outcome_meta(self) -> info.OutcomeMeta:
+        return self._value("outcomeMeta", info.decode_outcome_meta(await self._info("outcomeMeta")))
+
+    async def perp_meta(self) -> tuple[PerpRow, ...]:
+        return self._value("meta", info.decode_perp_meta(await self._info("meta")))
+
+    async def settled_outcome(self, outcome: int) -> Settlement | None:
+        """What an outcome pays, None while it is not settled."""
+        body = await self._info("settledOutcome", info.settled_outcome_request(outcome))
+        return self._optional("settledOutcome", info.decode_settled_outcome(body))
+
+    async def l2_book(self, coin: str) -> BookSnapshot | None:
+        """The book in YES space, None if the venue does not know the coin."""
+        return self._optional("l2Book", info.decode_l2_book(await self._info("l2Book", info.l2_book_request(coin))))
+
+    # -- about the account
+
+    async def balances(self) -> Balances:
+        body = await self._user_info("spotClearinghouseState")
+        return self._value("spotClearinghouseState", info.decode_balances(body, self._config.account))
+
+    async def open_orders(self) -> tuple[RestingOrder, ...]:
+        return self._value("frontendOpenOrders", info.decode_open_orders(await self._user_info("frontendOpenOrders")))
+
+    async def user_fills(self) -> FillRows:
+        """The last fills, at most 2,000."""
+        body = await self._user_info("userFills")
+        rows = self._value("userFills", info.decode_fills(body, self._config.account))
+        extra = info_extra_weight("userFills", len(rows.fills) + rows.skipped)
+        self._weights.take(extra, self._clock.now().mono_ns)
+        return rows
+
+    async def user_fees(self) -> info.UserFees:
+        return self._value("userFees", info.decode_user_fees(await self._user_info("userFees")))
+
+    async def rate_limit(self) -> info.RateLimit:
+        return self._value("userRateLimit", info.decode_rate_limit(await self._user_info("userRateLimit")))
+
+    async def order_status(self, client_id: ClientId) -> info.OrderStatus:
+        body = await self._info("orderStatus", info.order_status_request(self._config.account, client_id))
+        return self._value("orderStatus", info.decode_order_status(body))
+
+    # -- actions
+
+    async def exchange(self, body: bytes, size: int) -> ExchangeReply | TurnedAway:
+        """Post a signed action of `size` orders or cancels.
+
+        VenueUnavailable means that nobody knows whether it was carried out, NotSent that it was not.
+        """
+        answer = await self._post("/exchange", body, exchange_weight(size))
+        if _OK < answer.status < _SERVER_FAULT:
+            return TurnedAway(f"{answer.status} {answer.body[:200].decode(errors='replace')}")
+        if answer.status != _OK:
+            raise VenueUnavailable(f"/exchange answered HTTP {answer.status}")
+        reply, anomalies = decode_exchange(answer.body)
+        self._counters.note(anomalies, "exchange")
+        if reply is None:
+            raise VenueUnavailable("/exchange gave an unreadable answer")
+        return reply
+
+    # -- plumbing
+
+    async def _user_info(self, kind: str) -> bytes:
+        return await self._info(kind, info.user_request(kind, self._config.account))
+
+    async def _info(self, kind: str, body: bytes | None = None) -> bytes:
+        answer = await self._post("/info", info.request(kind) if body is None else body, info_weight(kind))
+        if answer.status != _OK:
+            raise VenueUnavailable(f"{kind} answered HTTP {answer.status}")
+        return answer.body
+
+    async def _post(self, path: str, body: bytes, weight: int) -> HttpAnswer:
+        self._weights.take(weight, self._clock.now().mono_ns)
+        self._counters.add("rest_requests")
+        answered_before = self._answered
+        try:
+            if self._client is not None:
+                answer = await self._client.post(path, body)
+            else:
+                async with self._transport.http(self._config.rest_url, self._limits()) as client:
+                    answer = await client.post(path, body)
+        except VenueUnavailable:
+            # A request that hung through an outage may fail after others were answered again: it proves nothing.
+            if self._answered == answered_before:
+                self.ok = False
+            self._counters.add("rest_failures")
+            raise
+        self._answered += 1
+        self.ok = answer.status < _SERVER_FAULT
+        if answer.status != _OK:
+            self._counters.add(f"http_{answer.status}")
+        if answer.status == _TOO_MANY:
+            # Our count of the IP's weight was too kind (others may share the address): polls pause until it refills.
+            self._weights.drain(self._clock.now().mono_ns)
+        return answer
+
+    def _limits(self) -> HttpLimits:
+        return HttpLimits(
+            request_s=self._config.request_deadline_s,
+            connect_s=self._config.connect_deadline_s,
+            answer_bytes_max=self._config.answer_bytes_max,
+        )
+
+    def _value(self, what: str, decoded: tuple[T | None, tuple[Anomaly, ...]]) -> T:
+        value = self._optional(what, decoded)
+        if value is None:
+            raise VenueUnavailable(f"{what}: empty answer")
+        return value
+
+    def _optional(self, what: str, decoded: tuple[T | None, tuple[Anomaly, ...]]) -> T | None:
+        value, anomalies = decoded
+        self._counters.note(anomalies, what)
+        if value is None and anomalies:
+            raise VenueUnavailable(f"{what}: unreadable answer ({anomalies[0].kind})")
+        return value

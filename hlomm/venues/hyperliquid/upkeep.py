@@ -1,0 +1,268 @@
+"""What a session does by the clock: reconcile, budgets, clock skew, market list, settlements, questions about orders.
+
+Every method is one round that ends within request deadlines and raises VenueUnavailable if the venue does not answer;
+the loops around them belong to the session's nurseries. Inputs go out through `emit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import attrs
+import structlog
+import trio
+
+from hlomm.domain.faults import VenueUnavailable
+from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId
+from hlomm.domain.inputs import (
+    AccountState,
+    ClockSkew,
+    Input,
+    MarketDelisted,
+    MarketListed,
+    MarketSettled,
+    OrderAnswer,
+    RateBudget,
+)
+from hlomm.domain.markets import Leg, Market
+from hlomm.domain.units import Qty
+from hlomm.venues.clock import Clock
+from hlomm.venues.hyperliquid.account import AccountReader
+from hlomm.venues.hyperliquid.config import HyperliquidConfig
+from hlomm.venues.hyperliquid.counters import Counters
+from hlomm.venues.hyperliquid.fees import outcome_fees
+from hlomm.venues.hyperliquid.gateway import Gateway
+from hlomm.venues.hyperliquid.registry import Registry
+from hlomm.venues.hyperliquid.rest import HyperliquidRest
+from hlomm.venues.hyperliquid.streams import Streams
+from hlomm.venues.hyperliquid.wire.account import OrderReport
+from hlomm.venues.hyperliquid.wire.coins import coin_of
+from hlomm.venues.hyperliquid.wire.frames import MetaChanges
+from hlomm.venues.hyperliquid.wire.outcomes import Settlement
+from hlomm.venues.hyperliquid.wire.statuses import UNKNOWN_OID, Standing, standing
+from hlomm.venues.pacing import backoff_s
+
+Emit = Callable[[Sequence[Input]], None]
+
+QUESTION_ATTEMPTS: Final = 4
+LOOKUP_LAG_S: Final = 1.5
+"""Just after a fill a client id may be unknown to the lookup for up to about a second (sheet 4.1)."""
+QUESTIONS_MAX: Final = 64
+
+_log = structlog.get_logger("hlomm.venues.hyperliquid")
+
+
+@attrs.define(eq=False)
+class Upkeep:
+    """Rounds of periodic work, and the memory they need."""
+
+    _config: HyperliquidConfig
+    _clock: Clock
+    _counters: Counters
+    _rest: HyperliquidRest
+    _registry: Registry
+    _streams: Streams
+    _gateway: Gateway
+    _account: AccountReader
+    _emit: Emit
+    skew_ms: int | None = None
+    last_state: AccountState | None = None
+    _nursery: trio.Nursery | None = None
+    _settling: dict[int, None] = attrs.field(factory=dict)
+    _asking: dict[ClientId, None] = attrs.field(factory=dict)
+    _asking_account: bool = False
+
+    def attach(self, nursery: trio.Nursery) -> None:
+        """Let settlements and questions live in `nursery` from now on."""
+        self._nursery = nursery
+
+    def detach(self) -> None:
+        self._nursery = None
+        self._settling.clear()
+        self._asking.clear()
+        self._asking_account = False
+
+    # -- rounds
+
+    async def measure_skew(self) -> int:
+        """Compare clocks; returns the venue's time in unix milliseconds as of now."""
+        before_ms = self._clock.wall_ms()
+        venue_ms = await self._rest.server_time()
+        after_ms = self._clock.wall_ms()
+        # The answer was made somewhere in between: half the round trip is the best guess of when.
+        self.skew_ms = venue_ms - (before_ms + after_ms) // 2
+        self._emit([ClockSkew(HYPERLIQUID, self.skew_ms)])
+        return after_ms + self.skew_ms
+
+    async def reconcile(self) -> None:
+        state = await self._account.state()
+        self.last_state = state
+        self._emit([state])
+
+    async def read_budget(self) -> None:
+        limit = await self._rest.rate_limit()
+        self._gateway.budget.told(limit.used, limit.cap)
+        self._emit([RateBudget(HYPERLIQUID, limit.used, limit.cap)])
+
+    async def read_fees(self) -> None:
+        self._emit([outcome_fees(await self._rest.user_fees())])
+
+    async def read_perps(self) -> None:
+        self._emit([MarketListed(market) for market in self._registry.apply_perps(await self._rest.perp_meta())])
+
+    async def read_outcomes(self) -> None:
+        """Take the outcome list in: new markets are listed, vanished ones are settled."""
+        delta = self._registry.apply_outcomes(await self._rest.outcome_meta())
+        self._list(delta.listed)
+        for outcome in delta.vanished:
+            self._end(outcome, "no longer listed")
+
+    async def read_books(self) -> None:
+        """Books over REST of the followed markets where something is at stake."""
+        await trio.lowlevel.checkpoint()
+        for market in self._exposed():
+            book = await self._rest.l2_book(coin_of(market, Leg.YES))
+            if book is not None:
+                self._emit([book])
+
+    def _exposed(self) -> list[MarketId]:
+        """Followed markets with tokens or resting orders, as of the last account state."""
+        if self.last_state is None:
+            return []
+        held = {token.market for token in self.last_state.tokens} | {order.market for order in self.last_state.orders}
+        return [market for market in self._streams.wanted if market in held]
+
+    # -- the market roll
+
+    def on_meta(self, changes: MetaChanges) -> None:
+        """News of the market list: settlements first, so that a roll lists the new day after ending the old."""
+        for outcome in changes.settled:
+            self._end(outcome, "settled")
+        created = [self._registry.apply_created(spec) for spec in changes.created]
+        self._list([market for market in created if market is not None])
+
+    def _list(self, markets: Sequence[Market]) -> None:
+        if markets:
+            _log.info("markets listed", tickers=[market.ticker for market in markets])
+            self._emit([MarketListed(market) for market in markets])
+
+    def _end(self, outcome: int, why: str) -> None:
+        """An outcome is over: never ask for its coin again, find out what it paid."""
+        market = self._registry.end(outcome)
+        if market is None or self._nursery is None:
+            return
+        self._streams.forget(market.id)
+        if outcome not in self._settling:
+            _log.info("market ended", ticker=market.ticker, why=why)
+            self._settling[outcome] = None
+            self._nursery.start_soon(self._settle, outcome, market)
+
+    async def _settle(self, outcome: int, market: Market) -> None:
+        """Ask what an outcome paid until the venue knows, a bounded number of times."""
+        await trio.lowlevel.checkpoint()
+        for attempt in range(self._config.settlement_attempts):
+            settlement = await self._settlement(outcome)
+            if settlement is not None:
+                _log.info("market settled", ticker=market.ticker, yes_px=settlement.yes_px, detail=settlement.details)
+                self._emit([MarketSettled(market.id, settlement.yes_px, settlement.details)])
+                break
+            pause = backoff_s(
+                attempt, base_s=self._config.settlement_base_s, cap_s=self._config.settlement_cap_s, jitter=0
+            )
+            await self._clock.sleep(pause)
+        else:
+            self._counters.add("settlements_unknown")
+            reason = f"no settlement price after {self._config.settlement_attempts} questions"
+            self._emit([MarketDelisted(market.id, reason)])
+        self._settling.pop(outcome, None)
+
+    async def _settlement(self, outcome: int) -> Settlement | None:
+        await trio.lowlevel.checkpoint()
+        try:
+            return await self._rest.settled_outcome(outcome)
+        except VenueUnavailable:
+            self._counters.add("settlement_questions_failed")
+            return None
+
+    # -- questions about one order
+
+    def ask(self, client_id: ClientId) -> None:
+        """Answer an order question as an OrderAnswer input; one question per order at a time."""
+        if self._nursery is None or client_id in self._asking or len(self._asking) >= QUESTIONS_MAX:
+            self._counters.add("questions_not_asked")
+            return
+        self._asking[client_id] = None
+        self._nursery.start_soon(self._ask, client_id)
+
+    async def _ask(self, client_id: ClientId) -> None:
+        """Look an order up. "Unknown" is believed only once the order can no longer arrive, and when said twice."""
+        await trio.lowlevel.checkpoint()
+        try:
+            for attempt in range(QUESTION_ATTEMPTS):
+                try:
+                    status = await self._rest.order_status(client_id)
+                except VenueUnavailable:
+                    self._counters.add("questions_failed")
+                    await self._clock.sleep(LOOKUP_LAG_S)
+                    continue
+                if status.report is not None:
+                    self._emit([_found(client_id, status.report)])
+                    return
+                still_s = (self._gateway.may_arrive_until_ms(client_id) - self._clock.wall_ms()) / 1_000
+                if attempt and still_s <= 0:
+                    self._emit([_unknown(client_id)])
+                    return
+                await self._clock.sleep(max(still_s, 0) + LOOKUP_LAG_S)
+            self._counters.add("questions_unanswered")
+        finally:
+            self._asking.pop(client_id, None)
+
+    def ask_account(self) -> None:
+        """Read the account now, as an AccountState input; one question at a time."""
+        if self._nursery is None or self._asking_account:
+            self._counters.add("questions_not_asked")
+            return
+        self._asking_account = True
+        self._nursery.start_soon(self._ask_account)
+
+    async def _ask_account(self) -> None:
+        await trio.lowlevel.checkpoint()
+        try:
+            for _ in range(QUESTION_ATTEMPTS):
+                try:
+                    await self.reconcile()
+                except VenueUnavailable:
+                    self._counters.add("questions_failed")
+                    await self._clock.sleep(LOOKUP_LAG_S)
+                else:
+                    return
+            self._counters.add("questions_unanswered")
+        finally:
+            self._asking_account = False
+
+
+def _found(client_id: ClientId, report: OrderReport) -> OrderAnswer:
+    rests = standing(report.status) is Standing.RESTS
+    return OrderAnswer(
+        client_id=client_id,
+        found=True,
+        open=rests,
+        status=report.status,
+        venue_order_id=report.venue_order_id,
+        leaves=report.leaves if rests else Qty(0),
+        filled=report.filled,
+        px=report.px,
+    )
+
+
+def _unknown(client_id: ClientId) -> OrderAnswer:
+    return OrderAnswer(
+        client_id=client_id,
+        found=False,
+        open=False,
+        status=UNKNOWN_OID,
+        venue_order_id=None,
+        leaves=Qty(0),
+        filled=Qty(0),
+    )

@@ -1,0 +1,113 @@
+"""The one place that opens sockets.
+
+`Transport` is handed a `connect` function, so that tests run over memory streams and a faster TLS stream can be
+swapped in without touching a session. Certificates are checked with the platform's default context.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+import attrs
+import trio
+
+from hlomm.domain.faults import VenueUnavailable
+from hlomm.venues.http_client import HttpClient, HttpLimits, open_http
+from hlomm.venues.websocket import OnFrame, WebSocketLimits, WebSocketLink, open_link
+
+_DEFAULT_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_TLS: Final = frozenset({"https", "wss"})
+
+
+class Connect(Protocol):
+    """Opens a byte stream to a host; OSError, ssl.SSLError or trio.BrokenResourceError if it cannot."""
+
+    async def __call__(self, host: str, port: int, tls: bool, /) -> trio.abc.Stream: ...  # noqa: FBT001 - a protocol of three positions
+
+
+async def open_stream(host: str, port: int, tls: bool, /) -> trio.abc.Stream:  # noqa: FBT001 - see Connect
+    """A TCP stream, under TLS if asked for; the handshake is done when it returns."""
+    stream = await trio.open_tcp_stream(host, port)
+    if not tls:
+        return stream
+    # https_compatible: the peers close without a TLS goodbye, which plain TLS would report as truncation.
+    secured = trio.SSLStream(stream, ssl.create_default_context(), server_hostname=host, https_compatible=True)
+    try:
+        await secured.do_handshake()
+    except (trio.BrokenResourceError, trio.Cancelled, ssl.SSLError):
+        with trio.move_on_after(1, shield=True):
+            await trio.aclose_forcefully(secured)
+        raise
+    return secured
+
+
+@attrs.frozen
+class Address:
+    """Parts of a URL that a connection needs."""
+
+    host: str
+    port: int
+    tls: bool
+    path: str
+
+    @classmethod
+    def of(cls, url: str) -> Address:
+        parts = urlsplit(url)
+        if parts.scheme not in _DEFAULT_PORTS or parts.hostname is None:
+            raise ValueError(f"expected an http, https, ws or wss URL with a host, was {url!r}")
+        port = _DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
+        return cls(parts.hostname, port, parts.scheme in _TLS, parts.path or "/")
+
+    @property
+    def host_header(self) -> str:
+        return self.host if self.port in (80, 443) else f"{self.host}:{self.port}"
+
+
+@attrs.frozen
+class Transport:
+    """Opens HTTP clients and websockets through `connect`."""
+
+    connect: Connect = open_stream
+
+    @asynccontextmanager
+    async def http(self, base_url: str, limits: HttpLimits) -> AsyncIterator[HttpClient]:
+        """A client for one host. Connections open on demand, stay open between requests, close with the block."""
+        address = Address.of(base_url)
+
+        async def dial(host: str, port: int) -> trio.abc.Stream:
+            return await self.connect(host, port, address.tls)
+
+        async with open_http(base_url, dial, limits) as client:
+            yield client
+
+    @asynccontextmanager
+    async def websocket(
+        self, url: str, on_frame: OnFrame, now_ns: Callable[[], int], limits: WebSocketLimits
+    ) -> AsyncIterator[WebSocketLink]:
+        """An open websocket. The block is cancelled when the connection is lost; `link.lost_because` then says why.
+
+        `on_frame(frame, received_ns)` is called synchronously for every message, in order, from one task.
+        VenueUnavailable if the connection or its handshake fails. Leaving the block drops the connection at once:
+        no close handshake is waited for, nothing in it protects us.
+        """
+        address = Address.of(url)
+        stream = await self._dial(address, limits.open_s)
+        try:
+            async with open_link(stream, address.host_header, address.path, on_frame, now_ns, limits) as link:
+                yield link
+        finally:
+            with trio.move_on_after(1, shield=True):
+                await trio.aclose_forcefully(stream)
+
+    async def _dial(self, address: Address, deadline_s: float) -> trio.abc.Stream:
+        try:
+            with trio.fail_after(deadline_s):
+                return await self.connect(address.host, address.port, address.tls)
+        except (OSError, trio.BrokenResourceError) as error:
+            raise VenueUnavailable(f"cannot connect to {address.host}:{address.port}: {error!r}") from error
+        except trio.TooSlowError:
+            raise VenueUnavailable(f"no connection to {address.host}:{address.port} in {deadline_s:g} s") from None

@@ -1,0 +1,666 @@
+"""Sockets: HTTP with deadlines and limits, websockets with one writer, and what a broken peer does to them."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import trio
+import trio.testing
+
+from hlomm.domain.faults import VenueUnavailable
+from hlomm.venues.http_client import HttpClient, HttpLimits, NotSent
+from hlomm.venues.transport import Address, Transport, open_stream
+from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
+from tests.unit.venues.fake_hyperliquid import FakeHyperliquid, Stallable, settle
+
+Handler = Callable[[trio.abc.Stream], Any]
+
+
+# -- addresses
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "header"),
+    [
+        ("https://api.hyperliquid.xyz", Address("api.hyperliquid.xyz", 443, True, "/"), "api.hyperliquid.xyz"),
+        ("wss://api.hyperliquid.xyz/ws", Address("api.hyperliquid.xyz", 443, True, "/ws"), "api.hyperliquid.xyz"),
+        ("http://127.0.0.1:8080", Address("127.0.0.1", 8080, False, "/"), "127.0.0.1:8080"),
+        ("ws://localhost/a/b", Address("localhost", 80, False, "/a/b"), "localhost"),
+    ],
+)
+def test_urls_have_host_port_and_path(url: str, address: Address, header: str) -> None:
+    assert Address.of(url) == address
+    assert address.host_header == header
+
+
+@pytest.mark.parametrize("url", ["", "localhost", "ftp://x", "https://", "unix:/tmp/x"])
+def test_urls_of_another_kind_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="URL"):
+        Address.of(url)
+
+
+async def test_the_default_connect_opens_real_sockets() -> None:
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+
+        async def echo(stream: trio.SocketStream) -> None:
+            await stream.send_all(await stream.receive_some())
+
+        nursery.start_soon(trio.serve_listeners, echo, listeners)
+        port = listeners[0].socket.getsockname()[1]
+        stream = await open_stream("127.0.0.1", port, False)
+        await stream.send_all(b"hello")
+        assert await stream.receive_some() == b"hello"
+        await stream.aclose()
+        nursery.cancel_scope.cancel()
+
+
+async def test_tls_to_a_peer_that_speaks_none_fails_and_closes() -> None:
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        ended = trio.Event()
+
+        async def plain(stream: trio.SocketStream) -> None:
+            await stream.receive_some()
+            await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            while await stream.receive_some():
+                pass
+            ended.set()
+
+        nursery.start_soon(trio.serve_listeners, plain, listeners)
+        port = listeners[0].socket.getsockname()[1]
+        with pytest.raises((trio.BrokenResourceError, ssl.SSLError)):
+            await open_stream("127.0.0.1", port, True)
+        with trio.fail_after(5):
+            await ended.wait()
+        nursery.cancel_scope.cancel()
+
+
+# -- HTTP over memory streams
+
+
+def answering(*parts: bytes) -> Handler:
+    """A server that reads one request and sends these bytes."""
+
+    async def handle(stream: trio.abc.Stream) -> None:
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += bytes(await stream.receive_some())
+        for part in parts:
+            await stream.send_all(part)
+            await settle()
+
+    return handle
+
+
+def response(body: bytes, status: str = "200 OK", extra: bytes = b"") -> bytes:
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n%s\r\n%s" % (status.encode(), len(body), extra, body)
+
+
+class Lab:
+    """One HTTP client against one handler per connection."""
+
+    def __init__(self, nursery: trio.Nursery, *handlers: Handler) -> None:
+        self.nursery = nursery
+        self.handlers = list(handlers)
+        self.dialled: list[tuple[str, int, bool]] = []
+        self.closed: list[Stallable] = []
+
+    async def connect(self, host: str, port: int, tls: bool, /) -> trio.abc.Stream:
+        self.dialled.append((host, port, tls))
+        await trio.lowlevel.checkpoint()
+        if not self.handlers:
+            raise OSError("connection refused")
+        client, server = trio.testing.memory_stream_pair()
+        self.nursery.start_soon(self.handlers.pop(0), server)
+        stream = Stallable(client)
+        self.closed.append(stream)
+        return stream
+
+    async def post(self, limits: HttpLimits | None = None, url: str = "http://venue.test:8080") -> Any:
+        async with Transport(self.connect).http(url, limits or HttpLimits()) as client:
+            return await client.post("/info", b"{}")
+
+
+async def in_lab(run: Callable[[Lab], Any], *handlers: Handler) -> None:
+    async with trio.open_nursery() as nursery:
+        await run(Lab(nursery, *handlers))
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_answer_is_its_status_and_body(autojump_clock: trio.testing.MockClock) -> None:
+    async def run(lab: Lab) -> None:
+        answer = await lab.post()
+        assert (answer.status, answer.body) == (429, b"null")
+        assert lab.dialled == [("venue.test", 8080, False)]
+
+    await in_lab(run, answering(response(b"null", "429 Too Many Requests")))
+
+
+async def test_an_answer_may_come_byte_by_byte(autojump_clock: trio.testing.MockClock) -> None:
+    whole = response(b'{"time":5}')
+
+    async def run(lab: Lab) -> None:
+        assert (await lab.post()).body == b'{"time":5}'
+
+    await in_lab(run, answering(*(whole[i : i + 1] for i in range(len(whole)))))
+
+
+async def test_tls_is_asked_of_connect_by_the_scheme(autojump_clock: trio.testing.MockClock) -> None:
+    async def run(lab: Lab) -> None:
+        assert (await lab.post(url="https://venue.test")).status == 200
+        assert lab.dialled == [("venue.test", 443, True)]
+
+    await in_lab(run, answering(response(b"null")))
+
+
+async def test_requests_are_json_and_reuse_the_connection(autojump_clock: trio.testing.MockClock) -> None:
+    venue = FakeHyperliquid()
+    async with trio.open_nursery() as nursery:
+        venue.nursery = nursery
+        async with Transport(venue.connect).http("http://venue.test:8080", HttpLimits()) as client:
+            for _ in range(3):
+                answer = await client.post("/info", b'{"type":"exchangeStatus"}')
+                assert answer.status == 200
+        assert venue.http_connections == 1
+        assert venue.counted("exchangeStatus") == 3
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_refused_connection_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
+    async def run(lab: Lab) -> None:
+        with pytest.raises(NotSent, match="not sent"):
+            await lab.post()
+
+    await in_lab(run)
+
+
+async def test_a_connection_that_does_not_come_about_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
+    async def never(host: str, port: int, tls: bool, /) -> trio.abc.Stream:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    start = trio.current_time()
+    async with Transport(never).http("http://venue.test", HttpLimits(request_s=5, connect_s=3)) as client:
+        with pytest.raises(NotSent):
+            await client.post("/info", b"{}")
+    assert trio.current_time() - start == pytest.approx(3)
+
+
+async def test_silence_after_the_request_is_unknown(autojump_clock: trio.testing.MockClock) -> None:
+    async def silent(stream: trio.abc.Stream) -> None:
+        while await stream.receive_some():
+            pass
+
+    async def run(lab: Lab) -> None:
+        start = trio.current_time()
+        with pytest.raises(VenueUnavailable) as failed:
+            await lab.post()
+        assert not isinstance(failed.value, NotSent)
+        assert trio.current_time() - start == pytest.approx(5)
+        assert lab.closed[0].closed.is_set(), "a connection with a request under way must not be used again"
+
+    await in_lab(run, silent)
+
+
+async def test_a_trickle_does_not_outlast_the_deadline(autojump_clock: trio.testing.MockClock) -> None:
+    """Each byte resets a read timeout; the deadline is over the whole request."""
+
+    async def trickle(stream: trio.abc.Stream) -> None:
+        for byte in response(b"x" * 1_000):
+            await stream.send_all(bytes([byte]))
+            await trio.sleep(1)
+
+    async def run(lab: Lab) -> None:
+        start = trio.current_time()
+        with pytest.raises(VenueUnavailable):
+            await lab.post()
+        assert trio.current_time() - start == pytest.approx(5)
+
+    await in_lab(run, trickle)
+
+
+async def test_a_request_that_does_not_go_out_is_unknown(autojump_clock: trio.testing.MockClock) -> None:
+    async def stalled(host: str, port: int, tls: bool, /) -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
+        client, _ = trio.testing.memory_stream_pair()
+        stream = Stallable(client)
+        stream.stall_writes = True
+        return stream
+
+    async with Transport(stalled).http("http://venue.test", HttpLimits()) as client:
+        with pytest.raises(VenueUnavailable) as failed:
+            await client.post("/info", b"{}")
+        assert not isinstance(failed.value, NotSent)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"", id="closed at once"),
+        pytest.param(b"SSH-2.0-OpenSSH\r\n", id="another protocol"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort", id="cut short"),
+        pytest.param(b"HTTP/1.1 999999 X\r\n\r\n", id="no status"),
+        pytest.param(response(b"\x1f\x8b", extra=b"Content-Encoding: gzip\r\n"), id="compressed"),
+    ],
+)
+async def test_answers_that_are_none_are_unavailable(autojump_clock: trio.testing.MockClock, raw: bytes) -> None:
+    async def handle(stream: trio.abc.Stream) -> None:
+        await answering(raw)(stream)
+        await stream.aclose()
+
+    async def run(lab: Lab) -> None:
+        with pytest.raises(VenueUnavailable) as failed:
+            await lab.post()
+        assert not isinstance(failed.value, NotSent)
+
+    await in_lab(run, handle)
+
+
+async def test_an_endless_answer_stops_at_the_limit(autojump_clock: trio.testing.MockClock) -> None:
+    sent = 0
+
+    async def endless(stream: trio.abc.Stream) -> None:
+        nonlocal sent
+        await answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")(stream)
+        try:
+            while True:
+                await stream.send_all(b"400\r\n" + b"x" * 1_024 + b"\r\n")
+                sent += 1_024
+                await settle()
+        except trio.BrokenResourceError:
+            pass
+
+    async def run(lab: Lab) -> None:
+        with pytest.raises(VenueUnavailable, match="longer than 100000 bytes"):
+            await lab.post(HttpLimits(answer_bytes_max=100_000))
+        assert sent < 1_000_000
+
+    await in_lab(run, endless)
+
+
+async def test_a_kept_connection_the_server_closed_costs_one_request(autojump_clock: trio.testing.MockClock) -> None:
+    """Over memory streams nothing tells that the peer is gone. Whether the request arrived is not known either."""
+
+    async def close_after_one(stream: trio.abc.Stream) -> None:
+        await answering(response(b"1"))(stream)
+        await stream.aclose()
+
+    async def run(lab: Lab) -> None:
+        async with Transport(lab.connect).http("http://venue.test", HttpLimits()) as client:
+            assert (await client.post("/info", b"{}")).body == b"1"
+            with pytest.raises(VenueUnavailable) as failed:
+                await client.post("/info", b"{}")
+            assert not isinstance(failed.value, NotSent)
+            assert (await client.post("/info", b"{}")).body == b"2"
+
+    await in_lab(run, close_after_one, answering(response(b"2")))
+
+
+async def test_the_limit_is_per_answer_not_per_connection(autojump_clock: trio.testing.MockClock) -> None:
+    async def many(stream: trio.abc.Stream) -> None:
+        for _ in range(5):
+            await answering(response(b"x" * 600))(stream)
+
+    async def run(lab: Lab) -> None:
+        async with Transport(lab.connect).http("http://venue.test", HttpLimits(answer_bytes_max=1_000)) as client:
+            for _ in range(5):
+                assert len((await client.post("/info", b"{}")).body) == 600
+
+    await in_lab(run, many)
+
+
+async def test_cancelling_a_request_does_not_wait_for_a_dead_peer(autojump_clock: trio.testing.MockClock) -> None:
+    async def silent(stream: trio.abc.Stream) -> None:
+        await trio.sleep_forever()
+
+    async def run(lab: Lab) -> None:
+        start = trio.current_time()
+        with trio.move_on_after(1):
+            await lab.post()
+        assert trio.current_time() - start == pytest.approx(1)
+        assert lab.closed[0].closed.is_set()
+
+    await in_lab(run, silent)
+
+
+async def test_the_pool_is_bounded_and_a_full_pool_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
+    async def silent(stream: trio.abc.Stream) -> None:
+        await trio.sleep_forever()
+
+    outcomes: list[str] = []
+
+    async def run(lab: Lab) -> None:
+        limits = HttpLimits(connections_max=1, request_s=20)
+
+        async def ask(client: HttpClient, name: str) -> None:
+            try:
+                await client.post("/info", b"{}")
+            except NotSent:
+                outcomes.append(f"{name} not sent")
+            except VenueUnavailable:
+                outcomes.append(f"{name} unknown")
+
+        async with Transport(lab.connect).http("http://venue.test", limits) as client, trio.open_nursery() as tasks:
+            tasks.start_soon(ask, client, "first")
+            await settle()
+            tasks.start_soon(ask, client, "second")
+        assert sorted(outcomes) == ["first unknown", "second not sent"] or outcomes.count("first unknown") == 1
+        assert len(lab.dialled) <= 2
+
+    await in_lab(run, silent, silent)
+
+
+async def test_the_operators_proxy_settings_are_not_looked_at(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("ALL_PROXY", "http://proxy.test:3128")
+
+    async def run(lab: Lab) -> None:
+        assert (await lab.post()).status == 200
+        assert lab.dialled == [("venue.test", 8080, False)]
+
+    await in_lab(run, answering(response(b"null")))
+
+
+def test_httpx_exceptions_are_what_the_client_expects() -> None:
+    """The split between "not sent" and "unknown" hangs on these classes being unrelated."""
+    for certain in (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
+        for unknown in (httpx.ReadError, httpx.WriteError, httpx.ReadTimeout, httpx.RemoteProtocolError):
+            assert not issubclass(unknown, certain)
+
+
+# -- websockets
+
+LIMITS = WebSocketLimits(open_s=5, write_s=5, outbound_queue=4)
+
+
+class SocketLab:
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.venue = FakeHyperliquid()
+        self.venue.ws_greeting = None
+        self.venue.nursery = nursery
+        self.frames: list[tuple[str | bytes, int]] = []
+        self.ticks = 0
+
+    def on_frame(self, frame: str | bytes, received_ns: int) -> None:
+        self.frames.append((frame, received_ns))
+
+    def now_ns(self) -> int:
+        self.ticks += 1
+        return self.ticks
+
+    def open(self, limits: WebSocketLimits = LIMITS) -> Any:
+        return Transport(self.venue.connect).websocket("ws://venue.test:8081/ws", self.on_frame, self.now_ns, limits)
+
+
+async def with_socket(run: Callable[[SocketLab], Any]) -> None:
+    async with trio.open_nursery() as nursery:
+        await run(SocketLab(nursery))
+        nursery.cancel_scope.cancel()
+
+
+async def test_frames_come_in_order_with_their_stamps(autojump_clock: trio.testing.MockClock) -> None:
+    async def run(lab: SocketLab) -> None:
+        async with lab.open() as link:
+            for text in ("one", "two"):
+                await lab.venue.socket.send(text)
+            await lab.venue.socket.send(b"\x00\x01")
+            await settle()
+            assert lab.frames == [("one", 1), ("two", 2), (b"\x00\x01", 3)]
+            assert (link.frames_in, link.lost_because) == (3, None)
+        assert link.lost_because == "left"
+
+    await with_socket(run)
+
+
+async def test_frames_may_arrive_byte_by_byte(autojump_clock: trio.testing.MockClock) -> None:
+    """TCP keeps no frame borders: one byte at a time, and two frames in one piece, read the same."""
+    import wsproto
+
+    async def run(lab: SocketLab) -> None:
+        async with lab.open():
+            socket = lab.venue.socket
+            first = socket.ws.send(wsproto.events.TextMessage(data="split in the middle"))
+            for byte in first:
+                await socket.send_raw(bytes([byte]))
+                await settle()
+            two = b"".join(socket.ws.send(wsproto.events.TextMessage(data=text)) for text in ("one", "two"))
+            await socket.send_raw(two)
+            parts = [
+                socket.ws.send(wsproto.events.TextMessage(data="frag", message_finished=False)),
+                socket.ws.send(wsproto.events.TextMessage(data="ments", message_finished=True)),
+            ]
+            for part in parts:
+                await socket.send_raw(part)
+            await settle()
+            assert [frame for frame, _ in lab.frames] == ["split in the middle", "one", "two", "fragments"]
+
+    await with_socket(run)
+
+
+async def test_texts_go_out_in_order(autojump_clock: trio.testing.MockClock) -> None:
+    async def run(lab: SocketLab) -> None:
+        async with lab.open() as link:
+            for number in range(3):
+                link.send_nowait(f'{{"method":"ping","n":{number}}}')
+            await settle()
+            assert [text[-2] for text in lab.venue.texts] == ["0", "1", "2"]
+            assert link.frames_out == 3
+            assert link.queue_peak == 3
+
+    await with_socket(run)
+
+
+async def test_a_full_queue_is_told_at_once(autojump_clock: trio.testing.MockClock) -> None:
+    async def run(lab: SocketLab) -> None:
+        async with lab.open() as link:
+            lab.venue.client_streams[0].stall_writes = True
+            link.send_nowait("first", 1)
+            await settle()
+            for number in range(4):
+                link.send_nowait("next", 2 + number)
+            with pytest.raises(trio.WouldBlock):
+                link.send_nowait("too many")
+
+    await with_socket(run)
+
+
+async def test_a_stalled_write_ends_the_connection_and_names_what_never_left(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Half a frame may be on the wire: nothing more may follow it there."""
+
+    async def run(lab: SocketLab) -> None:
+        start = trio.current_time()
+        async with lab.open() as link:
+            lab.venue.client_streams[0].stall_writes = True
+            link.send_nowait('{"method":"ping"}', 1)
+            await settle()
+            link.send_nowait("two", 2)
+            link.send_nowait("untagged")
+            link.send_nowait("three", 3)
+            await trio.sleep_forever()
+        assert trio.current_time() - start == pytest.approx(5)
+        assert link.lost_because == "a write took longer than 5 s"
+        assert link.unsent() == [2, 3]
+        assert link.unsent() == []
+        assert lab.venue.client_streams[0].closed.is_set()
+        with pytest.raises(trio.BrokenResourceError):
+            link.send_nowait("late")
+        assert lab.venue.texts == []
+
+    await with_socket(run)
+
+
+async def test_a_peer_that_goes_away_cancels_the_block(autojump_clock: trio.testing.MockClock) -> None:
+    async def run(lab: SocketLab) -> None:
+        async with lab.open() as link:
+            await lab.venue.socket.drop()
+            await trio.sleep_forever()
+        assert link.lost_because is not None
+        assert "closed by the peer" in link.lost_because
+
+    await with_socket(run)
+
+
+async def test_a_polite_close_is_a_loss_too(autojump_clock: trio.testing.MockClock) -> None:
+    import wsproto
+
+    async def run(lab: SocketLab) -> None:
+        async with lab.open() as link:
+            socket = lab.venue.socket
+            await socket.stream.send_all(socket.ws.send(wsproto.events.CloseConnection(code=1001, reason="restart")))
+            await trio.sleep_forever()
+        assert link.lost_because is not None
+        assert "1001" in link.lost_because
+
+    await with_socket(run)
+
+
+async def test_only_the_first_reason_is_kept(autojump_clock: trio.testing.MockClock) -> None:
+    async def run(lab: SocketLab) -> None:
+        async with lab.open() as link:
+            link.lose("first")
+            link.lose("second")
+            await trio.sleep_forever()
+        assert link.lost_because == "first"
+
+    await with_socket(run)
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xff\xff\xff\xff\xff", b"\x83\x00", b"\x81\x82ab", b"\xf1\x01a"])
+async def test_garbage_below_the_frames_ends_the_connection(autojump_clock: trio.testing.MockClock, raw: bytes) -> None:
+    async def run(lab: SocketLab) -> None:
+        async with lab.open() as link:
+            await lab.venue.socket.send_raw(raw)
+            await lab.venue.socket.drop()
+            await trio.sleep_forever()
+        assert link.lost_because is not None
+        assert lab.frames == []
+
+    await with_socket(run)
+
+
+async def test_a_frame_beyond_the_limit_ends_the_connection(autojump_clock: trio.testing.MockClock) -> None:
+    async def run(lab: SocketLab) -> None:
+        async with lab.open(WebSocketLimits(frame_bytes_max=1_000)) as link:
+            await lab.venue.socket.send("x" * 1_000)
+            await settle()
+            assert len(lab.frames) == 1
+            await lab.venue.socket.send("x" * 1_001)
+            await trio.sleep_forever()
+        assert link.lost_because is not None
+        assert len(lab.frames) == 1
+
+    await with_socket(run)
+
+
+async def test_protocol_pings_are_answered_while_frames_pour_in(autojump_clock: trio.testing.MockClock) -> None:
+    """trio-websocket stops answering when its queue is full; the drain task keeps it from filling."""
+
+    async def run(lab: SocketLab) -> None:
+        async with lab.open():
+            for number in range(500):
+                await lab.venue.socket.send(f"frame {number}")
+                if number % 100 == 0:
+                    await lab.venue.socket.ws_ping(b"p%d" % number)
+            await settle()
+            assert len(lab.frames) == 500
+            assert lab.venue.socket.ping_payloads == [b"p0", b"p100", b"p200", b"p300", b"p400"]
+
+    await with_socket(run)
+
+
+async def test_a_refused_upgrade_is_unavailable(autojump_clock: trio.testing.MockClock) -> None:
+    async def run(lab: SocketLab) -> None:
+        lab.venue.ws_status = 503
+        with pytest.raises(VenueUnavailable, match="503"):
+            async with lab.open():
+                raise AssertionError("opened")
+        assert lab.venue.client_streams[0].closed.is_set()
+
+    await with_socket(run)
+
+
+async def test_a_refused_connection_is_unavailable(autojump_clock: trio.testing.MockClock) -> None:
+    async def run(lab: SocketLab) -> None:
+        lab.venue.refuse_ws = True
+        with pytest.raises(VenueUnavailable, match="cannot connect"):
+            async with lab.open():
+                raise AssertionError("opened")
+
+    await with_socket(run)
+
+
+@pytest.mark.parametrize("raw", [None, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"\x00\x01\x02\x03", b""])
+async def test_a_peer_that_does_not_upgrade_is_unavailable_in_time(
+    autojump_clock: trio.testing.MockClock, raw: bytes | None
+) -> None:
+    async def connect(host: str, port: int, tls: bool, /) -> trio.abc.Stream:
+        client, server = trio.testing.memory_stream_pair()
+        if raw is not None:
+            await server.send_all(raw)
+            if not raw:
+                await server.aclose()
+        return client
+
+    start = trio.current_time()
+    with pytest.raises(VenueUnavailable):
+        async with Transport(connect).websocket("ws://venue.test/ws", lambda *_: None, lambda: 0, LIMITS):
+            raise AssertionError("opened")
+    assert trio.current_time() - start <= 5.001
+
+
+async def test_a_connection_that_does_not_come_about_is_unavailable_in_time(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def never(host: str, port: int, tls: bool, /) -> trio.abc.Stream:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    start = trio.current_time()
+    with pytest.raises(VenueUnavailable, match="no connection"):
+        async with Transport(never).websocket("ws://venue.test/ws", lambda *_: None, lambda: 0, LIMITS):
+            raise AssertionError("opened")
+    assert trio.current_time() - start == pytest.approx(5)
+
+
+async def test_a_fault_of_the_handler_reaches_the_caller(autojump_clock: trio.testing.MockClock) -> None:
+    """An engine assertion must not be mistaken for a lost connection."""
+
+    class BrokenError(Exception):
+        pass
+
+    def broken(frame: str | bytes, received_ns: int) -> None:
+        raise BrokenError
+
+    async with trio.open_nursery() as nursery:
+        venue = FakeHyperliquid()
+        venue.nursery = nursery
+        with pytest.RaisesGroup(BrokenError, flatten_subgroups=True):
+            async with Transport(venue.connect).websocket("ws://venue.test:8081/ws", broken, lambda: 0, LIMITS):
+                await trio.sleep_forever()
+        nursery.cancel_scope.cancel()
+
+
+async def test_cancelling_from_outside_passes_through_and_closes(autojump_clock: trio.testing.MockClock) -> None:
+    async def run(lab: SocketLab) -> None:
+        with trio.move_on_after(1) as scope:
+            async with lab.open():
+                await trio.sleep_forever()
+        assert scope.cancelled_caught
+        assert lab.venue.client_streams[0].closed.is_set()
+
+    await with_socket(run)
+
+
+def test_a_link_before_its_end_has_no_unsent() -> None:
+    queue, backlog = trio.open_memory_channel[Any](1)
+    with pytest.raises(AssertionError):
+        WebSocketLink(queue, backlog).unsent()
