@@ -82,6 +82,8 @@ class RulesConfig:
     min_notional_usd: int = _number(10, 0, 1_000_000)
     open_orders: int = _number(1000, 1, 100_000)
     address_budget: int = _number(10_000, 0, 10**12)
+    prior_volume_usd: int = _number(240_000, 0, 10**12)
+    """Volume the traded account comes with: the 10,000 actions of a fresh one last a quoting daemon an hour or two."""
     over_budget_s: float = _number(10.0, 0.0, 3600.0)
     schedule_cancel_volume_usd: int = _number(1_000_000, 0, 10**12)
     schedule_cancel_daily: int = _number(10, 0, 1000)

@@ -1,11 +1,8 @@
-"""HTTP POST with JSON bodies: httpx over a network backend that takes its streams from a given dial function.
+"""HTTP POST with JSON bodies: httpx2 over a network backend that takes its streams from a given dial function.
 
 Two kinds of failure matter to callers and are kept apart: the request certainly never left (`NotSent`), or nobody
 knows (`VenueUnavailable`). Every request has a deadline over all of it, answers have a size limit.
 """
-
-# The design names httpx; its successor is not a dependency of this project.
-# flake8: noqa: ASYNC127
 
 from __future__ import annotations
 
@@ -14,8 +11,8 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import attrs
-import httpcore
-import httpx
+import httpcore2
+import httpx2
 import trio
 
 from hlomm.domain.faults import VenueUnavailable
@@ -57,7 +54,7 @@ class HttpAnswer:
 class HttpClient:
     """Requests to one base URL."""
 
-    _client: httpx.AsyncClient
+    _client: httpx2.AsyncClient
     _limits: HttpLimits
 
     async def post(self, path: str, body: bytes) -> HttpAnswer:
@@ -65,9 +62,9 @@ class HttpClient:
         try:
             with trio.fail_after(self._limits.request_s):
                 response = await self._client.post(path, content=body)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise NotSent(f"POST {path} was not sent: {error!r}") from error
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise VenueUnavailable(f"POST {path} was not answered: {error!r}") from error
         except trio.TooSlowError:
             raise VenueUnavailable(f"POST {path} was not answered in {self._limits.request_s:g} s") from None
@@ -76,30 +73,30 @@ class HttpClient:
 
 @asynccontextmanager
 async def open_http(base_url: str, dial: Dial, limits: HttpLimits) -> AsyncIterator[HttpClient]:
-    timeout = httpx.Timeout(limits.request_s, connect=limits.connect_s, pool=limits.connect_s)
+    timeout = httpx2.Timeout(limits.request_s, connect=limits.connect_s, pool=limits.connect_s)
     transport = _Pool(dial, limits)
     # trust_env off: proxies and netrc of the operator's shell have no business in an order's path.
-    async with httpx.AsyncClient(
+    async with httpx2.AsyncClient(
         base_url=base_url, transport=transport, timeout=timeout, headers=_HEADERS, trust_env=False
     ) as client:
         yield HttpClient(client, limits)
 
 
-class _Pool(httpx.AsyncBaseTransport):
-    """httpx transport over an httpcore pool with our backend; errors are renamed to httpx's."""
+class _Pool(httpx2.AsyncBaseTransport):
+    """httpx2 transport over an httpcore2 pool with our backend; errors are renamed to httpx2's."""
 
     def __init__(self, dial: Dial, limits: HttpLimits) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
+        self._pool = httpcore2.AsyncConnectionPool(
             max_connections=limits.connections_max,
             max_keepalive_connections=limits.connections_max,
             keepalive_expiry=limits.keepalive_s,
             network_backend=_Backend(dial, limits.answer_bytes_max),
         )
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        core = httpcore.Request(
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        core = httpcore2.Request(
             method=request.method,
-            url=httpcore.URL(
+            url=httpcore2.URL(
                 scheme=request.url.raw_scheme,
                 host=request.url.raw_host,
                 port=request.url.port,
@@ -113,29 +110,29 @@ class _Pool(httpx.AsyncBaseTransport):
             response = await self._pool.handle_async_request(core)
             body = await response.aread()
             await response.aclose()
-        except httpcore.ConnectTimeout as error:
-            raise httpx.ConnectTimeout(str(error), request=request) from error
-        except httpcore.ConnectError as error:
-            raise httpx.ConnectError(str(error), request=request) from error
-        except httpcore.PoolTimeout as error:
-            raise httpx.PoolTimeout(str(error), request=request) from error
+        except httpcore2.ConnectTimeout as error:
+            raise httpx2.ConnectTimeout(str(error), request=request) from error
+        except httpcore2.ConnectError as error:
+            raise httpx2.ConnectError(str(error), request=request) from error
+        except httpcore2.PoolTimeout as error:
+            raise httpx2.PoolTimeout(str(error), request=request) from error
         except (
-            httpcore.TimeoutException,
-            httpcore.NetworkError,
-            httpcore.ProtocolError,
-            httpcore.UnsupportedProtocol,
+            httpcore2.TimeoutException,
+            httpcore2.NetworkError,
+            httpcore2.ProtocolError,
+            httpcore2.UnsupportedProtocol,
         ) as error:
-            raise httpx.TransportError(repr(error), request=request) from error
+            raise httpx2.TransportError(repr(error), request=request) from error
         if any(name.lower() == b"content-encoding" and value != b"identity" for name, value in response.headers):
-            raise httpx.TransportError("the answer is compressed although it must not be", request=request)
-        return httpx.Response(response.status, headers=response.headers, content=body)
+            raise httpx2.TransportError("the answer is compressed although it must not be", request=request)
+        return httpx2.Response(response.status, headers=response.headers, content=body)
 
     async def aclose(self) -> None:
         await self._pool.aclose()
 
 
 class _Body:
-    """A request body to iterate over. httpcore's own is an async generator, which a cancelled write leaves dangling."""
+    """A request body to iterate over. httpcore2's own is a generator that a cancelled write leaves dangling."""
 
     def __init__(self, body: bytes) -> None:
         self._left: bytes | None = body
@@ -152,7 +149,7 @@ class _Body:
         return part
 
 
-class _Backend(httpcore.AsyncNetworkBackend):
+class _Backend(httpcore2.AsyncNetworkBackend):
     """Streams come from `dial`, already under TLS where the URL asks for it."""
 
     def __init__(self, dial: Dial, answer_bytes_max: int) -> None:
@@ -163,33 +160,33 @@ class _Backend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-        local_address: str | None = None,  # noqa: ARG002 - httpcore's interface
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - httpcore's interface
-    ) -> httpcore.AsyncNetworkStream:
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore2's interface
+        local_address: str | None = None,  # noqa: ARG002 - httpcore2's interface
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - httpcore2's interface
+    ) -> httpcore2.AsyncNetworkStream:
         try:
             with trio.fail_after(float("inf") if timeout is None else timeout):
                 return _Stream(await self._dial(host, port), self._answer_bytes_max)
         except trio.TooSlowError as error:
-            raise httpcore.ConnectTimeout(f"no connection to {host}:{port}") from error
+            raise httpcore2.ConnectTimeout(f"no connection to {host}:{port}") from error
         except (OSError, trio.BrokenResourceError) as error:
-            raise httpcore.ConnectError(f"cannot connect to {host}:{port}: {error!r}") from error
+            raise httpcore2.ConnectError(f"cannot connect to {host}:{port}: {error!r}") from error
 
     async def connect_unix_socket(
         self,
         path: str,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - httpcore's interface
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - httpcore's interface
-    ) -> httpcore.AsyncNetworkStream:
-        raise httpcore.ConnectError(f"no unix sockets here: {path}")
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - httpcore2's interface
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - httpcore2's interface
+    ) -> httpcore2.AsyncNetworkStream:
+        raise httpcore2.ConnectError(f"no unix sockets here: {path}")
 
     async def sleep(self, seconds: float) -> None:
         """Called between connection retries, of which the pool makes none."""
         await trio.sleep(seconds)
 
 
-class _Stream(httpcore.AsyncNetworkStream):
-    """A trio stream as httpcore sees it, with a limit on what may be read per request written."""
+class _Stream(httpcore2.AsyncNetworkStream):
+    """A trio stream as httpcore2 sees it, with a limit on what may be read per request written."""
 
     def __init__(self, stream: trio.abc.Stream, answer_bytes_max: int) -> None:
         self._stream = stream
@@ -201,12 +198,12 @@ class _Stream(httpcore.AsyncNetworkStream):
             with trio.fail_after(float("inf") if timeout is None else timeout):
                 data = bytes(await self._stream.receive_some(max_bytes))
         except trio.TooSlowError as error:
-            raise httpcore.ReadTimeout("no answer") from error
+            raise httpcore2.ReadTimeout("no answer") from error
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise httpcore.ReadError(repr(error)) from error
+            raise httpcore2.ReadError(repr(error)) from error
         self._received += len(data)
         if self._received > self._answer_bytes_max:
-            raise httpcore.ReadError(f"the answer is longer than {self._answer_bytes_max} bytes")
+            raise httpcore2.ReadError(f"the answer is longer than {self._answer_bytes_max} bytes")
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
@@ -215,21 +212,21 @@ class _Stream(httpcore.AsyncNetworkStream):
             with trio.fail_after(float("inf") if timeout is None else timeout):
                 await self._stream.send_all(buffer)
         except trio.TooSlowError as error:
-            raise httpcore.WriteTimeout("the request does not go out") from error
+            raise httpcore2.WriteTimeout("the request does not go out") from error
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise httpcore.WriteError(repr(error)) from error
+            raise httpcore2.WriteError(repr(error)) from error
 
     async def aclose(self) -> None:
-        # httpcore closes under a shield of its own that has no deadline, so this must not be able to block.
+        # httpcore2 closes under a shield of its own that has no deadline, so this must not be able to block.
         with trio.move_on_after(_CLOSE_S, shield=True):
             await trio.aclose_forcefully(self._stream)
 
     async def start_tls(
         self,
-        ssl_context: object,  # noqa: ARG002 - httpcore's interface
-        server_hostname: str | None = None,  # noqa: ARG002 - httpcore's interface
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - httpcore's interface
-    ) -> httpcore.AsyncNetworkStream:
+        ssl_context: object,  # noqa: ARG002 - httpcore2's interface
+        server_hostname: str | None = None,  # noqa: ARG002 - httpcore2's interface
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - httpcore2's interface
+    ) -> httpcore2.AsyncNetworkStream:
         """The dial function has already done it."""
         await trio.lowlevel.checkpoint()
         return self

@@ -91,6 +91,8 @@ class Venue:
         self.accounts = funded_accounts(seed)
         for keys in self.accounts:
             self._open(keys, origin_ns)
+        traded = self.exchange.accounts[self.accounts[0].address]
+        traded.volume += config.rules.prior_volume_usd * SCALE
 
     def account(self, address: str) -> Account | None:
         """A client's account. Agents and background traders have none, as with the venue."""

@@ -13,6 +13,7 @@ new id is known, late news about the old one is dropped. Anything but a plain ca
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 
@@ -66,6 +67,10 @@ class AmendWatch:
         return venue_order_id in self._replaced
 
 
+OVERLAP_MS: Final = 10_000
+"""Fills are asked for again over this span: they are not listed in the order of their times."""
+
+
 @attrs.define(eq=False)
 class AccountFeed:
     """State of the private streams over the whole session, connections included."""
@@ -76,6 +81,8 @@ class AccountFeed:
     amends: AmendWatch = attrs.field(factory=AmendWatch)
     start_ms: int = 0
     """Venue time of the session's start; fills before it are history."""
+    last_ms: int = 0
+    """Venue time of the newest fill told or remembered."""
     _seen: BoundedMap[str, None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -85,10 +92,17 @@ class AccountFeed:
         """Remember fills that the first account state contains."""
         for fill in rows.fills:
             self._seen.add(fill.key, None)
+            self.last_ms = max(self.last_ms, fill.venue_ms)
+
+    @property
+    def ask_from_ms(self) -> int:
+        """From when on to ask for fills so that none is missed: a little before the newest one known."""
+        return max(self.last_ms - OVERLAP_MS, self.start_ms)
 
     def on_fills(self, rows: FillRows) -> list[Input]:
         fresh: list[Input] = []
         for fill in sorted(rows.fills, key=lambda one: one.venue_ms) if rows.snapshot else rows.fills:
+            self.last_ms = max(self.last_ms, fill.venue_ms)
             if not self._seen.add(fill.key, None):
                 self.counters.add("repeated_fills")
             elif fill.venue_ms < self.start_ms:

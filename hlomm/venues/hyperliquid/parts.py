@@ -84,7 +84,7 @@ def assemble(config: HyperliquidConfig, transport: Transport, clock: Clock) -> P
     account_feed = AccountFeed(counters, config.fill_memory, account.owns, amends)
     market_feed = MarketFeed(counters, int(config.print_age_s * 1_000), config.print_memory)
     streams = Streams(config.account, registry, market_feed, counters, config.perp_trades, config.fast_marks)
-    upkeep = Upkeep(config, clock, counters, rest, registry, streams, gateway, account, outlet.emit)
+    upkeep = Upkeep(config, clock, counters, rest, registry, streams, gateway, account, account_feed, outlet.emit)
     inbox = Inbox(
         config.account,
         clock,

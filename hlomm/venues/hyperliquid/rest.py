@@ -105,10 +105,16 @@ class HyperliquidRest:
 
     async def user_fills(self) -> FillRows:
         """The last fills, at most 2,000."""
-        body = await self._user_info("userFills")
-        rows = self._value("userFills", info.decode_fills(body, self._config.account))
-        extra = info_extra_weight("userFills", len(rows.fills) + rows.skipped)
-        self._weights.take(extra, self._clock.now().mono_ns)
+        return self._fills("userFills", await self._user_info("userFills"))
+
+    async def fills_since(self, start_ms: int) -> FillRows:
+        """Fills from that venue time on, oldest first, at most 2,000."""
+        body = await self._info("userFillsByTime", info.fills_since_request(self._config.account, start_ms))
+        return self._fills("userFillsByTime", body)
+
+    def _fills(self, kind: str, body: bytes) -> FillRows:
+        rows = self._value(kind, info.decode_fills(body, self._config.account))
+        self._weights.take(info_extra_weight(kind, len(rows.fills) + rows.skipped), self._clock.now().mono_ns)
         return rows
 
     async def user_fees(self) -> info.UserFees:

@@ -161,8 +161,9 @@ class HyperliquidSession:
         await parts.upkeep.read_perps()
         await parts.upkeep.read_fees()
         await parts.upkeep.read_budget()
-        await parts.upkeep.reconcile()
+        # What is listed now is inside the balances read next; a fill in between is told by that very read.
         parts.account_feed.seed_fills(await parts.rest.user_fills())
+        await parts.upkeep.reconcile()
 
     async def _check_signer(self) -> None:
         """A signed no-op tells at once what the first order would otherwise have to find out."""

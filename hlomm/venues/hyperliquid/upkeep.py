@@ -29,6 +29,7 @@ from hlomm.domain.markets import Leg, Market
 from hlomm.domain.units import Qty
 from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid.account import AccountReader
+from hlomm.venues.hyperliquid.account_feed import AccountFeed
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.fees import outcome_fees
@@ -65,6 +66,7 @@ class Upkeep:
     _streams: Streams
     _gateway: Gateway
     _account: AccountReader
+    _account_feed: AccountFeed
     _emit: Emit
     skew_ms: int | None = None
     last_state: AccountState | None = None
@@ -96,9 +98,14 @@ class Upkeep:
         return after_ms + self.skew_ms
 
     async def reconcile(self) -> None:
+        """The account, preceded by fills that the stream did not bring.
+
+        Asked for in this order, the fills told include every one that the balances contain.
+        """
         state = await self._account.state()
+        fills = await self._rest.fills_since(self._account_feed.ask_from_ms)
         self.last_state = state
-        self._emit([state])
+        self._emit([*self._account_feed.on_fills(fills), state])
 
     async def read_budget(self) -> None:
         limit = await self._rest.rate_limit()

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-HEAVY = ("numpy", "scipy", "polars", "trio", "httpx", "textual", "structlog")
+HEAVY = ("numpy", "scipy", "polars", "trio", "httpx2", "textual", "structlog")
 
 SCRIPT = f"""
 import importlib, pkgutil, sys

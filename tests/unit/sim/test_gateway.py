@@ -287,7 +287,7 @@ def test_expired_actions_cost_five(bench: Bench) -> None:
 
 
 def test_budget_counts_each_order_and_cancels_survive_longer(make_bench: Any, wire: Any) -> None:
-    bench = make_bench(RulesConfig(address_budget=3))
+    bench = make_bench(RulesConfig(address_budget=3, prior_volume_usd=0))
     order = wire.order(bench.asset, buy=True, px="0.4", sz="50", cloid=CLOID)
     bench.send(bench.agent(wire.orders(order, order, order)))
     assert bench.send(bench.agent(wire.orders(order)))["status"] == "ok"  # one per ten seconds

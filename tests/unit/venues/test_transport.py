@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 import trio.testing
@@ -370,8 +370,8 @@ async def test_the_operators_proxy_settings_are_not_looked_at(
 
 def test_httpx_exceptions_are_what_the_client_expects() -> None:
     """The split between "not sent" and "unknown" hangs on these classes being unrelated."""
-    for certain in (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-        for unknown in (httpx.ReadError, httpx.WriteError, httpx.ReadTimeout, httpx.RemoteProtocolError):
+    for certain in (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
+        for unknown in (httpx2.ReadError, httpx2.WriteError, httpx2.ReadTimeout, httpx2.RemoteProtocolError):
             assert not issubclass(unknown, certain)
 
 

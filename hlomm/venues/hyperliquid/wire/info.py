@@ -45,6 +45,11 @@ def settled_outcome_request(outcome: int) -> bytes:
     return request("settledOutcome", outcome=outcome)
 
 
+def fills_since_request(user: str, start_ms: int) -> bytes:
+    """Fills from that venue time on, oldest first, at most 2,000."""
+    return request("userFillsByTime", user=user, startTime=start_ms)
+
+
 def user_request(kind: str, user: str) -> bytes:
     """Request about an account. `user` is the master or sub-account, never the agent (sheet section 2)."""
     return request(kind, user=user)

@@ -1,0 +1,92 @@
+"""One simulated daemon as a process, used the way an operator uses it. Slow by nature: real processes, real sockets."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def test_run_look_kill_restart_resume_replay(hlomm, tmp_path):
+    state = tmp_path / "st"
+    daemon = hlomm.start("run", "--state-dir", state, "--seed", "7", "--json")
+
+    def status():
+        done = hlomm("status", "--state-dir", state, "--json")
+        return done.json() if done.code == 0 else None
+
+    hlomm.until(lambda: (s := status()) and s["state"] == "running" and s["venues"]["hyperliquid"]["open_orders"] >= 2)
+    assert hlomm("run", "--state-dir", state).code == 7, "a second daemon on the same state directory"
+
+    orders = hlomm("orders", "--state-dir", state, "--json").json()
+    assert all(order["purpose"] == "quote" for order in orders)
+    explained = hlomm("explain", "--state-dir", state, "--json").json()
+    assert any(row["bid"]["guard"] == "ok" for row in explained)
+    market = explained[0]["market"]
+    assert hlomm("explain", market, "--state-dir", state).out.startswith(market)
+    assert hlomm("explain", "nonsense", "--state-dir", state).code == 2
+    for view in ("positions", "fills", "pnl"):
+        assert hlomm(view, "--state-dir", state, "--json").code == 0
+        assert hlomm(view, "--state-dir", state).out
+
+    assert hlomm("kill", "--state-dir", state, "--reason", "drill").code == 0
+    hlomm.until(lambda: status()["state"] == "halted")
+    daemon.send_signal(signal.SIGTERM)
+    out, _ = daemon.communicate(timeout=40)
+    summary = json.loads(out)
+    assert daemon.returncode == 4
+    assert summary["venue_open_orders"] == 0
+    assert summary["invariant_breaks"] == 0
+    assert summary["orders_placed"] > 0
+    assert hlomm("status", "--state-dir", state).code == 2, "nobody answers any more"
+
+    again = hlomm.start("run", "--state-dir", state, "--seed", "7", "--duration", "60")
+    hlomm.until(lambda: (s := status()) and s["state"] == "halted")
+    assert "drill" in status()["reason"]
+    assert hlomm("resume", "--state-dir", state).code == 0
+    hlomm.until(lambda: status()["venues"]["hyperliquid"]["open_orders"] >= 1)
+    again.send_signal(signal.SIGINT)
+    assert again.wait(40) == 0
+
+    replayed = hlomm("replay", state, "--json").json()
+    assert replayed["identical"]
+    assert replayed["outputs"] > 0
+    diverged = hlomm("replay", state, "--set", "strategy.avellaneda.gamma=0.01", "--json")
+    assert diverged.code == 3
+    assert "first_divergence" in diverged.json()
+
+
+def test_attach_to_a_simulator_already_running_and_leave_it_running(hlomm, tmp_path):
+    sim = hlomm.start("sim", "--json", "--seed", "9")
+    document = sim.stdout.readline()
+    assert json.loads(document)["ready"]
+    file = tmp_path / "sim.json"
+    file.write_text(document)
+    done = hlomm("run", "--sim", file, "--duration", "6", "--state-dir", tmp_path / "st", "--json", "--log-json")
+    assert done.code == 2  # no such option: talk goes to stderr, stdout stays empty
+    assert done.out == ""
+    done = hlomm("run", "--sim", file, "--duration", "6", "--state-dir", tmp_path / "st", "--json")
+    assert done.code == 0, done.err
+    assert done.json()["orders_placed"] > 0
+    assert done.json()["venue_open_orders"] == 0
+    assert sim.poll() is None
+
+
+def test_killed_daemon_leaves_a_journal_that_replays(hlomm, tmp_path):
+    state = tmp_path / "st"
+    daemon = hlomm.start("run", "--state-dir", state, "--seed", "7")
+
+    def quoting():
+        done = hlomm("status", "--state-dir", state, "--json")
+        return done.code == 0 and done.json()["venues"]["hyperliquid"]["open_orders"] >= 2
+
+    hlomm.until(quoting)
+    daemon.kill()
+    daemon.wait()
+    replayed = hlomm("replay", state, "--json")
+    assert replayed.code == 0, replayed.err
+    assert replayed.json()["identical"]
+    assert replayed.json()["outputs"] > 0

@@ -1,0 +1,93 @@
+"""Errors a person can act on, documents a script can read. Rung: processes, no daemon."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def test_help_lists_every_command(hlomm):
+    done = hlomm("--help")
+    assert done.code == 0
+    for command in (
+        "run", "tui", "status", "orders", "positions", "fills", "pnl", "explain", "kill", "flatten", "resume", "replay",
+        "sim", "backtest", "config",
+    ):  # fmt: skip
+        assert f"  {command} " in done.out
+
+
+def test_config_mistakes_name_file_key_and_remedy(hlomm, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[limits]\nmax_postion = 3\nmax_drawdown = nan\n")
+    done = hlomm("run", "--config", path)
+    assert done.code == 2
+    assert done.out == ""
+    assert f"{path}: limits.max_postion: unknown key — did you mean 'max_position'?" in done.err
+    assert "limits.max_drawdown" in done.err
+
+
+def test_config_show_tells_origins(hlomm):
+    done = hlomm("config", "show", "--set", "limits.max_drawdown=7", "--json")
+    document = done.json()
+    assert document["limits.max_drawdown"] == {"value": 7, "origin": "--set limits.max_drawdown"}
+    assert document["quotes.refresh_s"]["origin"] == "default.toml"
+    assert hlomm("config", "check").code == 0
+    assert hlomm("config", "check", "--set", "a.b=1").code == 2
+
+
+def test_no_daemon_says_how_to_start_one(hlomm):
+    done = hlomm("status")
+    assert done.code == 2
+    assert "start one with `hlomm run`" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "--profile", "live"), "no profile 'live'"),
+        (("run", "--arm", "5"), "no meaning in profile sim"),
+        (("run", "--profile", "mainnet"), "write your own [limits] first"),
+        (("sim", "--venues", "nyse"), "no simulated venue nyse"),
+        (("run", "--sim", "none.json"), "none.json"),
+        (("backtest", "none", "--strategy", "magic"), "no strategy 'magic'"),
+        (("replay", "none"), "no such file or directory"),
+    ],
+)
+def test_usage_errors_exit_2_with_words(hlomm, arguments, words):
+    done = hlomm(*arguments)
+    assert done.code == 2, done.err
+    assert words in done.err
+    assert done.out == ""
+
+
+def test_mainnet_needs_the_notional_typed(hlomm, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        "[limits]\nmax_position=100\nmax_gross_notional=500\nmax_order_notional=100\nmax_open_orders=10\n"
+        "max_drawdown=50\nmax_clock_skew_s=3\nmax_fair_deviation=0.2\n[strategy.avellaneda]\nmax_size=50\n"
+    )
+    done = hlomm("run", "--profile", "mainnet", "--config", path, "--arm", "400")
+    assert done.code == 2
+    assert "--arm 500" in done.err
+    done = hlomm("run", "--profile", "mainnet", "--config", path, "--arm", "500")
+    assert done.code == 2
+    assert "account" in done.err
+
+
+def test_backtest_without_data_says_what_it_needs(hlomm, tmp_path):
+    done = hlomm("backtest", tmp_path / "none")
+    assert done.code == 2
+    assert "needs a recording" in done.err
+    (tmp_path / "empty").mkdir()
+    done = hlomm("backtest", tmp_path / "empty")
+    assert done.code == 2
+    assert "market_meta" in done.err
+
+
+def test_replay_of_garbage_says_where(hlomm, tmp_path):
+    path = tmp_path / "x.journal"
+    path.write_bytes(b"not a journal at all")
+    done = hlomm("replay", path, "--json")
+    assert done.code == 3
+    assert "byte 0" in json.dumps(done.json())

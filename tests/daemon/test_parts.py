@@ -1,0 +1,103 @@
+"""Small parts of the daemon by themselves: journal files, locks, the halt note, the simulator's document."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+
+import pytest
+import trio
+
+from hlomm.daemon import halt_file
+from hlomm.daemon.halt_file import HaltNote
+from hlomm.daemon.journal_writer import JournalWriter
+from hlomm.daemon.lock import Lock
+from hlomm.daemon.sim_process import parse_document, read_document
+from hlomm.domain.faults import AnotherInstance, ConfigError
+from hlomm.journal.framing import frame, scan
+
+
+async def test_journal_rolls_and_compresses_closed_segments(tmp_path):
+    writer = JournalWriter(tmp_path, 1_795_000_000_000, segment_bytes=1000)
+    payloads = [bytes([i]) * 300 for i in range(10)]
+    for payload in payloads:
+        writer.append(frame(payload), 1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(writer.keep_synced, 0.01)
+        with trio.fail_after(20):
+            while len(list(tmp_path.glob("*.gz"))) < 3:
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    writer.close()
+    found = []
+    for path in sorted(tmp_path.iterdir()):
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        result = scan(data)
+        assert result.corrupt is None
+        found += result.payloads
+    assert found == payloads
+    assert writer.records == 10
+    assert writer.path.name == "1795000000000-000000.journal"
+
+
+def test_journal_is_private_and_never_overwrites(tmp_path):
+    JournalWriter(tmp_path, 1, segment_bytes=1000).close()
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        JournalWriter(tmp_path, 1, segment_bytes=1000)
+
+
+def test_append_reports_a_disk_that_is_gone(tmp_path):
+    writer = JournalWriter(tmp_path, 1, segment_bytes=1 << 20)
+    os.close(writer._fd)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        writer.append(frame(b"x"), 1)
+    writer._fd = -1
+
+
+def test_lock_is_held_against_another_process_and_dropped_with_it(tmp_path):
+    path = tmp_path / "x.lock"
+    code = (
+        "import sys,time\nfrom pathlib import Path\nfrom hlomm.daemon.lock import Lock\n"
+        f"lock = Lock(Path({str(path)!r}), 'it')\nprint('held', flush=True)\nsys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(AnotherInstance, match=f"pid {other.pid}"):
+            Lock(path, "it")
+        other.kill()
+        other.wait()
+    Lock(path, "it").release()
+
+
+def test_halt_note_round_trips_and_garbage_is_not_taken_for_unhalted(tmp_path):
+    path = tmp_path / "halt.json"
+    assert halt_file.read(path) is None
+    halt_file.write(path, HaltNote("kill by uid 0", 5))
+    assert halt_file.read(path) == HaltNote("kill by uid 0", 5)
+    path.write_text("{")
+    with pytest.raises(ConfigError, match="remove it to start unhalted"):
+        halt_file.read(path)
+    halt_file.clear(path)
+    halt_file.clear(path)
+    assert halt_file.read(path) is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"{}", b"not json", b'{"ready":false,"clock":{"host_origin_ns":0,"venue_origin_ns":0,"speed":1},"venues":{}}'],
+)
+def test_a_document_that_is_none_is_refused(raw):
+    with pytest.raises(ConfigError, match="the file"):
+        parse_document(raw, "the file")
+
+
+def test_missing_document_names_the_option(tmp_path):
+    with pytest.raises(ConfigError, match="--sim"):
+        read_document(tmp_path / "none.json")

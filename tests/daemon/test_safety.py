@@ -1,0 +1,190 @@
+"""Every way a run can go wrong ends cancelled and flat (or halted and said). Against the real simulator."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+
+import pytest
+import trio
+
+from hlomm.daemon import halt_file
+from hlomm.domain.exits import ExitCode
+from hlomm.domain.inputs import OperatorAction, OperatorCommand
+from hlomm.domain.units import parse
+from hlomm.engine.state import State
+from hlomm.research.replay import replay
+from hlomm.sim.faults import FaultArgs
+
+
+async def holding(r, tokens: int = 1) -> None:
+    """Wait until something is held that a flatten has to sell."""
+    await r.until(lambda: sum(r.tokens_at_venue().values()) >= tokens * 10**8, 200)
+
+
+async def test_kill_cancels_flattens_and_stays_halted_across_a_restart(rig, autojump_clock):
+    async with rig(seed=7) as r:
+        await r.quoting()
+        await holding(r, 40)
+        r.daemon.pump([OperatorCommand(action=OperatorAction.KILL, actor="test", reason="drill")], 0)
+        await r.until(lambda: r.state == "halted", 30)
+        assert r.resting_at_venue() == 0
+        note = halt_file.read(r.paths.halt)
+        assert note is not None
+        assert "kill by test (drill)" in note.reason
+        await trio.sleep(20)
+        assert r.resting_at_venue() == 0, "HALTED emits nothing but cancels and reductions"
+        result = await r.stop()
+        assert result.exit_code is ExitCode.HALTED
+
+        async with rig(sim=r.sim, state=r.paths.root) as again:
+            await again.until(lambda: again.state == "halted", 30)
+            await trio.sleep(15)
+            assert again.resting_at_venue() == 0
+            assert "kill by test (drill)" in again.engine.state.halt_reason
+            again.daemon.pump([OperatorCommand(action=OperatorAction.RESUME, actor="test")], 0)
+            await again.quoting()
+            assert halt_file.read(again.paths.halt) is None
+            result = await again.stop()
+            assert result.exit_code is ExitCode.CLEAN
+    assert replay(r.paths.journal).identical
+
+
+async def test_websocket_loss_cancels_within_a_second_and_flattens(rig, autojump_clock):
+    async with rig(seed=7) as r:
+        await r.quoting(4)
+        await holding(r, 40)
+        r.sim.faults.arm("ws_killed")
+        await r.until(lambda: r.state != "running", 10)
+        lost = trio.current_time()
+        await r.until(lambda: r.resting_at_venue() == 0, 5)
+        assert trio.current_time() - lost <= 1.5  # one venue round trip of 0.4 s beyond the second it may take
+        await r.until(lambda: r.state == "halted", 30)
+        assert "session lost" in r.engine.state.halt_reason
+        held = r.tokens_at_venue()
+        reported = r.daemon.monitor.alerts[-1].text
+        assert not held or "held to settlement" in reported
+        # The venue is back; nobody quotes until the operator says so.
+        await trio.sleep(20)
+        assert r.resting_at_venue() == 0
+        r.daemon.pump([OperatorCommand(action=OperatorAction.RESUME, actor="test")], 0)
+        await r.quoting()
+
+
+async def test_websocket_loss_with_pause_quotes_again_by_itself(rig, autojump_clock):
+    async with rig(seed=7, sets=("flatten.on_disconnect=pause",)) as r:
+        await r.quoting(4)
+        r.sim.faults.arm("ws_killed")
+        await r.until(lambda: r.resting_at_venue() == 0, 10)
+        await r.until(lambda: r.daemon.monitor.alert_counts.get("session_lost", 0) == 1, 10)
+        assert r.state == "running"
+        await r.until(lambda: r.resting_at_venue() >= 2, 60)
+
+
+async def test_engine_fault_is_swept_and_replays_to_the_same_fault(rig, autojump_clock, monkeypatch):
+    async with rig(seed=7) as r:
+        await r.quoting(4)
+        await holding(r, 40)
+
+        def broken(self: State) -> int:
+            raise ArithmeticError("planted")
+
+        monkeypatch.setattr(State, "equity", broken)
+        with trio.fail_after(60):
+            await r.daemon.pump.faulted.wait()
+            await r.until(lambda: r.resting_at_venue() == 0, 10)
+        monkeypatch.undo()
+        with trio.fail_after(60):
+            await r.done.wait()
+        assert r.result.exit_code is ExitCode.FAULT
+        assert r.result.summary["venue_open_orders"] == 0
+        assert r.result.summary["invariant_breaks"] >= 1
+        assert any("flattened without the engine" in line for line in r.daemon.swept)
+        assert all(qty < 25 * 10**8 for qty in r.tokens_at_venue().values()), "only what is too small to sell stays"
+    proof = replay(r.paths.journal)
+    assert proof.recorded_fault is not None
+    assert "planted" in proof.recorded_fault
+    assert not proof.identical  # the fault was planted from outside, so a sound engine does not repeat it
+
+
+async def test_journal_that_cannot_be_written_cancels_halts_and_ends(rig, autojump_clock, monkeypatch):
+    async with rig(seed=7) as r:
+        await r.quoting(4)
+        placed = r.engine.state.counters.placed
+
+        def full(frames: bytes, records: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(r.daemon.journal, "append", full)
+        await r.until(lambda: r.daemon.pump.journal_dead is not None, 10)
+        await r.until(lambda: r.resting_at_venue() == 0, 10)
+        with trio.fail_after(90):
+            await r.done.wait()
+        assert r.result.exit_code is ExitCode.FAULT
+        assert r.result.summary["orders_placed"] == placed, "nothing new after the record stopped"
+        note = halt_file.read(r.paths.halt)
+        assert note is not None
+        assert "journal" in note.reason
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_signals_stop_in_order(rig, autojump_clock, number):
+    async with rig(seed=7) as r:
+        await r.quoting(2)
+        os.kill(os.getpid(), number)
+        with trio.fail_after(60):
+            await r.done.wait()
+        assert r.result.exit_code is ExitCode.CLEAN
+        assert r.result.summary["halt"]["reason"] == number.name
+        assert r.resting_at_venue() == 0
+
+
+async def test_second_signal_skips_to_the_end(rig, autojump_clock):
+    async with rig(seed=7, sets=("flatten.deadline_s=24",)) as r:
+        await r.quoting(2)
+        await holding(r, 40)
+        r.sim.faults.arm("reply_lost", FaultArgs(for_s=120))
+        started = trio.current_time()
+        r.daemon.request_stop("SIGINT")
+        await trio.sleep(0.2)
+        r.daemon.request_stop("SIGINT")
+        with trio.fail_after(90):
+            await r.done.wait()
+        assert trio.current_time() - started < 24
+        assert r.resting_at_venue() == 0
+
+
+async def test_venue_that_lists_nothing_then_dies_never_hangs_the_stop(rig, autojump_clock):
+    async with rig(seed=7) as r:
+        await r.quoting(2)
+        r.sim.refuse_connections = True
+        r.sim.faults.arm("ws_silent")
+        r.sim.faults.arm("rest_slow", FaultArgs(delay_s=3600, for_s=3600))
+        started = trio.current_time()
+        r.daemon.request_stop("test")
+        with trio.fail_after(200):
+            await r.done.wait()
+        assert trio.current_time() - started < 90
+        assert r.result.summary["venue_open_orders"] is None, "not known is said, not guessed"
+
+
+async def test_drawdown_flips_the_kill_switch(rig, autojump_clock):
+    async with rig(seed=7, sets=("limits.max_drawdown=0.05",)) as r:
+        await r.until(lambda: r.state in ("flattening", "halted"), 200)
+        await r.until(lambda: r.state == "halted", 30)
+        assert "drawdown" in r.engine.state.halt_reason
+        assert r.resting_at_venue() == 0
+        result = await r.stop()
+        assert result.exit_code is ExitCode.HALTED
+
+
+async def test_wrong_key_is_refused_with_its_own_exit_code(rig, autojump_clock):
+    async with rig(seed=7) as r:
+        r.sim.faults.arm("agent_expired", FaultArgs(for_s=3600))
+        await r.until(lambda: r.state in ("flattening", "halted") or r.done.is_set(), 60)
+        if not r.done.is_set():
+            result = await r.stop()
+            assert result.exit_code is ExitCode.HALTED
+            assert "refuses us" in result.summary["halt"]["reason"] or "agent" in result.summary["halt"]["reason"]
+        assert parse(r.truth["hold"]) == 0

@@ -1,0 +1,121 @@
+"""Layers, origins, and errors an operator can act on. Rung: pure."""
+
+from __future__ import annotations
+
+import pytest
+
+from hlomm.domain.faults import ConfigError
+from hlomm.settings.load import engine_settings, load
+
+
+def problems(*sets: str, files=(), environ=None) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load("sim", files, sets, environ=environ or {})
+    return str(caught.value).splitlines()
+
+
+def test_defaults_load_for_every_profile():
+    for profile in ("sim", "testnet", "mainnet"):
+        loaded = load(profile, environ={})
+        assert loaded.settings.limits.max_position > 0
+        assert loaded.origins["limits.max_position"] == "default.toml"
+    assert load("mainnet", environ={}).settings.venue.hyperliquid.chain == "mainnet"
+
+
+def test_later_layers_win_and_origins_say_which(tmp_path):
+    first, second = tmp_path / "a.toml", tmp_path / "b.toml"
+    first.write_text("[limits]\nmax_position = 100\nmax_open_orders = 10\n[strategy.avellaneda]\nmax_size = 50\n")
+    second.write_text("[limits]\nmax_position = 200\n")
+    loaded = load(
+        "sim", (first, second), ("limits.max_drawdown=33",),
+        environ={"HL_OMM__LIMITS__MAX_GROSS_NOTIONAL": "1500", "HOME": "/", "HL_OMM_OTHER": "x"},
+    )  # fmt: skip
+    limits = loaded.settings.limits
+    assert (limits.max_position, limits.max_open_orders) == (200, 10)
+    assert (limits.max_gross_notional, limits.max_drawdown) == (1500, 33)
+    assert loaded.origins["limits.max_position"] == str(second)
+    assert loaded.origins["limits.max_open_orders"] == str(first)
+    assert loaded.origins["limits.max_gross_notional"] == "environment HL_OMM__LIMITS__MAX_GROSS_NOTIONAL"
+    assert loaded.origins["limits.max_drawdown"] == "--set limits.max_drawdown"
+    assert loaded.origins["limits.stale_book_s"] == "default.toml"
+
+
+def test_unknown_key_names_layer_key_and_nearest():
+    (line,) = problems("limits.max_postion=3")
+    assert line.startswith("--set limits.max_postion: limits.max_postion: unknown key")
+    assert "'max_position'" in line
+
+
+def test_all_mistakes_are_reported_together(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text(
+        "[limits]\nmax_position = 'many'\nmax_open_orders = 2.5\nmax_drawdown = -1\nmax_gross_notional = nan\n"
+        "[quotes]\nmin_move = inf\n[nonsense]\na = 1\n[strategy.avellaneda]\nmodel = 'guess'\nenabled = 1\n"
+    )
+    lines = problems(files=(path,))
+    keys = [line.split(": ")[1] for line in lines]
+    assert sorted(keys) == sorted(
+        [
+            "nonsense", "limits.max_position", "limits.max_open_orders", "limits.max_drawdown",
+            "limits.max_gross_notional", "quotes.min_move", "strategy.avellaneda.model", "strategy.avellaneda.enabled",
+        ]
+    )  # fmt: skip
+    assert all(line.startswith(str(path)) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("sets", "key"),
+    [
+        (("limits.max_order_notional=99999",), "limits.max_order_notional"),
+        (("strategy.avellaneda.min_size=500",), "strategy.avellaneda.min_size"),
+        (("strategy.avellaneda.min_half_spread=0.2",), "strategy.avellaneda.min_half_spread"),
+        (("limits.max_position=50",), "strategy.avellaneda.max_size"),
+        (("limits.max_fair_deviation=0.01",), "strategy.avellaneda.max_half_spread"),
+        (("budget.slow_below=1",), "budget.slow_below"),
+        (("quotes.refresh_s=10",), "quotes.refresh_s"),
+        (("flatten.retry_s=100",), "flatten.retry_s"),
+        (("orders.query_retry_s=100",), "orders.query_retry_s"),
+        (("orders.settle_doubt_s=5",), "orders.settle_doubt_s"),
+        (("orders.answer_deadline_s=1",), "orders.answer_deadline_s"),
+        (("daemon.stop_deadline_s=1",), "daemon.stop_deadline_s"),
+    ],
+)
+def test_contradictions_are_refused(sets, key):
+    lines = problems(*sets)
+    assert any(line.split(": ")[1] == key for line in lines), lines
+
+
+@pytest.mark.parametrize("text", ["limits.max_position", "=3", "limits=3", "limits.max_position.x=1"])
+def test_malformed_set_is_refused(text):
+    assert problems(text)
+
+
+def test_broken_toml_missing_file_and_binary_file(tmp_path):
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[limits\n")
+    assert "fix the TOML syntax" in problems(files=(broken,))[0]
+    assert "check the path" in problems(files=(tmp_path / "none.toml",))[0]
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    assert "UTF-8" in problems(files=(binary,))[0]
+
+
+def test_unknown_profile_lists_the_known_ones():
+    with pytest.raises(ConfigError, match="sim, testnet, mainnet"):
+        load("live", environ={})
+
+
+def test_string_values_need_no_quotes_on_the_command_line():
+    loaded = load("sim", (), ("limits.one_sided_book=refuse", "strategy.avellaneda.periods=['1d']"), environ={})
+    assert loaded.settings.limits.one_sided_book == "refuse"
+    assert loaded.settings.strategy.avellaneda.periods == ("1d",)
+
+
+def test_engine_part_travels_as_json_and_comes_back_the_same():
+    loaded = load("sim", (), ("strategy.avellaneda.gamma=0.00123",), environ={})
+    again = engine_settings(loaded.engine_json())
+    assert again.strategy.avellaneda.gamma == 0.00123
+    assert again.limits == loaded.settings.limits
+    assert engine_settings(loaded.engine_json(), ("limits.max_open_orders=7",)).limits.max_open_orders == 7
+    with pytest.raises(ConfigError, match="limits.max_drawdown"):
+        engine_settings(loaded.engine_json(), ("limits.max_drawdown=-4",))
