@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import pytest
 
-ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.getcwd(), "LANG": "C.UTF-8", "COLUMNS": "100"}
+ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(Path.cwd()), "LANG": "C.UTF-8", "COLUMNS": "100"}
 
 
 @attrs.frozen

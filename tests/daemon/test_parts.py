@@ -91,7 +91,12 @@ def test_halt_note_round_trips_and_garbage_is_not_taken_for_unhalted(tmp_path):
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"{}", b"not json", b'{"ready":false,"clock":{"host_origin_ns":0,"venue_origin_ns":0,"speed":1},"venues":{}}'],
+    [
+        b"",
+        b"{}",
+        b"not json",
+        b'{"ready":false,"clock":{"host_origin_ns":0,"venue_origin_ns":0,"speed":1},"venues":{}}',
+    ],
 )
 def test_a_document_that_is_none_is_refused(raw):
     with pytest.raises(ConfigError, match="the file"):

@@ -117,5 +117,5 @@ def test_engine_part_travels_as_json_and_comes_back_the_same():
     assert again.strategy.avellaneda.gamma == 0.00123
     assert again.limits == loaded.settings.limits
     assert engine_settings(loaded.engine_json(), ("limits.max_open_orders=7",)).limits.max_open_orders == 7
-    with pytest.raises(ConfigError, match="limits.max_drawdown"):
+    with pytest.raises(ConfigError, match=r"limits\.max_drawdown"):
         engine_settings(loaded.engine_json(), ("limits.max_drawdown=-4",))
