@@ -1,0 +1,114 @@
+"""Rung: the whole app, driven by keys. Orders: what is asked, what reaches the daemon, what is shown of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from hlomm.domain.inputs import OperatorAction
+from tests.tui.driving import drive, glass, on_stage, pressed, settle
+from tests.tui.examples import (
+    halted,
+    snapshot,
+)
+from tests.tui.stage import Stage, showing
+from tui.client import Lost, Pictured, Up
+from tui.screens.confirm import Confirm
+from tui.screens.overview import Overview
+
+
+@pytest.mark.slow
+def test_kill_asks_sends_and_shows_what_happened() -> None:
+    async def main() -> None:
+        stage = showing(snapshot())
+        async with on_stage(stage) as pilot:
+            await pressed(pilot, "K")
+            assert "Cancels 4 orders on hyperliquid (4)." in glass(stage)
+            assert stage.link.orders == []
+            await pressed(pilot, *"odd book", "enter")
+            assert stage.link.orders == [(OperatorAction.KILL, "odd book")]
+            assert "sent, waiting for the answer" in glass(stage)
+            stage.clock.now_s += 1.5
+            await settle(pilot)
+            assert "Daemon silent for 1.5 s" in glass(stage)
+            stage.link.answer(halted())
+            await settle(pilot)
+            assert "has taken it" in glass(stage)
+            assert "sim · HALTED" in glass(stage)
+            await pressed(pilot, "enter")
+            assert isinstance(stage.app.screen, Overview)
+            assert len(stage.link.orders) == 1, "ENTER on the outcome closes, it does not send again"
+
+    drive(main())
+
+
+@pytest.mark.slow
+def test_escape_sends_nothing() -> None:
+    async def main() -> None:
+        stage = showing(snapshot())
+        async with on_stage(stage) as pilot:
+            for key in "KFR":
+                await pressed(pilot, key, "x", "escape")
+                assert isinstance(stage.app.screen, Overview)
+        assert stage.link.orders == []
+
+    drive(main())
+
+
+def test_one_question_at_a_time_and_an_answered_one_gives_way() -> None:
+    async def main() -> None:
+        stage = showing(snapshot())
+        async with on_stage(stage) as pilot:
+            await pressed(pilot, "F", "enter")
+            await pressed(pilot, "R")
+            confirm = stage.app.screen
+            assert isinstance(confirm, Confirm)
+            assert confirm.order is OperatorAction.RESUME
+            stage.app.action_order("kill")
+            await settle(pilot)
+            assert stage.app.screen is confirm
+            assert len(stage.app.screen_stack) == 2
+
+    drive(main())
+
+
+def test_an_order_without_a_link_is_owned_up_to() -> None:
+    async def main() -> None:
+        stage = Stage(Up("sim", 1), Pictured(snapshot()), Lost("closed"), up=False)
+        async with on_stage(stage) as pilot:
+            await pressed(pilot, "K")
+            assert "it cannot be told" in glass(stage)
+            await pressed(pilot, "enter")
+            assert "Nothing was sent" in glass(stage)
+            assert "the order stands" not in glass(stage)
+
+    drive(main())
+
+
+@pytest.mark.parametrize("opener", ["question_mark", "a", "enter"])
+def test_the_kill_key_works_from_every_window(opener: str) -> None:
+    async def main() -> None:
+        stage = showing(snapshot())
+        async with on_stage(stage) as pilot:
+            await pressed(pilot, opener)
+            assert not isinstance(stage.app.screen, Overview)
+            await pressed(pilot, "K")
+            assert isinstance(stage.app.screen, Confirm)
+
+    drive(main())
+
+
+@pytest.mark.slow
+def test_the_palette_offers_the_same_actions() -> None:
+    async def main() -> None:
+        stage = showing(snapshot())
+        async with on_stage(stage) as pilot:
+            await pilot.press("ctrl+p")
+            await pilot.pause(0.2)
+            await pilot.press(*"kill")
+            await pilot.pause(0.3)
+            await pilot.press("enter")
+            await pilot.pause(0.1)
+            await settle(pilot)
+            assert isinstance(stage.app.screen, Confirm)
+
+    drive(main())

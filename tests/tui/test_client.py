@@ -1,0 +1,328 @@
+"""Rung: stateful async, against a real Unix server speaking the real protocol (and its opposite)."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hlomm.domain.inputs import OperatorAction
+from hlomm.link.protocol import (
+    VERSION,
+    Answer,
+    Command,
+    Hello,
+    Refused,
+    ToClient,
+    ToDaemon,
+    Update,
+    Watch,
+    Welcome,
+    encode,
+)
+from tests.tui.daemons import PATIENT, QUICK, WELCOME, Peer, Script, World, updates, world
+from tests.tui.driving import drive
+from tests.tui.examples import halted, snapshot
+from tui.client import Answered, Declined, Lost, Pictured, Rejected, Times, Unanswered, Up
+
+
+def test_it_says_hello_watches_and_delivers(socket_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.7 51000 10.0.0.1 22")
+    heard: list[ToDaemon] = []
+
+    async def script(peer: Peer) -> None:
+        heard.append(await peer.read())
+        await peer.send(WELCOME)
+        heard.append(await peer.read())
+        await peer.send(Update(id=0, snapshot=snapshot()))
+        await peer.until_closed()
+
+    async def main() -> None:
+        async with world(socket_path) as here, here.serving(script):
+            assert await here.until(Pictured) == Pictured(snapshot())
+            assert here.events[0] == Up(profile="sim", pid=42)
+
+    drive(main())
+    assert heard == [Hello(version=VERSION, role="terminal", origin="10.0.0.7"), Watch(id=0, interval_ms=250)]
+
+
+def test_a_lost_daemon_is_regained(socket_path: Path) -> None:
+    async def once(peer: Peer) -> None:
+        watch = await peer.welcome()
+        await peer.send(Update(id=watch.id, snapshot=snapshot()))
+
+    async def main() -> None:
+        async with world(socket_path) as here:
+            async with here.serving(once, updates):
+                assert await here.until(Lost) == Lost("the daemon closed the connection")
+                await here.until(Up, 2)
+                await here.until(Pictured, 2)
+            await here.until(Lost, 2)
+            async with here.serving(updates):
+                await here.until(Up, 3)
+
+    drive(main())
+
+
+def test_it_waits_for_a_daemon_that_is_not_there_yet(socket_path: Path) -> None:
+    async def main() -> None:
+        async with world(socket_path) as here:
+            assert await here.until(Lost, 3) == Lost("nobody answers")
+            async with here.serving(updates):
+                await here.until(Pictured)
+
+    drive(main())
+
+
+def test_attempts_slow_down_to_a_bound(socket_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    real = asyncio.sleep
+
+    async def sleep(delay: float) -> None:
+        pauses.append(delay)
+        await real(0)
+
+    monkeypatch.setattr("tui.client.asyncio.sleep", sleep)
+
+    async def main() -> None:
+        async with world(socket_path, Times()) as here:
+            await here.until(Lost, 6)
+
+    drive(main())
+    assert pauses[:6] == [0.2, 0.4, 0.8, 1.6, 2.0, 2.0][: len(pauses)]
+
+
+def test_a_path_no_socket_can_have_is_nobody(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(tmp_path / ("x" * 200)) as here:
+            assert await here.until(Lost) == Lost("nobody answers")
+
+    drive(main())
+
+
+def test_a_refusal_is_shown_with_its_reason_and_tried_again(socket_path: Path) -> None:
+    async def refuse(peer: Peer) -> None:
+        await peer.read()
+        await peer.send(Refused(id=0, code="version", text="the daemon speaks link version 2"))
+
+    async def main() -> None:
+        async with world(socket_path) as here, here.serving(refuse, refuse, updates):
+            assert await here.until(Rejected) == Rejected("the daemon speaks link version 2")
+            await here.until(Pictured)
+
+    drive(main())
+
+
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        (Welcome(version=VERSION + 1, pid=1, profile="sim"), "it speaks link version 2, this terminal 1"),
+        (Update(id=0, snapshot=snapshot()), "expected Welcome, was Update"),
+    ],
+)
+def test_a_wrong_beginning_is_shown(socket_path: Path, first: ToClient, why: str) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read()
+        await peer.send(first)
+        await peer.until_closed()
+
+    async def main() -> None:
+        async with world(socket_path) as here, here.serving(script):
+            assert await here.until(Rejected) == Rejected(why)
+
+    drive(main())
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", struct.pack("<I", 3) + b"\xc1\xc1\xc1", struct.pack("<I", 1) + b"\x80"],
+)
+@pytest.mark.parametrize("welcomed", [False, True])
+def test_garbage_is_shown_not_raised(socket_path: Path, garbage: bytes, welcomed: bool) -> None:
+    async def script(peer: Peer) -> None:
+        if welcomed:
+            await peer.welcome()
+        await peer.raw(garbage)
+        await peer.until_closed()
+
+    async def main() -> None:
+        async with world(socket_path) as here, here.serving(script, updates):
+            event = await here.until(Rejected)
+            assert isinstance(event, Rejected)
+            assert "use the same hlomm for both" in event.why
+            await here.until(Pictured)
+
+    drive(main())
+
+
+def test_a_second_welcome_and_a_refused_watch_end_the_connection(socket_path: Path) -> None:
+    async def twice(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.send(WELCOME)
+        await peer.until_closed()
+
+    async def refused(peer: Peer) -> None:
+        watch = await peer.welcome()
+        await peer.send(Refused(id=watch.id, code="full", text="too many watchers"))
+        await peer.until_closed()
+
+    async def main() -> None:
+        async with world(socket_path) as here, here.serving(twice, refused, updates):
+            assert await here.until(Rejected, 2) == Rejected("too many watchers")
+            await here.until(Pictured)
+
+    drive(main())
+
+
+def test_frames_may_arrive_byte_by_byte_and_all_at_once(socket_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read()
+        data = encode(WELCOME) + encode(Update(id=0, snapshot=snapshot(())))
+        for index in range(len(data)):
+            await peer.raw(data[index : index + 1])
+        await peer.until_closed()
+
+    async def at_once(peer: Peer) -> None:
+        await peer.read()
+        await peer.send(WELCOME, *(Update(id=0, snapshot=snapshot(())) for _ in range(3)))
+        await peer.until_closed()
+
+    async def main(script: Script, count: int) -> None:
+        async with world(socket_path) as here, here.serving(script):
+            await here.until(Pictured, count)
+
+    drive(main(script, 1))
+    drive(main(at_once, 3))
+
+
+def test_silence_is_a_loss(socket_path: Path) -> None:
+    """A stopped process keeps its sockets open: only silence tells."""
+
+    async def mute(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.until_closed()
+
+    async def deaf(peer: Peer) -> None:
+        await peer.until_closed()
+
+    async def main() -> None:
+        async with world(socket_path, QUICK) as here, here.serving(mute, deaf):
+            assert await here.until(Lost) == Lost("silent for 0.1 s — is it stopped?")
+            assert await here.until(Lost, 2) == Lost("connected, but no welcome in 0.05 s — is it stopped?")
+
+    drive(main())
+
+
+# -- commands
+
+
+async def answering(peer: Peer, reply: Callable[[Command], ToClient | None], *, delay_s: float = 0.0) -> None:
+    await peer.welcome()
+    while True:
+        message = await peer.read()
+        assert isinstance(message, Command)
+        await asyncio.sleep(delay_s)
+        said = reply(message)
+        if said is None:
+            return
+        await peer.send(said)
+
+
+def test_a_command_carries_its_reason_and_is_answered_by_id(socket_path: Path) -> None:
+    heard: list[Command] = []
+
+    async def script(peer: Peer) -> None:
+        def reply(message: Command) -> ToClient:
+            heard.append(message)
+            return Answer(id=message.id, snapshot=halted())
+
+        await answering(peer, reply)
+
+    async def main() -> None:
+        async with world(socket_path) as here, here.serving(script):
+            await here.until(Up)
+            first = here.client.command(OperatorAction.KILL, "book looks wrong")
+            second = here.client.command(OperatorAction.PAUSE, target="avellaneda")
+            assert await here.until(Answered, 1) == Answered(first or 0, halted())
+            assert await here.until(Answered, 2) == Answered(second or 0, halted())
+            assert await here.until(Pictured) == Pictured(halted()), "an answer is news as well"
+
+    drive(main())
+    assert [(one.action, one.reason, one.target) for one in heard] == [
+        (OperatorAction.KILL, "book looks wrong", ""), (OperatorAction.PAUSE, "", "avellaneda"),
+    ]  # fmt: skip
+    assert [one.id for one in heard] == [1, 2]
+
+
+def test_a_command_may_be_declined(socket_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await answering(peer, lambda message: Refused(id=message.id, code="fault", text="the engine is frozen"))
+
+    async def main() -> None:
+        async with world(socket_path) as here, here.serving(script):
+            await here.until(Up)
+            number = here.client.command(OperatorAction.RESUME)
+            assert await here.until(Declined) == Declined(number or 0, "the engine is frozen")
+
+    drive(main())
+
+
+def test_a_slow_answer_is_first_missed_then_delivered(socket_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await answering(peer, lambda message: Answer(id=message.id, snapshot=halted()), delay_s=0.08)
+
+    async def main() -> None:
+        async with world(socket_path, QUICK) as here, here.serving(script):
+            await here.until(Up)
+            number = here.client.command(OperatorAction.KILL)
+            assert await here.until(Unanswered) == Unanswered(number or 0, "no answer in 0.05 s")
+            await here.until(Answered)
+
+    drive(main())
+
+
+def test_a_command_on_a_link_that_breaks_is_unanswered(socket_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await answering(peer, lambda _: None)
+
+    async def main() -> None:
+        async with world(socket_path) as here, here.serving(script):
+            await here.until(Up)
+            number = here.client.command(OperatorAction.KILL)
+            assert await here.until(Unanswered) == Unanswered(number or 0, "the link was lost before an answer came")
+
+    drive(main())
+
+
+def test_without_a_link_nothing_is_sent(socket_path: Path) -> None:
+    async def main() -> None:
+        async with world(socket_path) as here:
+            await here.until(Lost)
+            assert here.client.command(OperatorAction.KILL) is None
+
+    drive(main())
+
+
+def test_cancelling_closes_the_connection(socket_path: Path) -> None:
+    closed = []
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.until_closed()
+        closed.append(True)
+
+    async def main() -> None:
+        made = World(socket_path, PATIENT)
+        async with made.serving(script):
+            running = asyncio.create_task(made.client.run())
+            await made.until(Up)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            async with asyncio.timeout(2):
+                while not closed:
+                    await asyncio.sleep(0.001)
+
+    drive(main())

@@ -1,0 +1,112 @@
+"""Rung: pictures. Every accepted picture was looked at by a person; a difference is to be looked at as well.
+
+The clock of the stage stands still, cursors do not blink, colours do not depend on the terminal (see conftest).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.driving import pressed, settle
+from tests.tui.examples import (
+    NOW_S,
+    halted,
+    many,
+    one_sided,
+    snapshot,
+    wordy,
+)
+from tests.tui.stage import Stage, showing
+from tui.client import Lost
+from tui.starting import Daemon, Starter
+
+pytestmark = pytest.mark.slow
+
+SMALL, MIDDLE, LARGE = (80, 24), (120, 40), (200, 60)
+Compare = Callable[..., bool]
+
+
+def same(compare: Compare, stage: Stage, size: tuple[int, int], *keys: str) -> bool:
+    async def before(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        if keys:
+            await pressed(pilot, *keys)
+
+    return compare(stage.app, terminal_size=size, run_before=before)
+
+
+def test_quoting_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(snapshot()), SMALL, "down")
+
+
+def test_quoting_at_120(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(snapshot()), MIDDLE, "down")
+
+
+def test_twelve_markets_at_200(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(snapshot((*many(), *snapshot().engine.markets))), LARGE, "down", "down")
+
+
+def test_halted_with_alerts_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(halted()), SMALL)
+
+
+def test_nobody_answers_at_80(snap_compare: Compare) -> None:
+    def start() -> Daemon:
+        raise AssertionError("nobody pressed s")
+
+    stage = Stage(Lost("nobody answers"), up=False, starter=Starter("/run/user/1000/hlomm/sim/tui-run.log", start))
+    stage.clock.now_s = NOW_S + 4.2
+    assert same(snap_compare, stage, SMALL)
+
+
+def test_a_lost_link_at_120(snap_compare: Compare) -> None:
+    stage = showing(snapshot())
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        stage.app._deliver(Lost("the daemon closed the connection"))
+        stage.clock.now_s += 4.2
+        await settle(pilot)
+
+    assert snap_compare(stage.app, terminal_size=MIDDLE, run_before=before)
+
+
+def test_kill_asks_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(snapshot()), SMALL, "K")
+
+
+def test_kill_done_at_120(snap_compare: Compare) -> None:
+    stage = showing(snapshot())
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        await pressed(pilot, "K", "enter")
+        done = halted()
+        moved = tuple(msgspec.structs.replace(row, wall_ms=row.wall_ms + 60_000) for row in done.alerts[-2:])
+        stage.clock.now_s += 0.04
+        stage.link.answer(msgspec.structs.replace(done, alerts=(*done.alerts[:-2], *moved)))
+        await settle(pilot)
+
+    assert snap_compare(stage.app, terminal_size=MIDDLE, run_before=before)
+
+
+def test_no_markets_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(snapshot((), alerts=(), recent_fills=())), SMALL)
+
+
+def test_a_one_sided_market_in_full_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(snapshot((one_sided(),))), SMALL, "enter")
+
+
+def test_very_long_texts_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(wordy()), SMALL, "down", "enter")
+
+
+def test_help_at_120(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(snapshot()), MIDDLE, "question_mark")

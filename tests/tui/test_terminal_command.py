@@ -1,0 +1,102 @@
+"""`hlomm tui`: what it is handed, and the daemon it can start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hlomm.cli.terminal import Spawned, spawn, starter_for, tui_command
+from hlomm.domain.faults import ConfigError, UsageError
+from hlomm.settings.paths import StatePaths
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> StatePaths:
+    return StatePaths(tmp_path / "state")
+
+
+@pytest.fixture
+def spawned(paths: StatePaths) -> Iterator[list[Spawned]]:
+    """Whatever a test starts ends with it."""
+    made: list[Spawned] = []
+    yield made
+    for one in made:
+        one._process.kill()
+        one._process.wait()
+
+
+def run(paths: StatePaths, code: str) -> Spawned:
+    return spawn([sys.executable, "-c", code], paths, paths.root / "tui-run.log")
+
+
+def until_ended(started: Spawned) -> str:
+    deadline_s = time.monotonic() + 20
+    while (ending := started.ending()) is None:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
+    return ending
+
+
+def test_without_a_terminal_it_points_to_status() -> None:
+    """Under pytest stdin is no terminal, as in a script or a cron job."""
+    with pytest.raises(UsageError, match="hlomm status"):
+        tui_command("sim", None, None)
+
+
+def test_only_the_sim_profile_in_its_own_directory_can_be_started(tmp_path: Path) -> None:
+    assert starter_for("mainnet", tmp_path, None) is None
+    assert starter_for("sim", None, tmp_path / "some.sock") is None
+    starter = starter_for("sim", tmp_path, None)
+    assert starter is not None
+    assert starter.log == str(tmp_path / "tui-run.log")
+
+
+def test_a_daemon_that_ends_leaves_its_last_word(paths: StatePaths, spawned: list[Spawned]) -> None:
+    spawned.append(run(paths, "import sys; print('first'); print('another holds it\\n', file=sys.stderr); sys.exit(7)"))
+    assert until_ended(spawned[0]) == "exit code 7, another holds it"
+
+
+def test_a_daemon_that_ends_silently_is_reported_all_the_same(paths: StatePaths, spawned: list[Spawned]) -> None:
+    spawned.append(run(paths, "pass"))
+    (paths.root / "tui-run.log").unlink()
+    assert until_ended(spawned[0]) == "exit code 0, without a word"
+
+
+def test_a_daemon_lives_in_a_session_of_its_own(paths: StatePaths, spawned: list[Spawned]) -> None:
+    """Closing the terminal's window sends a hangup to its session: the daemon must not be in it."""
+    spawned.append(run(paths, "import os, time; print(os.getsid(0), flush=True); time.sleep(60)"))
+    log = paths.root / "tui-run.log"
+    deadline_s = time.monotonic() + 20
+    while not log.read_text().strip():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
+    assert int(log.read_text()) == spawned[0].pid
+    assert spawned[0].ending() is None
+
+
+def test_what_cannot_be_started_says_why(paths: StatePaths) -> None:
+    with pytest.raises(ConfigError, match="cannot start /nonexistent/python with its log in"):
+        spawn(["/nonexistent/python"], paths, paths.root / "log")
+
+
+def test_starting_makes_the_state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    class Process:
+        pid = 1
+
+        def __init__(self, command: list[str], **options: object) -> None:
+            commands.append(command)
+            assert options["start_new_session"]
+
+    monkeypatch.setattr(subprocess, "Popen", Process)
+    starter = starter_for("sim", tmp_path / "new", None)
+    assert starter is not None
+    assert starter.start().pid == 1
+    assert (tmp_path / "new" / "journal").is_dir()
+    assert commands[0][1:] == ["-m", "hlomm.cli.main", "run", "--profile", "sim", "--state-dir", str(tmp_path / "new")]

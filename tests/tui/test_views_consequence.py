@@ -1,0 +1,126 @@
+"""Rung: pure functions from the store to text. What an order would do and did, and what is said when nobody answers."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hlomm.domain.inputs import OperatorAction
+from tests.tui import examples
+from tests.tui.examples import (
+    DANGER,
+    NOW_S,
+    SETTLED,
+    WALL_MS,
+    halted,
+    many,
+    snapshot,
+)
+from tests.tui.reading import store, text
+from tui.client import Answered, Declined, Lost, Pictured, Rejected, Unanswered, Up
+from tui.state import Start, Store
+from tui.views import consequence, nobody
+
+# -- consequences
+
+
+def asked(picture: examples.Snapshot, action: OperatorAction) -> str:
+    return text(consequence.question(store(picture), action, NOW_S, 72))
+
+
+def test_kill_names_orders_venues_tokens_and_what_lasts() -> None:
+    said = " ".join(asked(snapshot(), OperatorAction.KILL).split())
+    assert "Cancels 4 orders on hyperliquid (4)." in said
+    assert "40 NO BTC≥91905 01:00Z, 120 YES BTC≥91612 06:00Z, 96.00 at the best bids" in said
+    assert "unless flatten.on_kill says keep" in said
+    assert "Stops avellaneda. Stays HALTED across restarts until you resume." in said
+
+
+def test_flatten_always_sells() -> None:
+    assert "flatten.on_kill" not in asked(snapshot(), OperatorAction.FLATTEN)
+
+
+def test_kill_with_nothing_to_do_says_that() -> None:
+    said = asked(snapshot(()), OperatorAction.KILL)
+    assert "No order of ours is open" in said
+    assert "Nothing is held" in said
+    assert "Stops every strategy" in said
+
+
+def test_many_positions_are_counted_rather_than_listed() -> None:
+    assert "and 7 more" in " ".join(asked(snapshot(many()), OperatorAction.KILL).split())
+
+
+def test_resume_says_why_it_is_halted_and_that_drawdown_counts_anew() -> None:
+    said = " ".join(asked(halted(), OperatorAction.RESUME).split())
+    assert "Halted because: kill by uid 1000 from 10.0.0.7 (book looks wrong)." in said
+    assert "Avellaneda quotes again in 3 markets on hyperliquid." in said
+    assert "Held now: 40 NO" in said
+    assert "Drawdown counts anew from equity 10,214.37" in said
+    assert "nothing to resume" in asked(snapshot(), OperatorAction.RESUME)
+    assert "refused until it is HALTED" in asked(snapshot(state="flattening"), OperatorAction.RESUME)
+
+
+def test_without_a_link_no_numbers_are_pretended() -> None:
+    made = store()
+    made.apply(Lost("closed"), NOW_S)
+    said = text(consequence.question(made, OperatorAction.KILL, NOW_S + 5, 72))
+    assert "No link to the daemon, last heard 5s ago" in said
+    assert "Cancels" not in said
+
+
+def after(*events: examples.Event, waited_s: float = 0.0) -> str:
+    made = store()
+    made.sent(1, OperatorAction.KILL, NOW_S)
+    for event in events:
+        made.apply(event, NOW_S + 0.04)
+    return " ".join(text(consequence.outcome(made, NOW_S + waited_s, 72)).split())
+
+
+def test_the_outcome_follows_the_answer() -> None:
+    assert "sent, waiting for the answer" in after(waited_s=0.5)
+    assert "Daemon silent for 1.2 s" in after(waited_s=1.2)
+    assert "The daemon refuses: the engine is frozen" in after(Declined(1, "the engine is frozen"))
+    assert "Not confirmed: no answer in 5 s. It may still be carried out" in after(Unanswered(1, "no answer in 5 s"))
+
+
+def test_the_outcome_shows_the_state_and_what_was_done() -> None:
+    done = msgspec.structs.replace(halted(), alerts=(SETTLED, msgspec.structs.replace(DANGER, wall_ms=WALL_MS)))
+    said = after(Answered(1, done), Pictured(done))
+    assert "has taken it (0.04 s) state HALTED open orders 0 positions held 1" in said
+    assert "CRIT kill by uid 1000" in said
+    assert "settled" not in said, "what happened before the order is not its doing"
+
+
+def test_an_order_that_was_not_sent_is_not_an_order() -> None:
+    assert "Nothing was sent" in text(consequence.outcome(store(), NOW_S, 72))
+    nothing = Store.begin("/tmp/s", NOW_S)
+    nothing.sent(1, OperatorAction.KILL, NOW_S)
+    assert "waiting" in text(consequence.outcome(nothing, NOW_S, 72))
+
+
+# -- nobody
+
+
+def test_nobody_says_where_it_looked_and_what_to_do() -> None:
+    made = Store.begin("/run/hlomm.sock", NOW_S)
+    assert "Looking for the daemon" in text(nobody.lines(made, 60))
+    made.apply(Lost("nobody answers"), NOW_S)
+    assert "No daemon answers at /run/hlomm.sock" in text(nobody.lines(made, 60))
+    assert "hlomm run" in text(nobody.lines(made, 60))
+    assert "s  start" not in text(nobody.lines(made, 60)), "not offered where it would not help"
+    made.apply(Rejected("it speaks link version 2, this terminal 1"), NOW_S)
+    assert "version 2" in text(nobody.lines(made, 60))
+    made.apply(Up("sim", 1), NOW_S)
+    assert "Waiting for the first snapshot" in text(nobody.lines(made, 60))
+
+
+def test_the_offer_to_start_follows_what_became_of_it() -> None:
+    made = Store.begin("/run/hlomm.sock", NOW_S, Start("/run/log"))
+    made.apply(Lost("nobody answers"), NOW_S)
+    assert made.start is not None
+    assert "s  start the simulator here" in text(nobody.lines(made, 60))
+    made.start.pid = 77
+    assert "Starting the simulator (pid 77), log in /run/log" in text(nobody.lines(made, 60))
+    made.start.pid, made.start.problem = None, "exit code 7, another hlomm holds it"
+    assert "exit code 7" in text(nobody.lines(made, 60))
+    assert "s  try again" in text(nobody.lines(made, 60))

@@ -1,0 +1,234 @@
+"""The application: one store, one link, a tick that redraws, and the actions behind the keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import ClassVar, Final, Protocol
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from hlomm.domain.faults import HlommError
+from hlomm.domain.inputs import OperatorAction
+from hlomm.domain.outputs import HaltState
+from tui import keymap, theme
+from tui.client import Client, Event, Pictured
+from tui.messages import FromLink
+from tui.screens.confirm import Confirm
+from tui.screens.live import Live
+from tui.screens.market import Market
+from tui.screens.overview import Overview
+from tui.screens.text import Text, help_text
+from tui.starting import Daemon, Starter
+from tui.state import Start, Store
+from tui.views import activity, truth, why
+from tui.widgets.lists import ListPanel, Newest, Opened
+from tui.widgets.panel import Sight
+
+TICK_S: Final = 0.25
+
+
+class Link(Protocol):
+    """What the app needs of the client; tests put a recording in its place."""
+
+    async def run(self) -> None: ...
+
+    def command(self, action: OperatorAction, reason: str = "", target: str = "") -> int | None: ...
+
+
+class Terminal(App[str]):
+    """Returns what to say after leaving."""
+
+    CSS_PATH = "hlomm.tcss"
+    TITLE = "hlomm"
+    # Textual declares these two as belonging to the instance, so they cannot be a ClassVar here.
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (180, "-vast")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-high"), (50, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings()]
+
+    def __init__(
+        self,
+        socket: Path,
+        *,
+        starter: Starter | None = None,
+        link: Callable[[Callable[[Event], object]], Link] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._starter = starter
+        self._daemon: Daemon | None = None
+        offer = None if starter is None else Start(starter.log)
+        self.store = Store.begin(str(socket), clock(), offer)
+        self.sight = Sight(self.store, clock)
+        self.link: Link = Client(socket, self._deliver) if link is None else link(self._deliver)
+        for known in (theme.MANY, theme.SIXTEEN):
+            self.register_theme(known)
+        self.theme = theme.theme_for(self.console.color_system)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return dict(theme.VARIABLES)
+
+    def get_default_screen(self) -> Screen[None]:
+        return Overview(self.sight)
+
+    def on_mount(self) -> None:
+        self.run_worker(self.link.run(), name="link", group="link", exclusive=True)
+        self.set_interval(TICK_S, self.tick)
+
+    # -- what arrives
+
+    def _deliver(self, event: Event) -> None:
+        self.post_message(FromLink(event))
+
+    def on_from_link(self, message: FromLink) -> None:
+        self.store.apply(message.event, self.sight.now_s)
+        if not isinstance(message.event, Pictured):
+            self.tick()
+
+    def tick(self) -> None:
+        """Redraw from the store, at most a few times a second whatever the daemon sends."""
+        self._look_after_daemon()
+        for screen in self.screen_stack:
+            if isinstance(screen, Live):
+                screen.pull()
+
+    # -- orders
+
+    def action_order(self, name: str) -> None:
+        """Ask before an order. One question at a time; one that is answered gives way."""
+        if isinstance(self.screen, Confirm):
+            if not self.screen.given:
+                return
+            self.pop_screen()
+        action = OperatorAction(name)
+        self.push_screen(Confirm(self.sight, action, lambda reason: self.give(action, reason)))
+
+    def give(self, action: OperatorAction, reason: str) -> None:
+        number = self.link.command(action, reason)
+        if number is None:
+            self.store.ordered = None
+        else:
+            self.store.sent(number, action, self.sight.now_s)
+
+    # -- looking
+
+    def action_overview(self) -> None:
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_open(self) -> None:
+        focused = self.screen.focused
+        if isinstance(focused, Newest):
+            item = focused.item()
+            if item is not None:
+                self.push_screen(Text(self.sight, "in full", focused.item_text(item)))
+        elif isinstance(self.screen, Market):
+            self.push_screen(Text(self.sight, "why", why.whole(self.store)))
+        elif isinstance(self.screen, Overview) and self.store.market() is not None:
+            self.push_screen(Market(self.sight))
+
+    def on_opened(self, message: Opened) -> None:
+        message.stop()
+        self.action_open()
+
+    def action_alerts(self) -> None:
+        texts = [activity.alert_text(row) for row in activity.alerts(self.store)]
+        self.push_screen(Text(self.sight, "alerts, newest first", "\n\n\n".join(texts) or "nothing to report"))
+
+    def action_toggle_view(self) -> None:
+        self.store.as_no = not self.store.as_no
+        self.tick()
+
+    def action_freeze(self) -> None:
+        self.store.toggle_freeze(self.sight.now_s)
+        self.tick()
+
+    def action_filter(self) -> None:
+        self.action_overview()
+        if isinstance(self.screen, Overview):
+            self.screen.ask_filter()
+
+    def action_copy(self) -> None:
+        row = self.store.market()
+        if row is None:
+            self.notify("no market is selected", severity="warning")
+            return
+        self.copy_to_clipboard(row.ticker)
+        self.notify(f"copied {row.ticker}", markup=False)
+
+    def action_move(self, step: int) -> None:
+        focused = self.screen.focused
+        if isinstance(focused, ListPanel):
+            focused.move(step)
+        else:
+            self.store.move(step)
+        self.tick()
+
+    def action_step_back(self) -> None:
+        if isinstance(self.screen, Overview):
+            if self.screen.has_class("-filtering") or self.store.filter:
+                self.store.set_filter("")
+                self.screen.end_filter()
+        elif len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_help(self) -> None:
+        self.push_screen(Text(self.sight, "keys", help_text()))
+
+    def action_help_quit(self) -> None:
+        """Ctrl-C: in a terminal that trades it must not be guessed at."""
+        self.notify("q leaves (trading goes on) · K stops trading", title="Ctrl-C does nothing here")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        del screen
+        for action in keymap.palette():
+            title = f"{action.label} ({action.key_text})"  # no square brackets: the palette reads markup
+            yield SystemCommand(title, action.help, lambda call=action.call: self.run_action(call))
+
+    # -- a simulator of our own
+
+    def action_start(self) -> None:
+        offer = self.store.start
+        if offer is None or self._starter is None or self.store.connected(self.sight.now_s) or offer.pid is not None:
+            return
+        try:
+            self._daemon = self._starter.start()
+        except HlommError as error:
+            offer.problem = str(error)
+        else:
+            offer.pid, offer.problem = self._daemon.pid, ""
+        self.tick()
+
+    def _look_after_daemon(self) -> None:
+        """A daemon that ended is reported, and may be started again."""
+        if self._daemon is None or self.store.start is None:
+            return
+        ending = self._daemon.ending()
+        if ending is not None:
+            self._daemon = None
+            self.store.start.pid, self.store.start.problem = None, f"The daemon started from here has ended: {ending}"
+
+    # -- leaving
+
+    def action_leave(self) -> None:
+        self.exit(self._farewell())
+
+    async def action_quit(self) -> None:
+        self.action_leave()
+
+    def _farewell(self) -> str:
+        store, snapshot = self.store, self.store.live
+        if snapshot is None or not store.connected(self.sight.now_s):
+            return f"left the terminal; no daemon answers at {store.socket}"
+        state = truth.word(store, self.sight.now_s)
+        trading = snapshot.engine.state == HaltState.RUNNING
+        goes_on = (
+            f"trading goes on ({state}, {snapshot.engine.open_orders} orders open)" if trading else f"it is {state}"
+        )
+        text = f"left the terminal; the daemon (pid {snapshot.pid}) runs on: {goes_on}"
+        if self._daemon is not None:
+            text += f"\nit was started from here: `kill -INT {self._daemon.pid}` cancels, flattens and ends it"
+        return text

@@ -1,0 +1,148 @@
+"""Numbers, times and names as the terminal writes them: fixed decimals, real minus signs, nothing ambiguous."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from hlomm.domain.ticker import Ticker, parse_ticker
+from hlomm.domain.units import DECIMALS, ONE, SCALE, ceil_to, floor_to, to_fixed, to_text
+
+MINUS: Final = "−"
+"""U+2212: as wide as a digit and a plus, which a hyphen is not in every font."""
+DASH: Final = "—"
+"""Nothing to show: no price, no value."""
+
+AGE_SHOWN_S: Final = 1.0
+AGE_DIM_S: Final = 3.0
+AGE_STALE_S: Final = 6.0
+"""The daemon's own limit is a setting the snapshot does not carry; this is its default."""
+
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MINUTE: Final = 60
+_HOUR: Final = 3600
+_DAY: Final = 86_400
+
+
+def number(value: int, decimals: int = 2, *, signed: bool = False) -> str:
+    """Grouped decimal, truncated toward zero. `signed` shows a plus; zero never carries a sign."""
+    digits = to_fixed(abs(value), decimals)
+    whole, point, fraction = digits.partition(".")
+    text = f"{int(whole):,}{point}{fraction}"
+    if not digits.strip("0."):
+        return text
+    if value < 0:
+        return MINUS + text
+    return "+" + text if signed else text
+
+
+def fitted(value: int, width: int, *, signed: bool = False) -> str:
+    """The number with as many of two decimals as fit, then in millions; `#` rather than a wrong figure."""
+    forms = [number(value, decimals, signed=signed) for decimals in (2, 1, 0)]
+    millions = abs(value) // 1_000_000 * (1 if value > 0 else -1)
+    forms += [f"{number(millions, decimals, signed=signed)}M" for decimals in (2, 1, 0)]
+    return next((form for form in forms if len(form) <= width), "#" * width)
+
+
+def quantity(value: int) -> str:
+    """Contracts as they are, coins with up to three decimals."""
+    if value % SCALE == 0:
+        return number(value, 0)
+    text = number(value, 3)
+    return text.rstrip("0").rstrip(".") if text.strip("0.,") else to_text(value)
+
+
+def price(px: int, decimals: int) -> str:
+    """A price of an outcome without its leading zero (`.5712`), in `decimals` + 1 cells."""
+    return to_fixed(px, decimals - 1) if px >= ONE else to_fixed(px, decimals)[1:]
+
+
+def bid_price(px: int, decimals: int) -> str:
+    """Rounded down, so that a spread never looks tighter than it is."""
+    return price(floor_to(px, 10 ** (DECIMALS - decimals)), decimals)
+
+
+def ask_price(px: int, decimals: int) -> str:
+    """Rounded up, for the same reason."""
+    return price(ceil_to(px, 10 ** (DECIMALS - decimals)), decimals)
+
+
+def coin_price(px: int, width: int) -> str:
+    """A price of a coin, with as many decimals as the cells allow, up to four."""
+    whole = len(str(px // SCALE))
+    return to_fixed(px, min(max(width - whole - 1, 0), 4))
+
+
+def cents(px: int) -> str:
+    """A difference of prices in hundredths, signed."""
+    return f"{number(px * 100, 2, signed=True)}c"
+
+
+def clock(wall_ms: int) -> str:
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%H:%M:%S")
+
+
+def age(seconds: float) -> str:
+    """`2.3s`, `41s`, `3m`, `2h`."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f}s"
+    if seconds < 2 * _HOUR:
+        return f"{seconds / _MINUTE:.0f}m"
+    return f"{seconds / _HOUR:.0f}h"
+
+
+def age_if_old(seconds: float | None) -> str:
+    """An age appears only when it matters."""
+    return "" if seconds is None or seconds <= AGE_SHOWN_S else age(seconds)
+
+
+def remaining(seconds: float | None) -> str:
+    """Time to expiry in five characters: `0:43`, `12:03`, `7h38`, `2d04h`."""
+    if seconds is None:
+        return DASH
+    left = int(seconds)
+    if left < _HOUR:
+        return f"{left // _MINUTE}:{left % _MINUTE:02d}"
+    if left < _DAY:
+        return f"{left // _HOUR}h{left % _HOUR // _MINUTE:02d}"
+    if left < 100 * _DAY:
+        return f"{left // _DAY}d{left % _DAY // _HOUR:02d}h"
+    return f"{left // _DAY}d"
+
+
+def elapsed(seconds: float) -> str:
+    """How long something has been going on."""
+    return f"{int(seconds)}s" if seconds < _MINUTE else remaining(seconds)
+
+
+def short_ticker(ticker: str, width: int, wall_ms: int) -> str:
+    """The name of a market in `width` cells: `BTC≥91905 01:00Z`, with the day when it is not today."""
+    parsed = parse_ticker(ticker)
+    if parsed is None:
+        return fit(ticker.removeprefix("PERP:") + " perp" if ticker.startswith("PERP:") else ticker, width)
+    head = f"{parsed.underlying}≥{to_text(parsed.strike)}"
+    day, time = f"{parsed.day:02d}", _time(parsed)
+    if _is_today(parsed, wall_ms) and time:
+        forms = [f"{head} {time}"]
+    else:
+        forms = [f"{head} {day}{_MONTHS[parsed.month - 1]} {time}".rstrip(), f"{head} {day}T{time.replace(':', '')}"]
+    return next((form for form in forms if len(form) <= width), fit(forms[-1], width))
+
+
+def fit(text: str, width: int) -> str:
+    """Cut to `width` cells, visibly."""
+    if len(text) <= width:
+        return text
+    return text[: max(width - 1, 0)] + "…" if width > 0 else ""
+
+
+def _time(parsed: Ticker) -> str:
+    minute = parsed.minute_of_day
+    return "" if minute is None else f"{minute // 60:02d}:{minute % 60:02d}Z"
+
+
+def _is_today(parsed: Ticker, wall_ms: int) -> bool:
+    today = datetime.fromtimestamp(wall_ms / 1000, UTC).date()
+    return (parsed.year, parsed.month, parsed.day) == (today.year, today.month, today.day)

@@ -1,0 +1,145 @@
+"""Every key in one table: it feeds the bindings, the footer, the help screen and the command palette."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from textual.binding import Binding
+
+
+class Group(StrEnum):
+    """Headings of the help screen."""
+
+    SAFETY = "Safety"
+    LOOK = "Looking"
+    MOVE = "Moving"
+    LEAVE = "Terminal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    id: str
+    """Stable: what a personal keymap would name."""
+    key: str
+    call: str
+    """Textual action."""
+    label: str
+    """One or two words for the footer."""
+    help: str
+    group: Group
+    shown: str = ""
+    """How the key is written, where that is not the key's own name."""
+    rank: int = 0
+    """Place in the footer, 1 first; 0 is not in the footer."""
+    palette: bool = True
+
+    @property
+    def key_text(self) -> str:
+        return self.shown or self.key
+
+    def binding(self) -> Binding:
+        return Binding(self.key, self.call, self.label, id=self.id, show=False, tooltip=self.help)
+
+
+ACTIONS: Final = (
+    Action(
+        id="kill", key="K", call="app.order('kill')", label="kill", group=Group.SAFETY, rank=1,
+        help="Kill: cancel all, flatten by policy, HALTED (asks first)",
+    ),
+    Action(
+        id="flatten", key="F", call="app.order('flatten')", label="flatten", group=Group.SAFETY, rank=2,
+        help="Flatten: cancel all, sell what is held, HALTED (asks first)",
+    ),
+    Action(
+        id="resume", key="R", call="app.order('resume')", label="resume", group=Group.SAFETY, rank=3,
+        help="Resume: leave HALTED and quote again (asks first)",
+    ),
+    Action(
+        id="overview", key="1", call="app.overview", label="over", group=Group.LOOK, rank=9,
+        help="Overview: state, money, venues, markets",
+    ),
+    Action(
+        id="open", key="enter", call="app.open", label="open", group=Group.LOOK, rank=4, palette=False,
+        help="Open what the cursor is on in full: market, fill, alert, why",
+    ),
+    Action(
+        id="alerts", key="a", call="app.alerts", label="alerts", group=Group.LOOK, rank=5,
+        help="Alerts in full, newest first",
+    ),
+    Action(
+        id="view", key="t", call="app.toggle_view", label="yes/no", group=Group.LOOK, rank=7,
+        help="Ladder in prices of the YES or of the NO token",
+    ),
+    Action(
+        id="filter", key="slash", call="app.filter", label="filter", shown="/", group=Group.LOOK, rank=6,
+        help="Filter the markets by words in their names",
+    ),
+    Action(
+        id="freeze", key="space", call="app.freeze", label="freeze", group=Group.LOOK, rank=8,
+        help="Freeze the display (never the bar at the top), and back",
+    ),
+    Action(
+        id="copy", key="y", call="app.copy", label="copy", group=Group.LOOK, rank=10,
+        help="Copy the name of the selected market",
+    ),
+    Action(
+        id="up", key="up,k", call="app.move(-1)", label="up", shown="↑ k", group=Group.MOVE, palette=False,
+        help="One row up",
+    ),
+    Action(
+        id="down", key="down,j", call="app.move(1)", label="down", shown="↓ j", group=Group.MOVE, palette=False,
+        help="One row down",
+    ),
+    Action(
+        id="page_up", key="pageup", call="app.move(-10)", label="page up", shown="PgUp", group=Group.MOVE,
+        help="Ten rows up", palette=False,
+    ),
+    Action(
+        id="page_down", key="pagedown", call="app.move(10)", label="page down", shown="PgDn", group=Group.MOVE,
+        help="Ten rows down", palette=False,
+    ),
+    Action(
+        id="next", key="tab", call="app.focus_next", label="next list", group=Group.MOVE, palette=False,
+        help="Next list: markets, fills, alerts (shift+tab goes back)",
+    ),
+    Action(
+        id="back", key="escape", call="app.step_back", label="back", shown="esc", group=Group.MOVE, palette=False,
+        help="Back, or clear the filter",
+    ),
+    Action(
+        id="start", key="s", call="app.start", label="start sim", group=Group.LEAVE,
+        help="Start the simulator when no daemon answers",
+    ),
+    Action(
+        id="help", key="question_mark", call="app.help", label="help", shown="?", group=Group.LEAVE, rank=12,
+        help="This help",
+    ),
+    Action(
+        id="palette", key="ctrl+p", call="app.command_palette", label="palette", shown="^p", group=Group.LEAVE, rank=11,
+        help="All actions by name", palette=False,
+    ),
+    Action(
+        id="quit", key="q", call="app.leave", label="leave", group=Group.LEAVE, rank=13,
+        help="Leave the terminal; trading goes on",
+    ),
+)  # fmt: skip
+
+BY_ID: Final = {action.id: action for action in ACTIONS}
+ALWAYS: Final = ("kill", "flatten", "resume")
+"""What works from every window."""
+
+
+def bindings(*ids: str) -> list[Binding]:
+    """Bindings of the named actions, of all without names."""
+    return [BY_ID[name].binding() for name in ids] if ids else [action.binding() for action in ACTIONS]
+
+
+def footer() -> list[Action]:
+    """Actions of the footer in their order."""
+    return sorted((action for action in ACTIONS if action.rank), key=lambda action: action.rank)
+
+
+def palette() -> list[Action]:
+    return [action for action in ACTIONS if action.palette]

@@ -1,0 +1,1 @@
+"""Whole windows: which parts stand where, and which keys they take."""

@@ -1,0 +1,68 @@
+"""Before an order that matters: what it will do. After it: what it did, in the same place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from hlomm.domain.inputs import OperatorAction
+from tui.screens.live import LiveModal
+from tui.views import consequence
+from tui.widgets.blocks import Consequence
+from tui.widgets.panel import Sight
+
+REASON_MAX = 200
+"""The daemon keeps no more."""
+
+
+class Confirm(LiveModal[None]):
+    """ENTER gives the order, once; ESC sends nothing. `give` is called with the reason."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False), Binding("enter", "go", show=False)]
+
+    def __init__(self, sight: Sight, action: OperatorAction, give: Callable[[str], None]) -> None:
+        super().__init__(sight)
+        self.order = action
+        self._give = give
+
+    def window(self) -> ComposeResult:
+        verb = consequence.verb(self.order)
+        with Vertical(classes="window") as frame:
+            frame.border_title = consequence.title(self.order)
+            yield Consequence(self.sight, self.order)
+            yield Input(placeholder="reason (optional)", max_length=REASON_MAX, compact=True)
+            yield Static(f"\\[ENTER] {verb}    \\[ESC] back, nothing is sent", id="choice")
+
+    def on_mount(self) -> None:
+        reason = self.query_one(Input)
+        reason.cursor_blink = False
+        reason.focus()
+
+    @property
+    def given(self) -> bool:
+        return self.query_one(Consequence).given
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_go()
+
+    def action_go(self) -> None:
+        if self.given:
+            self.dismiss(None)
+            return
+        reason = self.query_one(Input)
+        self._give(reason.value.strip())
+        self.query_one(Consequence).given = True
+        reason.display = False
+        sent = self.sight.store.ordered is not None
+        self.query_one("#choice", Static).update("\\[ESC] close" + (" — the order stands" if sent else ""))
+        self.set_focus(None)
+        self.pull()
+
+    def action_close(self) -> None:
+        self.dismiss(None)

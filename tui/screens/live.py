@@ -1,0 +1,49 @@
+"""What all screens have in common: they look at the store when they are told to."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import ModalScreen, Screen
+
+from tui import keymap
+from tui.views import truth
+from tui.widgets.blocks import TruthBar
+from tui.widgets.panel import Panel, Sight
+
+T = TypeVar("T")
+
+
+class Live(Screen[T]):
+    """A screen made of panels."""
+
+    def __init__(self, sight: Sight) -> None:
+        super().__init__()
+        self.sight = sight
+
+    def pull(self) -> None:
+        """One look at the store, drawn in one go."""
+        with self.app.batch_update():
+            self.set_class(truth.word(self.sight.store, self.sight.now_s).startswith(truth.NO_LINK), "-no-link")
+            for panel in self.query(Panel):
+                panel.pull()
+
+    def on_screen_resume(self) -> None:
+        self.pull()
+
+
+class LiveModal(Live[T], ModalScreen[T]):
+    """A window on top. The truth bar stays in sight and the keys of safety work, as everywhere."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(*keymap.ALWAYS)]
+
+    def compose(self) -> ComposeResult:
+        yield TruthBar(self.sight)
+        yield from self.window()
+
+    @abstractmethod
+    def window(self) -> ComposeResult:
+        """What is on top."""

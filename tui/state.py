@@ -1,0 +1,223 @@
+"""What the terminal knows: the last snapshot, the link, what is selected, what was ordered. No Textual, no clock.
+
+Time is an argument (`now_s`, monotonic). Events from the link and keys from the operator change the store; the views
+read it. Two snapshots are kept: `live`, which the truth bar and the orders always use, and `shown`, which stays behind
+while the display is frozen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from hlomm.domain.ids import MarketId
+from hlomm.domain.inputs import OperatorAction
+from hlomm.domain.markets import MarketKind
+from hlomm.domain.report import AlertRow, MarketRow, Snapshot
+from tui.client import Answered, Declined, Event, Lost, Pictured, Rejected, Unanswered, Up
+from tui.formats import AGE_DIM_S, AGE_STALE_S, short_ticker
+
+SILENT_S: Final = 1.0
+"""An order without an answer for that long is shown as unanswered."""
+_WIDE: Final = 40
+
+
+class Phase(StrEnum):
+    CONNECTING = "connecting"
+    UP = "up"
+    LOST = "lost"
+    REJECTED = "rejected"
+    """Somebody answers, but another version or nonsense."""
+
+
+class Fate(StrEnum):
+    """What became of an order."""
+
+    WAITING = "waiting"
+    TAKEN = "taken"
+    DECLINED = "declined"
+    UNANSWERED = "unanswered"
+
+
+class Freshness(StrEnum):
+    """How much an old number may be trusted; also the name of the class that draws it."""
+
+    FRESH = "fresh"
+    DIM = "dim"
+    STALE = "stale"
+
+
+@dataclass
+class Connection:
+    phase: Phase
+    why: str = ""
+
+
+@dataclass(kw_only=True)
+class Ordered:
+    """An order given to the daemon, and what it said."""
+
+    id: int
+    action: OperatorAction
+    sent_s: float
+    sent_wall_ms: int
+    """Venue time when it was sent: alerts from then on are its consequences."""
+    fate: Fate = Fate.WAITING
+    settled_s: float | None = None
+    why: str = ""
+
+    def silent(self, now_s: float) -> bool:
+        return self.fate is Fate.WAITING and now_s - self.sent_s > SILENT_S
+
+
+@dataclass
+class Start:
+    """The offer to start a simulator from here, and how far it came."""
+
+    log: str
+    pid: int | None = None
+    problem: str = ""
+
+
+@dataclass
+class Store:
+    socket: str
+    begun_s: float
+    link: Connection
+    live: Snapshot | None = None
+    received_s: float | None = None
+    held: Snapshot | None = None
+    """The snapshot the display was frozen on, when that was, and how old the snapshot was by then."""
+    held_s: float = 0.0
+    held_lag_s: float = 0.0
+    selected: MarketId | None = None
+    as_no: bool = False
+    """Prices of the ladder are those of the NO token."""
+    filter: str = ""
+    ordered: Ordered | None = None
+    start: Start | None = None
+    """None where a simulator would not help: another profile, or a socket of unknown origin."""
+    _row: int = field(default=0, repr=False)
+
+    @classmethod
+    def begin(cls, socket: str, now_s: float, start: Start | None = None) -> Store:
+        return cls(socket, now_s, Connection(Phase.CONNECTING), start=start)
+
+    # -- what the link says
+
+    def apply(self, event: Event, now_s: float) -> None:
+        match event:
+            case Pictured(snapshot=snapshot):
+                self.live, self.received_s = snapshot, now_s
+                self.reselect()
+            case Up():
+                self.link = Connection(Phase.UP)
+            case Lost(why=why):
+                self.link = Connection(Phase.LOST, why)
+            case Rejected(why=why):
+                self.link = Connection(Phase.REJECTED, why)
+            case Answered(id=number):
+                self._settle(number, Fate.TAKEN, "", now_s)
+            case Declined(id=number, why=why):
+                self._settle(number, Fate.DECLINED, why, now_s)
+            case Unanswered(id=number, why=why):
+                self._settle(number, Fate.UNANSWERED, why, now_s)
+
+    def _settle(self, number: int, fate: Fate, why: str, now_s: float) -> None:
+        if self.ordered is not None and self.ordered.id == number:
+            self.ordered.fate, self.ordered.why, self.ordered.settled_s = fate, why, now_s
+
+    # -- what the operator does
+
+    def sent(self, number: int, action: OperatorAction, now_s: float) -> None:
+        wall_ms = 0 if self.live is None else self.live.engine.wall_ms
+        self.ordered = Ordered(id=number, action=action, sent_s=now_s, sent_wall_ms=wall_ms)
+
+    def toggle_freeze(self, now_s: float) -> None:
+        self.held_lag_s = self.shown_lag_s(now_s)
+        self.held = self.live if self.held is None else None
+        self.held_s = now_s
+        self.reselect()
+
+    def set_filter(self, text: str) -> None:
+        self.filter = text.strip()
+        self.reselect()
+
+    def select(self, market: MarketId) -> None:
+        self.selected = market
+        self.reselect()
+
+    def move(self, step: int) -> None:
+        rows = self.markets()
+        if rows:
+            self.selected = rows[min(max(self._row + step, 0), len(rows) - 1)].id
+            self.reselect()
+
+    def reselect(self) -> None:
+        """Keep the selection; when its market is gone, what took its place in the table is selected."""
+        ids = [row.id for row in self.markets()]
+        if self.selected in ids:
+            self._row = ids.index(self.selected)
+        elif ids:
+            self._row = min(self._row, len(ids) - 1)
+            self.selected = ids[self._row]
+        else:
+            self.selected = None
+
+    # -- what there is to see
+
+    @property
+    def shown(self) -> Snapshot | None:
+        return self.live if self.held is None else self.held
+
+    def lag_s(self, now_s: float) -> float:
+        """Seconds since the daemon was last heard; since the terminal was started if it never was."""
+        return now_s - (self.begun_s if self.received_s is None else self.received_s)
+
+    def shown_lag_s(self, now_s: float) -> float:
+        """What to add to the ages in the shown snapshot; a frozen display ages no further."""
+        if self.held is not None:
+            return self.held_lag_s
+        return 0.0 if self.live is None else self.lag_s(now_s)
+
+    def connected(self, now_s: float) -> bool:
+        """Whether what the terminal shows is what the daemon is."""
+        return self.link.phase is Phase.UP and self.live is not None and self.lag_s(now_s) <= AGE_DIM_S
+
+    def markets(self) -> list[MarketRow]:
+        snapshot = self.shown
+        if snapshot is None:
+            return []
+        return in_order(row for row in snapshot.engine.markets if self._matches(row, snapshot))
+
+    def market(self) -> MarketRow | None:
+        return next((row for row in self.markets() if row.id == self.selected), None)
+
+    def _matches(self, row: MarketRow, snapshot: Snapshot) -> bool:
+        if row.settled is not None:
+            return False
+        text = f"{row.ticker} {short_ticker(row.ticker, _WIDE, snapshot.engine.wall_ms)} {row.id}".casefold()
+        return all(word in text for word in self.filter.casefold().split())
+
+    def consequences(self) -> list[AlertRow]:
+        """Alerts since the order was sent, oldest first."""
+        if self.ordered is None or self.live is None:
+            return []
+        return [row for row in self.live.alerts if row.wall_ms >= self.ordered.sent_wall_ms]
+
+
+def in_order(rows: Iterable[MarketRow]) -> list[MarketRow]:
+    """Soonest expiry first, perps last. The order never depends on prices: rows must not jump under the eye."""
+    return sorted(
+        rows, key=lambda row: (row.kind is MarketKind.PERP, math.inf if row.tau_s is None else row.tau_s, row.id)
+    )
+
+
+def freshness(age_s: float | None) -> Freshness:
+    """Of a number that old; one that was never seen is dim, not stale: there is nothing to distrust."""
+    if age_s is not None and age_s > AGE_STALE_S:
+        return Freshness.STALE
+    return Freshness.DIM if age_s is None or age_s > AGE_DIM_S else Freshness.FRESH

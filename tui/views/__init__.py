@@ -1,0 +1,1 @@
+"""From the store to lines of text: pure functions, one file per part of the screen."""

@@ -1,0 +1,131 @@
+"""What happened: fills and alerts, newest first."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hlomm.domain.orders import Side
+from hlomm.domain.outputs import AlertLevel
+from hlomm.domain.report import AlertRow, FillRow
+from hlomm.domain.units import ONE
+from tui.formats import cents, clock, number, price, quantity, short_ticker
+from tui.state import Store
+from tui.views.line import Line, Span, Tone, clean, cut, joined, left, line, right, rule, signed_tone, width_of, wrapped
+
+_LEVELS: Final = {
+    AlertLevel.INFO.value: ("info", Tone.LABEL),
+    AlertLevel.WARNING.value: ("WARN", Tone.WARN),
+    AlertLevel.CRITICAL.value: ("CRIT", Tone.ALARM),
+}
+_TRADE: Final = "trade"
+_MARKET: Final = 19
+
+
+# -- fills
+
+
+def fills_head(store: Store, width: int) -> Line:
+    snapshot = store.shown
+    if snapshot is None:
+        return rule(" FILLS", width)
+    engine = snapshot.engine
+    return rule(f" FILLS {engine.fills}", width, note=f"volume {number(engine.volume, 2)}")
+
+
+def fills(store: Store) -> list[FillRow]:
+    """As many as the daemon remembers, newest first."""
+    return [] if store.shown is None else list(reversed(store.shown.engine.recent_fills))
+
+
+def fill_line(row: FillRow, width: int) -> Line:
+    side = "buy" if row.side is Side.BUY else "sell"
+    verb = f"{side} {row.leg.name}" if row.kind == _TRADE else clean(row.kind)
+    cells = [
+        line(Span(clock(row.wall_ms), Tone.LABEL)),
+        line(left(verb, 10)),
+        line(right(quantity(row.qty), 6)),
+        line(Span("@", Tone.LABEL)),
+        line(right(_px(row.px), 6)),
+        line(left(short_ticker(row.ticker, _MARKET, row.wall_ms), _MARKET)),
+        _edge(row),
+    ]
+    if row.kind == _TRADE and not row.maker:
+        cells.append(line(Span("taker", Tone.WARN)))
+    whole = joined(cells)
+    fee = line(Span(f" fee {number(row.fee, 2)}", Tone.LABEL))
+    return cut((*whole, *fee) if row.fee and width_of(whole) + width_of(fee) <= width else whole, width)
+
+
+def fill_text(row: FillRow) -> str:
+    """Everything about one fill."""
+    side = "buy" if row.side is Side.BUY else "sell"
+    role = "maker" if row.maker else "taker"
+    edge = "not known" if row.edge is None else cents(row.edge)
+    return (
+        f"{clean(row.ticker)}\n{clock(row.wall_ms)}Z  {clean(row.kind)}, {role}\n\n"
+        f"{side} {quantity(row.qty)} {row.leg.name} at {_px(row.px)}\n"
+        f"fee {number(row.fee, 4)}, edge against fair value {edge}"
+    )
+
+
+def _edge(row: FillRow) -> Line:
+    if row.edge is None:
+        return line(" " * 13)
+    return line(Span("edge ", Tone.LABEL), right(cents(row.edge), 8, signed_tone(row.edge)))
+
+
+def _px(px: int) -> str:
+    return price(px, 5) if px <= ONE else number(px, 1)
+
+
+# -- alerts
+
+
+def alerts_head(store: Store, width: int) -> Line:
+    count = 0 if store.shown is None else len(store.shown.alerts)
+    return rule(f" ALERTS {count}", width, note="a all in full" if count else "")
+
+
+def alerts(store: Store) -> list[AlertRow]:
+    return [] if store.shown is None else list(reversed(store.shown.alerts))
+
+
+def alert_line(row: AlertRow, width: int) -> Line:
+    return cut(line(*_stamp(row), Span(clean(row.text), _tone(row))), width)
+
+
+def alert_lines(row: AlertRow, width: int) -> list[Line]:
+    """The whole text, wrapped under its first line."""
+    stamp = _stamp(row)
+    indent = sum(len(span.text) for span in stamp)
+    first, *rest = wrapped(row.text, width - indent, _tone(row))
+    return [(*stamp, *first), *((Span(" " * indent), *more) for more in rest)]
+
+
+def alert_text(row: AlertRow) -> str:
+    return f"{clock(row.wall_ms)}Z  {clean(row.level)}: {clean(row.code)}\n\n{clean(row.text)}"
+
+
+def log(store: Store, width: int, height: int) -> list[Line]:
+    """The newest alerts in full, as many as there is room for."""
+    lines = [rule("ALERTS IN FULL", width)]
+    for row in alerts(store):
+        lines += alert_lines(row, width)
+        if len(lines) >= height:
+            break
+    return lines[:height]
+
+
+def _stamp(row: AlertRow) -> tuple[Span, ...]:
+    word, tone = _LEVELS.get(row.level, (_cut_level(row.level), Tone.WARN))
+    return Span(f"{clock(row.wall_ms)} ", Tone.LABEL), Span(f"{word} ", tone)
+
+
+def _cut_level(level: str) -> str:
+    """A level this terminal does not know, in the width of those it does."""
+    return clean(level)[:4].ljust(4)
+
+
+def _tone(row: AlertRow) -> Tone:
+    """The word carries the level; only what is critical colours its whole text."""
+    return Tone.ALARM if row.level == AlertLevel.CRITICAL.value else Tone.PLAIN

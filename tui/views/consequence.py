@@ -1,0 +1,175 @@
+"""What an order to the daemon would do, in its real numbers, and what became of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from hlomm.domain.inputs import OperatorAction
+from hlomm.domain.outputs import HaltState
+from hlomm.domain.report import Snapshot
+from tui.formats import elapsed, number, short_ticker
+from tui.state import Fate, Ordered, Store
+from tui.views.activity import alert_lines
+from tui.views.holdings import held, tokens
+from tui.views.line import Line, Span, Tone, clean, line, wrapped
+
+_NAMES_SHOWN: Final = 3
+_ALERTS_SHOWN: Final = 3
+_TITLES: Final = {
+    OperatorAction.KILL: "KILL — all venues",
+    OperatorAction.FLATTEN: "FLATTEN — all venues",
+    OperatorAction.RESUME: "RESUME — quote again",
+}
+_VERBS: Final = {
+    OperatorAction.KILL: "kill now",
+    OperatorAction.FLATTEN: "flatten now",
+    OperatorAction.RESUME: "resume now",
+}
+
+
+def title(action: OperatorAction) -> str:
+    return _TITLES[action]
+
+
+def verb(action: OperatorAction) -> str:
+    return _VERBS[action]
+
+
+# -- before
+
+
+def question(store: Store, action: OperatorAction, now_s: float, width: int) -> list[Line]:
+    """The consequences, one sentence each, of the state as it is at this moment."""
+    snapshot = store.live
+    if snapshot is None or not store.connected(now_s):
+        return _without_link(store, now_s, width)
+    sentences = _resume(snapshot) if action is OperatorAction.RESUME else _halt(snapshot, action)
+    return [part for text, tone in sentences for part in wrapped(text, width, tone)]
+
+
+def _without_link(store: Store, now_s: float, width: int) -> list[Line]:
+    known = "" if store.live is None else f", last heard {elapsed(store.lag_s(now_s))} ago"
+    said = [
+        (f"No link to the daemon{known}: it cannot be told anything from here.", Tone.ALARM),
+        ("Orders may still rest at the venue. If the daemon lives, `hlomm kill` there may reach it.", Tone.PLAIN),
+        ("If it does not live, cancel by hand at the venue.", Tone.PLAIN),
+        ("Sending is tried all the same when you confirm; if it cannot be sent you will be told.", Tone.PLAIN),
+    ]  # fmt: skip
+    return [part for text, tone in said for part in wrapped(text, width, tone)]
+
+
+def _halt(snapshot: Snapshot, action: OperatorAction) -> Iterator[tuple[str, Tone]]:
+    yield _cancels(snapshot), Tone.STRONG
+    selling = _sells(snapshot)
+    if selling:
+        keep = " unless flatten.on_kill says keep" if action is OperatorAction.KILL else ""
+        yield f"Then sells{keep}: {selling}.", Tone.STRONG
+        yield (
+            "At most flatten.max_slippage below the best bid; what finds no buyer is held to settlement and reported.",
+            Tone.PLAIN,
+        )
+    else:
+        yield "Nothing is held, so nothing has to be sold.", Tone.PLAIN
+    yield f"Stops {_strategies(snapshot)}. Stays HALTED across restarts until you resume.", Tone.PLAIN
+
+
+def _resume(snapshot: Snapshot) -> Iterator[tuple[str, Tone]]:
+    engine = snapshot.engine
+    if engine.state == HaltState.RUNNING:
+        yield "It is quoting already: there is nothing to resume.", Tone.WARN
+        return
+    if engine.state != HaltState.HALTED:
+        yield f"It is {clean(engine.state)}: resume is refused until it is HALTED.", Tone.WARN
+    yield f"Halted because: {clean(engine.reason)}.", Tone.PLAIN
+    markets = sum(1 for row in engine.markets if row.strategy and row.settled is None)
+    venues = ", ".join(clean(row.venue) for row in snapshot.venues) or "no venue"
+    yield f"{_strategies(snapshot).capitalize()} quotes again in {markets} markets on {venues}.", Tone.STRONG
+    held_now = held(engine.positions)
+    if held_now:
+        yield f"Held now: {_listed(snapshot)}, counted against the limits.", Tone.PLAIN
+    drawdown = f"Drawdown counts anew from equity {number(engine.equity)}, limit {number(engine.drawdown_limit)}."
+    yield drawdown, Tone.PLAIN
+    yield "If a difference to the venue's account halted it, the venue's figures are taken over.", Tone.PLAIN
+
+
+def _cancels(snapshot: Snapshot) -> str:
+    counts = Counter(row.market.partition(":")[0] for row in snapshot.engine.orders)
+    total = sum(counts.values())
+    if not total:
+        return "No order of ours is open; cancels are sent and verified all the same."
+    where = ", ".join(f"{clean(venue)} ({count})" for venue, count in counts.items())
+    return f"Cancels {total} order{'s' if total > 1 else ''} on {where}."
+
+
+def _sells(snapshot: Snapshot) -> str:
+    rows = held(snapshot.engine.positions)
+    value = sum(row.value for row in rows)
+    return f"{_listed(snapshot)}, {number(value)} at the best bids" if rows else ""
+
+
+def _listed(snapshot: Snapshot) -> str:
+    rows = held(snapshot.engine.positions)
+    wall_ms = snapshot.engine.wall_ms
+    names = [f"{tokens(row)} {short_ticker(row.ticker, 24, wall_ms)}" for row in rows[:_NAMES_SHOWN]]
+    more = len(rows) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _strategies(snapshot: Snapshot) -> str:
+    names = {row.strategy: None for row in snapshot.engine.markets if row.strategy and row.settled is None}
+    return ", ".join(clean(name) for name in names) or "every strategy"
+
+
+# -- after
+
+
+def outcome(store: Store, now_s: float, width: int) -> list[Line]:
+    """What the daemon said to the order, and what has happened since."""
+    ordered = store.ordered
+    if ordered is None:
+        text = "Nothing was sent: there is no link to the daemon. Try again when the bar at the top shows a state."
+        return list(wrapped(text, width, Tone.ALARM))
+    lines = list(_said(ordered, now_s, width))
+    snapshot = store.live
+    if snapshot is None:
+        return lines
+    engine = snapshot.engine
+    positions = len(held(engine.positions))
+    lines.append(
+        line(
+            Span("state ", Tone.LABEL),
+            Span(clean(engine.state).upper(), Tone.STRONG),
+            Span("   open orders ", Tone.LABEL),
+            f"{engine.open_orders}",
+            Span("   positions held ", Tone.LABEL),
+            f"{positions}",
+        )
+    )
+    if engine.state != HaltState.RUNNING:
+        lines += wrapped(engine.reason, width, Tone.LABEL)
+    for row in store.consequences()[-_ALERTS_SHOWN:]:
+        lines += alert_lines(row, width)
+    return lines
+
+
+def _said(ordered: Ordered, now_s: float, width: int) -> Iterator[Line]:
+    waited_s = (now_s if ordered.settled_s is None else ordered.settled_s) - ordered.sent_s
+    match ordered.fate:
+        case Fate.TAKEN:
+            yield line(Span("daemon ", Tone.LABEL), Span(f"has taken it ({waited_s:.2f} s)", Tone.GOOD))
+        case Fate.DECLINED:
+            yield from wrapped(f"The daemon refuses: {ordered.why}", width, Tone.ALARM)
+        case Fate.UNANSWERED:
+            yield from wrapped(
+                f"Not confirmed: {ordered.why}. It may still be carried out — watch the state, or use `hlomm kill`.",
+                width,
+                Tone.ALARM,
+            )
+        case Fate.WAITING if ordered.silent(now_s):
+            yield from wrapped(
+                f"Daemon silent for {waited_s:.1f} s. No guardian is there to ask; still waiting.", width, Tone.ALARM
+            )
+        case Fate.WAITING:
+            yield line(Span("daemon ", Tone.LABEL), "sent, waiting for the answer")

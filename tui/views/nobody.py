@@ -1,0 +1,39 @@
+"""What is said when no daemon answers, and what can be done about it."""
+
+from __future__ import annotations
+
+from tui.state import Phase, Store
+from tui.views.line import Line, Span, Tone, line, wrapped
+
+
+def lines(store: Store, width: int) -> list[Line]:
+    if store.link.phase is Phase.CONNECTING:
+        return list(wrapped(f"Looking for the daemon at {store.socket}", width, Tone.LABEL))
+    if store.link.phase is Phase.UP:
+        return list(wrapped("Connected. Waiting for the first snapshot.", width, Tone.LABEL))
+    if store.link.phase is Phase.REJECTED:
+        said = [("Somebody answers, but they do not understand each other.", Tone.ALARM), (store.link.why, Tone.PLAIN)]
+    else:
+        said = [
+            (f"No daemon answers at {store.socket}", Tone.ALARM),
+            (store.link.why, Tone.LABEL),
+            ("", Tone.PLAIN),
+            ("Start one with `hlomm run` and the same --state-dir; this terminal connects by itself.", Tone.PLAIN),
+        ]
+    body = [part for text, tone in said for part in wrapped(text, width, tone)]
+    return [*body, (), *starting(store, width)]
+
+
+def starting(store: Store, width: int) -> list[Line]:
+    """The offer to start the simulator, or what became of it."""
+    if store.start is None:
+        return []
+    if store.start.problem:
+        return [*wrapped(store.start.problem, width, Tone.ALARM), _offer("try again")]
+    if store.start.pid is None:
+        return [_offer("start the simulator here: simulated venues, play money")]
+    return list(wrapped(f"Starting the simulator (pid {store.start.pid}), log in {store.start.log}", width))
+
+
+def _offer(text: str) -> Line:
+    return line(Span("s", Tone.KEY), Span(f"  {text}"))

@@ -1,0 +1,55 @@
+"""One row per venue: session, age of its data, delays, orders, actions left."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hlomm.domain.report import VenueRow
+from tui.formats import DASH, MINUS, age
+from tui.state import Freshness, Store, freshness
+from tui.views.line import Line, Span, Tone, clean, joined, left, line, pair, retoned, rule
+
+_LIVE: Final = "live"
+_ROOMY: Final = 96
+
+
+def lines(store: Store, now_s: float, width: int) -> list[Line]:
+    snapshot = store.shown
+    if snapshot is None:
+        return []
+    lag_s = store.shown_lag_s(now_s)
+    return [rule("VENUES", width), *(_row(row, lag_s, width) for row in snapshot.venues)]
+
+
+def _row(row: VenueRow, lag_s: float, width: int) -> Line:
+    data_age_s = None if row.data_age_s is None else row.data_age_s + lag_s
+    up = row.session == _LIVE
+    session = left(clean(row.session).upper(), 10, Tone.GOOD if up else Tone.ALARM)
+    cells = [
+        line(left(clean(row.venue), 11), Span(" "), session),
+        pair("age", DASH if data_age_s is None else age(data_age_s), 8),
+        pair("ack", DASH if row.ack_p50_ms is None else f"{row.ack_p50_ms:.0f}ms", 9),
+        pair("skew", _skew(row.skew_ms), 11),
+        pair("orders", str(row.open_orders), 9),
+        pair("left", _budget_left(row), 10),
+    ]
+    if width >= _ROOMY:
+        cells.append(pair("reconnects", str(row.reconnects), 14))
+    cells_joined = joined(cells, 2)
+    state = freshness(data_age_s)
+    if state is Freshness.FRESH:
+        return cells_joined
+    return retoned(cells_joined, Tone.STALE if state is Freshness.STALE else Tone.DIM)
+
+
+def _skew(skew_ms: int | None) -> str:
+    if skew_ms is None:
+        return DASH
+    return f"{MINUS if skew_ms < 0 else '+'}{abs(skew_ms)}ms"
+
+
+def _budget_left(row: VenueRow) -> str:
+    if row.budget_used is None or row.budget_cap is None:
+        return DASH
+    left = max(row.budget_cap - row.budget_used, 0)
+    return str(left) if left < 100_000 else f"{left // 1000}k"

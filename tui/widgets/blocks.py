@@ -1,0 +1,142 @@
+"""Blocks without a cursor, each a window on one view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hlomm.domain.inputs import OperatorAction
+from tui import keymap
+from tui.views import activity, consequence, holdings, ladder, money, nobody, truth, venues, why
+from tui.views.line import Line, Span, Tone, joined, line, width_of
+from tui.widgets.panel import Panel, Sight
+
+
+class TruthBar(Panel):
+    """Line 1 of every screen. Its class follows the state, so that colour and word change together."""
+
+    DEFAULT_CLASSES = ""
+    _state = "-waiting"
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        del height
+        return [truth.bar(self.store, self.sight.now_s, width)]
+
+    def pull(self) -> None:
+        state = truth.css_class(self.store, self.sight.now_s)
+        if state != self._state:
+            self.remove_class(self._state)
+            self.add_class(state)
+            self._state = state
+        super().pull()
+
+
+class Money(Panel):
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        del height
+        return money.lines(self.store, self.sight.now_s, width)
+
+
+class Chart(Panel):
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        return money.chart(self.store, width, height)
+
+
+class Venues(Panel):
+    FITTED = True
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        del height
+        return venues.lines(self.store, self.sight.now_s, width)
+
+
+class WhyShort(Panel):
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        del height
+        return why.short(self.store, width)
+
+
+class WhyFull(Panel):
+    """As much of the reasons as leaves room for the rest; ENTER shows what does not fit."""
+
+    FITTED = True
+    MAX_LINES = 8
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        del height
+        whole = why.full(self.store, width)
+        if len(whole) <= self.MAX_LINES:
+            return whole
+        return [*whole[: self.MAX_LINES - 1], line(Span("     … enter shows all of it", Tone.LABEL))]
+
+
+class Facts(Panel):
+    FITTED = True
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        del height
+        return why.facts(self.store, width)
+
+
+class Ladder(Panel):
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        return ladder.lines(self.store, width, height)
+
+
+class Positions(Panel):
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        return holdings.positions(self.store, width, height)
+
+
+class Orders(Panel):
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        return holdings.orders(self.store, self.sight.now_s, width, height)
+
+
+class Log(Panel):
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        return activity.log(self.store, width, height)
+
+
+class Nobody(Panel):
+    DEFAULT_CLASSES = ""
+    FITTED = True
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        del height
+        return nobody.lines(self.store, width)
+
+
+class Consequence(Panel):
+    """What an order would do, live; once it is given, what it did."""
+
+    DEFAULT_CLASSES = ""
+    FITTED = True
+
+    def __init__(self, sight: Sight, action: OperatorAction) -> None:
+        super().__init__(sight)
+        self._action = action
+        self.given = False
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        del height
+        if self.given:
+            return consequence.outcome(self.store, self.sight.now_s, width)
+        return consequence.question(self.store, self._action, self.sight.now_s, width)
+
+
+class Keys(Panel):
+    """The footer: as many actions as fit, the first ones first; help and leave always."""
+
+    DEFAULT_CLASSES = ""
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        del height
+        *others, help_cell, leave_cell = [
+            line(Span(action.key_text, Tone.KEY), Span(f" {action.label}")) for action in keymap.footer()
+        ]
+        kept = [help_cell, leave_cell]
+        for cell in others:
+            if width_of(joined([*kept, cell], gap=2)) > width:
+                break
+            kept.insert(-2, cell)
+        return [joined(kept, gap=2)]

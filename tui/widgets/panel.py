@@ -1,0 +1,115 @@
+"""A block of toned lines, repainted only when they have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import ClassVar
+
+from textual.content import Content
+from textual.geometry import Region
+from textual.style import Style
+from textual.widget import Widget
+
+from tui.state import Store
+from tui.views.line import Line, Tone, plain
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What every panel looks at: the store, and the clock by which ages are told."""
+
+    store: Store
+    clock: Callable[[], float]
+
+    @property
+    def now_s(self) -> float:
+        return self.clock()
+
+
+class Panel(Widget):
+    """Draws `lines()`. Subclasses say what; the style sheet says how each tone looks."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in Tone} | {"tone--cursor", "tone--bar"}
+
+    DEFAULT_CLASSES = "figures"
+    """Marks what shows the daemon's figures, so that they can fade together when the link is lost."""
+
+    FITTED: ClassVar[bool] = False
+    """Whether the height follows the number of lines, within the bounds of the style sheet. (An automatic height would
+    do the same, but Textual caches it too well when lines change before the first layout is done.)"""
+
+    def __init__(self, sight: Sight, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self.sight = sight
+        self._drawn: tuple[Line, ...] = ()
+        self._cursor_line: int | None = None
+
+    @property
+    def store(self) -> Store:
+        return self.sight.store
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        raise NotImplementedError
+
+    def cursor_line(self) -> int | None:
+        """Which of the lines is to be marked as the selected one."""
+        return None
+
+    def pull(self) -> None:
+        """Look at the store; repaint the lines that have changed, so that a slow connection carries nothing else."""
+        size = self.content_size
+        if not size.width:
+            return
+        drawn, cursor_line = tuple(self.lines(size.width, size.height)), self.cursor_line()
+        changed = self._changed(drawn, cursor_line)
+        self._drawn, self._cursor_line = drawn, cursor_line
+        if self.FITTED:
+            self.styles.height = max(len(drawn), 1) + self.gutter.height
+        if changed:
+            self.refresh(*(Region(0, row, size.width, 1) for row in changed))
+
+    def _changed(self, drawn: tuple[Line, ...], cursor_line: int | None) -> list[int]:
+        rows = enumerate(zip_longest(self._drawn, drawn))
+        moved = () if cursor_line == self._cursor_line else (self._cursor_line, cursor_line)
+        return [row for row, (before, after) in rows if before != after or row in moved]
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self.pull)
+
+    def on_resize(self) -> None:
+        self.pull()
+
+    @property
+    def text(self) -> str:
+        """What is on the glass, for tests and for copying."""
+        return "\n".join(plain(drawn) for drawn in self._drawn)
+
+    def render(self) -> Content:
+        return Content("\n").join(self._content(number, drawn) for number, drawn in enumerate(self._drawn))
+
+    def _content(self, number: int, drawn: Line) -> Content:
+        content = Content.assemble(*((span.text, self._style(f"tone--{span.tone}")) for span in drawn))
+        under = self._under(number, drawn)
+        if under is None:
+            return content
+        filled = content.pad_right(max(self.content_size.width - content.cell_length, 0))
+        return filled.stylize_before(self._style(under))
+
+    def _under(self, number: int, drawn: Line) -> str | None:
+        """What lies under a whole line, where something does."""
+        if number == self._cursor_line:
+            return "tone--cursor"
+        return "tone--bar" if drawn and drawn[0].tone is Tone.HEAD else None
+
+    def _style(self, name: str) -> Style:
+        """Only what the style sheet says of that name: a partial visual style would drop opaque backgrounds."""
+        styles = self.get_component_styles(name)
+        return Style(
+            background=styles.background if styles.has_rule("background") else None,
+            foreground=styles.color if styles.has_rule("color") else None,
+            bold=styles.text_style.bold,
+            dim=styles.text_style.dim,
+            strike=styles.text_style.strike,
+        )
