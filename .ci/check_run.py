@@ -15,5 +15,5 @@ wrong = [
     }.items()
     if not holds
 ]
-print(json.dumps(summary))
+sys.stdout.write(json.dumps(summary) + "\n")
 sys.exit("; ".join(wrong) or 0)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from hlomm.domain.report import EngineReport
+from hlomm.domain.report import EngineReport, PositionRow
 from hlomm.domain.units import to_text
 
 
 def amount(value: int) -> float:
     """A scaled integer as a JSON number (shortest decimal, so 12.34 stays 12.34)."""
     return float(to_text(value))
+
+
+def named(rows: Sequence[PositionRow]) -> dict[str, PositionRow]:
+    """Rows by ticker; where two series share one, the market's id tells them apart."""
+    found: dict[str, PositionRow] = {}
+    for row in rows:
+        found[row.ticker if row.ticker not in found else f"{row.ticker} ({row.market})"] = row
+    return found
 
 
 def engine_document(engine: EngineReport) -> dict[str, Any]:
@@ -34,7 +43,7 @@ def engine_document(engine: EngineReport) -> dict[str, Any]:
         },
         "equity": amount(engine.equity),
         "max_drawdown": amount(engine.max_drawdown),
-        "inventory": {row.ticker: amount(row.yes - row.no) for row in engine.positions},
+        "inventory": {name: amount(row.yes - row.no) for name, row in named(engine.positions).items()},
         "settlements": engine.settlements,
         "settlements_held": engine.settlements_held,
         "rolls": engine.rolls,

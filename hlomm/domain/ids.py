@@ -6,6 +6,7 @@ counter. It depends on nothing but the boot epoch and how many were minted, so a
 
 from __future__ import annotations
 
+import re
 from typing import Final, NewType
 
 VenueId = NewType("VenueId", str)
@@ -20,6 +21,7 @@ HYPERLIQUID: Final = VenueId("hyperliquid")
 _MARK: Final = 0x686C
 _EPOCH_LIMIT: Final = 1 << 48
 _COUNT_LIMIT: Final = 1 << 64
+_OURS: Final = re.compile(rf"0x{_MARK:04x}[0-9a-f]{{28}}", re.ASCII)
 
 
 class ClientIds:
@@ -41,7 +43,7 @@ class ClientIds:
 
 def is_ours(client_id: str | None) -> bool:
     """Whether an order carries the mark of this program (any boot)."""
-    return client_id is not None and client_id.startswith(f"0x{_MARK:04x}") and len(client_id) == 34
+    return client_id is not None and _OURS.fullmatch(client_id) is not None
 
 
 def outcome_market(venue: VenueId, outcome: int) -> MarketId:
@@ -50,3 +52,8 @@ def outcome_market(venue: VenueId, outcome: int) -> MarketId:
 
 def perp_market(venue: VenueId, coin: str) -> MarketId:
     return MarketId(f"{venue}:{coin}")
+
+
+def venue_of(market: MarketId) -> VenueId:
+    """The venue a market belongs to, known from its name alone."""
+    return VenueId(market.partition(":")[0])

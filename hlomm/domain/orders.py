@@ -142,6 +142,9 @@ TRANSITIONS: Final[dict[tuple[OrderState, OrderEvent], OrderState]] = (
         (_S.FILLED, _E.OPENED): _S.FILLED,
         (_S.CANCELED, _E.OPENED): _S.CANCELED,
         (_S.REJECTED, _E.OPENED): _S.UNKNOWN,
+        (_S.FILLED, _E.RESURFACED): _S.UNKNOWN,
+        (_S.CANCELED, _E.RESURFACED): _S.UNKNOWN,
+        (_S.REJECTED, _E.RESURFACED): _S.UNKNOWN,
     }
 )
 

@@ -40,6 +40,9 @@ class MarketRow(Report, frozen=True):
     kind: MarketKind
     tau_s: float | None
     strike: Px | None = None
+    period: str = ""
+    """Series it belongs to (`3m`, `1d`): two series may list one strike and expiry under one name."""
+    tick: Px = Px(1000)
     bids: tuple[Level, ...] = ()
     asks: tuple[Level, ...] = ()
     book_age_s: float | None = None
@@ -155,7 +158,6 @@ class EngineReport(Report, frozen=True):
     cancels: int
     open_orders: int
     settlements: int
-    settlements_held: int
     rolls: int
     risk: RiskCounts
     markets: tuple[MarketRow, ...]
@@ -167,6 +169,7 @@ class EngineReport(Report, frozen=True):
     anomalies: dict[str, int]
     invariant_breaks: int
     paused: tuple[str, ...] = ()
+    settlements_held: int = 0
 
 
 class AlertRow(Report, frozen=True):

@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from hlomm.domain.faults import UnitError
 from hlomm.domain.markets import Leg
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Px, parse_unsigned, to_text
@@ -53,8 +54,12 @@ def parse_ticker(text: str) -> Ticker | None:
     match = _TICKER.fullmatch(text)
     if match is None:
         return None
-    month, day = int(match["month"]), int(match["day"])
-    if not 1 <= month <= 12 or not 1 <= day <= 31:
+    year, month, day = int(match["year"]), int(match["month"]), int(match["day"])
+    if not 1 <= month <= 12 or civil_from_days(days_from_civil(year, month, day)) != (year, month, day):
+        return None
+    try:
+        strike = Px(parse_unsigned(match["strike"]))
+    except UnitError:
         return None
     minute_of_day = None
     if match["hour"] is not None:
@@ -65,8 +70,8 @@ def parse_ticker(text: str) -> Ticker | None:
     side = None if match["side"] is None else Leg[match["side"]]
     return Ticker(
         underlying=match["underlying"],
-        strike=Px(parse_unsigned(match["strike"])),
-        year=int(match["year"]),
+        strike=strike,
+        year=year,
         month=month,
         day=day,
         minute_of_day=minute_of_day,

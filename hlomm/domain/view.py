@@ -15,6 +15,8 @@ from hlomm.domain.inputs import Level
 from hlomm.domain.markets import Market
 from hlomm.domain.units import Cash, Px, Qty
 
+_EXACTLY = Px(0)
+
 
 class BookShape(StrEnum):
     UNKNOWN = "unknown"
@@ -76,7 +78,7 @@ class Desired:
     """Fair YES price; the engine uses it to mark and to check quotes against."""
     fair_source: str = ""
     """`book`, `model`, `blend`: what the fair value came from."""
-    tolerance: Px = Px(0)
+    tolerance: Px = _EXACTLY
     """Distance from the wished price at which a resting quote is still good enough."""
     facts: tuple[tuple[str, float | str], ...] = ()
     """Named numbers behind the decision, for people."""

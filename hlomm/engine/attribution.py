@@ -4,7 +4,7 @@ Every market is followed at a reference price in YES space, kept as twice the pr
 A fill earns the distance between its price and the reference that stood just before it happened at the venue (the
 book's reaction reaches us before the fill does, so "now" would book every adverse move as negative spread); from
 there on the move of the reference earns on the net position; settlement is the last move. Pairs of YES and NO do not
-move and drop out. With every market at its reference,
+move and drop out. With every market at its reference, at every moment,
 
     spread + inventory + settlement - fees = total
 
@@ -35,6 +35,8 @@ HISTORY = 64
 class _Track:
     ref2: int
     net: int = 0
+    final: bool = False
+    """Settled: the reference never moves again."""
     history: deque[tuple[int, int]] = attrs.field(factory=lambda: deque(maxlen=HISTORY))
     """(venue_ms from which on, ref2), oldest first."""
 
@@ -66,12 +68,24 @@ class Attribution:
         self._settlement2 = 0
 
     def found(self, market: MarketId, yes: int, no: int, cost: int) -> None:
-        """A position found at start."""
-        self._found[market] = _Found(yes, no, cost)
+        """Tokens found at start."""
+        track = self._tracks.get(market)
+        if track is not None:
+            self._take_over(track, _Found(yes, no, cost))
+            return
+        known = self._found.get(market, _Found(0, 0, 0))
+        self._found[market] = _Found(known.yes + yes, known.no + no, known.cost + cost)
+
+    def forget(self, market: MarketId) -> None:
+        """Drop a market that is over; what it earned stays in the sums."""
+        self._tracks.pop(market, None)
+        self._found.pop(market, None)
 
     def moved(self, market: MarketId, ref2: int, venue_ms: int) -> None:
-        """The reference price changed, at that venue time."""
+        """The reference price changed, at that venue time. A picture of a book that comes late changes nothing."""
         track = self._track(market, ref2)
+        if track.final:
+            return
         if track.net:
             self._inventory2 += track.net * (ref2 - track.ref2)
         track.ref2 = ref2
@@ -79,29 +93,34 @@ class Attribution:
             track.history.append((venue_ms, ref2))
 
     def filled(self, fill: Fill) -> None:
-        """Split and merge move pairs and have no direction; settlement fills are handled by `settled`."""
-        if fill.kind is not FillKind.TRADE:
-            return
+        """Any movement of tokens but a settlement. A pair's two halves cancel, so each may be booked as it comes."""
+        assert fill.kind is not FillKind.SETTLEMENT
         sign = direction(fill.leg, fill.side)
         px2 = 2 * to_yes_px(fill.leg, fill.px)
         track = self._track(fill.market, px2)
         then2 = track.before(fill.venue_ms)
         self._spread2 += sign * (then2 - px2) * fill.qty
         self._inventory2 += sign * (track.ref2 - then2) * fill.qty
-        track.net += sign * fill.qty
+        if not track.final:
+            track.net += sign * fill.qty
 
     def settled(self, market: MarketId, yes_px: int) -> None:
         """The last move; what trickles in later is measured against the settlement price."""
         track = self._track(market, 2 * yes_px)
         self._settlement2 += track.net * (2 * yes_px - track.ref2)
         track.ref2 = 2 * yes_px
+        track.net = 0
+        track.final = True
         track.history.clear()
 
-    def adjusted(self, market: MarketId, net: int) -> None:
-        """The position was set by an operator's decision; the change itself earns nothing."""
+    def adjusted(self, market: MarketId, yes: int, no: int, cost: int, gain2: int) -> None:
+        """The position was set by an operator's decision; what that changed in its result counts as inventory."""
+        self._inventory2 += gain2
         track = self._tracks.get(market)
-        if track is not None:
-            track.net = net
+        if track is None:
+            self._found[market] = _Found(yes, no, cost)
+        elif not track.final:
+            track.net = yes - no
 
     def _track(self, market: MarketId, ref2: int) -> _Track:
         track = self._tracks.get(market)
@@ -109,9 +128,13 @@ class Attribution:
             track = self._tracks[market] = _Track(ref2)
             found = self._found.pop(market, None)
             if found is not None:
-                track.net = found.yes - found.no
-                self._inventory2 += found.yes * ref2 + found.no * (_CASH2 - ref2) - found.cost * _CASH2
+                self._take_over(track, found)
         return track
+
+    def _take_over(self, track: _Track, found: _Found) -> None:
+        if not track.final:
+            track.net += found.yes - found.no
+        self._inventory2 += found.yes * track.ref2 + found.no * (_CASH2 - track.ref2) - found.cost * _CASH2
 
     def reference2(self, market: MarketId) -> int | None:
         """Twice the reference price, None if the market was never priced."""

@@ -86,6 +86,11 @@ def shape_of(bids: tuple[Level, ...], asks: tuple[Level, ...]) -> BookShape:
     return BookShape.ASK_ONLY if asks else BookShape.EMPTY
 
 
+def shape_without_own(shape: BookShape, bids: tuple[Level, ...], asks: tuple[Level, ...]) -> BookShape:
+    """Shape of a book of that shape once our own orders are taken out of it."""
+    return shape if shape in (BookShape.UNKNOWN, BookShape.CROSSED) else shape_of(bids, asks)
+
+
 def without_own(levels: tuple[Level, ...], own: Mapping[int, int]) -> tuple[Level, ...]:
     """The levels with our own resting quantities (by price) taken out."""
     if not own:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from hlomm.domain.faults import InvariantBroken
-from hlomm.domain.ids import MarketId, VenueId
+from hlomm.domain.ids import MarketId, VenueId, venue_of
 from hlomm.domain.inputs import Booted, Input
 from hlomm.domain.orders import OrderState
 from hlomm.domain.outputs import HaltState, Output
@@ -110,19 +110,23 @@ class Engine:
             if order.state is OrderState.UNKNOWN and (order.asked == 0 or quiet_ns >= rules.query_retry_ns):
                 order.asked += 1
                 order.touched_ns = now_ns
-                state.out.query(state.markets[order.market].market.venue, order.client_id)
+                state.out.query(venue_of(order.market), order.client_id)
         if doubtful:
             state.timers.set_earliest(_ORDERS_TIMER, now_ns + rules.query_retry_ns)
 
     def _prune(self) -> None:
         """Forget the oldest finished markets, so that a night of short series does not fill the memory."""
         state = self.state
-        if len(state.markets) <= MARKETS_KEPT or not any(m.settled is not None for m in state.markets.values()):
+        if len(state.markets) <= MARKETS_KEPT or not any(m.gone for m in state.markets.values()):
             return
         busy = {order.market for order in state.orders.exposed()}
         for market_id, market in list(state.markets.items()):
             if len(state.markets) <= MARKETS_KEPT:
                 return
-            if market.settled is not None and market_id not in busy and state.portfolio.position(market_id).flat:
+            if market.gone and market_id not in busy and state.portfolio.position(market_id).flat:
                 del state.markets[market_id]
                 state.timers.clear(f"{_REFRESH}{market_id}")
+                state.portfolio.forget(market_id)
+                state.attribution.forget(market_id)
+                if market.strategy is not None:
+                    self.strategies[market.strategy].forget(market_id)

@@ -53,8 +53,7 @@ def available(position: Position, exposed: Exposure, leg: Leg) -> int:
 
 def locked_cost(position: Position) -> int:
     """Cash sunk in unpaired tokens (a pair is worth exactly 1 and locks nothing), rounded up."""
-    pairs = max(min(position.yes, position.no), 0)
-    locked = 0
+    pairs, locked = position.pairs, 0
     for held, cost in ((position.yes, position.cost_yes), (position.no, position.cost_no)):
         if held > pairs:
             locked += -(-cost * (held - pairs) // held)

@@ -1,23 +1,29 @@
 """Getting to safety: everything cancelled, pairs merged, single tokens sold or held by policy.
 
-Runs once per turn while FLATTENING or STOPPING. Order of the walk: no order may rest before anything is sold; pairs
-of YES and NO become cash (worth exactly 1, no book needed); what is left is sold immediate-or-cancel, at most
-`max_slippage` below the best bid. A token without a buyer, too small for the venue's minimum, or closer to
+Runs once per turn while FLATTENING or STOPPING. Order of the walk: no order of a market may rest before its tokens are
+sold; pairs of YES and NO become cash (worth exactly 1, no book needed); what is left is sold immediate-or-cancel, at
+most `max_slippage` below the best bid. A token without a buyer, too small for the venue's minimum, or closer to
 settlement than `hold_to_expiry` is held, and the loss that could still come of it is reported.
+
+Two things are waited for until the deadline, because they say nothing about a buyer: a book that is not there (a lost
+session took it, requests bring a new one) and orders on their way out. An order that the venue has twice been asked
+about in vain holds nothing up any longer: it may never have existed, and the tokens are a risk now.
 """
 
 from __future__ import annotations
 
 from hlomm.domain.markets import Leg
-from hlomm.domain.orders import Purpose, Side, Tif
+from hlomm.domain.orders import OrderState, Purpose, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState, MergeSet
 from hlomm.domain.report import SideNote
 from hlomm.domain.units import SCALE, Px, Qty, ceil_to, complement, floor_to, notional_floor, to_fixed, to_text
 from hlomm.engine import gate, quoting
 from hlomm.engine.exposure import worst_loss
+from hlomm.engine.orders import Order
 from hlomm.engine.state import MarketState, State, Walk
 
 TIMER = "flatten"
+_NO_BOOK = "no book came"
 
 
 def step(state: State, walk: Walk) -> bool:
@@ -25,13 +31,12 @@ def step(state: State, walk: Walk) -> bool:
     for order in list(state.orders.live()):
         if order.purpose is not Purpose.FLATTEN:
             quoting.cancel(state, order)
-    late = state.now.mono_ns >= walk.deadline_ns
-    clear = state.orders.live_count == 0
-    if clear and walk.sell and not late:
+    late, done = state.now.mono_ns >= walk.deadline_ns, True
+    if walk.sell and not late:
         for market in list(state.markets.values()):
             if market.is_outcome and market.settled is None:
-                clear = _reduce(state, walk, market) and clear
-    if late or (clear and not state.orders.awaiting_fills()):
+                done = _reduce(state, walk, market) and done
+    if late or (done and state.orders.live_count == 0 and not state.orders.awaiting_fills()):
         _report(state, walk, late=late)
         return True
     state.timers.set_earliest(TIMER, min(state.now.mono_ns + state.config.flatten.retry_ns, walk.deadline_ns))
@@ -40,19 +45,18 @@ def step(state: State, walk: Walk) -> bool:
 
 def _reduce(state: State, walk: Walk, market: MarketState) -> bool:
     """One step in one market; True when it needs no more."""
-    market_id, rules = market.market.id, state.config.flatten
+    market_id, rules, now_ns = market.market.id, state.config.flatten, state.now.mono_ns
     position = state.portfolio.position(market_id)
     if position.flat:
         walk.held.pop(market_id, None)
         return True
-    again_ns = walk.merging.get(market_id, 0)
-    if state.now.mono_ns < again_ns:
+    if any(_holds_up(order) for order in state.orders.live_in(market_id)) or now_ns < walk.again_ns.get(market_id, 0):
         return False
-    tried = walk.attempts.get(market_id, 0)
-    pairs = floor_to(max(min(position.yes, position.no), 0), market.market.lot)
-    if pairs > 0 and tried < rules.attempts:
-        walk.attempts[market_id] = tried + 1
-        walk.merging[market_id] = state.now.mono_ns + rules.retry_ns
+    merges = walk.merges.get(market_id, 0)
+    pairs = floor_to(position.pairs, market.market.lot)
+    if pairs > 0 and merges < rules.attempts and not market.gone:
+        walk.merges[market_id] = merges + 1
+        walk.again_ns[market_id] = now_ns + rules.retry_ns
         state.out.merge(market_id, MergeSet(market_id, Qty(pairs)))
         state.budgets.spend(market.market.venue, 1)
         return False
@@ -63,10 +67,15 @@ def _reduce(state: State, walk: Walk, market: MarketState) -> bool:
     return True
 
 
+def _holds_up(order: Order) -> bool:
+    """Whether an order of the market must be gone before its tokens are sold."""
+    return order.state is not OrderState.UNKNOWN or order.asked < 2
+
+
 def _sell(state: State, walk: Walk, market: MarketState) -> str | None:
-    """Send one immediate-or-cancel sale; the reason to hold instead, if there is one."""
+    """Send one immediate-or-cancel sale, or wait for a book; the reason to hold instead, if there is one."""
     market_id, rules, position = market.market.id, state.config.flatten, state.portfolio.position(market.market.id)
-    leg = Leg.YES if position.yes > 0 else Leg.NO
+    leg = Leg.YES if position.yes > 0 or position.no == 0 else Leg.NO
     held = position.held(leg)
     if held <= 0:
         return f"{leg.name} is short by {to_text(-held)}: a fill is missing"
@@ -76,6 +85,11 @@ def _sell(state: State, walk: Walk, market: MarketState) -> str | None:
         return "settles too soon to sell"
     if walk.attempts.get(market_id, 0) >= rules.attempts:
         return f"not sold in {rules.attempts} attempts"
+    if not market.book.seen:
+        if market.strategy is None and walk.held.get(market_id) != _NO_BOOK:
+            state.out.subscribe(market_id)  # a market that nobody quotes is not followed
+        walk.held[market_id] = _NO_BOOK
+        return None
     bid = best_buyer(market, leg)
     if bid is None:
         return "no buyer in the book"
@@ -91,6 +105,7 @@ def _sell(state: State, walk: Walk, market: MarketState) -> str | None:
     if isinstance(admitted, SideNote):
         return f"{admitted.guard}: {admitted.detail}"
     walk.attempts[market_id] = walk.attempts.get(market_id, 0) + 1
+    walk.again_ns[market_id] = state.now.mono_ns + rules.retry_ns
     quoting.send(state, want, admitted, None)
     return None
 
@@ -105,7 +120,7 @@ def best_buyer(market: MarketState, leg: Leg) -> Px | None:
 
 def _least_px(market: MarketState, qty: Qty) -> int:
     """Lowest price on the grid at which the sale meets the venue's minimum."""
-    return ceil_to(-(-market.market.min_notional * SCALE // qty), market.market.tick)
+    return max(ceil_to(-(-market.market.min_notional * SCALE // qty), market.market.tick), market.market.tick)
 
 
 def _report(state: State, walk: Walk, *, late: bool) -> None:

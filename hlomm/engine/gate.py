@@ -3,7 +3,8 @@
 Each check is one row: a stable name, the question, the numbers. A check may pass, shrink the order or refuse it;
 `Resize` carries on with what is left, so the smallest room decides. Pending orders count as filled in the worst
 case. An amend is judged as a second order beside the one it replaces, because until the venue answers either may
-fill. Orders that only give back what is held (flattening, sales) skip the checks that guard new risk.
+fill. Orders that only give back what is held (flattening, sales) skip the checks that guard new risk. The shape of a
+book is that of others' orders: our own quote is nobody to trade with.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from hlomm.domain.ids import MarketId
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side, Tif, direction, yes_px
 from hlomm.domain.outputs import HaltState
@@ -20,6 +22,7 @@ from hlomm.domain.view import BookShape
 from hlomm.engine.config import OneSided
 from hlomm.engine.exposure import Exposure, available, exposure, locked_cost, mid_own
 from hlomm.engine.orders import Order
+from hlomm.engine.portfolio import Position
 from hlomm.engine.state import MarketState, State
 
 
@@ -72,16 +75,12 @@ LIMITS: Final = (
 
 def judge(state: State, want: Proposal) -> Verdict:
     """Verdict on one proposal, given everything already pending. Counted by the caller."""
-    market = want.market
-    refusal = _may_send(state, want) or (None if want.purpose is Purpose.FLATTEN else _may_quote(state, want))
+    market, shape = want.market, state.others(want.market).shape
+    refusal = _may_send(state, want) or (None if want.purpose is Purpose.FLATTEN else _may_quote(state, want, shape))
     if refusal is not None:
         return refusal
-    position = state.portfolio.position(market.market.id)
-    # A sale that replaces a sale cannot sell the same tokens twice; a purchase that replaces one can buy twice.
-    replaced = want.replaces if want.side is Side.SELL else None
-    pending = exposure(position, state.orders.exposed_in(market.market.id), replaced)
     qty, limit, numbers = int(want.qty), "", ""
-    for room, name, text in _rooms(state, want, pending):
+    for room, name, text in _rooms(state, want, shape):
         if room < qty:
             qty, limit, numbers = max(floor_to(room, market.market.lot), 0), name, text
     if qty <= 0:
@@ -99,6 +98,8 @@ def judge(state: State, want: Proposal) -> Verdict:
 def _may_send(state: State, want: Proposal) -> Reject | None:
     """What holds for every order, flattening included."""
     market = want.market
+    if state.journal_failed:
+        return Reject("halted", "the journal cannot be written")
     if state.halt is not HaltState.RUNNING and want.purpose is not Purpose.FLATTEN:
         return Reject("halted", f"{state.halt.value}: {state.halt_reason}")
     venue = state.venues.get(market.market.venue)
@@ -111,13 +112,12 @@ def _may_send(state: State, want: Proposal) -> Reject | None:
     return None
 
 
-def _may_quote(state: State, want: Proposal) -> Reject | None:
+def _may_quote(state: State, want: Proposal, shape: BookShape) -> Reject | None:
     """What holds for orders that take or may take risk."""
     market, limits, now = want.market, state.config.limits, state.now
     book = market.book
     if market.market.expiry_ns is not None and market.market.tau_ns(now.wall_ns) == 0:
         return Reject("market", "past its expiry")
-    shape = book.shape
     if shape in (BookShape.UNKNOWN, BookShape.EMPTY) and limits.one_sided is not OneSided.ALLOW:
         return Reject("book", f"book is {shape.value}")
     if shape is BookShape.CROSSED:
@@ -148,40 +148,51 @@ def _may_afford(state: State, want: Proposal) -> Reject | None:
     drawdown = state.high_water - state.equity()
     if drawdown > limits.max_drawdown:
         return Reject("drawdown", f"{to_text(drawdown)} > {to_text(limits.max_drawdown)}")
-    if state.orders.live_count >= limits.max_open_orders:
+    if want.replaces is None and state.orders.live_count >= limits.max_open_orders:
         return Reject("open_orders", f"{state.orders.live_count} open >= {limits.max_open_orders}")
     return None
 
 
-def _rooms(state: State, want: Proposal, pending: Exposure) -> list[tuple[int, str, str]]:
+def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, str, str]]:
     """(largest quantity allowed, limit, numbers) of every limit that may shrink the order."""
     market, limits = want.market, state.config.limits
     position = state.portfolio.position(market.market.id)
+    orders = state.orders.exposed_in(market.market.id)
     rooms: list[tuple[int, str, str]] = []
     if want.side is Side.SELL:
-        free = available(position, pending, want.leg)
+        # The venue lets no token be sold twice, so a sale may claim what the one it replaces has claimed.
+        free = available(position, exposure(position, orders, want.replaces), want.leg)
         rooms.append((free, "tokens", f"{to_text(free)} {want.leg.name} free to sell"))
     if want.purpose is Purpose.FLATTEN:
         return rooms
-    one_sided = market.book.shape is not BookShape.TWO_SIDED
-    if one_sided and limits.one_sided is OneSided.REDUCE_ONLY:
-        net = position.net
-        room = max(-net * want.direction, 0)
-        rooms.append((room, "one_sided", f"book is {market.book.shape.value}: only reducing net {to_text(net)}"))
+    pending = exposure(position, orders)
     worst = pending.longest if want.direction > 0 else -pending.shortest
+    if shape is not BookShape.TWO_SIDED and limits.one_sided is OneSided.REDUCE_ONLY:
+        text = f"book is {shape.value}: only reducing net {to_text(position.net)}"
+        rooms.append((max(-worst, 0), "one_sided", text))
     cap = limits.max_position
     rooms.append(
         (max(cap - worst, 0), "max_position", f"worst case {to_text(worst * want.direction)} of {to_text(cap)}")
     )
     if want.side is Side.BUY:
         rooms.extend(_cash_rooms(state, want))
+    elif position.pairs:
+        gross, most = reachable_gross(state, want), limits.max_gross_notional
+        if gross > most:
+            single = max(position.held(want.leg) - position.pairs - _selling(pending, want.leg), 0)
+            text = f"{to_text(gross)} locked of {to_text(most)} once pairs come apart"
+            rooms.append((single, "max_gross_notional", text))
     return rooms
+
+
+def _selling(pending: Exposure, leg: Leg) -> int:
+    return pending.selling_yes if leg is Leg.YES else pending.selling_no
 
 
 def _cash_rooms(state: State, want: Proposal) -> list[tuple[int, str, str]]:
     limits, px = state.config.limits, max(want.px, 1)
     buying = resting_buys(state)
-    gross = buying + sunk_cost(state)
+    gross = reachable_gross(state, want)
     free = state.portfolio.cash - buying
     per_order = limits.max_order_notional
     return [
@@ -214,3 +225,27 @@ def sunk_cost(state: State) -> int:
 def gross_notional(state: State) -> int:
     """Collateral at risk now."""
     return resting_buys(state) + sunk_cost(state)
+
+
+def reachable_gross(state: State, want: Proposal) -> int:
+    """The most collateral that fills of what is pending, and then of `want`, can leave at risk (its own px aside)."""
+    return resting_buys(state) + sum(
+        locked_cost(position) if not position.pairs else _locked_at_worst(state, market_id, position, want)
+        for market_id, position in state.portfolio.positions.items()
+    )
+
+
+def _locked_at_worst(state: State, market_id: MarketId, position: Position, want: Proposal) -> int:
+    """Cash in unpaired tokens if the orders of a market that holds pairs fill in the worst way.
+
+    Selling one half of a pair leaves the other single; buying more of a leg mixes its average cost. Either way all
+    that the leg has cost may come to count. Only one leg at a time can be the single one.
+    """
+    legs = [(order.leg, order.side) for order in state.orders.exposed_in(market_id)]
+    if want.market.market.id == market_id:
+        legs.append((want.leg, want.side))
+    worst = locked_cost(position)
+    for leg, cost in ((Leg.YES, position.cost_yes), (Leg.NO, position.cost_no)):
+        if any((side is Side.BUY) == (touched is leg) for touched, side in legs):
+            worst = max(worst, cost)
+    return worst

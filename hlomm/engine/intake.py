@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.fills import Fill, FillKind
-from hlomm.domain.ids import ClientId, ClientIds, MarketId, StrategyId
+from hlomm.domain.ids import ClientId, ClientIds, MarketId, StrategyId, venue_of
 from hlomm.domain.inputs import (
     AccountState,
     AmendFailed,
@@ -47,10 +47,8 @@ from hlomm.domain.report import FillRow
 from hlomm.domain.units import Px, to_text
 from hlomm.domain.view import BookShape
 from hlomm.engine import safety
-from hlomm.engine.books import without_own
 from hlomm.engine.config import OnDisconnect
 from hlomm.engine.orders import Order
-from hlomm.engine.quoting import ASK, BID
 from hlomm.engine.reconcile import reconcile
 from hlomm.engine.state import MarketState, State, VenueState
 from hlomm.strategy.base import Strategy
@@ -110,7 +108,8 @@ def _stop(state: State, item: StopRequested, _: Strategies) -> None:
 
 
 def _journal_failed(state: State, item: JournalFailed, _: Strategies) -> None:
-    # Selling would send what no record proves: cancel only.
+    # Selling would send what no record proves: cancel only, also where a sale is already under way.
+    state.journal_failed = True
     safety.danger(state, f"journal cannot be written ({item.reason})", sell=False)
 
 
@@ -170,6 +169,13 @@ def _listed(state: State, item: MarketListed, strategies: Strategies) -> None:
     market = item.market
     known = state.markets.get(market.id)
     if known is not None:
+        return
+    settled_px = state.portfolio.settled.get(market.id)
+    if settled_px is not None:
+        # Told of its end before its beginning. Known from now on, so that what it left can be looked at; never quoted.
+        state.markets[market.id] = MarketState(
+            market=market, strategy=None, underlying=None, settled=settled_px, gone=True
+        )
         return
     strategy = None
     underlying = None
@@ -249,14 +255,14 @@ def _book_changed(state: State, market: MarketState) -> None:
     if not market.is_outcome:
         _underlying_moved(state, market_id)
         return
-    bids = without_own(book.bids, state.own_quotes(market_id, BID))
-    asks = without_own(book.asks, state.own_quotes(market_id, ASK))
-    if bids:
-        market.mark_bid = Px(bids[0][0])
-    if asks:
-        market.mark_ask = Px(asks[0][0])
-    if bids and asks and book.shape is BookShape.TWO_SIDED:
-        state.attribution.moved(market_id, bids[0][0] + asks[0][0], max(book.depth_ms, book.touch_ms))
+    others = state.others(market)
+    if others.bids:
+        market.mark_bid = Px(others.bids[0][0])
+    if others.asks:
+        market.mark_ask = Px(others.asks[0][0])
+    if others.shape is BookShape.TWO_SIDED:
+        mid2 = others.bids[0][0] + others.asks[0][0]
+        state.attribution.moved(market_id, mid2, max(book.depth_ms, book.touch_ms))
     state.touch(market_id)
 
 
@@ -317,7 +323,7 @@ def _rejected(state: State, item: OrderRejected, _: Strategies) -> None:
 def _amend_failed(state: State, item: AmendFailed, _: Strategies) -> None:
     order = _order(state, item.client_id)
     if order is not None:
-        state.orders.lost(order, state.now.mono_ns)
+        state.orders.amend_failed(order, state.now.mono_ns)
         _refusal(state, order, item.code, item.text)
 
 
@@ -332,14 +338,16 @@ def _cancel_failed(state: State, item: CancelFailed, _: Strategies) -> None:
 def _refusal(state: State, order: Order, code: str, text: str) -> None:
     refused = state.counters.venue_rejects
     refused[code] = refused.get(code, 0) + 1
-    market = state.markets[order.market]
+    market, venue = state.markets.get(order.market), venue_of(order.market)
     if code in FATAL_CODES:
-        safety.danger(state, f"{market.market.venue} refuses us: {text}", sell=False)
+        safety.danger(state, f"{venue} refuses us: {text}", sell=False)
         return
     if code == "RateLimitAddress":
-        budget = state.budgets.by_venue.get(market.market.venue)
+        budget = state.budgets.by_venue.get(venue)
         if budget is not None:
             budget.used = max(budget.used, budget.cap)
+    if market is None:
+        return  # late word on an order of a market that is over and forgotten
     rules, now_ns = state.config.orders, state.now.mono_ns
     market.rejects.append(now_ns)
     recent = sum(1 for at_ns in market.rejects if now_ns - at_ns <= rules.reject_window_ns)
@@ -376,7 +384,7 @@ def _answered(state: State, item: OrderAnswer, _: Strategies) -> None:
     order = _order(state, item.client_id)
     if order is None:
         return
-    believable = state.now.mono_ns - order.sent_ns >= state.config.orders.settle_doubt_ns
+    believable = state.now.mono_ns - order.requested_ns >= state.config.orders.settle_doubt_ns
     if order.state is OrderState.UNKNOWN or (item.found and not item.open and order.live):
         state.orders.answered(order, item, state.now.mono_ns, believe_absence=believable)
 
@@ -397,11 +405,17 @@ def _fill(state: State, item: FillReceived, strategies: Strategies) -> None:
     state.recent_fills.append(_fill_row(state, fill))
     if fill.kind is FillKind.SETTLEMENT:
         _settle(state, fill.market, yes_px(fill.leg, fill.px), "settlement fill", strategies)
-        state.portfolio.charge(state.portfolio.position(fill.market), fill.fee)
+        state.portfolio.charge(fill.market, fill.fee)
     else:
+        settled_px = state.portfolio.settled.get(fill.market)
+        if settled_px is not None:
+            state.attribution.settled(fill.market, settled_px)  # the market may have been forgotten since
         state.attribution.filled(fill)
         state.portfolio.apply(fill)
     state.portfolio.check()
+    if fill.market not in state.markets and state.portfolio.position(fill.market).flat:
+        state.portfolio.forget(fill.market)
+        state.attribution.forget(fill.market)
     state.digest.mix(state.portfolio.cash, fill.qty)
     order = state.orders.get(fill.client_id) if fill.client_id is not None else None
     if order is not None:

@@ -5,6 +5,9 @@ Quantities follow three rules. `leaves` is what may still fill at the venue. `du
 but whose fill has not reached us; it is exposure like any other. A fill consumes `due` first, so the two channels may
 arrive in either order without counting twice. While an amend is out, both the old remainder and the amended size may
 still fill: `exposed` adds them.
+
+A report that makes no sense (a refusal of what rests, an id nobody announced) proves that one of us is wrong: the
+order becomes UNKNOWN and the venue is asked. Nothing is believed gone before nothing of it can still arrive.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ _STATE_CODE: Final = {state: code for code, state in enumerate(OrderState)}
 class Tally:
     """Fills under one venue id: received by us, and reported by the venue in any other way."""
 
+    px: int
+    """Own-coin limit price under that id."""
     filled: int = 0
     reported: int = 0
 
@@ -55,6 +60,12 @@ class Order:
     sent_ns: int
     touched_ns: int
     """Monotonic time of the last request or report about it."""
+    qty: int = 0
+    """Size it was placed with; 0 for an order that was found at the venue."""
+    requested_ns: int = 0
+    """Monotonic time of the last request that may make something rest: the order itself or its last amend."""
+    cancel_ns: int | None = None
+    """Monotonic time of the last cancel sent for it."""
     state: OrderState = OrderState.PENDING_NEW
     venue_order_id: VenueOrderId | None = None
     filled: int = 0
@@ -62,6 +73,8 @@ class Order:
     amend_qty: int = 0
     tallies: dict[VenueOrderId, Tally] = attrs.field(factory=dict)
     """By venue id: the current one and those that amends retired."""
+    retired: set[VenueOrderId] = attrs.field(factory=set)
+    """Ids that a later one replaced: what is said of them is history."""
     asked: int = 0
     """Queries sent since the state became unknown."""
     denied: int = 0
@@ -95,13 +108,13 @@ class Order:
 
     @property
     def exposed_px(self) -> int:
-        """Own-coin price that locks the most cash among those it may fill at."""
-        return max(self.px, self.amend_px) if self.amend_px is not None else self.px
+        """Own-coin price that locks the most cash among those it may fill at, or may have filled at."""
+        return max(self.px, self.amend_px or 0, *(tally.px for tally in self.tallies.values() if tally.due))
 
     def tally(self, oid: VenueOrderId) -> Tally:
         tally = self.tallies.get(oid)
         if tally is None:
-            tally = self.tallies[oid] = Tally()
+            tally = self.tallies[oid] = Tally(self.px)
         return tally
 
 
@@ -152,7 +165,7 @@ class Orders:
             Order(
                 client_id=request.client_id, market=request.market, leg=request.leg, side=request.side,
                 tif=request.tif, purpose=request.purpose, strategy=strategy, px=request.px, leaves=request.qty,
-                sent_ns=mono_ns, touched_ns=mono_ns,
+                qty=request.qty, sent_ns=mono_ns, touched_ns=mono_ns, requested_ns=mono_ns,
             )
         )  # fmt: skip
 
@@ -160,6 +173,8 @@ class Orders:
         """Take an order into the books: a new one, or one of an earlier run found at the venue."""
         assert order.client_id not in self._by_id
         self._by_id[order.client_id] = order
+        if order.venue_order_id is not None:
+            order.tally(order.venue_order_id)
         self._index(order)
         self._note(order)
         self._evict()
@@ -168,9 +183,11 @@ class Orders:
     def amend_sent(self, order: Order, px: Px, qty: Qty, mono_ns: int) -> None:
         self._move(order, OrderEvent.AMEND_SENT, mono_ns)
         order.amend_px, order.amend_qty = px, qty
+        order.requested_ns = mono_ns
 
     def cancel_sent(self, order: Order, mono_ns: int) -> None:
         self._move(order, OrderEvent.CANCEL_SENT, mono_ns)
+        order.cancel_ns = mono_ns
 
     # -- the venue's reports
 
@@ -183,13 +200,16 @@ class Orders:
             return  # late word of an id that an amend retired
         elif order.amending:
             self._amend_took_effect(order, oid)
-        elif order.venue_order_id is None:
+        elif not order.tallies:
             self._first_id(order, oid)
         else:
-            self._anomaly("unexpected_venue_id")
-            self._move(order, OrderEvent.LOST, mono_ns)
+            self._unexpected_id(order, mono_ns)
+            if not order.live:
+                self.resurfaced(order, order.qty if leaves is None else leaves, mono_ns)
             return
-        if leaves is not None and order.live and leaves < order.leaves:
+        if order.state is OrderState.REJECTED:
+            order.leaves = order.qty if leaves is None else leaves
+        elif leaves is not None and order.live and leaves < order.leaves:
             tally = order.tally(oid)
             tally.reported = tally.filled + tally.due + order.leaves - leaves
             order.leaves = leaves
@@ -202,8 +222,11 @@ class Orders:
             if oid not in order.tallies:
                 if order.amending:
                     self._amend_took_effect(order, oid)
-                elif order.venue_order_id is None:
+                    self._move(order, OrderEvent.OPENED, mono_ns)
+                elif not order.tallies:
                     self._first_id(order, oid)
+                else:
+                    self._unexpected_id(order, mono_ns)
             if item.filled is not None:
                 self._report_filled(order, oid, item.filled)
             if oid != order.venue_order_id:
@@ -218,16 +241,35 @@ class Orders:
         self._end(order, OrderEvent.ALL_FILLED if item.status == "filled" else OrderEvent.CLOSED, mono_ns)
 
     def refused(self, order: Order, mono_ns: int) -> None:
-        """It certainly does not exist at the venue."""
-        self._end(order, OrderEvent.REFUSED, mono_ns)
+        """It does not exist at the venue. Of an order that was seen resting that can only mean its last amend."""
+        if order.live and (order.tallies or order.amending or order.filled):
+            self._anomaly("refused_while_resting")
+            self._move(order, OrderEvent.LOST, mono_ns)
+        else:
+            self._end(order, OrderEvent.REFUSED, mono_ns)
+
+    def amend_failed(self, order: Order, mono_ns: int) -> None:
+        """The venue refused the amend: nothing of it can rest. Whether the old order does is not said."""
+        order.amend_px, order.amend_qty = None, 0
+        self._move(order, OrderEvent.LOST, mono_ns)
 
     def amend_refused(self, order: Order, mono_ns: int) -> None:
-        """The amend never left."""
+        """The amend never left: the order is as it was, or gone if its end was reported meanwhile."""
+        if not order.amending:
+            self._anomaly("refusal_of_nothing")
+            return
         order.amend_px, order.amend_qty = None, 0
-        self._move(order, OrderEvent.AMEND_REFUSED, mono_ns)
+        if order.venue_order_id is None:
+            self._end(order, OrderEvent.CLOSED, mono_ns)
+        else:
+            self._move(order, OrderEvent.AMEND_REFUSED, mono_ns)
+            self._done_if_empty(order, mono_ns)
 
     def cancel_refused(self, order: Order, mono_ns: int) -> None:
         """The cancel never left."""
+        if order.state not in (OrderState.PENDING_CANCEL, OrderState.UNKNOWN):
+            self._anomaly("refusal_of_nothing")
+            return
         resting = not order.amending and order.venue_order_id is not None
         self._move(order, OrderEvent.CANCEL_REFUSED if resting else OrderEvent.LOST, mono_ns)
 
@@ -249,8 +291,10 @@ class Orders:
                 if order.amending:
                     self._amend_took_effect(order, oid)
                     self._move(order, OrderEvent.OPENED, mono_ns)
-                elif order.venue_order_id is None:
+                elif not order.tallies:
                     self._first_id(order, oid)
+                else:
+                    self._unexpected_id(order, mono_ns)
             tally = order.tally(oid)
             due_before = tally.due
             tally.filled += qty
@@ -260,38 +304,51 @@ class Orders:
                 self._anomaly("overfilled")
             order.leaves = max(order.leaves - rest, 0)
         order.filled += qty
-        done = order.exposed == 0 and order.live
-        self._move(order, OrderEvent.ALL_FILLED if done else OrderEvent.PART_FILLED, mono_ns)
+        order.denied = 0
+        self._move(order, OrderEvent.PART_FILLED, mono_ns)
+        self._done_if_empty(order, mono_ns)
 
     def answered(self, order: Order, item: OrderAnswer, mono_ns: int, *, believe_absence: bool) -> None:
         """The venue's answer to our question.
 
         "Never heard of it" ends an order only when said twice and when `believe_absence` tells that nothing of it
-        can still arrive: right after a fill the venue denies orders that existed (venue sheet, section 4.1).
+        can still arrive: right after a fill the venue denies orders that existed (venue sheet, section 4.1). In the
+        same way an answer that shows the old order does not prove that an amend is not still on its way.
         """
         if not item.found:
             order.denied += 1
             if order.live and order.denied >= 2 and believe_absence:
-                never_seen = order.venue_order_id is None and order.filled == 0
+                never_seen = not order.tallies and order.filled == 0
                 self._end(order, OrderEvent.REFUSED if never_seen else OrderEvent.CLOSED, mono_ns)
             return
+        order.denied = 0
         oid = item.venue_order_id
         if oid is not None:
-            if oid not in order.tallies and order.amending:
-                self._amend_took_effect(order, oid)
-            elif oid not in order.tallies and order.venue_order_id is None:
-                self._first_id(order, oid)
-            else:
-                order.amend_px, order.amend_qty = None, 0  # the amend did not happen
-                order.venue_order_id = oid
+            ended = order.venue_order_id is None and oid in order.tallies  # the old half of an amend, reported gone
+            if oid in order.retired or (ended and item.open):
+                self._report_filled(order, oid, item.filled)
+                self._note(order)
+                return  # an old answer: later news of that id has reached us
+            if oid != order.venue_order_id and not ended:
+                self._newest_id(order, oid)
             self._report_filled(order, oid, item.filled)
         if not item.open:
             self._end(order, OrderEvent.ALL_FILLED if item.status == "filled" else OrderEvent.CLOSED, mono_ns)
             return
-        order.leaves = item.leaves
+        if order.amending:
+            if not believe_absence:
+                self._note(order)
+                return
+            order.amend_px, order.amend_qty = None, 0  # the amend did not happen, and cannot any more
+        # Fills that came after the answer was made are in our books but not in its figures.
+        later = 0 if oid is None else max(order.tally(oid).reported, order.tally(oid).filled) - item.filled
+        order.leaves = max(item.leaves - max(later, 0), 0)
         if item.px is not None:
             order.px = item.px
+            if oid is not None:
+                order.tally(oid).px = item.px
         self._move(order, OrderEvent.OPENED, mono_ns)
+        self._done_if_empty(order, mono_ns)
 
     def forgive_due(self, order: Order) -> None:
         """The account was reconciled without the fills we waited for: stop waiting."""
@@ -305,21 +362,49 @@ class Orders:
         order.venue_order_id = oid
         order.tally(oid).filled = order.filled
 
+    def _newest_id(self, order: Order, oid: VenueOrderId) -> None:
+        """An id that the venue names as the order's present one and that we did not know."""
+        if order.amending:
+            self._amend_took_effect(order, oid)
+        elif not order.tallies:
+            self._first_id(order, oid)
+        else:
+            self._anomaly("unexpected_venue_id")
+            order.retired.update(known for known in order.tallies if known != oid)
+            order.venue_order_id = oid
+            order.tally(oid)
+
+    def _unexpected_id(self, order: Order, mono_ns: int) -> None:
+        """News of an id that no request of ours explains."""
+        self._anomaly("unexpected_venue_id")
+        if order.live:
+            self._move(order, OrderEvent.LOST, mono_ns)
+
     def _amend_took_effect(self, order: Order, oid: VenueOrderId) -> None:
         assert order.amend_px is not None
+        order.retired.update(order.tallies)
         order.venue_order_id = oid
-        order.tally(oid)
         order.px, order.leaves = order.amend_px, order.amend_qty
+        order.tally(oid)
         order.amend_px, order.amend_qty = None, 0
 
     def _report_filled(self, order: Order, oid: VenueOrderId, filled: int) -> None:
         """The venue says how much filled under an id; what has not reached us becomes due."""
         tally = order.tally(oid)
+        if order.qty == 0:
+            # Found at the venue: its figure counts fills from before our time, and nothing tells them apart.
+            tally.filled = max(tally.filled, filled)
+            return
         news = filled - max(tally.reported, tally.filled)
         if news > 0:
             tally.reported = filled
             if oid == order.venue_order_id:
                 order.leaves = max(order.leaves - news, 0)
+
+    def _done_if_empty(self, order: Order, mono_ns: int) -> None:
+        """Nothing rests, nothing is due, no amend is out: the last fill was the end, whatever else is still said."""
+        if order.live and order.filled and order.exposed == 0:
+            self._move(order, OrderEvent.ALL_FILLED, mono_ns)
 
     def _end(self, order: Order, event: OrderEvent, mono_ns: int) -> None:
         order.leaves = 0

@@ -11,15 +11,20 @@ carries the rest and closing a position always releases all of it.
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.fills import Fill, FillKind
 from hlomm.domain.ids import MarketId
-from hlomm.domain.inputs import AccountState
+from hlomm.domain.inputs import AccountState, TokenBalance
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import Cash, Px, Qty, complement, notional_ceil, notional_floor, to_text
+
+SETTLED_REMEMBERED: Final = 4096
+"""Settlement prices kept for fills that come late."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -43,6 +48,11 @@ class Position:
     @property
     def flat(self) -> bool:
         return self.yes == 0 and self.no == 0
+
+    @property
+    def pairs(self) -> int:
+        """YES and NO that together pay exactly 1."""
+        return max(min(self.yes, self.no), 0)
 
     def held(self, leg: Leg) -> Qty:
         return Qty(self.yes if leg is Leg.YES else self.no)
@@ -69,11 +79,16 @@ class Portfolio:
     # -- queries
 
     def position(self, market: MarketId) -> Position:
-        """The market's position, created flat on first use."""
+        """The market's position, to look at; a flat one for a market in which nothing ever moved."""
         position = self.positions.get(market)
-        if position is None:
-            position = self.positions[market] = Position()
-        return position
+        return Position() if position is None else position
+
+    def forget(self, market: MarketId) -> None:
+        """Drop a flat position of a market that is over; what it earned stays in the totals."""
+        position = self.positions.get(market)
+        if position is not None:
+            assert position.flat
+            del self.positions[market]
 
     # -- movements
 
@@ -83,13 +98,17 @@ class Portfolio:
             raise InvariantBroken("the account was opened twice")
         self.cash = state.cash
         for token in state.tokens:
-            self._add(self.position(token.market), token.leg, token.total, token.cost)
+            self._add(self._own(token.market), token.leg, token.total, token.cost)
         self.deposits = self.cash + self.cost
+        for market, position in self.positions.items():
+            yes_px = self.settled.get(market)
+            if yes_px is not None:  # the report was asked for before the settlement and told after it
+                self._convert(position, yes_px)
         self.check()
 
     def apply(self, fill: Fill) -> None:
         """One fill of any kind. Tokens of a market that is already settled turn into cash at once."""
-        position = self.position(fill.market)
+        position = self._own(fill.market)
         if fill.side is Side.BUY:
             paid = notional_ceil(fill.px, fill.qty)
             self.cash -= paid
@@ -103,16 +122,18 @@ class Portfolio:
             position.fills += 1
             self.volume += traded
             self.fills += 1
-        self.charge(position, fill.fee)
+        self.charge(fill.market, fill.fee)
         yes_px = self.settled.get(fill.market)
         if yes_px is not None:
             self._convert(position, yes_px)
         self.check()
 
-    def charge(self, position: Position, fee: int) -> None:
+    def charge(self, market: MarketId, fee: int) -> None:
         self.cash -= fee
         self.fees += fee
-        position.fees += fee
+        position = self.positions.get(market)
+        if position is not None:
+            position.fees += fee
 
     def settle(self, market: MarketId, yes_px: Px) -> bool:
         """Turn all tokens of a market into cash at the settlement price; False if it was settled before."""
@@ -122,11 +143,14 @@ class Portfolio:
                 raise InvariantBroken(f"{market} settled at {to_text(known)} and again at {to_text(yes_px)}")
             return False
         self.settled[market] = yes_px
-        position = self.position(market)
+        if len(self.settled) > SETTLED_REMEMBERED:
+            del self.settled[next(iter(self.settled))]
         self.settlements += 1
-        self.settlements_held += not position.flat
-        self._convert(position, yes_px)
-        self.check()
+        position = self.positions.get(market)
+        if position is not None:
+            self.settlements_held += not position.flat
+            self._convert(position, yes_px)
+            self.check()
         return True
 
     def adopt(self, state: AccountState) -> None:
@@ -136,14 +160,20 @@ class Portfolio:
         found = {(token.market, token.leg): token for token in state.tokens}
         for market, position in self.positions.items():
             for leg in (Leg.YES, Leg.NO):
-                token = found.pop((market, leg), None)
-                self._set(position, leg, token.total if token else 0)
+                self._set(position, leg, found.pop((market, leg), None))
         for (market, leg), token in found.items():
-            self._add(self.position(market), leg, token.total, token.cost)
+            self._set(self._own(market), leg, token)
         self.adjustments += self.cash + self.cost - before
         self.check()
 
     # -- the only places where tokens and cost change
+
+    def _own(self, market: MarketId) -> Position:
+        """The market's position, to be changed."""
+        position = self.positions.get(market)
+        if position is None:
+            position = self.positions[market] = Position()
+        return position
 
     def _add(self, position: Position, leg: Leg, qty: int, cost: int) -> None:
         short = min(max(-position.held(leg), 0), qty)
@@ -178,12 +208,15 @@ class Portfolio:
         self.cost -= released
         return released
 
-    def _set(self, position: Position, leg: Leg, qty: int) -> None:
-        held = position.held(leg)
-        if qty < held:
-            self._release(position, leg, held - qty)
-        elif qty > held:
-            self._add(position, leg, qty - held, 0)
+    def _set(self, position: Position, leg: Leg, token: TokenBalance | None) -> None:
+        """Make a holding what the venue says it is; tokens that appear come at the venue's average cost."""
+        if position.held(leg) < 0:
+            self._add(position, leg, -position.held(leg), 0)
+        held, total = position.held(leg), 0 if token is None else token.total
+        if total < held:
+            self._release(position, leg, held - total)
+        elif token is not None and total > held:
+            self._add(position, leg, total - held, token.cost * (total - held) // total)
 
     def _convert(self, position: Position, yes_px: Px) -> None:
         for leg, px in ((Leg.YES, yes_px), (Leg.NO, complement(yes_px))):

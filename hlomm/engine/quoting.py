@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hlomm.domain.ids import MarketId, StrategyId
+from hlomm.domain.ids import MarketId, StrategyId, venue_of
 from hlomm.domain.markets import Leg, MarketKind
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, OrderState, Purpose, Tif, yes_px
-from hlomm.domain.outputs import AlertLevel, HaltState
+from hlomm.domain.outputs import HaltState
 from hlomm.domain.report import SideNote
 from hlomm.domain.units import SCALE, Cash, Px, Qty, to_text
 from hlomm.domain.view import BookShape, MarketView, Wish, no_quote
 from hlomm.engine import gate
-from hlomm.engine.books import without_own
 from hlomm.engine.exposure import available, exposure
 from hlomm.engine.legs import LegChoice, choose_leg
 from hlomm.engine.orders import Order
@@ -33,32 +32,24 @@ def view_of(state: State, market: MarketState) -> MarketView:
     perp = state.markets.get(market.underlying) if market.underlying is not None else None
     mid2, heard_ns = None, 0
     if perp is not None:
-        heard_ns = max(perp.mark_ns, perp.book.received_ns)
-        if perp.book.shape is BookShape.TWO_SIDED:
-            mid2 = perp.book.bids[0][0] + perp.book.asks[0][0]
+        # The age must be that of the price that is used: a live stream of marks says nothing about a book that stalled.
+        heard_ns = perp.mark_ns
+        book_ns = perp.book.received_ns
+        if perp.book.shape is BookShape.TWO_SIDED and (
+            perp.mark_px is None or now.mono_ns - book_ns <= state.config.limits.stale_book_ns
+        ):
+            mid2, heard_ns = perp.book.bids[0][0] + perp.book.asks[0][0], book_ns
     position = state.portfolio.position(market_id)
-    bids = without_own(book.bids, state.own_quotes(market_id, BID))
-    asks = without_own(book.asks, state.own_quotes(market_id, ASK))
+    others = state.others(market)
     return MarketView(
         market=market.market, mono_ns=now.mono_ns, wall_ns=now.wall_ns, tau_ns=market.market.tau_ns(now.wall_ns),
-        shape=shape_without_own(book.shape, bids, asks), bids=bids, asks=asks,
+        shape=others.shape, bids=others.bids, asks=others.asks,
         book_age_ns=now.mono_ns - book.received_ns, book_count=book.count,
         underlying_px=perp.mark_px if perp is not None else None,
         underlying_age_ns=now.mono_ns - heard_ns, underlying_mid2=mid2,
         yes=Qty(position.yes), no=Qty(position.no), equity=Cash(state.equity()),
         close_maker_fee=state.fees.get(market.market.venue, 0),
     )  # fmt: skip
-
-
-def shape_without_own(shape: BookShape, bids: tuple[object, ...], asks: tuple[object, ...]) -> BookShape:
-    """Shape of the book as others made it."""
-    if shape in (BookShape.UNKNOWN, BookShape.CROSSED):
-        return shape
-    if bids and asks:
-        return BookShape.TWO_SIDED
-    if bids:
-        return BookShape.BID_ONLY
-    return BookShape.ASK_ONLY if asks else BookShape.EMPTY
 
 
 def blocked(state: State, market: MarketState) -> str | None:
@@ -97,7 +88,7 @@ def decide(state: State, market: MarketState, strategies: Mapping[StrategyId, St
         assert market.strategy is not None
         desired = strategies[market.strategy].decide(view_of(state, market))
     market.desired = desired
-    if desired.fair is not None and market.book.shape is not BookShape.TWO_SIDED:
+    if desired.fair is not None and state.others(market).shape is not BookShape.TWO_SIDED:
         state.attribution.moved(market.market.id, 2 * desired.fair, state.now.wall_ms)
     for direction, wish, why in (
         (BID, desired.bid, desired.bid_reason),
@@ -261,18 +252,16 @@ def send(state: State, want: gate.Proposal, qty: Qty, strategy: StrategyId | Non
 
 
 def cancel(state: State, order: Order) -> None:
-    """Emit a cancel unless one is already on its way."""
+    """Emit a cancel unless one is already on its way. An order in doubt is cancelled again and again."""
     if not order.live or order.state is OrderState.PENDING_CANCEL:
         return
-    if order.state is OrderState.UNKNOWN and state.now.mono_ns - order.touched_ns < state.config.orders.query_retry_ns:
+    now_ns, retry_ns = state.now.mono_ns, state.config.orders.query_retry_ns
+    if order.state is OrderState.UNKNOWN and order.cancel_ns is not None and now_ns - order.cancel_ns < retry_ns:
         return
-    market = state.markets.get(order.market)
-    if market is None:
-        state.out.alert(AlertLevel.WARNING, "unknown_market", f"order {order.client_id} is in no known market")
-        return
-    state.orders.cancel_sent(order, state.now.mono_ns)
-    state.out.cancel(market.market.venue, CancelRequest(client_id=order.client_id, market=order.market, leg=order.leg))
-    state.budgets.spend(market.market.venue, 1)
+    venue = venue_of(order.market)
+    state.orders.cancel_sent(order, now_ns)
+    state.out.cancel(venue, CancelRequest(client_id=order.client_id, market=order.market, leg=order.leg))
+    state.budgets.spend(venue, 1)
     state.counters.cancels += 1
 
 

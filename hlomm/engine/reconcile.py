@@ -9,12 +9,12 @@ the venue's figures over as an explicit adjustment.
 
 from __future__ import annotations
 
-from hlomm.domain.ids import is_ours
+from hlomm.domain.ids import MarketId, is_ours
 from hlomm.domain.inputs import AccountState, RestingOrder
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose, Tif
 from hlomm.domain.outputs import AlertLevel
-from hlomm.domain.units import to_text
+from hlomm.domain.units import SCALE, to_text
 from hlomm.engine.orders import Order
 from hlomm.engine.quoting import cancel
 from hlomm.engine.state import State, VenueState
@@ -25,9 +25,13 @@ def reconcile(state: State, venue: VenueState, item: AccountState) -> str | None
     if not state.opened:
         state.portfolio.open_with(item)
         state.opened = True
+        found: dict[MarketId, list[int]] = {}
         for token in item.tokens:
-            position = state.portfolio.position(token.market)
-            state.attribution.found(token.market, position.yes, position.no, position.cost_yes + position.cost_no)
+            holding = found.setdefault(token.market, [0, 0, 0])
+            holding[token.leg] += token.total
+            holding[2] += token.cost
+        for market_id, (yes, no, cost) in found.items():
+            state.attribution.found(market_id, yes, no, cost)
         state.high_water = state.equity()
     _orders(state, venue, item)
     return _balances(state, venue, item)
@@ -35,10 +39,23 @@ def reconcile(state: State, venue: VenueState, item: AccountState) -> str | None
 
 def adopt_balances(state: State, item: AccountState) -> None:
     """The operator accepted a difference: take the venue's figures over, visibly."""
+    before = {market_id: _result2(state, market_id) for market_id in state.portfolio.positions}
     state.portfolio.adopt(item)
     for market_id, position in state.portfolio.positions.items():
-        state.attribution.adjusted(market_id, position.net)
+        gain2 = _result2(state, market_id) - before.get(market_id, 0)
+        cost = position.cost_yes + position.cost_no
+        state.attribution.adjusted(market_id, position.yes, position.no, cost, gain2)
     state.high_water = state.equity()
+
+
+def _result2(state: State, market_id: MarketId) -> int:
+    """Realised and unrealised result of a market at its reference, in the unit of the attribution."""
+    position, ref2 = state.portfolio.position(market_id), state.attribution.reference2(market_id)
+    result2 = 2 * SCALE * position.realised
+    if ref2 is not None:
+        cost = position.cost_yes + position.cost_no
+        result2 += position.yes * ref2 + position.no * (2 * SCALE - ref2) - 2 * SCALE * cost
+    return result2
 
 
 def _orders(state: State, venue: VenueState, item: AccountState) -> None:
@@ -67,8 +84,6 @@ def _known_or_adopted(state: State, resting: RestingOrder, asked_ns: int) -> Non
     assert resting.client_id is not None
     known = state.orders.get(resting.client_id)
     if known is None:
-        if resting.market not in state.markets:
-            return
         order = state.orders.adopt(
             Order(
                 client_id=resting.client_id, market=resting.market, leg=resting.leg, side=resting.side, tif=Tif.GTC,
@@ -88,6 +103,7 @@ def _known_or_adopted(state: State, resting: RestingOrder, asked_ns: int) -> Non
 
 
 def _balances(state: State, venue: VenueState, item: AccountState) -> str | None:
+    _overdue_fills(state, item)
     difference = _difference(state, item)
     venue.account = item
     doubtful = any(order.due or order.state is OrderState.UNKNOWN for order in state.orders.exposed())
@@ -101,6 +117,19 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
         state.out.query_account(item.venue)
         return None
     return "account differs from our books: " + ", ".join(difference)
+
+
+def _overdue_fills(state: State, item: AccountState) -> None:
+    """Stop waiting for fills that were announced long before the question: the account speaks for itself now."""
+    patience_ns = max(state.config.orders.answer_deadline_ns, state.config.reconcile.quiet_ns)
+    for order in list(state.orders.exposed()):
+        if order.due and order.touched_ns + patience_ns < item.asked_mono_ns:
+            state.out.alert(
+                AlertLevel.WARNING, "missing_fill",
+                f"order {order.client_id}: the venue reported {to_text(order.due)} filled, no such fill came; the "
+                "account decides", order.market,
+            )  # fmt: skip
+            state.orders.forgive_due(order)
 
 
 def _difference(state: State, item: AccountState) -> tuple[str, ...]:

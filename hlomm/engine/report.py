@@ -74,6 +74,7 @@ def market_row(state: State, market: MarketState) -> MarketRow:
     return MarketRow(
         id=spec.id, ticker=spec.ticker, kind=spec.kind,
         tau_s=None if spec.expiry_ns is None else spec.tau_ns(state.now.wall_ns) / NS_PER_S, strike=spec.strike,
+        period=spec.period, tick=spec.tick,
         bids=book.bids[:LADDER_LEVELS], asks=book.asks[:LADDER_LEVELS],
         book_age_s=(state.now.mono_ns - book.received_ns) / NS_PER_S if book.seen else None, shape=book.shape.value,
         fair=desired.fair if desired is not None else market.mark_px,

@@ -25,10 +25,8 @@ def danger(state: State, reason: str, *, sell: bool) -> None:
     """Get to safety. A walk under way is kept; it sells if either reason wants it to."""
     if state.halt is HaltState.STOPPED:
         return
-    if state.walk is None:
-        state.walk = _walk(state, reason, sell=sell)
-    elif sell and not state.walk.sell:
-        state.walk.sell = True
+    sell = sell and not state.journal_failed
+    _set_out(state, reason, sell=sell)
     stopping = state.halt is HaltState.STOPPING
     if state.halt is not HaltState.FLATTENING:
         _enter(state, HaltEvent.DANGER, reason, persist=not stopping)
@@ -38,16 +36,18 @@ def danger(state: State, reason: str, *, sell: bool) -> None:
 def stop(state: State, reason: str, *, sell: bool) -> None:
     if state.halt is HaltState.STOPPED:
         return
-    if state.walk is None:
-        state.walk = _walk(state, reason, sell=sell)
-    else:
-        state.walk.sell = state.walk.sell or sell
+    _set_out(state, reason, sell=sell and not state.journal_failed)
     if state.halt is not HaltState.STOPPING:
         _enter(state, HaltEvent.STOP, reason, persist=False)
 
 
 def resume(state: State, actor: str) -> None:
     """Back to quoting, if every venue is up; a pending account difference is taken over, visibly."""
+    if state.journal_failed:
+        state.out.alert(
+            AlertLevel.WARNING, "resume_refused", "cannot resume: the journal cannot be written — restart the daemon"
+        )
+        return
     down = [venue.venue for venue in state.venues.values() if not venue.up]
     if down:
         state.out.alert(
@@ -94,6 +94,18 @@ def watch_equity(state: State) -> None:
     if drawdown > limit and state.halt is HaltState.RUNNING:
         reason = f"drawdown {to_fixed(drawdown, 2)} > {to_fixed(limit, 2)}"
         danger(state, reason, sell=state.config.flatten.on_kill)
+
+
+def _set_out(state: State, reason: str, *, sell: bool) -> None:
+    """Start the walk, or change what the one under way is for."""
+    walk = state.walk
+    if walk is None:
+        state.walk = _walk(state, reason, sell=sell)
+    elif state.journal_failed:
+        walk.sell = False
+    elif sell and not walk.sell:
+        walk.sell = True
+        walk.deadline_ns = state.now.mono_ns + state.config.flatten.deadline_ns  # once: selling needs its own time
 
 
 def _walk(state: State, reason: str, *, sell: bool) -> Walk:

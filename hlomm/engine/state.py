@@ -7,16 +7,16 @@ from collections import deque
 import attrs
 
 from hlomm.domain.ids import ClientIds, MarketId, StrategyId, VenueId
-from hlomm.domain.inputs import AccountState, TradePrint
+from hlomm.domain.inputs import AccountState, Level, TradePrint
 from hlomm.domain.markets import Leg, Market, MarketKind
 from hlomm.domain.orders import Side
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.report import FillRow, SideNote
 from hlomm.domain.times import Now
 from hlomm.domain.units import Px, complement, notional_floor
-from hlomm.domain.view import Desired
+from hlomm.domain.view import BookShape, Desired
 from hlomm.engine.attribution import Attribution
-from hlomm.engine.books import Book
+from hlomm.engine.books import Book, shape_without_own, without_own
 from hlomm.engine.budgets import Budgets
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.digest import Digest
@@ -37,8 +37,11 @@ class Walk:
     sell: bool
     deadline_ns: int
     attempts: dict[MarketId, int] = attrs.field(factory=dict)
-    merging: dict[MarketId, int] = attrs.field(factory=dict)
-    """Markets with a merge under way, with the time after which it may be tried again."""
+    """Sales sent per market."""
+    merges: dict[MarketId, int] = attrs.field(factory=dict)
+    """Merges sent per market; one that fails must not cost the attempts to sell."""
+    again_ns: dict[MarketId, int] = attrs.field(factory=dict)
+    """Time before which a market is left alone: its last merge or sale is given a chance to show."""
     held: dict[MarketId, str] = attrs.field(factory=dict)
 
 
@@ -80,6 +83,15 @@ class MarketState:
         if leg is Leg.YES:
             return self.mark_bid
         return None if self.mark_ask is None else complement(self.mark_ask)
+
+
+@attrs.frozen
+class Others:
+    """A book as others made it: our own resting orders taken out."""
+
+    shape: BookShape
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
 
 
 @attrs.define(eq=False)
@@ -141,6 +153,8 @@ class State:
         """The way to safety that is under way."""
         self.opened = False
         """The account was taken over from the venue."""
+        self.journal_failed = False
+        """Nothing can be put on record any more, so nothing but cancels may be sent, whoever asks."""
         self.last_move_ns = 0
         """When cash or tokens last moved by something we were told."""
         self.high_water = 0
@@ -161,8 +175,14 @@ class State:
                 own[order.yes_px] = own.get(order.yes_px, 0) + order.leaves
         return own
 
+    def others(self, market: MarketState) -> Others:
+        book, market_id = market.book, market.market.id
+        bids = without_own(book.bids, self.own_quotes(market_id, +1))
+        asks = without_own(book.asks, self.own_quotes(market_id, -1))
+        return Others(shape_without_own(book.shape, bids, asks), bids, asks)
+
     def equity(self) -> int:
-        """Cash plus tokens at conservative marks; a token never priced counts at cost."""
+        """Cash plus tokens at conservative marks; a token never priced counts at cost, a pair at what it pays."""
         value = self.portfolio.cash
         for market_id, position in self.portfolio.positions.items():
             if position.flat:
@@ -173,12 +193,13 @@ class State:
     def value_of(self, market_id: MarketId) -> int:
         position = self.portfolio.position(market_id)
         state = self.markets.get(market_id)
-        value = 0
+        value = pairs = position.pairs
         for leg, cost in ((Leg.YES, position.cost_yes), (Leg.NO, position.cost_no)):
             held = position.held(leg)
-            if held:
+            rest = held - pairs
+            if rest:
                 px = state.conservative_px(leg) if state is not None else None
-                value += cost if px is None else notional_floor(px, held)
+                value += cost * rest // held if px is None else notional_floor(px, rest)
         return value
 
 

@@ -15,6 +15,9 @@ from hlomm.domain.inputs import Input
 from hlomm.domain.outputs import Output
 from hlomm.domain.times import Now
 
+FAULT_NOTE = "engine fault: "
+"""Start of the note that stands where a turn would have stood had the engine not raised."""
+
 
 class InputRecord(msgspec.Struct, frozen=True, array_like=True, tag="i"):
     seq: int

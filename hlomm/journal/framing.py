@@ -91,8 +91,12 @@ def _whole_frame_claimed(data: bytes, at: int) -> bool:
     """Whether the bytes at `at` fill the whole frame they announce (so a crash cannot have cut them short)."""
     if at + _FRAME.size > len(data):
         return False
-    magic, size, _ = _FRAME.unpack_from(data, at)
-    return bool(magic != _MAGIC or size > MAX_PAYLOAD or at + _FRAME.size + size <= len(data))
+    magic, size, crc = _FRAME.unpack_from(data, at)
+    if magic != _MAGIC or size > MAX_PAYLOAD or at + _FRAME.size + size <= len(data):
+        return True
+    # A damaged length can claim more than was ever written: then the rest is whole and its own length proves it.
+    rest = data[at + _FRAME.size :]
+    return bool(_crc(len(rest), rest) == crc)
 
 
 def _sound_frame_after(data: bytes, at: int) -> bool:

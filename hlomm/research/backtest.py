@@ -123,7 +123,8 @@ class BacktestResult:
             ),
             f"fill model: {FILL_MODEL}",
             (
-                f"quotes {engine.orders_placed + engine.amends} (orders {engine.orders_placed}, amends {engine.amends}), "
+                f"quotes {engine.orders_placed + engine.amends} "
+                f"(orders {engine.orders_placed}, amends {engine.amends}), "
                 f"cancels {engine.cancels}, fills {engine.fills}, volume {to_fixed(engine.volume, 2)}"
             ),
             (

@@ -175,7 +175,8 @@ class Avellaneda:
         c = self._config
         if wanted.half is None:
             return kelly.Size(0.0, kelly.SizeBound.NO_EDGE)
-        edge = wanted.half - view.close_maker_fee / SCALE * p
+        # The leg that closes is not known yet: the dearer one pays the larger fee.
+        edge = wanted.half - view.close_maker_fee / SCALE * max(p, 1.0 - p)
         variance = nu * nu * horizon.variance(p, tau_s, min(c.holding_s, tau_s))
         return kelly.quote_size(
             edge, variance, to_float(view.equity), fraction=c.kelly_fraction, cap=c.max_size, floor=c.min_size,
@@ -218,10 +219,12 @@ class Avellaneda:
 
 
 def _spot(view: MarketView) -> float | None:
-    """The perp's mid where there is one (the mark follows it within seconds), else the mark."""
+    """The perp's mid where there is one (the mark follows it within seconds), else the mark; None for no price."""
     if view.underlying_mid2 is not None:
-        return view.underlying_mid2 / (2 * SCALE)
-    return None if view.underlying_px is None else to_float(view.underlying_px)
+        spot = view.underlying_mid2 / (2 * SCALE)
+    else:
+        spot = 0.0 if view.underlying_px is None else to_float(view.underlying_px)
+    return spot if spot > 0.0 else None
 
 
 def _facts(

@@ -55,9 +55,12 @@ def test_simultaneous_kelly_is_the_optimum_a_general_solver_finds():
         wealth = [1 + sum(q * (i.payoff[s] - i.cost) for q, i in zip(x, instruments, strict=True)) for s in range(3)]
         return -sum(p * math.log(w) if w > 0 else -1e9 for p, w in zip(states, wealth, strict=True))
 
+    def unspent(x):
+        return 0.999999 - sum(q * i.cost for q, i in zip(x, instruments, strict=True))
+
     found = optimize.minimize(
         loss, np.full(3, 0.05), bounds=[(0, 5)] * 3, method="SLSQP", options={"ftol": 1e-14, "maxiter": 500},
-        constraints={"type": "ineq", "fun": lambda x: 0.999999 - sum(q * i.cost for q, i in zip(x, instruments, strict=True))},
+        constraints={"type": "ineq", "fun": unspent},
     )  # fmt: skip
     ours = kelly.simultaneous(states, instruments)
     assert loss(ours.contracts) <= loss(found.x) + 1e-8
