@@ -8,19 +8,24 @@ settlement than `hold_to_expiry` is held, and the loss that could still come of 
 Two things are waited for until the deadline, because they say nothing about a buyer: a book that is not there (a lost
 session took it, requests bring a new one) and orders on their way out. An order that the venue has twice been asked
 about in vain holds nothing up any longer: it may never have existed, and the tokens are a risk now.
+
+The end is the venue's word, not ours: once our books say that all is done, every venue is asked for its account, and
+the walk ends when each gives the picture we have. News of a fill can be lost with a session, so a picture that keeps
+differing is taken over, loudly, and the walk goes on with what it shows.
 """
 
 from __future__ import annotations
 
+from hlomm.domain.ids import is_ours
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState, MergeSet
 from hlomm.domain.report import SideNote
 from hlomm.domain.units import SCALE, Px, Qty, ceil_to, complement, floor_to, notional_floor, to_fixed, to_text
-from hlomm.engine import gate, quoting
+from hlomm.engine import gate, quoting, reconcile
 from hlomm.engine.exposure import worst_loss
 from hlomm.engine.orders import Order
-from hlomm.engine.state import MarketState, State, Walk
+from hlomm.engine.state import MarketState, State, VenueState, Walk
 
 TIMER = "flatten"
 _NO_BOOK = "no book came"
@@ -36,10 +41,48 @@ def step(state: State, walk: Walk) -> bool:
         for market in list(state.markets.values()):
             if market.is_outcome and market.settled is None:
                 done = _reduce(state, walk, market) and done
-    if late or (done and state.orders.live_count == 0 and not state.orders.awaiting_fills()):
-        _report(state, walk, late=late)
+    clear = done and state.orders.live_count == 0 and not state.orders.awaiting_fills()
+    if not clear:
+        walk.clear_ns = None
+    confirmed = clear and _confirmed(state, walk)
+    if confirmed or late:
+        _report(state, walk, confirmed=confirmed)
         return True
     state.timers.set_earliest(TIMER, min(state.now.mono_ns + state.config.flatten.retry_ns, walk.deadline_ns))
+    return False
+
+
+def _confirmed(state: State, walk: Walk) -> bool:
+    """Whether every venue that we ever reached has, since our books are clear, described the account as they do."""
+    now_ns = state.now.mono_ns
+    if walk.clear_ns is None or walk.clear_ns < state.last_move_ns:
+        walk.clear_ns = now_ns
+        walk.judged = {venue.venue: venue.account for venue in state.venues.values()}
+    waiting = [venue for venue in state.venues.values() if venue.ever_up and not _agrees(state, walk, venue)]
+    if waiting and now_ns >= walk.ask_again_ns:
+        walk.ask_again_ns = now_ns + state.config.flatten.retry_ns
+        for venue in waiting:
+            state.out.query_account(venue.venue)
+    return not waiting
+
+
+def _agrees(state: State, walk: Walk, venue: VenueState) -> bool:
+    account = venue.account
+    if account is None or account is walk.judged[venue.venue]:
+        return False
+    if walk.clear_ns is None or account.asked_mono_ns < walk.clear_ns:
+        return False
+    resting = any(is_ours(order.client_id) for order in account.orders)
+    different = walk.sell and bool(reconcile.difference(state, account))
+    if not resting and not different:
+        return True
+    walk.judged[venue.venue] = account
+    if resting:
+        return False
+    walk.disputes += 1
+    if walk.disputes >= state.config.reconcile.strikes:
+        walk.disputes = 0
+        reconcile.take_over(state, venue, account, f"{venue.venue} keeps showing another account than our books")
     return False
 
 
@@ -123,7 +166,7 @@ def _least_px(market: MarketState, qty: Qty) -> int:
     return max(ceil_to(-(-market.market.min_notional * SCALE // qty), market.market.tick), market.market.tick)
 
 
-def _report(state: State, walk: Walk, *, late: bool) -> None:
+def _report(state: State, walk: Walk, *, confirmed: bool) -> None:
     left = [
         f"{market.market.ticker} {to_text(position.yes)} YES {to_text(position.no)} NO"
         f" (worst {to_fixed(worst_loss(position), 2)}; {walk.held.get(market_id, 'not sold')})"
@@ -136,7 +179,9 @@ def _report(state: State, walk: Walk, *, late: bool) -> None:
         what += ", tokens kept by policy" if left else ", flat"
     else:
         what += ", flat" if not left else "; held to settlement: " + "; ".join(left)
-    bad = late or resting > 0
+    bad = not confirmed
+    if bad and not resting:
+        what += " by our books, which the venue has not confirmed"
     next_step = " — check the venue by hand" if bad else ""
     if state.halt is HaltState.FLATTENING:
         next_step += " — `hlomm resume` to quote again"

@@ -3,8 +3,8 @@
 Orders: ours that rest unknown to us are adopted and cancelled (an earlier run left them, or our books were wrong);
 ours that we think rest but the venue does not list are asked about by name; foreign ones are counted and left alone.
 Cash and tokens: a difference counts only when nothing of ours moved for a while before the question and nothing is
-under way; the same difference `strikes` times in a row halts. Nothing is overwritten: an operator's `resume` takes
-the venue's figures over as an explicit adjustment.
+under way; the same difference `strikes` times in a row halts. Nothing is overwritten in silence: an operator's
+`resume`, or a walk to flat that the venue keeps contradicting, takes its figures over as an explicit adjustment.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ def reconcile(state: State, venue: VenueState, item: AccountState) -> str | None
     return _balances(state, venue, item)
 
 
-def adopt_balances(state: State, item: AccountState) -> None:
-    """The operator accepted a difference: take the venue's figures over, visibly."""
+def take_over(state: State, venue: VenueState, item: AccountState, why: str) -> None:
+    """Make the venue's figures ours, as an adjustment that everybody can see."""
+    text = ", ".join(difference(state, item))
     before = {market_id: _result2(state, market_id) for market_id in state.portfolio.positions}
     state.portfolio.adopt(item)
     for market_id, position in state.portfolio.positions.items():
@@ -46,6 +47,8 @@ def adopt_balances(state: State, item: AccountState) -> None:
         cost = position.cost_yes + position.cost_no
         state.attribution.adjusted(market_id, position.yes, position.no, cost, gain2)
     state.high_water = state.equity()
+    venue.mismatch, venue.strikes = None, 0
+    state.out.alert(AlertLevel.WARNING, "adopted_balances", f"{why}: {text}")
 
 
 def _result2(state: State, market_id: MarketId) -> int:
@@ -104,19 +107,19 @@ def _known_or_adopted(state: State, resting: RestingOrder, asked_ns: int) -> Non
 
 def _balances(state: State, venue: VenueState, item: AccountState) -> str | None:
     _overdue_fills(state, item)
-    difference = _difference(state, item)
+    found = difference(state, item)
     venue.account = item
     doubtful = any(order.due or order.state is OrderState.UNKNOWN for order in state.orders.exposed())
     moved = state.last_move_ns + state.config.reconcile.quiet_ns >= item.asked_mono_ns
-    if not difference or doubtful or moved:
+    if not found or doubtful or moved:
         venue.mismatch, venue.strikes = None, 0
         return None
-    venue.strikes = venue.strikes + 1 if venue.mismatch == difference else 1
-    venue.mismatch = difference
+    venue.strikes = venue.strikes + 1 if venue.mismatch == found else 1
+    venue.mismatch = found
     if venue.strikes < state.config.reconcile.strikes:
         state.out.query_account(item.venue)
         return None
-    return "account differs from our books: " + ", ".join(difference)
+    return "account differs from our books: " + ", ".join(found)
 
 
 def _overdue_fills(state: State, item: AccountState) -> None:
@@ -132,7 +135,7 @@ def _overdue_fills(state: State, item: AccountState) -> None:
             state.orders.forgive_due(order)
 
 
-def _difference(state: State, item: AccountState) -> tuple[str, ...]:
+def difference(state: State, item: AccountState) -> tuple[str, ...]:
     """What the venue says against what we believe, in words; empty when equal."""
     found: list[str] = []
     if item.cash != state.portfolio.cash:

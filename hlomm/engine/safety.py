@@ -8,7 +8,7 @@ from hlomm.domain.units import to_fixed
 from hlomm.engine import halt
 from hlomm.engine.flatten import TIMER, step
 from hlomm.engine.halt import HaltEvent
-from hlomm.engine.reconcile import adopt_balances
+from hlomm.engine.reconcile import take_over
 from hlomm.engine.state import State, Walk
 
 
@@ -61,10 +61,7 @@ def resume(state: State, actor: str) -> None:
         return
     for venue in state.venues.values():
         if venue.mismatch and venue.account is not None:
-            text = ", ".join(venue.mismatch)
-            adopt_balances(state, venue.account)
-            state.out.alert(AlertLevel.WARNING, "adopted_balances", f"{actor} accepted the venue's figures: {text}")
-            venue.mismatch, venue.strikes = None, 0
+            take_over(state, venue, venue.account, f"{actor} accepted the venue's figures")
     state.high_water = state.equity()
     _enter(state, HaltEvent.RESUME, f"resumed by {actor}", persist=False)
     for market_id in state.markets:

@@ -43,6 +43,13 @@ class Walk:
     again_ns: dict[MarketId, int] = attrs.field(factory=dict)
     """Time before which a market is left alone: its last merge or sale is given a chance to show."""
     held: dict[MarketId, str] = attrs.field(factory=dict)
+    clear_ns: int | None = None
+    """Since when our books say that nothing is left to do; a venue's picture counts if asked for after that."""
+    ask_again_ns: int = 0
+    judged: dict[VenueId, AccountState | None] = attrs.field(factory=dict)
+    """The last picture per venue that is too old or was found wanting."""
+    disputes: int = 0
+    """Pictures in a row that differed from our books."""
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from hlomm.domain.fills import Fill, FillKind
 from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueOrderId
 from hlomm.domain.inputs import (
+    AccountState,
     AmendFailed,
     BookSnapshot,
     Booted,
@@ -28,6 +29,7 @@ from hlomm.domain.inputs import (
     OrderRejected,
     SessionDown,
     SessionUp,
+    TokenBalance,
 )
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Side, Tif
@@ -60,7 +62,10 @@ ASKS = levels(("0.60", 500), ("0.61", 500))
 
 
 class Rig:
-    """`Rig()` is up and running with one outcome market, a two-sided book and 10,000 USDC; `boot=False` is bare."""
+    """`Rig()` is up and running with one outcome market, a two-sided book and 10,000 USDC; `boot=False` is bare.
+
+    An `honest` venue answers every question of a walk at once: with `shown`, or the account as our books have it.
+    """
 
     def __init__(
         self,
@@ -70,6 +75,7 @@ class Rig:
         halted: str | None = None,
         cash: str | float = 10_000,
         markets: Sequence[Market] = (),
+        honest: bool = True,
     ) -> None:
         self.puppet = Puppet()
         self.engine = Engine(config, [self.puppet], [HYPERLIQUID])
@@ -78,6 +84,8 @@ class Rig:
         self.fills = itertools.count(1)
         self.oids = itertools.count(1_000)
         self.oid_of: dict[ClientId, VenueOrderId] = {}
+        self.honest = honest
+        self.shown: tuple[str | float, tuple[TokenBalance, ...]] | None = None
         if boot:
             self.boot(halted=halted)
             self.tell(account(cash, asked_ns=self.now.mono_ns), MarketListed(perp()))
@@ -109,6 +117,29 @@ class Rig:
         return found
 
     def turn(self) -> list[Output]:
+        latest = outputs = self._turn()
+        while self.honest and self.state.walk is not None and asked_account(latest):
+            self.engine.feed(self.account_shown(), self.now)
+            latest = self._turn()
+            outputs = outputs + latest
+        return outputs
+
+    def account_shown(self) -> AccountState:
+        if self.shown is not None:
+            cash, tokens = self.shown
+            return account(cash, tokens, asked_ns=self.now.mono_ns)
+        tokens = tuple(
+            TokenBalance(market, leg, position.held(leg), Cash(0))
+            for market, position in self.state.portfolio.positions.items()
+            for leg in Leg
+            if position.held(leg)
+        )
+        return AccountState(
+            venue=HYPERLIQUID, cash=Cash(self.state.portfolio.cash), tokens=tokens, orders=(),
+            asked_mono_ns=self.now.mono_ns,
+        )  # fmt: skip
+
+    def _turn(self) -> list[Output]:
         outputs = self.engine.turn(self.now)
         deadline = self.engine.next_deadline()
         assert deadline is None or deadline > self.now.mono_ns, "a timer is overdue after a turn"

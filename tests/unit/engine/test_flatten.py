@@ -19,12 +19,13 @@ from hlomm.domain.inputs import (
     SendRefused,
     SentAction,
     SessionUp,
+    StopRequested,
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, OrderState, Purpose, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState, MergeSet, Output, Subscribe
-from tests.support.rig import Rig, alerts, halts, of, placed, risky
-from tests.support.values import M2, M, account, config, levels, lots, outcome, px, token, usd
+from tests.support.rig import Rig, alerts, asked_account, cancelled, halts, of, placed, risky
+from tests.support.values import M2, M, account, config, levels, lots, outcome, px, resting, token, usd
 
 
 def flatten(rig: Rig) -> list[Output]:
@@ -418,3 +419,103 @@ def test_late_fills_of_a_cancelled_quote_are_flattened_too() -> None:
     (sale,) = placed(rig.tell(FillReceived(rig.fill_of(bid, 60))))
     assert isinstance(sale, OrderRequest)
     assert sale.qty == lots(60)
+
+
+# -- the venue's word
+
+
+def asked_for_the_account(rig: Rig, outputs: list[Output]) -> bool:
+    return bool(asked_account(outputs)) and rig.halt is HaltState.FLATTENING
+
+
+def test_flat_by_our_books_is_not_the_end_until_the_venue_agrees() -> None:
+    rig = Rig(honest=False)
+    outputs = flatten(rig)
+    assert asked_for_the_account(rig, outputs)
+    assert not alerts(outputs, "flattened")
+    outputs = rig.tell(account(10_000, asked_ns=rig.now.mono_ns))
+    assert rig.halt is HaltState.HALTED
+    assert "flat" in alerts(outputs, "flattened")[0].text
+
+
+def test_a_picture_from_before_all_was_clear_proves_nothing() -> None:
+    rig = Rig(honest=False)
+    early = rig.now.mono_ns
+    rig.keep_fresh(1)
+    assert asked_for_the_account(rig, flatten(rig))
+    rig.tell(account(10_000, asked_ns=early))
+    assert rig.halt is HaltState.FLATTENING
+    rig.tell(account(10_000, asked_ns=rig.now.mono_ns))
+    assert rig.halt is HaltState.HALTED
+
+
+def test_a_fill_that_was_lost_with_the_session_is_sold_too() -> None:
+    """The news of it comes with the account, because the session asks for the fills it may have missed."""
+    rig = Rig(honest=False)
+    assert asked_for_the_account(rig, flatten(rig))
+    rig.keep_fresh(0.5)
+    asked = rig.now.mono_ns
+    (sale,) = placed(rig.buy(100, "0.5"))
+    rig.tell(account(9_950, (token(100, "50"),), asked_ns=asked))
+    assert rig.halt is HaltState.FLATTENING
+    rig.filled(sale, 100, at="0.5")
+    rig.wait(1)
+    rig.tell(account(10_000, asked_ns=rig.now.mono_ns))
+    assert rig.halt is HaltState.HALTED
+
+
+def test_tokens_that_only_the_venue_knows_are_taken_over_and_sold() -> None:
+    rig = Rig(honest=False)
+    flatten(rig)
+    outputs: list[Output] = []
+    while rig.halt is HaltState.FLATTENING and not placed(outputs):
+        outputs += rig.tell(account(9_950, (token(100, "50"),), asked_ns=rig.now.mono_ns))
+        outputs += rig.keep_fresh(1)
+    (taken,) = alerts(outputs, "adopted_balances")
+    assert f"{M} YES 100 not 0" in taken.text
+    (sale,) = placed(outputs)
+    assert (sale.leg, sale.qty, sale.purpose) == (Leg.YES, lots(100), Purpose.FLATTEN)
+
+
+def test_an_order_of_ours_that_rests_at_the_venue_keeps_the_walk_going() -> None:
+    rig = Rig()
+    bid = rig.resting_bid()
+    rig.honest = False
+    flatten(rig)
+    rig.closed(bid, filled=0)
+    assert rig.halt is HaltState.FLATTENING
+    rests = resting(bid.client_id, price="0.52", number=100)
+    rig.tell(account(10_000, orders=(rests,), asked_ns=rig.now.mono_ns))
+    assert rig.halt is HaltState.FLATTENING
+    rig.keep_fresh(4)
+    outputs = rig.tell(account(10_000, orders=(rests,), asked_ns=rig.now.mono_ns))
+    assert alerts(outputs, "resurfaced_order")
+    assert [cancel.client_id for cancel in cancelled(outputs)] == [bid.client_id]
+
+
+def test_a_venue_that_never_answers_is_reported_at_the_deadline() -> None:
+    rig = Rig(honest=False)
+    outputs = flatten(rig)
+    outputs += rig.wait(14.9)
+    assert rig.halt is HaltState.FLATTENING
+    assert 10 <= asked_account(outputs) <= 16, "asked again every second, not more often"
+    outputs = rig.wait(0.2)
+    (alert,) = alerts(outputs, "flatten_deadline")
+    assert "which the venue has not confirmed" in alert.text
+    assert alert.level is AlertLevel.CRITICAL
+    assert rig.halt is HaltState.HALTED
+
+
+def test_a_venue_that_was_never_reached_is_not_waited_for() -> None:
+    rig = Rig(boot=False, honest=False)
+    rig.boot()
+    rig.tell(StopRequested("signal", flatten=True))
+    assert rig.halt is HaltState.STOPPED
+
+
+def test_kept_tokens_need_no_agreement_but_orders_do() -> None:
+    rig = Rig(config(flatten={"on_kill": False}), honest=False)
+    rig.command(OperatorAction.KILL)
+    assert rig.halt is HaltState.FLATTENING
+    rig.tell(account(9_000, asked_ns=rig.now.mono_ns))
+    assert rig.halt is HaltState.HALTED
