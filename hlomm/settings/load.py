@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 import attrs
 import msgspec
@@ -185,6 +185,10 @@ def _mistakes(kind: type[msgspec.Struct], tree: Any, prefix: str) -> Iterator[tu
             yield f"{prefix}{key}", "is missing — add it, or start from config/default.toml"
         elif isinstance(expected, type) and issubclass(expected, msgspec.Struct):
             yield from _mistakes(expected, tree[key], f"{prefix}{key}.")
+        elif get_origin(expected) is Literal:
+            if tree[key] not in get_args(expected):
+                allowed = " or ".join(repr(word) for word in get_args(expected))
+                yield f"{prefix}{key}", f"was {tree[key]!r} — write {allowed}"
         else:
             try:
                 msgspec.convert(tree[key], expected)

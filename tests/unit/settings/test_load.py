@@ -119,3 +119,8 @@ def test_engine_part_travels_as_json_and_comes_back_the_same():
     assert engine_settings(loaded.engine_json(), ("limits.max_open_orders=7",)).limits.max_open_orders == 7
     with pytest.raises(ConfigError, match=r"limits\.max_drawdown"):
         engine_settings(loaded.engine_json(), ("limits.max_drawdown=-4",))
+
+
+def test_a_word_outside_the_list_is_refused_with_the_list():
+    with pytest.raises(ConfigError, match=r"flatten\.on_kill: was 'maybe' — write 'flatten' or 'keep'"):
+        load("sim", (), ("flatten.on_kill=maybe",), environ={})
