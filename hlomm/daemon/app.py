@@ -24,6 +24,7 @@ from hlomm.daemon.link_server import LinkServer
 from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
 from hlomm.daemon.summary import summarise
+from hlomm.domain.carried import Carried
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import VenueRefused
 from hlomm.domain.ids import ClientIds, VenueId
@@ -61,6 +62,8 @@ class Daemon:
         *,
         armed: Cash,
         seed: int | None,
+        account: str = "",
+        carried: Carried | None = None,
     ) -> None:
         self._loaded = loaded
         self._paths = paths
@@ -70,7 +73,10 @@ class Daemon:
         settings = loaded.settings
         host = clock.read()
         self._started_ns = host.mono_ns
-        self._epoch_ms = host.wall_ms
+        self._account = account
+        self._carried = carried
+        # Client ids begin with the epoch: it never repeats, whatever the wall clock does.
+        self._epoch_ms = host.wall_ms if carried is None else max(host.wall_ms, carried.epoch_ms + 1)
         engine = build_engine(settings, tuple(sessions))
         self.journal = JournalWriter(paths.journal, self._epoch_ms, segment_bytes=settings.daemon.segment_mb << 20)
         self.pump = Pump(engine, clock, self.journal, self._route)
@@ -124,6 +130,7 @@ class Daemon:
                 Booted(
                     epoch_ms=self._epoch_ms, profile=self._loaded.profile, version=__version__,
                     config=self._loaded.engine_json(), halted=None if note is None else note.reason,
+                    account=self._account, carried=self._carried,
                 )
             ],
             0,

@@ -12,6 +12,8 @@ from hlomm.assembly.venues import hyperliquid_session
 from hlomm.daemon import sim_process
 from hlomm.daemon.app import Daemon, RunResult
 from hlomm.daemon.lock import Lock, account_lock
+from hlomm.daemon.restart import last_books
+from hlomm.domain.carried import Carried
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.units import Cash
@@ -60,11 +62,13 @@ async def _simulated(options: RunOptions) -> RunResult:
         account = venue.accounts[0]
         held = account_lock("hyperliquid", venue.rest, account.address)
         try:
+            # A new simulator is a new venue, whatever address it has: its beginning tells it from an earlier one.
+            books = _books(options, f"simulated|{venue.rest}|{account.address}|{document.clock.host_origin_ns}")
             session = hyperliquid_session(
                 options.loaded.settings.venue.hyperliquid, clock, key=account.agent_key, rest=venue.rest, ws=venue.ws,
-                account=account.address,
+                account=account.address, fills_from_ms=books.fills_from_ms,
             )  # fmt: skip
-            return await _run(options, clock, session, seed=document.seed)
+            return await _run(options, clock, session, books, seed=document.seed)
         finally:
             held.release()
     finally:
@@ -82,11 +86,32 @@ async def _live(options: RunOptions) -> RunResult:
     held = account_lock("hyperliquid", section.rest, section.account)
     try:
         clock = Clock()
-        return await _run(options, clock, hyperliquid_session(section, clock, key=options.key), seed=None)
+        books = _books(options, f"{section.chain}|{section.rest}|{section.account.lower()}")
+        session = hyperliquid_session(section, clock, key=options.key, fills_from_ms=books.fills_from_ms)
+        return await _run(options, clock, session, books, seed=None)
     finally:
         held.release()
 
 
-async def _run(options: RunOptions, clock: Clock, session: Any, *, seed: int | None) -> RunResult:
-    daemon = Daemon(options.loaded, options.paths, clock, {HYPERLIQUID: session}, armed=options.armed, seed=seed)
+@attrs.frozen
+class _Books:
+    """Whose books a run keeps, and how the last run left them."""
+
+    account: str
+    carried: Carried | None
+
+    @property
+    def fills_from_ms(self) -> int | None:
+        return None if self.carried is None else self.carried.fills_from_ms
+
+
+def _books(options: RunOptions, account: str) -> _Books:
+    return _Books(account, last_books(options.paths.journal, account))
+
+
+async def _run(options: RunOptions, clock: Clock, session: Any, books: _Books, *, seed: int | None) -> RunResult:
+    daemon = Daemon(
+        options.loaded, options.paths, clock, {HYPERLIQUID: session}, armed=options.armed, seed=seed,
+        account=books.account, carried=books.carried,
+    )  # fmt: skip
     return await daemon.run(duration_s=options.duration_s)

@@ -20,7 +20,7 @@ from hlomm.domain.inputs import Input, JournalFailed
 from hlomm.domain.outputs import AmendOrders, CancelOrders, MergeSet, Output, PlaceOrders
 from hlomm.domain.times import NS_PER_S
 from hlomm.engine.core import Engine
-from hlomm.journal.codec import FAULT_NOTE, InputRecord, NoteRecord, TurnRecord, encode
+from hlomm.journal.codec import FAULT_NOTE, CheckpointRecord, InputRecord, NoteRecord, Record, TurnRecord, encode
 from hlomm.journal.framing import frame
 from hlomm.venues.clock import Clock
 
@@ -88,7 +88,7 @@ class Pump:
 
     def _turn(self, item: Input | None, received_ns: int) -> None:
         engine, now = self.engine, self.clock.now()
-        records: list[InputRecord | TurnRecord | NoteRecord] = []
+        records: list[Record] = []
         if item is not None:
             records.append(InputRecord(self._next_seq(), now, item))
         try:
@@ -100,6 +100,9 @@ class Pump:
             self._write([*records, NoteRecord(self._next_seq(), now, f"{FAULT_NOTE}{error!r}")])
             raise
         records.append(TurnRecord(self._next_seq(), now, engine.digest(), tuple(outputs)))
+        books = engine.checkpoint()
+        if books is not None:
+            records.append(CheckpointRecord(self._next_seq(), now, books))
         self._write(records)
         for output in outputs:
             if self.journal_dead is not None and isinstance(output, _RISKY):
@@ -114,7 +117,7 @@ class Pump:
         self._seq += 1
         return self._seq
 
-    def _write(self, records: Sequence[InputRecord | TurnRecord | NoteRecord]) -> None:
+    def _write(self, records: Sequence[Record]) -> None:
         if self.journal_dead is not None:
             return
         frames = b"".join(frame(encode(record)) for record in records)

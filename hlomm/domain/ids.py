@@ -27,11 +27,12 @@ _OURS: Final = re.compile(rf"0x{_MARK:04x}[0-9a-f]{{28}}", re.ASCII)
 class ClientIds:
     """Mints client ids in order. `epoch_ms` is the wall time of the boot, an input like any other."""
 
-    __slots__ = ("_count", "_prefix")
+    __slots__ = ("_count", "_prefix", "epoch_ms")
 
     def __init__(self, epoch_ms: int) -> None:
         if not 0 <= epoch_ms < _EPOCH_LIMIT:
             raise ValueError(f"boot epoch out of range: {epoch_ms}")
+        self.epoch_ms = epoch_ms
         self._prefix = f"0x{_MARK:04x}{epoch_ms:012x}"
         self._count = 0
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from hlomm.domain.carried import Carried
 from hlomm.domain.fills import Fill
 from hlomm.domain.ids import ClientId, MarketId, VenueId, VenueOrderId
 from hlomm.domain.markets import Leg, Market
@@ -38,6 +39,10 @@ class Booted(_Input, frozen=True, kw_only=True):
     """The engine's part of the merged configuration, as JSON."""
     halted: str | None
     """Reason of a halt that survived the restart, or None."""
+    account: str = ""
+    """Whose books this run keeps."""
+    carried: Carried | None = None
+    """Books of the last run of the same account, None for a first one."""
 
 
 class OperatorAction(StrEnum):

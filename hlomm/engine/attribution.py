@@ -76,6 +76,19 @@ class Attribution:
         known = self._found.get(market, _Found(0, 0, 0))
         self._found[market] = _Found(known.yes + yes, known.no + no, known.cost + cost)
 
+    def earned2(self) -> tuple[int, int, int]:
+        """(spread, inventory, settlement) so far, in the unit of `total2`."""
+        return self._spread2, self._inventory2, self._settlement2
+
+    def restore(self, earned2: tuple[int, int, int]) -> None:
+        """Go on from the sums of an earlier run."""
+        self._spread2, self._inventory2, self._settlement2 = earned2
+
+    def resume(self, market: MarketId, ref2: int, net: int) -> None:
+        """Go on following a market that an earlier run followed, from the reference it had."""
+        assert market not in self._tracks
+        self._tracks[market] = _Track(ref2, net)
+
     def forget(self, market: MarketId) -> None:
         """Drop a market that is over; what it earned stays in the sums."""
         self._tracks.pop(market, None)

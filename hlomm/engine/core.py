@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from hlomm.domain.carried import Carried
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.ids import MarketId, VenueId, venue_of
 from hlomm.domain.inputs import Booted, Input
 from hlomm.domain.orders import OrderState
 from hlomm.domain.outputs import HaltState, Output
 from hlomm.domain.times import Now
-from hlomm.engine import quoting, safety
+from hlomm.engine import quoting, reconcile, safety
+from hlomm.engine.carry import checkpoint
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.intake import take
 from hlomm.engine.state import State, VenueState
@@ -57,6 +59,7 @@ class Engine:
             return state.out.drain()
         self._timers_due()
         self._doubtful_orders()
+        reconcile.press(state)
         safety.watch_equity(state)
         self._quote()
         safety.walk_on(state)
@@ -68,6 +71,10 @@ class Engine:
     def next_deadline(self) -> int | None:
         """Monotonic time at which `turn` must be called again even without an input."""
         return None if self.state.halt is HaltState.STOPPED else self.state.timers.next_deadline()
+
+    def checkpoint(self) -> Carried | None:
+        """What the next run needs of the books, if it changed since the last time this was asked."""
+        return checkpoint(self.state)
 
     def digest(self) -> int:
         return self.state.digest.value

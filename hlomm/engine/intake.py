@@ -47,6 +47,7 @@ from hlomm.domain.report import FillRow
 from hlomm.domain.units import Px, to_text
 from hlomm.domain.view import BookShape
 from hlomm.engine import safety
+from hlomm.engine.carry import restore
 from hlomm.engine.config import OnDisconnect
 from hlomm.engine.orders import Order
 from hlomm.engine.reconcile import reconcile
@@ -68,6 +69,9 @@ def _booted(state: State, item: Booted, _: Strategies) -> None:
         raise InvariantBroken("booted twice")
     state.ids = ClientIds(item.epoch_ms)
     state.carried_halt = item.halted
+    state.account = item.account
+    if item.carried is not None:
+        restore(state, item.carried)
     state.digest.mix(item.epoch_ms)
     state.digest.mix_text(item.config)
 
@@ -204,6 +208,7 @@ def _settle(state: State, market_id: MarketId, px: Px, detail: str, strategies: 
     if not state.portfolio.settle(market_id, px):
         return
     state.attribution.settled(market_id, px)
+    state.books_moved = True
     state.last_move_ns = state.now.mono_ns
     state.digest.mix(px, state.portfolio.cash)
     market = state.markets.get(market_id)
@@ -396,12 +401,14 @@ def _fill(state: State, item: FillReceived, strategies: Strategies) -> None:
     fill = item.fill
     if fill.key in state.seen_fills:
         return
-    state.seen_fills[fill.key] = None
+    state.seen_fills[fill.key] = fill.venue_ms
     if len(state.seen_fills) > FILLS_REMEMBERED:
         del state.seen_fills[next(iter(state.seen_fills))]
     if not state.opened:
         return  # already inside the balances that the account opens with
     state.last_move_ns = state.now.mono_ns
+    state.last_fill_ms = max(state.last_fill_ms, fill.venue_ms)
+    state.books_moved = True
     state.recent_fills.append(_fill_row(state, fill))
     if fill.kind is FillKind.SETTLEMENT:
         _settle(state, fill.market, yes_px(fill.leg, fill.px), "settlement fill", strategies)

@@ -15,6 +15,7 @@ from typing import Final
 
 import attrs
 
+from hlomm.domain.carried import Carried
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.fills import Fill, FillKind
 from hlomm.domain.ids import MarketId
@@ -104,6 +105,22 @@ class Portfolio:
             yes_px = self.settled.get(market)
             if yes_px is not None:  # the report was asked for before the settlement and told after it
                 self._convert(position, yes_px)
+        self.check()
+
+    def restore(self, books: Carried) -> None:
+        """Go on with the books of an earlier run."""
+        if self.positions or self.cash or self.deposits:
+            raise InvariantBroken("the account was opened twice")
+        self.cash, self.deposits, self.adjustments = books.cash, books.deposits, books.adjustments
+        self.realised, self.fees, self.volume = books.realised, books.fees, books.volume
+        self.fills, self.settlements, self.settlements_held = books.fills, books.settlements, books.settlements_held
+        self.settled = dict(books.settled)
+        for held in books.positions:
+            self.positions[held.market] = Position(
+                yes=held.yes, no=held.no, cost_yes=held.cost_yes, cost_no=held.cost_no, realised=held.realised,
+                fees=held.fees, volume=held.volume, fills=held.fills,
+            )  # fmt: skip
+            self.cost += held.cost_yes + held.cost_no
         self.check()
 
     def apply(self, fill: Fill) -> None:

@@ -61,6 +61,8 @@ def blocked(state: State, market: MarketState) -> str | None:
         return f"session: {market.market.venue} is down"
     if abs(venue.skew_ms) > state.config.limits.max_clock_skew_ms:
         return f"clock_skew: {venue.skew_ms} ms against {market.market.venue}"
+    if not state.reconciled:
+        return "reconciling: the account is being compared with the books of the last run"
     if market.gone or market.settled is not None:
         return "market: settled or no longer listed"
     if market.strategy in state.paused:

@@ -13,7 +13,7 @@ from hlomm.domain.ids import MarketId, is_ours
 from hlomm.domain.inputs import AccountState, RestingOrder
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose, Tif
-from hlomm.domain.outputs import AlertLevel
+from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.units import SCALE, to_text
 from hlomm.engine.orders import Order
 from hlomm.engine.quoting import cancel
@@ -25,6 +25,7 @@ def reconcile(state: State, venue: VenueState, item: AccountState) -> str | None
     if not state.opened:
         state.portfolio.open_with(item)
         state.opened = True
+        state.last_fill_ms = max(state.last_fill_ms, state.now.wall_ms)
         found: dict[MarketId, list[int]] = {}
         for token in item.tokens:
             holding = found.setdefault(token.market, [0, 0, 0])
@@ -33,6 +34,7 @@ def reconcile(state: State, venue: VenueState, item: AccountState) -> str | None
         for market_id, (yes, no, cost) in found.items():
             state.attribution.found(market_id, yes, no, cost)
         state.high_water = state.equity()
+        state.books_moved = True
     _orders(state, venue, item)
     return _balances(state, venue, item)
 
@@ -47,6 +49,7 @@ def take_over(state: State, venue: VenueState, item: AccountState, why: str) -> 
         cost = position.cost_yes + position.cost_no
         state.attribution.adjusted(market_id, position.yes, position.no, cost, gain2)
     state.high_water = state.equity()
+    state.books_moved = state.reconciled = True
     venue.mismatch, venue.strikes = None, 0
     state.out.alert(AlertLevel.WARNING, "adopted_balances", f"{why}: {text}")
 
@@ -111,6 +114,9 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
     venue.account = item
     doubtful = any(order.due or order.state is OrderState.UNKNOWN for order in state.orders.exposed())
     moved = state.last_move_ns + state.config.reconcile.quiet_ns >= item.asked_mono_ns
+    if not found and not state.reconciled:
+        state.reconciled = True
+        state.out.alert(AlertLevel.INFO, "reconciled", "the account agrees with the books of the last run")
     if not found or doubtful or moved:
         venue.mismatch, venue.strikes = None, 0
         return None
@@ -120,6 +126,17 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
         state.out.query_account(item.venue)
         return None
     return "account differs from our books: " + ", ".join(found)
+
+
+def press(state: State) -> None:
+    """While the books of an earlier run are not confirmed, keep asking: nothing is quoted before."""
+    if state.reconciled or state.halt is not HaltState.RUNNING or state.now.mono_ns < state.ask_again_ns:
+        return
+    state.ask_again_ns = state.now.mono_ns + state.config.reconcile.quiet_ns // 2
+    state.timers.set_earliest("reconcile", state.ask_again_ns)
+    for venue in state.venues.values():
+        if venue.up:
+            state.out.query_account(venue.venue)
 
 
 def _overdue_fills(state: State, item: AccountState) -> None:

@@ -147,7 +147,20 @@ class State:
         self.venues: dict[VenueId, VenueState] = {}
         self.fees: dict[VenueId, int] = {}
         """Closing maker fee fraction per venue, 1e-8."""
-        self.seen_fills: dict[str, None] = {}
+        self.seen_fills: dict[str, int] = {}
+        """Venue time of every fill booked lately, by key."""
+        self.last_fill_ms = 0
+        """Venue time of the newest fill, or of the opening of the books."""
+        self.account = ""
+        """Whose books these are: they are carried to the next run of the same account."""
+        self.reconciled = True
+        """False from a restart with an earlier run's books until the venue's account agrees with them."""
+        self.ask_again_ns = 0
+        """When the account is next asked for while the books are not confirmed."""
+        self.books_moved = False
+        """Cash, tokens or cost changed since the last checkpoint."""
+        self.high_water_kept = 0
+        """High-water mark as of the last checkpoint."""
         self.recent_fills: deque[FillRow] = deque(maxlen=RECENT_FILLS)
         self.dirty: dict[MarketId, None] = {}
         self.paused: dict[StrategyId, str] = {}

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from hlomm.domain.carried import Carried
 from hlomm.domain.inputs import Input
 from hlomm.domain.outputs import Output
 from hlomm.domain.times import Now
@@ -40,7 +41,15 @@ class NoteRecord(msgspec.Struct, frozen=True, array_like=True, tag="n"):
     text: str
 
 
-Record = InputRecord | TurnRecord | NoteRecord
+class CheckpointRecord(msgspec.Struct, frozen=True, array_like=True, tag="c"):
+    """The books after the turn before it. A restart begins with the newest one; a replay holds it against its own."""
+
+    seq: int
+    now: Now
+    books: Carried
+
+
+Record = InputRecord | TurnRecord | NoteRecord | CheckpointRecord
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
@@ -49,6 +58,11 @@ _DECODER: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
 def encode(record: Record) -> bytes:
     """Canonical bytes: equal records give equal bytes."""
     return _ENCODER.encode(record)
+
+
+def is_checkpoint(payload: bytes) -> bool:
+    """Told from the first bytes, so that a scan for checkpoints decodes nothing else."""
+    return payload[1:3] == b"\xa1c"
 
 
 def decode(payload: bytes) -> Record:

@@ -15,7 +15,16 @@ from hlomm.domain.faults import JournalCorrupt, UsageError
 from hlomm.domain.inputs import Booted
 from hlomm.domain.times import Now
 from hlomm.engine.core import Engine
-from hlomm.journal.codec import FAULT_NOTE, InputRecord, NoteRecord, Record, TurnRecord, decode, encode_outputs
+from hlomm.journal.codec import (
+    FAULT_NOTE,
+    CheckpointRecord,
+    InputRecord,
+    NoteRecord,
+    Record,
+    TurnRecord,
+    decode,
+    encode_outputs,
+)
 from hlomm.journal.framing import scan
 from hlomm.journal.segments import latest_run, parse_name
 from hlomm.settings.load import engine_settings
@@ -103,6 +112,10 @@ def replay(path: Path, *, until: int | None = None, sets: Sequence[str] = ()) ->
             continue
         if engine is None:
             engine = _boot(record, sets)
+        if isinstance(record, CheckpointRecord):
+            if not _same_books(engine, record, result):
+                break
+            continue
         if not _step(engine, record, result):
             break
     if engine is None and result.corrupt is None:
@@ -191,6 +204,14 @@ def _step(engine: Engine, record: InputRecord | TurnRecord, result: ReplayResult
         )
         return False
     return True
+
+
+def _same_books(engine: Engine, record: CheckpointRecord, result: ReplayResult) -> bool:
+    books = engine.checkpoint()
+    if books == record.books:
+        return True
+    result.divergence = Divergence(seq=record.seq, what="books", recorded=repr(record.books), replayed=repr(books))
+    return False
 
 
 def _guarded(result: ReplayResult, step: Callable[[], object]) -> object:

@@ -13,6 +13,7 @@ import trio
 
 from hlomm.assembly.venues import hyperliquid_session
 from hlomm.daemon.app import Daemon, RunResult
+from hlomm.daemon.restart import last_books
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.units import Cash, parse
 from hlomm.settings.load import load
@@ -91,11 +92,16 @@ def rig(tmp_path: Path) -> MakeRig:
         paths.prepare()
         clock = Clock(sim.clock_map, read_host)
         account = sim.accounts[0]
+        carried = last_books(paths.journal, account.address)
         session = hyperliquid_session(
             loaded.settings.venue.hyperliquid, clock, key=account.agent_key, rest=sim.rest, ws=sim.ws,
             account=account.address, transport=Transport(connect=sim.connect),
+            fills_from_ms=None if carried is None else carried.fills_from_ms,
         )  # fmt: skip
-        daemon = Daemon(loaded, paths, clock, {HYPERLIQUID: session}, armed=Cash(0), seed=seed)
+        daemon = Daemon(
+            loaded, paths, clock, {HYPERLIQUID: session}, armed=Cash(0), seed=seed, account=account.address,
+            carried=carried,
+        )  # fmt: skip
         async with trio.open_nursery() as nursery:
             made = Rig(sim, daemon, paths, nursery)
 

@@ -86,6 +86,9 @@ class HyperliquidConfig:
     fast_marks: bool = False
     """Take marks from the one compressed stream instead of one context stream per perp."""
 
+    fills_from_ms: int | None = None
+    """Fills from this venue time on are told: what the books of an earlier run may lack. None: history is history."""
+
     request_deadline_s: float = _seconds(5)
     connect_deadline_s: float = _seconds(3)
     post_deadline_s: float = _seconds(5)

@@ -161,8 +161,11 @@ class HyperliquidSession:
         await parts.upkeep.read_perps()
         await parts.upkeep.read_fees()
         await parts.upkeep.read_budget()
-        # What is listed now is inside the balances read next; a fill in between is told by that very read.
-        parts.account_feed.seed_fills(await parts.rest.user_fills())
+        if self._config.fills_from_ms is None:
+            # What is listed now is inside the balances read next; a fill in between is told by that very read.
+            parts.account_feed.seed_fills(await parts.rest.user_fills())
+        else:
+            parts.account_feed.start_ms = self._config.fills_from_ms
         await parts.upkeep.reconcile()
 
     async def _check_signer(self) -> None:

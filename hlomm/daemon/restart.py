@@ -1,0 +1,68 @@
+"""Where the last run of an account left its books: the newest checkpoint in the journals.
+
+Read at start, before anything else is known. A journal that is damaged gives what stands before the damage; what the
+lost part would have said is asked from the venue like everything that happened since.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from hlomm.domain.carried import Carried
+from hlomm.journal.codec import CheckpointRecord, decode, is_checkpoint
+from hlomm.journal.framing import scan
+from hlomm.journal.segments import Segment, parse_name
+
+SEGMENTS_SEARCHED: Final = 200
+"""Every run writes a checkpoint as soon as its books are open, so only a long series of stillborn runs reaches it."""
+
+_log = structlog.get_logger("hlomm.restart")
+
+
+def last_books(directory: Path, account: str) -> Carried | None:
+    """The newest books of `account`, None if no run of it left any."""
+    for path in _newest_first(directory):
+        books = _last_in(path, account)
+        if books is not None:
+            _log.info("books of the last run", segment=path.name, fills=books.fills, positions=len(books.positions))
+            return books
+    return None
+
+
+def _newest_first(directory: Path) -> Iterator[Path]:
+    found = {segment: entry for entry in directory.iterdir() if (segment := parse_name(entry.name)) is not None}
+    ordered = sorted(found, key=_age, reverse=True)
+    for segment in ordered[:SEGMENTS_SEARCHED]:
+        yield found[segment]
+
+
+def _age(segment: Segment) -> tuple[int, int]:
+    return segment.epoch_ms, segment.number
+
+
+def _last_in(path: Path, account: str) -> Carried | None:
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError) as error:
+        _log.warning("journal segment unreadable", segment=path.name, error=str(error))
+        return None
+    found = scan(data)
+    if found.corrupt is not None:
+        _log.warning("journal damaged", segment=path.name, error=str(found.corrupt), next="hlomm replay tells more")
+    for payload in reversed(found.payloads):
+        if not is_checkpoint(payload):
+            continue
+        try:
+            record = decode(payload)
+        except msgspec.DecodeError as error:
+            _log.warning("checkpoint of another version", segment=path.name, error=str(error))
+            return None
+        if isinstance(record, CheckpointRecord) and record.books.account == account:
+            return record.books
+    return None

@@ -1,0 +1,58 @@
+"""What the books of one run hand to the next, so that a crash costs no accounting.
+
+Written to the journal together with the decision that changed it; the next run takes it over in its boot input, books
+what the venue reports since, and compares the sum with the account before it quotes.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from hlomm.domain.ids import MarketId
+from hlomm.domain.units import Cash, Px, Qty
+
+
+class CarriedPosition(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """Tokens of one market with their exact cost. `ref2` is twice the last reference price, None if never priced."""
+
+    market: MarketId
+    yes: Qty
+    no: Qty
+    cost_yes: Cash
+    cost_no: Cash
+    realised: Cash
+    fees: Cash
+    volume: Cash
+    fills: int
+    ref2: int | None
+
+
+class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """The books at one moment. All amounts as in the portfolio; the identity of accounting holds within."""
+
+    account: str
+    """Whose books: venue, address, and which simulator. Taken over only by a run of the same account."""
+    epoch_ms: int
+    """Boot epoch of the run that wrote it."""
+    cash: Cash
+    deposits: Cash
+    adjustments: Cash
+    realised: Cash
+    fees: Cash
+    volume: Cash
+    fills: int
+    settlements: int
+    settlements_held: int
+    high_water: Cash
+    max_drawdown: Cash
+    earned2: tuple[int, int, int]
+    """Spread, inventory and settlement as the attribution counts them."""
+    positions: tuple[CarriedPosition, ...]
+    settled: tuple[tuple[MarketId, Px], ...]
+    """The latest settlement prices, for fills that come late."""
+    last_fill_ms: int
+    """Venue time of the newest fill in these books; of their opening if there was none."""
+    fills_from_ms: int
+    """From when on fills may be missing: a little before the newest, for they are not told in the order of time."""
+    seen: tuple[str, ...]
+    """Keys of the fills around that time: they are reported again and must not count twice."""

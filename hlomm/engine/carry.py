@@ -1,0 +1,73 @@
+"""Books from run to run: what a restart needs, and how it is taken over."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hlomm.domain.carried import Carried, CarriedPosition
+from hlomm.domain.ids import MarketId
+from hlomm.domain.units import Cash, Qty
+from hlomm.engine.state import State
+
+SETTLED_CARRIED: Final = 64
+SEEN_SPAN_MS: Final = 120_000
+"""Fills are asked for again from a while before the newest one; keys reach well beyond that span."""
+SEEN_CARRIED: Final = 512
+OVERLAP_MS: Final = 10_000
+_HIGH_WATER_STEP: Final = 20
+"""A new high-water mark is worth a record of its own when it has moved by this fraction of the drawdown limit."""
+
+
+def checkpoint(state: State) -> Carried | None:
+    """The books, if they changed since last asked for."""
+    if not state.opened:
+        return None
+    risen = state.high_water - state.high_water_kept
+    if not state.books_moved and risen * _HIGH_WATER_STEP < state.config.limits.max_drawdown:
+        return None
+    state.books_moved, state.high_water_kept = False, state.high_water
+    return carried(state)
+
+
+def carried(state: State) -> Carried:
+    books, last_ms = state.portfolio, state.last_fill_ms
+    assert state.ids is not None
+    recent = [key for key, venue_ms in state.seen_fills.items() if venue_ms >= last_ms - SEEN_SPAN_MS]
+    return Carried(
+        account=state.account, epoch_ms=state.ids.epoch_ms, cash=Cash(books.cash), deposits=Cash(books.deposits),
+        adjustments=Cash(books.adjustments), realised=Cash(books.realised), fees=Cash(books.fees),
+        volume=Cash(books.volume), fills=books.fills, settlements=books.settlements,
+        settlements_held=books.settlements_held, high_water=Cash(state.high_water),
+        max_drawdown=Cash(state.max_drawdown), earned2=state.attribution.earned2(),
+        positions=tuple(_position(state, market) for market, held in books.positions.items() if not held.flat),
+        settled=tuple(books.settled.items())[-SETTLED_CARRIED:], last_fill_ms=last_ms,
+        fills_from_ms=max(last_ms - OVERLAP_MS, 0) if recent else last_ms,
+        seen=tuple(recent[-SEEN_CARRIED:]),
+    )  # fmt: skip
+
+
+def _position(state: State, market: MarketId) -> CarriedPosition:
+    held = state.portfolio.position(market)
+    return CarriedPosition(
+        market=market, yes=Qty(held.yes), no=Qty(held.no), cost_yes=Cash(held.cost_yes), cost_no=Cash(held.cost_no),
+        realised=Cash(held.realised), fees=Cash(held.fees), volume=Cash(held.volume), fills=held.fills,
+        ref2=state.attribution.reference2(market),
+    )  # fmt: skip
+
+
+def restore(state: State, books: Carried) -> None:
+    """Take over the books of the last run. They are believed only once the venue's account agrees."""
+    state.portfolio.restore(books)
+    state.attribution.restore(books.earned2)
+    for position in books.positions:
+        cost = position.cost_yes + position.cost_no
+        if position.ref2 is None:
+            state.attribution.found(position.market, position.yes, position.no, cost)
+        else:
+            state.attribution.resume(position.market, position.ref2, position.yes - position.no)
+    state.seen_fills.update((key, books.last_fill_ms) for key in books.seen)
+    state.last_fill_ms = books.last_fill_ms
+    state.high_water = state.high_water_kept = books.high_water
+    state.max_drawdown = books.max_drawdown
+    state.opened, state.reconciled, state.books_moved = True, False, True
+    state.digest.mix(books.cash, books.realised, books.fills, len(books.positions))
