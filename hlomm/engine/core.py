@@ -62,6 +62,7 @@ class Engine:
         reconcile.press(state)
         safety.watch_equity(state)
         self._quote()
+        safety.watch_strategies(state)
         safety.walk_on(state)
         self._prune()
         outputs = state.out.drain()

@@ -102,6 +102,7 @@ def _pause(state: State, strategies: Strategies, target: str, said: str, *, paus
         state.paused[strategy] = said
     else:
         state.paused.pop(strategy, None)
+        state.strategy_faults.pop(strategy, None)
     state.out.alert(AlertLevel.INFO, "paused" if paused else "unpaused", f"{target}: {said}")
     for market_id in state.markets:
         state.touch(market_id)

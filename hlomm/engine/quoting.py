@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from hlomm.domain.ids import MarketId, StrategyId, venue_of
 from hlomm.domain.markets import Leg, MarketKind
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, OrderState, Purpose, Tif, yes_px
-from hlomm.domain.outputs import HaltState
+from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import SideNote
 from hlomm.domain.units import SCALE, Cash, Px, Qty, to_text
-from hlomm.domain.view import BookShape, MarketView, Wish, no_quote
+from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
 from hlomm.engine import gate
 from hlomm.engine.exposure import available, exposure
 from hlomm.engine.legs import LegChoice, choose_leg
@@ -67,6 +67,8 @@ def blocked(state: State, market: MarketState) -> str | None:
         return "market: settled or no longer listed"
     if market.strategy in state.paused:
         return f"paused: {state.paused[market.strategy] or 'by the operator'}"
+    if market.strategy in state.strategy_faults:
+        return f"strategy_fault: {state.strategy_faults[market.strategy]}"
     now_ns = state.now.mono_ns
     if now_ns < market.resting_until_ns:
         left_s = (market.resting_until_ns - now_ns) / 1e9
@@ -88,7 +90,7 @@ def decide(state: State, market: MarketState, strategies: Mapping[StrategyId, St
         desired = no_quote(reason)
     else:
         assert market.strategy is not None
-        desired = strategies[market.strategy].decide(view_of(state, market))
+        desired = _asked(state, market, strategies[market.strategy])
     market.desired = desired
     if desired.fair is not None and state.others(market).shape is not BookShape.TWO_SIDED:
         state.attribution.moved(market.market.id, 2 * desired.fair, state.now.wall_ms)
@@ -102,6 +104,27 @@ def decide(state: State, market: MarketState, strategies: Mapping[StrategyId, St
             _want_none(state, market, direction, SideNote(guard=guard or "strategy", detail=detail))
         else:
             _want(state, market, direction, clamped)
+
+
+def _asked(state: State, market: MarketState, strategy: Strategy) -> Desired:
+    """What the strategy wants. One that raises is stopped, alone; `safety.watch_strategies` counts."""
+    try:
+        return strategy.decide(view_of(state, market))
+    except Exception as error:  # noqa: BLE001 - a supervisor: whatever a strategy raises, its quotes go and others stay
+        what = f"{type(error).__name__}: {error}"
+        state.strategy_faults[strategy.id] = what
+        state.digest.mix_text(what)
+        for market_id, other in state.markets.items():
+            if other.strategy == strategy.id:
+                cancel_quotes(state, market_id)
+                state.touch(market_id)
+        state.strategy_strikes += 1
+        state.out.alert(
+            AlertLevel.CRITICAL, "strategy_fault",
+            f"{strategy.id} failed in {market.market.ticker} ({what}): its quotes are cancelled and it stays stopped, "
+            f"others go on — `hlomm unpause {strategy.id}` tries it again, a second fault halts", market.market.id,
+        )  # fmt: skip
+        return no_quote(f"strategy_fault: {what}")
 
 
 def _post_only(market: MarketState, direction: int, wish: Wish) -> Wish | None:

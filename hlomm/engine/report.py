@@ -43,7 +43,7 @@ def report(state: State) -> EngineReport:
         budget={venue: (budget.used, budget.cap) for venue, budget in state.budgets.by_venue.items()},
         foreign_orders=sum(venue.foreign_orders for venue in state.venues.values()),
         anomalies={**state.orders.anomalies, **counters.venue_rejects}, invariant_breaks=counters.invariant_breaks,
-        paused=tuple(state.paused),
+        paused=tuple(dict.fromkeys((*state.paused, *state.strategy_faults))),
     )  # fmt: skip
 
 

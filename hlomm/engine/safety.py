@@ -62,6 +62,8 @@ def resume(state: State, actor: str) -> None:
     for venue in state.venues.values():
         if venue.mismatch and venue.account is not None:
             take_over(state, venue, venue.account, f"{actor} accepted the venue's figures")
+    state.strategy_faults.clear()
+    state.strategy_strikes = 0
     state.high_water = state.equity()
     _enter(state, HaltEvent.RESUME, f"resumed by {actor}", persist=False)
     for market_id in state.markets:
@@ -91,6 +93,13 @@ def watch_equity(state: State) -> None:
     if drawdown > limit and state.halt is HaltState.RUNNING:
         reason = f"drawdown {to_fixed(drawdown, 2)} > {to_fixed(limit, 2)}"
         danger(state, reason, sell=state.config.flatten.on_kill)
+
+
+def watch_strategies(state: State) -> None:
+    """One strategy that raises is an accident and stands alone; the second fault of a run is a pattern."""
+    if state.strategy_strikes > 1 and state.halt is HaltState.RUNNING:
+        strategy, what = list(state.strategy_faults.items())[-1]
+        danger(state, f"second strategy fault: {strategy} ({what})", sell=True)
 
 
 def _set_out(state: State, reason: str, *, sell: bool) -> None:

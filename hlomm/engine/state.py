@@ -164,6 +164,10 @@ class State:
         self.recent_fills: deque[FillRow] = deque(maxlen=RECENT_FILLS)
         self.dirty: dict[MarketId, None] = {}
         self.paused: dict[StrategyId, str] = {}
+        self.strategy_faults: dict[StrategyId, str] = {}
+        """What stopped a strategy; it is not asked again until an operator says so."""
+        self.strategy_strikes = 0
+        """Strategy faults since the start or the last resume."""
         self.counters = Counters()
         self.out = Outbox()
         self.halt = HaltState.STARTING

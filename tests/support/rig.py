@@ -76,9 +76,11 @@ class Rig:
         cash: str | float = 10_000,
         markets: Sequence[Market] = (),
         honest: bool = True,
+        strategies: Sequence[Puppet] = (),
     ) -> None:
-        self.puppet = Puppet()
-        self.engine = Engine(config, [self.puppet], [HYPERLIQUID])
+        self.puppets = list(strategies) or [Puppet()]
+        self.puppet = self.puppets[0]
+        self.engine = Engine(config, self.puppets, [HYPERLIQUID])
         self.now = START
         self.outputs: list[Output] = []
         self.fills = itertools.count(1)
@@ -196,7 +198,10 @@ class Rig:
         market: MarketId = M,
     ) -> list[Output]:
         """Let the strategy wish something, and decide."""
-        self.puppet.desired[market] = desire(bid, ask, fair=fair, tolerance=tolerance)
+        known = self.state.markets.get(market)
+        strategy = None if known is None else known.strategy
+        puppet = next((puppet for puppet in self.puppets if puppet.id == strategy), self.puppet)
+        puppet.desired[market] = desire(bid, ask, fair=fair, tolerance=tolerance)
         self.state.touch(market)
         return self.turn()
 
