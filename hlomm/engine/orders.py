@@ -27,6 +27,8 @@ from hlomm.engine.digest import Digest
 
 REMEMBERED: Final = 4096
 """Finished orders kept for late fills; older ones are recognised by their mark only."""
+RETIRED_KEPT: Final = 64
+"""Venue ids of one order remembered for late news; every amend retires one."""
 
 _STATE_CODE: Final = {state: code for code, state in enumerate(OrderState)}
 
@@ -69,6 +71,8 @@ class Order:
     state: OrderState = OrderState.PENDING_NEW
     venue_order_id: VenueOrderId | None = None
     filled: int = 0
+    due: int = 0
+    """Filled according to the venue, fill not yet received: the sum over the tallies, kept by `count`."""
     amend_px: Px | None = None
     amend_qty: int = 0
     tallies: dict[VenueOrderId, Tally] = attrs.field(factory=dict)
@@ -97,11 +101,6 @@ class Order:
         return self.amend_px is not None
 
     @property
-    def due(self) -> int:
-        """Filled according to the venue, fill not yet received."""
-        return sum(tally.due for tally in self.tallies.values())
-
-    @property
     def exposed(self) -> int:
         """Worst-case quantity that may still change our position."""
         return self.leaves + self.due + self.amend_qty
@@ -109,13 +108,31 @@ class Order:
     @property
     def exposed_px(self) -> int:
         """Own-coin price that locks the most cash among those it may fill at, or may have filled at."""
-        return max(self.px, self.amend_px or 0, *(tally.px for tally in self.tallies.values() if tally.due))
+        highest = max(self.px, self.amend_px or 0)
+        return max(highest, *(t.px for t in self.tallies.values() if t.due)) if self.due else highest
 
     def tally(self, oid: VenueOrderId) -> Tally:
         tally = self.tallies.get(oid)
         if tally is None:
             tally = self.tallies[oid] = Tally(self.px)
         return tally
+
+    def count(self, tally: Tally, *, filled: int | None = None, reported: int | None = None) -> None:
+        """Set what is known of one venue id."""
+        before = tally.due
+        if filled is not None:
+            tally.filled = filled
+        if reported is not None:
+            tally.reported = reported
+        self.due += tally.due - before
+
+    def retire(self) -> None:
+        """All ids so far are history. The oldest of which nothing is awaited are forgotten: amends have no end."""
+        self.retired.update(self.tallies)
+        excess = max(len(self.tallies) - RETIRED_KEPT, 0)
+        for oid in [oid for oid, tally in self.tallies.items() if not tally.due][:excess]:
+            del self.tallies[oid]
+            self.retired.discard(oid)
 
 
 class Orders:
@@ -211,7 +228,7 @@ class Orders:
             order.leaves = order.qty if leaves is None else leaves
         elif leaves is not None and order.live and leaves < order.leaves:
             tally = order.tally(oid)
-            tally.reported = tally.filled + tally.due + order.leaves - leaves
+            order.count(tally, reported=tally.filled + tally.due + order.leaves - leaves)
             order.leaves = leaves
         self._move(order, OrderEvent.OPENED, mono_ns)
 
@@ -297,7 +314,7 @@ class Orders:
                     self._unexpected_id(order, mono_ns)
             tally = order.tally(oid)
             due_before = tally.due
-            tally.filled += qty
+            order.count(tally, filled=tally.filled + qty)
             rest -= due_before - tally.due
         if oid is None or oid == order.venue_order_id:
             if rest > order.leaves and order.live:
@@ -353,14 +370,14 @@ class Orders:
     def forgive_due(self, order: Order) -> None:
         """The account was reconciled without the fills we waited for: stop waiting."""
         for tally in order.tallies.values():
-            tally.reported = min(tally.reported, tally.filled)
+            order.count(tally, reported=min(tally.reported, tally.filled))
         self._note(order)
 
     # -- internals
 
     def _first_id(self, order: Order, oid: VenueOrderId) -> None:
         order.venue_order_id = oid
-        order.tally(oid).filled = order.filled
+        order.count(order.tally(oid), filled=order.filled)
 
     def _newest_id(self, order: Order, oid: VenueOrderId) -> None:
         """An id that the venue names as the order's present one and that we did not know."""
@@ -382,7 +399,7 @@ class Orders:
 
     def _amend_took_effect(self, order: Order, oid: VenueOrderId) -> None:
         assert order.amend_px is not None
-        order.retired.update(order.tallies)
+        order.retire()
         order.venue_order_id = oid
         order.px, order.leaves = order.amend_px, order.amend_qty
         order.tally(oid)
@@ -393,11 +410,11 @@ class Orders:
         tally = order.tally(oid)
         if order.qty == 0:
             # Found at the venue: its figure counts fills from before our time, and nothing tells them apart.
-            tally.filled = max(tally.filled, filled)
+            order.count(tally, filled=max(tally.filled, filled))
             return
         news = filled - max(tally.reported, tally.filled)
         if news > 0:
-            tally.reported = filled
+            order.count(tally, reported=filled)
             if oid == order.venue_order_id:
                 order.leaves = max(order.leaves - news, 0)
 

@@ -755,3 +755,13 @@ def test_exposed_cash_uses_own_coin_prices() -> None:
     assert order.direction == -1
     assert order.exposed_px == px("0.30")
     assert Qty(order.exposed) == lots(100)
+
+
+def test_an_order_amended_all_night_remembers_a_bounded_number_of_ids(desk: Desk) -> None:
+    order = desk.resting()
+    for number in range(500):
+        desk.orders.amend_sent(order, px("0.5" if number % 2 else "0.51"), lots(100), number)
+        desk.orders.opened(order, VenueOrderId(f"n{number}"), lots(100), number)
+    assert len(order.tallies) <= orders_module.RETIRED_KEPT + 1
+    assert order.retired < set(order.tallies)
+    assert (order.venue_order_id, order.state) == ("n499", S.OPEN)
