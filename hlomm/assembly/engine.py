@@ -77,7 +77,10 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             deadline_ns=seconds_to_ns(flatten.deadline_s),
             retry_ns=seconds_to_ns(flatten.retry_s),
             attempts=flatten.attempts,
-            on_disconnect=OnDisconnect(flatten.on_disconnect),
+            on_disconnect={
+                venue: OnDisconnect(flatten.on_disconnect_of.get(venue, flatten.on_disconnect))  # type: ignore[call-overload]
+                for venue in VENUES
+            },
             on_kill=flatten.on_kill == "flatten",
         ),
         orders=OrderRules(

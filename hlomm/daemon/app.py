@@ -20,6 +20,7 @@ from hlomm import __version__
 from hlomm.assembly.engine import build_engine
 from hlomm.daemon import halt_file
 from hlomm.daemon.journal_writer import JournalWriter
+from hlomm.daemon.last_resort import LastResort
 from hlomm.daemon.link_server import LinkServer
 from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
@@ -82,6 +83,7 @@ class Daemon:
         self.pump = Pump(engine, clock, self.journal, self._route)
         self.monitor = Monitor(self.pump, sessions, profile=loaded.profile, armed=armed)
         self._link = LinkServer(paths.socket, self.pump, self.monitor, profile=loaded.profile)
+        self.last_resort = LastResort(settings.daemon.hard_stop_s)
         self._stop_wanted = trio.Event()
         self._stop_reason = ""
         self._hurry = trio.Event()
@@ -95,7 +97,9 @@ class Daemon:
 
     async def run(self, *, duration_s: float | None = None) -> RunResult:
         """Trade until told to stop; returns only with the account looked at."""
+        remaining: int | None = None
         with ExitStack() as cleanup:
+            cleanup.callback(self.last_resort.disarm)
             cleanup.callback(self.journal.close)
             async with trio.open_nursery() as outer:
                 outer.start_soon(self.journal.keep_synced, self._loaded.settings.daemon.fsync_s)
@@ -108,6 +112,7 @@ class Daemon:
                 try:
                     await self._trade()
                 finally:
+                    self.last_resort.start("trading is over")
                     with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
                         remaining = await self._look_at_account()
                 outer.cancel_scope.cancel(reason="run over")
@@ -120,6 +125,7 @@ class Daemon:
         else:
             self._stop_reason = reason
             self._stop_wanted.set()
+            self.last_resort.start(reason)
 
     def _boot(self) -> None:
         note = halt_file.read(self._paths.halt)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import attrs
 
+from hlomm.domain.ids import VenueId
 from hlomm.domain.units import Cash, Px, Qty
 
 
@@ -64,7 +66,8 @@ class FlattenRules:
     deadline_ns: int
     retry_ns: int
     attempts: int
-    on_disconnect: OnDisconnect
+    on_disconnect: Mapping[VenueId, OnDisconnect]
+    """Per venue; one that is not named flattens."""
     on_kill: bool
 
 

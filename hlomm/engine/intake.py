@@ -150,7 +150,7 @@ def _session_down(state: State, item: SessionDown, _: Strategies) -> None:
             state.touch(market_id)
     if not was_up:
         return
-    if state.config.flatten.on_disconnect is OnDisconnect.FLATTEN:
+    if state.config.flatten.on_disconnect.get(item.venue, OnDisconnect.FLATTEN) is OnDisconnect.FLATTEN:
         safety.danger(state, f"{item.venue} session lost ({item.reason})", sell=True)
     else:
         state.out.alert(

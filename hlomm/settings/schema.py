@@ -33,6 +33,9 @@ class Limits(_Section, frozen=True):
     max_fair_deviation: Share
 
 
+VenueName = Literal["hyperliquid"]
+
+
 class Quotes(_Section, frozen=True):
     min_move: Share
     min_size_change: NonNegative
@@ -42,6 +45,7 @@ class Quotes(_Section, frozen=True):
 
 class Flatten(_Section, frozen=True):
     on_disconnect: Literal["flatten", "pause"]
+    on_disconnect_of: dict[VenueName, Literal["flatten", "pause"]]
     on_stop: Literal["flatten", "keep"]
     on_kill: Literal["flatten", "keep"]
     max_slippage: Share
@@ -136,6 +140,7 @@ class Sim(_Section, frozen=True):
 
 class Daemon(_Section, frozen=True):
     stop_deadline_s: Positive
+    hard_stop_s: Positive
     fsync_s: Positive
     segment_mb: Annotated[int, msgspec.Meta(ge=1, le=4096)]
     log: Literal["debug", "info", "warning"]
@@ -203,4 +208,8 @@ def session_contradictions(settings: Settings) -> list[tuple[str, str]]:
         )
     if settings.daemon.stop_deadline_s <= settings.flatten.deadline_s:
         found.append(("daemon.stop_deadline_s", "must exceed flatten.deadline_s, or stopping cuts flattening short"))
+    if settings.daemon.hard_stop_s <= 2 * settings.daemon.stop_deadline_s:
+        found.append(
+            ("daemon.hard_stop_s", "must exceed twice daemon.stop_deadline_s: the walk and the last look come first")
+        )
     return found

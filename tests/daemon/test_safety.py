@@ -72,8 +72,9 @@ async def test_websocket_loss_cancels_within_a_second_and_flattens(rig, autojump
         await r.quoting()
 
 
-async def test_websocket_loss_with_pause_quotes_again_by_itself(rig, autojump_clock):
-    async with rig(seed=7, sets=("flatten.on_disconnect=pause",)) as r:
+@pytest.mark.parametrize("key", ["on_disconnect", "on_disconnect_of.hyperliquid"])
+async def test_websocket_loss_with_pause_quotes_again_by_itself(rig, autojump_clock, key):
+    async with rig(seed=7, sets=(f"flatten.{key}=pause",)) as r:
         await r.quoting(4)
         r.sim.faults.arm("ws_killed")
         await r.until(lambda: r.resting_at_venue() == 0, 10)

@@ -139,7 +139,7 @@ BASE: Final = EngineConfig(
         deadline_ns=seconds(15),
         retry_ns=seconds(1),
         attempts=3,
-        on_disconnect=OnDisconnect.FLATTEN,
+        on_disconnect={HYPERLIQUID: OnDisconnect.FLATTEN},
         on_kill=True,
     ),
     orders=OrderRules(

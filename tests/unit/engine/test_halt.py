@@ -29,8 +29,8 @@ from tests.support.rig import Rig, alerts, cancelled, halts, of, placed, risky
 from tests.support.values import account, config, earlier_run_id, levels, lots, outcome, perp, resting, token, usd
 
 S, E = HaltState, HaltEvent
-KEEP = config(flatten={"on_kill": False, "on_disconnect": OnDisconnect.FLATTEN})
-PAUSE = config(flatten={"on_disconnect": OnDisconnect.PAUSE})
+KEEP = config(flatten={"on_kill": False, "on_disconnect": {HYPERLIQUID: OnDisconnect.FLATTEN}})
+PAUSE = config(flatten={"on_disconnect": {HYPERLIQUID: OnDisconnect.PAUSE}})
 
 # -- the table
 

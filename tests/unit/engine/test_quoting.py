@@ -356,7 +356,7 @@ def block(rig: Rig, how: str) -> Any:
 
 @pytest.mark.parametrize("how", ["stale_book", "crossed_book", "paused", "clock_skew", "market", "session", "halted"])
 def test_each_guard_cancels_names_itself_and_asks_no_strategy(how: str) -> None:
-    rig = Rig(config(flatten={"on_disconnect": OnDisconnect.PAUSE}, quotes={"min_interval_ns": 0}))
+    rig = Rig(config(flatten={"on_disconnect": {HYPERLIQUID: OnDisconnect.PAUSE}}, quotes={"min_interval_ns": 0}))
     order = rig.resting_bid("0.52", 100)
     asked = len(rig.puppet.views)
     outputs = block(rig, how)
