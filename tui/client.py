@@ -30,6 +30,7 @@ from hlomm.link.protocol import (
     decode_to_client,
     encode,
 )
+from tui import guardian
 
 _WATCH_ID: Final = 0
 """Commands count from 1; the daemon itself refuses with id 0 what is not about one of them."""
@@ -46,6 +47,9 @@ class Times:
     silence_s: float = 5.0
     """Without a byte for that long the daemon is taken for hung and the connection is made anew."""
     command_s: float = 5.0
+    guardian_after_s: float = 1.0
+    """A kill that the daemon has not taken by then goes to its guardian as well."""
+    guardian_s: float = 2.0
     pause_first_s: float = 0.2
     pause_last_s: float = 2.0
     watch_ms: int = 250
@@ -102,7 +106,23 @@ class Unanswered:
     why: str
 
 
-Event = Up | Lost | Rejected | Pictured | Answered | Declined | Unanswered
+@dataclass(frozen=True)
+class Guarded:
+    """The guardian has taken the kill, because the daemon did not."""
+
+    id: int
+    said: str
+
+
+@dataclass(frozen=True)
+class Unguarded:
+    """There is no guardian that would take it."""
+
+    id: int
+    why: str
+
+
+Event = Up | Lost | Rejected | Pictured | Answered | Declined | Unanswered | Guarded | Unguarded
 
 
 class _NotUnderstoodError(Exception):
@@ -126,6 +146,9 @@ class Client:
         self._writer: asyncio.StreamWriter | None = None
         self._last_id = 0
         self._awaited: dict[int, asyncio.TimerHandle] = {}
+        self._kills: dict[int, tuple[asyncio.TimerHandle, str]] = {}
+        """Kills the daemon has not taken yet, each with the moment at which the guardian is asked."""
+        self._asking: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -154,16 +177,48 @@ class Client:
                 pause_s = min(pause_s * 2, self._times.pause_last_s)
 
     def command(self, action: OperatorAction, reason: str = "", target: str = "") -> int | None:
-        """Send an order; its fate arrives as an event with this id. None, and nothing sent, without a link."""
-        if self._writer is None:
+        """Send an order; its fate arrives as an event with this id. None, and nothing sent, without a link.
+
+        A kill is never lost for want of a link: what the daemon does not take in a second goes to the guardian.
+        """
+        if self._writer is None and action is not OperatorAction.KILL:
             return None
         self._last_id += 1
         number = self._last_id
+        if action is OperatorAction.KILL:
+            wait_s = 0.0 if self._writer is None else self._times.guardian_after_s
+            timer = asyncio.get_running_loop().call_later(wait_s, self._pass_over, number)
+            self._kills[number] = timer, reason
+        if self._writer is None:
+            return number
         self._writer.write(encode(Command(id=number, action=action, reason=reason, target=target)))
         deadline_s = self._times.command_s
         why = f"no answer in {deadline_s:g} s"
         self._awaited[number] = asyncio.get_running_loop().call_later(deadline_s, self._give_up, number, why)
         return number
+
+    # -- past the daemon
+
+    def _pass_over(self, number: int) -> None:
+        """Ask the guardian to carry out a kill."""
+        waiting = self._kills.pop(number, None)
+        if waiting is None:
+            return
+        timer, reason = waiting
+        timer.cancel()
+        task = asyncio.get_running_loop().create_task(self._ask_guardian(number, reason))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _ask_guardian(self, number: int, reason: str) -> None:
+        try:
+            told = await guardian.kill(self._path, reason, origin(), self._times.guardian_s)
+        except guardian.NoGuardianError as error:
+            self._deliver(Unguarded(number, str(error)))
+            if number not in self._awaited:
+                self._deliver(Unanswered(number, f"no daemon takes it, and {error}"))
+        else:
+            self._deliver(Guarded(number, f"{told.phase.value}: {told.reason}"))
 
     # -- one connection
 
@@ -226,6 +281,7 @@ class Client:
             case Update(snapshot=snapshot):
                 self._deliver(Pictured(snapshot))
             case Answer(id=number, snapshot=snapshot):
+                self._took(number)
                 self._settle(number)  # an answer after the deadline is still the truth, so it is delivered all the same
                 self._deliver(Answered(number, snapshot))
                 self._deliver(Pictured(snapshot))
@@ -237,6 +293,12 @@ class Client:
             case Welcome():
                 raise ProtocolViolation("unexpected", "a second Welcome")
 
+    def _took(self, number: int) -> None:
+        """The daemon itself carries it out: the guardian need not."""
+        waiting = self._kills.pop(number, None)
+        if waiting is not None:
+            waiting[0].cancel()
+
     def _settle(self, number: int) -> None:
         timer = self._awaited.pop(number, None)
         if timer is not None:
@@ -244,6 +306,7 @@ class Client:
 
     def _give_up(self, number: int, why: str) -> None:
         self._settle(number)
+        self._pass_over(number)
         self._deliver(Unanswered(number, why))
 
     async def _close(self, writer: asyncio.StreamWriter) -> None:

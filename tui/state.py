@@ -17,7 +17,7 @@ from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.markets import MarketKind
 from hlomm.domain.report import AlertRow, MarketRow, Snapshot
-from tui.client import Answered, Declined, Event, Lost, Pictured, Rejected, Unanswered, Up
+from tui.client import Answered, Declined, Event, Guarded, Lost, Pictured, Rejected, Unanswered, Unguarded, Up
 from tui.formats import AGE_DIM_S, AGE_STALE_S, short_ticker
 
 SILENT_S: Final = 1.0
@@ -40,6 +40,8 @@ class Fate(StrEnum):
     TAKEN = "taken"
     DECLINED = "declined"
     UNANSWERED = "unanswered"
+    GUARDED = "guarded"
+    """The daemon did not take it, its guardian did."""
 
 
 class Freshness(StrEnum):
@@ -68,6 +70,8 @@ class Ordered:
     fate: Fate = Fate.WAITING
     settled_s: float | None = None
     why: str = ""
+    no_guardian: str = ""
+    """Why the guardian did not take it either."""
 
     def silent(self, now_s: float) -> bool:
         return self.fate is Fate.WAITING and now_s - self.sent_s > SILENT_S
@@ -124,7 +128,13 @@ class Store:
             case Declined(id=number, why=why):
                 self._settle(number, Fate.DECLINED, why, now_s)
             case Unanswered(id=number, why=why):
-                self._settle(number, Fate.UNANSWERED, why, now_s)
+                if self.ordered is None or self.ordered.fate is not Fate.GUARDED:  # that word outranks the silence
+                    self._settle(number, Fate.UNANSWERED, why, now_s)
+            case Guarded(id=number, said=said):
+                self._settle(number, Fate.GUARDED, said, now_s)
+            case Unguarded(id=number, why=why):
+                if self.ordered is not None and self.ordered.id == number:
+                    self.ordered.no_guardian = why
 
     def _settle(self, number: int, fate: Fate, why: str, now_s: float) -> None:
         if self.ordered is not None and self.ordered.id == number:

@@ -50,4 +50,5 @@ def engine_document(engine: EngineReport) -> dict[str, Any]:
         "risk": {"pass": engine.risk.passed, "resize": engine.risk.resized, "reject": engine.risk.rejected},
         "halt": {"state": engine.state, "reason": engine.reason},
         "anomalies": engine.anomalies,
+        "breakers": engine.breakers,
     }

@@ -11,10 +11,13 @@ from hlomm.domain.ids import HYPERLIQUID, VenueId
 from hlomm.domain.times import seconds_to_ns
 from hlomm.domain.units import Cash, Px, Qty, parse
 from hlomm.engine.config import (
+    BreakerRules,
     BudgetRules,
     EngineConfig,
     FlattenRules,
+    InventoryRules,
     Limits,
+    MoveRule,
     OnDisconnect,
     OneSided,
     OrderRules,
@@ -23,7 +26,7 @@ from hlomm.engine.config import (
 )
 from hlomm.engine.core import Engine
 from hlomm.pricing.quoter import QuoteModel
-from hlomm.settings.schema import EngineSettings
+from hlomm.settings.schema import Breakers, EngineSettings
 from hlomm.strategy.base import Strategy
 from hlomm.strategy.registry import STRATEGIES
 
@@ -64,6 +67,7 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             one_sided=OneSided(limits.one_sided_book),
             max_clock_skew_ms=round(limits.max_clock_skew_s * 1000),
             max_fair_deviation=Px(scaled(limits.max_fair_deviation)),
+            max_resting_without_deadman=Cash(scaled(limits.max_resting_without_deadman)),
         ),
         quotes=QuoteRules(
             min_move=Px(scaled(quotes.min_move)),
@@ -73,6 +77,7 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
         ),
         flatten=FlattenRules(
             max_slippage=Px(scaled(flatten.max_slippage)),
+            max_slippage_perp=scaled(flatten.max_slippage_perp),
             hold_to_expiry_ns=seconds_to_ns(flatten.hold_to_expiry_s),
             deadline_ns=seconds_to_ns(flatten.deadline_s),
             retry_ns=seconds_to_ns(flatten.retry_s),
@@ -99,4 +104,32 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
         reconcile=ReconcileRules(
             quiet_ns=seconds_to_ns(settings.reconcile.quiet_s), strikes=settings.reconcile.strikes
         ),
+        breakers=_breakers(settings.breakers),
+        inventory=InventoryRules(
+            widen_above=scaled(settings.inventory.widen_above),
+            widen_factor=scaled(settings.inventory.widen_factor),
+            pause_above=scaled(settings.inventory.pause_above),
+            reduce_above=scaled(settings.inventory.reduce_above),
+            reduce_at_touch=settings.inventory.reduce_at_touch,
+            flatten_above=scaled(settings.inventory.flatten_above),
+        ),
     )
+
+
+def _breakers(section: Breakers) -> BreakerRules:
+    return BreakerRules(
+        widen=_move(section.widen_move, section.widen_window_s, section.widen_s),
+        widen_factor=scaled(section.widen_factor),
+        pause=_move(section.pause_move, section.pause_window_s, section.pause_s),
+        daily_loss=Cash(scaled(section.daily_loss)),
+        drawdown_share=scaled(section.drawdown_share),
+        equity_stop=scaled(section.equity_stop),
+        api_errors=section.api_errors,
+        api_window_ns=seconds_to_ns(section.api_window_s),
+        api_pause_ns=seconds_to_ns(section.api_pause_s),
+        warn_share=scaled(section.warn_share),
+    )
+
+
+def _move(move: float, window_s: float, cooldown_s: float) -> MoveRule:
+    return MoveRule(move=scaled(move), window_ns=seconds_to_ns(window_s), cooldown_ns=seconds_to_ns(cooldown_s))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from hlomm.settings.schema import Hyperliquid
+from decimal import Decimal
+
+from hlomm.domain.units import Cash, Qty, parse
+from hlomm.settings.schema import Hyperliquid, Limits
 from hlomm.venues.clock import Clock
+from hlomm.venues.fuse import FuseLimits
 from hlomm.venues.hyperliquid.config import HyperliquidConfig, parse_agent_key
 from hlomm.venues.hyperliquid.session import HyperliquidSession
 from hlomm.venues.hyperliquid.signing import Chain
@@ -11,10 +15,29 @@ from hlomm.venues.protocol import VenueSession
 from hlomm.venues.transport import Transport
 
 
+def fuse_limits(limits: Limits) -> FuseLimits:
+    """The session's own reading of the limits table; on purpose it shares no code with the engine's.
+
+    The largest quantity that can be right is a whole way from one end of the position limit to the other.
+    """
+    return FuseLimits(
+        orders_per_s=limits.max_orders_per_s,
+        notional_per_min=Cash(_units(limits.max_notional_per_min)),
+        order_notional=Cash(_units(limits.max_order_notional)),
+        order_qty=Qty(2 * _units(limits.max_position)),
+    )
+
+
+def _units(value: float) -> int:
+    """A number from the configuration, exactly as it was written, in 1e-8."""
+    return parse(format(Decimal(repr(value)), "f"))
+
+
 def hyperliquid_session(
     section: Hyperliquid,
     clock: Clock,
     *,
+    limits: Limits | None,
     key: str,
     rest: str | None = None,
     ws: str | None = None,
@@ -24,6 +47,7 @@ def hyperliquid_session(
 ) -> VenueSession:
     """A session for the configured account; a simulator hands in its own addresses and account instead.
 
+    `limits` are what its fuse is made of; None for a session that is never run but only asked (guardian).
     `fills_from_ms` is the venue time from which on the books of an earlier run may lack fills.
     """
     config = HyperliquidConfig(
@@ -32,5 +56,8 @@ def hyperliquid_session(
         request_deadline_s=section.request_s, post_deadline_s=section.post_s,
         expires_after_s=section.expires_after_s, reconcile_every_s=section.reconcile_s, ping_every_s=section.ping_s,
         pong_deadline_s=section.pong_s, silence_s=section.silence_s, fills_from_ms=fills_from_ms,
+        fuse=None if limits is None else fuse_limits(limits),
+        deadman_s=0 if limits is None else section.deadman_s,
+        deadman_ahead=limits is not None and limits.max_resting_without_deadman < limits.max_order_notional,
     )  # fmt: skip
     return HyperliquidSession(config, clock=clock, transport=transport)

@@ -15,6 +15,7 @@ from hlomm.settings.load import Loaded
 from hlomm.settings.schema import Limits
 
 KEY_VARIABLE = "HL_OMM_AGENT_KEY"
+GUARDIAN_KEY_VARIABLE = "HL_OMM_GUARDIAN_KEY"
 PASSWORD_VARIABLE = "HL_OMM_KEY_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 
 
@@ -44,22 +45,33 @@ def check_arming(loaded: Loaded, arm: float | None) -> Cash:
 
 def agent_key(loaded: Loaded, environ: Mapping[str, str]) -> str | None:
     """The agent's private key: from the encrypted keystore, else from the environment (with a warning)."""
-    key_file = loaded.settings.venue.hyperliquid.key_file
+    return _key(loaded.settings.venue.hyperliquid.key_file, KEY_VARIABLE, environ, "venue.hyperliquid.key_file")
+
+
+def guardian_key(loaded: Loaded, environ: Mapping[str, str]) -> str | None:
+    """The guardian's key, from its own places; None where it is to share the daemon's."""
+    if not loaded.settings.guardian.enabled:
+        return None
+    key_file = loaded.settings.venue.hyperliquid.guardian_key_file
+    return _key(key_file, GUARDIAN_KEY_VARIABLE, environ, "venue.hyperliquid.guardian_key_file")
+
+
+def _key(key_file: str, variable: str, environ: Mapping[str, str], setting: str) -> str | None:
     if key_file:
-        return _from_keystore(Path(key_file), environ)
-    key = environ.get(KEY_VARIABLE)
+        return _from_keystore(Path(key_file), environ, setting)
+    key = environ.get(variable)
     if key:
-        click.echo(f"warning: key taken from {KEY_VARIABLE}; an encrypted keystore file is safer", err=True)
+        click.echo(f"warning: key taken from {variable}; an encrypted keystore file is safer", err=True)
     return key
 
 
-def _from_keystore(path: Path, environ: Mapping[str, str]) -> str:
+def _from_keystore(path: Path, environ: Mapping[str, str], setting: str) -> str:
     from eth_account import Account
 
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error} — check venue.hyperliquid.key_file") from None
+        raise ConfigError(f"{path}: {error.strerror or error} — check {setting}") from None
     password = environ.get(PASSWORD_VARIABLE) or getpass.getpass(f"password of {path}: ")
     try:
         return "0x" + bytes(Account.decrypt(text, password)).hex()

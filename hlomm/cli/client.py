@@ -1,14 +1,20 @@
-"""A one-shot client of the control link: plain blocking sockets, bounded in time."""
+"""One-shot clients of the daemon's and the guardian's sockets: plain blocking sockets, bounded in time."""
 
 from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+import msgspec
 
 from hlomm.domain.faults import ProtocolViolation, UsageError
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.report import Snapshot
+from hlomm.link import guardian
+from hlomm.link.guardian import FromGuardian, Met, Told, decode_from_guardian
 from hlomm.link.protocol import (
     VERSION,
     Answer,
@@ -16,40 +22,89 @@ from hlomm.link.protocol import (
     Command,
     Frames,
     Hello,
+    Message,
     Refused,
     ToClient,
     Welcome,
     decode_to_client,
     encode,
 )
-from hlomm.settings.paths import state_paths
+from hlomm.settings.paths import StatePaths, state_paths
 
-ANSWER_S = 5.0
+ANSWER_S: Final = 5.0
+KILL_S: Final = 1.0
+"""A daemon that does not take a kill within that time is passed over: the guardian is asked."""
+GUARDIAN_S: Final = 2.0
+
+Heard = TypeVar("Heard", bound=msgspec.Struct)
 
 
 def socket_path(profile: str, state_dir: Path | None, socket_file: Path | None) -> Path:
     return socket_file if socket_file is not None else state_paths(state_dir, profile).socket
 
 
-class Client:
-    def __init__(self, path: Path) -> None:
-        self._path = path
+def guardian_beside(daemon_socket: Path) -> Path:
+    """The guardian listens in the same directory as its daemon."""
+    return StatePaths(daemon_socket.parent).guardian_socket
+
+
+class _Wire(Generic[Heard]):
+    """Frames over a blocking socket; everything that goes wrong is a UsageError that says so."""
+
+    def __init__(self, path: Path, who: str, decode: Callable[[bytes], Heard], answer_s: float) -> None:
+        self._who = f"the {who} at {path}"
+        self._decode = decode
+        self._answer_s = answer_s
         self._frames = Frames()
-        self._pending: list[ToClient] = []
+        self._pending: list[Heard] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(ANSWER_S)
+        self._socket.settimeout(answer_s)
         try:
             self._socket.connect(str(path))
         except OSError:
             self._socket.close()
-            raise UsageError(f"no daemon answers at {path} — start one with `hlomm run`") from None
-        origin = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
-        welcome = self._exchange(Hello(version=VERSION, role="script", origin=origin))
+            raise UsageError(f"no {who} answers at {path} — start one with `hlomm run`") from None
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def exchange(self, message: Message) -> Heard:
+        try:
+            self._socket.sendall(encode(message))
+            while not self._pending:
+                data = self._socket.recv(1 << 16)
+                if not data:
+                    raise UsageError(f"{self._who} closed the connection — is it ending?")
+                self._pending.extend(self._decode(body) for body in self._frames.feed(data))
+        except TimeoutError:
+            raise UsageError(f"{self._who} does not answer within {self._answer_s:.0f} s") from None
+        except OSError as error:
+            raise UsageError(f"{self._who} is gone ({error.strerror or error})") from None
+        reply = self._pending.pop(0)
+        if isinstance(reply, Refused):
+            raise UsageError(f"{self._who} refuses: {reply.text}")
+        return reply
+
+
+def _origin() -> str:
+    return os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
+
+
+class Client:
+    """To the daemon."""
+
+    def __init__(self, path: Path, answer_s: float = ANSWER_S) -> None:
+        self._wire: _Wire[ToClient] = _Wire(path, "daemon", decode_to_client, answer_s)
+        try:
+            welcome = self._wire.exchange(Hello(version=VERSION, role="script", origin=_origin()))
+        except UsageError:
+            self._wire.close()
+            raise
         if not isinstance(welcome, Welcome):
             raise ProtocolViolation("welcome", f"expected Welcome, was {type(welcome).__name__}")
 
     def close(self) -> None:
-        self._socket.close()
+        self._wire.close()
 
     def snapshot(self) -> Snapshot:
         return self._snapshot(Ask(id=1))
@@ -58,24 +113,22 @@ class Client:
         return self._snapshot(Command(id=1, action=action, reason=reason, target=target))
 
     def _snapshot(self, message: Ask | Command) -> Snapshot:
-        reply = self._exchange(message)
+        reply = self._wire.exchange(message)
         if not isinstance(reply, Answer):
             raise ProtocolViolation("answer", f"expected Answer, was {type(reply).__name__}")
         return reply.snapshot
 
-    def _exchange(self, message: Hello | Ask | Command) -> ToClient:
-        try:
-            self._socket.sendall(encode(message))
-            while not self._pending:
-                data = self._socket.recv(1 << 16)
-                if not data:
-                    raise UsageError(f"the daemon at {self._path} closed the connection — is it ending?")
-                self._pending.extend(decode_to_client(body) for body in self._frames.feed(data))
-        except TimeoutError:
-            raise UsageError(f"the daemon at {self._path} does not answer within {ANSWER_S:.0f} s") from None
-        except OSError as error:
-            raise UsageError(f"the daemon at {self._path} is gone ({error.strerror or error})") from None
-        reply = self._pending.pop(0)
-        if isinstance(reply, Refused):
-            raise UsageError(f"the daemon refuses: {reply.text}")
-        return reply
+
+def tell_guardian(path: Path, message: Ask | Command) -> Told:
+    """One question or order to the guardian; UsageError if there is none."""
+    wire: _Wire[FromGuardian] = _Wire(path, "guardian", decode_from_guardian, GUARDIAN_S)
+    try:
+        met = wire.exchange(Hello(version=guardian.VERSION, role="script", origin=_origin()))
+        if not isinstance(met, Met):
+            raise ProtocolViolation("met", f"expected Met, was {type(met).__name__}")
+        told = wire.exchange(message)
+    finally:
+        wire.close()
+    if not isinstance(told, Told):
+        raise ProtocolViolation("told", f"expected Told, was {type(told).__name__}")
+    return told

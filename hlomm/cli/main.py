@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from hlomm import __version__
-from hlomm.domain.exits import ExitCode, exit_code_of
-from hlomm.domain.faults import HlommError
-
-F = TypeVar("F", bound=Callable[..., Any])
+from hlomm.cli.options import JSON, PROFILE, SOCKET, STATE_DIR, config_options, finish, reporting
 
 
 class Group(click.Group):
@@ -32,49 +25,6 @@ def main() -> None:
 
     Without any configuration `hlomm run` trades simulated venues with play money; `hlomm tui` looks in.
     """
-
-
-def reporting(command: F) -> F:
-    """Turn our errors into one line on stderr and the exit code they stand for."""
-
-    @wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except HlommError as error:
-            code = exit_code_of(error)
-            click.echo(f"hlomm: {error}", err=True)
-            sys.exit(int(code))
-
-    return wrapped  # type: ignore[return-value]
-
-
-def config_options(command: F) -> F:
-    for option in reversed(
-        (
-            click.option("--profile", default="sim", show_default=True, help="sim, testnet or mainnet."),
-            click.option(
-                "--config", "config_files", multiple=True, type=click.Path(path_type=Path),
-                help="TOML file over the defaults; repeatable.",
-            ),
-            click.option("--set", "sets", multiple=True, metavar="A.B=V", help="One setting; repeatable."),
-        )
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
-STATE_DIR = click.option(
-    "--state-dir", type=click.Path(path_type=Path), default=None, help="Where journal and socket live."
-)
-SOCKET = click.option("--socket", type=click.Path(path_type=Path), default=None, help="The daemon's socket itself.")
-PROFILE = click.option("--profile", default="sim", show_default=True, help="Whose state directory to look in.")
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-
-
-def finish(code: ExitCode) -> None:
-    if code is not ExitCode.CLEAN:
-        sys.exit(int(code))
 
 
 @main.command()
@@ -218,6 +168,27 @@ def replay(*, path: Path, until: int | None, sets: tuple[str, ...], as_json: boo
 
 
 @main.command()
+@config_options
+@STATE_DIR
+@click.option("--rebuild-ledger", is_flag=True, help="First make ledger.sqlite anew from the journal.")
+@JSON
+@reporting
+def doctor(
+    *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
+    rebuild_ledger: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Check configuration, state directory, journal, ledger and audit chain; exit 3 if a check fails."""
+    from hlomm.cli.doctor import doctor_command
+
+    finish(
+        doctor_command(
+            profile=profile, config_files=config_files, sets=sets, state_dir=state_dir,
+            rebuild_ledger=rebuild_ledger, as_json=as_json,
+        )
+    )  # fmt: skip
+
+
+@main.command()
 @click.option("--venues", default="hyperliquid", show_default=True, help="Comma-separated.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option("--speed", type=click.FloatRange(min=0.1, max=100), default=1.0, show_default=True)
@@ -230,6 +201,16 @@ def sim(*, venues: str, seed: int, speed: float, linger: float | None, first_exp
     from hlomm.cli.sim import sim_command
 
     sim_command(venues=venues, seed=seed, speed=speed, linger_s=linger, first_expiry_s=first_expiry, as_json=as_json)
+
+
+@main.command(hidden=True)
+@click.option("--state-dir", type=click.Path(path_type=Path), required=True)
+@reporting
+def guardian(*, state_dir: Path) -> None:
+    """Watch over a daemon; `hlomm run` starts it and tells it what it needs on standard input."""
+    from hlomm.cli.guardian import guardian_command
+
+    guardian_command(state_dir)
 
 
 @main.command()

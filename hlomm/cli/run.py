@@ -10,7 +10,7 @@ from typing import Any
 import click
 import trio
 
-from hlomm.cli.arming import agent_key, check_arming
+from hlomm.cli.arming import agent_key, check_arming, guardian_key
 from hlomm.daemon import logs
 from hlomm.daemon.launch import RunOptions, launch
 from hlomm.domain.exits import ExitCode
@@ -24,9 +24,11 @@ def run_command(
 ) -> ExitCode:  # fmt: skip
     loaded = load(profile, config_files, sets)
     logs.configure(loaded.settings.daemon.log)
+    os.umask(0o077)  # whatever this process and its helpers create is for this user alone
     armed = check_arming(loaded, arm)
     paths = state_paths(state_dir, profile)
     key = agent_key(loaded, os.environ) if profile != "sim" else None
+    second_key = guardian_key(loaded, os.environ) if profile != "sim" else None
     click.echo(
         f"hlomm · profile {profile} · state {paths.root}\n"
         f"look in with: hlomm tui{_where(state_dir, profile)} · stop with Ctrl-C", err=True,
@@ -35,7 +37,7 @@ def run_command(
         launch,
         RunOptions(
             loaded=loaded, paths=paths, sim_file=sim_file, duration_s=duration_s, seed=seed, speed=speed, armed=armed,
-            key=key,
+            key=key, guardian_key=second_key,
         ),
         strict_exception_groups=True,
     )  # fmt: skip

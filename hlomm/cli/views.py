@@ -10,13 +10,14 @@ from typing import Any
 
 import click
 
-from hlomm.cli.client import Client, socket_path
+from hlomm.cli.client import KILL_S, Client, guardian_beside, socket_path, tell_guardian
 from hlomm.domain.exits import ExitCode
-from hlomm.domain.faults import UsageError
+from hlomm.domain.faults import ProtocolViolation, UsageError
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.markets import MarketKind
-from hlomm.domain.report import MarketRow, SideNote, Snapshot
+from hlomm.domain.report import GuardianRow, MarketRow, SideNote, Snapshot, StrandedRow
 from hlomm.domain.units import to_fixed, to_text
+from hlomm.link.protocol import Ask, Command
 
 View = Callable[..., tuple[Any, str]]
 
@@ -24,8 +25,12 @@ View = Callable[..., tuple[Any, str]]
 def show(
     view: View, profile: str, state_dir: Path | None, socket: Path | None, *, as_json: bool, **arguments: Any
 ) -> None:
-    """Ask the daemon once and print."""
-    client = Client(socket_path(profile, state_dir, socket))
+    """Ask the daemon once and print. Where no daemon answers, its guardian may know why."""
+    path = socket_path(profile, state_dir, socket)
+    try:
+        client = Client(path)
+    except UsageError as nobody:
+        raise UsageError(f"{nobody}{_guardian_says(path)}") from None
     try:
         document, text = view(client.snapshot(), **arguments)
     finally:
@@ -37,18 +42,50 @@ def command(
     name: str, profile: str, state_dir: Path | None, socket: Path | None, *, reason: str, as_json: bool,
     target: str = "",
 ) -> ExitCode:  # fmt: skip
-    """Give an order to the daemon; the answer is the state right after it was taken."""
-    client = Client(socket_path(profile, state_dir, socket))
+    """Give an order to the daemon; the answer is the state right after it was taken.
+
+    A kill that the daemon does not take within a second goes to its guardian instead.
+    """
+    path, action = socket_path(profile, state_dir, socket), OperatorAction(name)
+    kill = action is OperatorAction.KILL
     try:
-        snapshot = client.command(OperatorAction(name), reason, target)
-    finally:
-        client.close()
+        client = Client(path, KILL_S) if kill else Client(path)
+        try:
+            snapshot = client.command(action, reason, target)
+        finally:
+            client.close()
+    except UsageError as silence:
+        if not kill:
+            raise
+        return _kill_by_guardian(path, reason, silence, as_json=as_json)
     engine = snapshot.engine
     last = snapshot.alerts[-1].text if snapshot.alerts else ""
     document = {"action": name, "state": engine.state, "reason": engine.reason, "alert": last}
     click.echo(json.dumps(document) if as_json else f"{engine.state}: {engine.reason}\n{last}".rstrip())
     wanted = {"resume": "running", "kill": None, "flatten": None}.get(name)
     return ExitCode.HALTED if wanted is not None and engine.state != wanted else ExitCode.CLEAN
+
+
+def _kill_by_guardian(path: Path, reason: str, silence: UsageError, *, as_json: bool) -> ExitCode:
+    try:
+        told = tell_guardian(guardian_beside(path), Command(id=1, action=OperatorAction.KILL, reason=reason))
+    except UsageError as nobody:
+        raise UsageError(f"{silence}; {nobody}") from None
+    document = {
+        "action": "kill", "state": f"guardian {told.phase.value}", "reason": told.reason, "daemon": str(silence),
+        "did": list(told.did),
+    }  # fmt: skip
+    text = f"{silence}\nthe guardian has taken it — {told.phase.value}: {told.reason}"
+    click.echo(json.dumps(document) if as_json else "\n".join((text, *told.did)))
+    return ExitCode.CLEAN
+
+
+def _guardian_says(path: Path) -> str:
+    try:
+        told = tell_guardian(guardian_beside(path), Ask(id=1))
+    except (UsageError, ProtocolViolation):
+        return ""
+    return f"\nits guardian is there — {told.phase.value}: {told.reason}"
 
 
 def _number(value: int) -> float:
@@ -60,13 +97,18 @@ def status(snapshot: Snapshot) -> tuple[Any, str]:
     document = {
         "state": engine.state,
         "reason": engine.reason,
+        "ladder": engine.ladder,
+        "ladder_reasons": list(engine.ladder_reasons),
         "profile": snapshot.profile,
-        "guardian": None,
+        "guardian": {
+            "state": snapshot.guardian.state, "reason": snapshot.guardian.reason, "pid": snapshot.guardian.pid,
+            "answer_age_s": snapshot.guardian.answer_age_s, "restarts": snapshot.guardian.restarts,
+        },
         "venues": {
             row.venue: {
                 "session": row.session, "data_age_s": row.data_age_s, "open_orders": row.open_orders,
                 "budget_used": row.budget_used, "budget_cap": row.budget_cap, "reconnects": row.reconnects,
-                "counters": row.counters,
+                "counters": row.counters, "fuse": row.fuse,
             }
             for row in snapshot.venues
         },
@@ -79,6 +121,13 @@ def status(snapshot: Snapshot) -> tuple[Any, str]:
             for row in engine.positions
             if row.yes or row.no
         ],
+        "breakers": engine.breakers,
+        "stranded": {
+            row.venue: {
+                "stranded": _number(row.stranded), "cap": _number(row.cap), "deadman_until_ms": row.deadman_until_ms,
+            }
+            for row in engine.stranded
+        },
         "uptime_s": snapshot.uptime_s,
         "journal": snapshot.journal,
     }  # fmt: skip
@@ -92,8 +141,26 @@ def status(snapshot: Snapshot) -> tuple[Any, str]:
     ]
     for row in snapshot.venues:
         age = "-" if row.data_age_s is None else f"{row.data_age_s:.1f} s"
-        lines.append(f"{row.venue}: {row.session}, data {age} old, {row.open_orders} orders open")
+        fuse = f", FUSE {row.fuse}" if row.fuse.startswith("tripped") else ""
+        lines.append(f"{row.venue}: {row.session}, data {age} old, {row.open_orders} orders open{fuse}")
+    lines.append(_guardian(snapshot.guardian))
+    lines += [_stranded(row) for row in engine.stranded]
+    lines.append("   ".join((engine.ladder.upper(), *engine.ladder_reasons[:1])))
+    lines += [f"   {reason}" for reason in engine.ladder_reasons[1:]]
     return document, "\n".join(lines)
+
+
+def _guardian(row: GuardianRow) -> str:
+    if row.state != "up" or row.answer_age_s is None:
+        return f"guardian: {row.state}" + (f" — {row.reason}" if row.reason else "")
+    return f"guardian: up (pid {row.pid}), answered {row.answer_age_s:.1f} s ago"
+
+
+def _stranded(row: StrandedRow) -> str:
+    """What a lost network would leave at a venue."""
+    if row.deadman_until_ms is not None:
+        return f"{row.venue}: dead-man armed until {_clock(row.deadman_until_ms)}Z"
+    return f"{row.venue}: {to_fixed(row.stranded, 2)}/{to_fixed(row.cap, 2)} would be stranded, no dead-man armed"
 
 
 def orders(snapshot: Snapshot) -> tuple[Any, str]:
@@ -168,6 +235,7 @@ def pnl(snapshot: Snapshot) -> tuple[Any, str]:
 
 
 def explain(snapshot: Snapshot, market: str | None) -> tuple[Any, str]:
+    engine = snapshot.engine
     rows = [row for row in snapshot.engine.markets if row.kind is MarketKind.OUTCOME and row.settled is None]
     if market is not None:
         rows = [row for row in snapshot.engine.markets if market in (row.id, row.ticker)]
@@ -181,7 +249,8 @@ def explain(snapshot: Snapshot, market: str | None) -> tuple[Any, str]:
         }
         for row in rows
     ]  # fmt: skip
-    return document, "\n".join(_explained(row) for row in rows) or "no outcome markets are listed"
+    text = "\n".join(_explained(row) for row in rows) or "no outcome markets are listed"
+    return document, "\n".join((text, *(f"{engine.ladder}: {reason}" for reason in engine.ladder_reasons)))
 
 
 def _explained(row: MarketRow) -> str:
@@ -197,7 +266,8 @@ def _note(note: SideNote | None) -> dict[str, str]:
 def _said(note: SideNote | None) -> str:
     if note is None:
         return "no strategy trades it"
-    return "quoting" if note.guard == "ok" else f"{note.guard} — {note.detail}" if note.detail else note.guard
+    said = "quoting" if note.guard == "ok" else note.guard
+    return f"{said} — {note.detail}" if note.detail else said
 
 
 def _signed(value: int) -> str:

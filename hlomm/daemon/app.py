@@ -18,20 +18,34 @@ import trio
 
 from hlomm import __version__
 from hlomm.assembly.engine import build_engine
-from hlomm.daemon import halt_file
+from hlomm.daemon.beat import Beats
+from hlomm.daemon.guardian_process import GuardianKeeper
+from hlomm.daemon.journal_files import newest_epoch
 from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.last_resort import LastResort
+from hlomm.daemon.ledger import Ledger
 from hlomm.daemon.link_server import LinkServer
 from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
 from hlomm.daemon.summary import summarise
+from hlomm.daemon.waiting import first_of
 from hlomm.domain.carried import Carried
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import VenueRefused
-from hlomm.domain.ids import ClientIds, VenueId
+from hlomm.domain.ids import ClientIds, VenueId, perp_market
 from hlomm.domain.inputs import Booted, StopRequested
-from hlomm.domain.outputs import Alert, HaltChanged, HaltState, MergeSet, Output, Subscribe, Unsubscribe
-from hlomm.domain.units import Cash, to_text
+from hlomm.domain.outputs import (
+    Alert,
+    ExitRequested,
+    HaltChanged,
+    HaltState,
+    MergeSet,
+    Output,
+    Subscribe,
+    Unsubscribe,
+)
+from hlomm.domain.units import Cash
+from hlomm.rundir import halt_file
 from hlomm.settings.load import Loaded
 from hlomm.settings.paths import StatePaths
 from hlomm.venues.clock import Clock
@@ -65,8 +79,10 @@ class Daemon:
         seed: int | None,
         account: str = "",
         carried: Carried | None = None,
+        guardian: GuardianKeeper | None = None,
     ) -> None:
         self._loaded = loaded
+        self._guardian = guardian
         self._paths = paths
         self._clock = clock
         self._sessions = sessions
@@ -77,12 +93,15 @@ class Daemon:
         self._account = account
         self._carried = carried
         # Client ids begin with the epoch: it never repeats, whatever the wall clock does.
-        self._epoch_ms = host.wall_ms if carried is None else max(host.wall_ms, carried.epoch_ms + 1)
+        last_ms = max(newest_epoch(paths.journal), 0 if carried is None else carried.epoch_ms)
+        self._epoch_ms = max(host.wall_ms, last_ms + 1)
         engine = build_engine(settings, tuple(sessions))
         self.journal = JournalWriter(paths.journal, self._epoch_ms, segment_bytes=settings.daemon.segment_mb << 20)
         self.pump = Pump(engine, clock, self.journal, self._route)
-        self.monitor = Monitor(self.pump, sessions, profile=loaded.profile, armed=armed)
-        self._link = LinkServer(paths.socket, self.pump, self.monitor, profile=loaded.profile)
+        self.monitor = Monitor(self.pump, sessions, profile=loaded.profile, armed=armed, guardian=guardian)
+        self.ledger = Ledger(paths, self._epoch_ms, self.monitor.alert)
+        self.pump.tap, unrecorded = self.ledger.tap, self.ledger.unrecorded
+        self._link = LinkServer(paths.socket, self.pump, self.monitor, profile=loaded.profile, unrecorded=unrecorded)
         self.last_resort = LastResort(settings.daemon.hard_stop_s)
         self._stop_wanted = trio.Event()
         self._stop_reason = ""
@@ -103,18 +122,23 @@ class Daemon:
             cleanup.callback(self.journal.close)
             async with trio.open_nursery() as outer:
                 outer.start_soon(self.journal.keep_synced, self._loaded.settings.daemon.fsync_s)
+                outer.start_soon(self.ledger.keep)
                 await outer.start(self._link.serve)
                 outer.start_soon(self._watch_signals)
                 outer.start_soon(self._housekeeping)
                 if duration_s is not None:
                     outer.start_soon(self._end_after, duration_s)
                 self._boot()
+                if self._guardian is not None:
+                    outer.start_soon(self._guardian.keep, self.pump, Beats(self.pump, self._loaded.settings))
                 try:
                     await self._trade()
                 finally:
                     self.last_resort.start("trading is over")
                     with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
                         remaining = await self._look_at_account()
+                if self._guardian is not None:
+                    await self._guardian.part(self._stop_reason or "the run is over", clean=remaining == 0)
                 outer.cancel_scope.cancel(reason="run over")
         return self._result(remaining)
 
@@ -136,7 +160,7 @@ class Daemon:
                 Booted(
                     epoch_ms=self._epoch_ms, profile=self._loaded.profile, version=__version__,
                     config=self._loaded.engine_json(), halted=None if note is None else note.reason,
-                    account=self._account, carried=self._carried,
+                    account=self._account, carried=self._carried, guardian_required=self._guardian is not None,
                 )
             ],
             0,
@@ -162,7 +186,7 @@ class Daemon:
 
     async def _until_over(self) -> None:
         """Wait for the wish to stop, then for the engine to have stopped; a fault ends both waits."""
-        await self._first_of(self._stop_wanted, self.pump.faulted)
+        await first_of(self._stop_wanted, self.pump.faulted)
         if self.pump.fault is not None:
             return
         self._halted_at_stop = self.pump.engine.state.halt in _HALTED
@@ -170,19 +194,9 @@ class Daemon:
         flatten = self._loaded.settings.flatten.on_stop == "flatten" and not self._halted_at_stop
         self.pump([StopRequested(self._stop_reason, flatten)], 0)
         with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s) as patience:
-            await self._first_of(self._stopped, self._hurry, self.pump.faulted)
+            await first_of(self._stopped, self._hurry, self.pump.faulted)
         if patience.cancelled_caught:
             _log.critical("stop_deadline", next="sweeping the account")
-
-    async def _first_of(self, *events: trio.Event) -> None:
-        async with trio.open_nursery() as nursery:
-
-            async def wait(event: trio.Event) -> None:
-                await event.wait()
-                nursery.cancel_scope.cancel()
-
-            for event in events:
-                nursery.start_soon(wait, event)
 
     async def _look_at_account(self) -> int | None:
         """Orders of ours that still rest, None if that cannot be told; sweeps and flattens where the engine could not.
@@ -199,20 +213,22 @@ class Daemon:
                 self._swept(f"{session.venue}: swept {report.canceled} orders, {len(report.remaining)} remain")
             remaining = None if remaining is None or not report.verified else remaining + len(report.remaining)
             if trouble and self._loaded.settings.flatten.on_stop == "flatten":
-                await self._flatten_without_engine(session)
+                known = await self._flatten_without_engine(session)
+                remaining = remaining if known else None
         return remaining
 
-    async def _flatten_without_engine(self, session: VenueSession) -> None:
+    async def _flatten_without_engine(self, session: VenueSession) -> bool:
+        """Whether what is left is known."""
+        rules, coins = self.pump.engine.state.config.flatten, self._loaded.settings.venue.hyperliquid.underlyings
         bounds = FlattenBounds(
-            slippage=self.pump.engine.state.config.flatten.max_slippage, tick=OUTCOME_TICK, lot=OUTCOME_LOT,
-            min_notional=MIN_NOTIONAL,
+            slippage=rules.max_slippage, tick=OUTCOME_TICK, lot=OUTCOME_LOT, min_notional=MIN_NOTIONAL,
+            slippage_perp=rules.max_slippage_perp, perps=frozenset(perp_market(session.venue, coin) for coin in coins),
         )  # fmt: skip
         ids = ClientIds(self._clock.read().wall_ms)
         report = await flatten_account(session, bounds, ids.mint, deadline_s=VERIFY_S)
-        left = "unknown" if report.left is None else ", ".join(
-            f"{token.market} {token.leg.name} {to_text(token.qty)} ({token.reason.value})" for token in report.left.held
-        )  # fmt: skip
+        left = "unknown" if report.left is None else ", ".join(report.left.stays)
         self._swept(f"{session.venue}: flattened without the engine: {list(report.words)}; left: {left or 'nothing'}")
+        return report.left is not None
 
     def _swept(self, line: str) -> None:
         self.swept.append(line)
@@ -227,6 +243,9 @@ class Daemon:
                 self.monitor.alert(output)
             case HaltChanged():
                 self._halt_changed(output)
+            case ExitRequested(reason=reason):
+                if not self._stop_wanted.is_set():  # a second request would cut the walk to safety short
+                    self.request_stop(reason)
             case Subscribe(market=market) | Unsubscribe(market=market) | MergeSet(market=market):
                 self._sessions[VenueId(market.partition(":")[0])].submit(output)
             case _:
@@ -267,7 +286,7 @@ class Daemon:
             self.pump, self.monitor, profile=self._loaded.profile, seed=self._seed, duration_s=duration_s,
             venue_open_orders=remaining,
         )  # fmt: skip
-        return RunResult(exit_code=self._exit_code(), summary=summary)
+        return RunResult(exit_code=self._exit_code(), summary=summary | {"ledger": self.ledger.document()})
 
     def _exit_code(self) -> ExitCode:
         if self._refused is not None:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import attrs
+import structlog
 import trio
 
 from hlomm.assembly.venues import hyperliquid_session
 from hlomm.daemon import sim_process
 from hlomm.daemon.app import Daemon, RunResult
-from hlomm.daemon.lock import Lock, account_lock
+from hlomm.daemon.beat import policy
+from hlomm.daemon.guardian_process import GuardianKeeper, make_room
 from hlomm.daemon.restart import last_books
 from hlomm.domain.carried import Carried
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.units import Cash
+from hlomm.rundir.lock import Lock, account_lock
+from hlomm.rundir.processes import started_ticks
+from hlomm.settings.charge import Charge, HyperliquidCharge
 from hlomm.settings.load import Loaded
 from hlomm.settings.paths import StatePaths
 from hlomm.venues.clock import Clock
+
+_log = structlog.get_logger("hlomm")
 
 
 @attrs.frozen(kw_only=True)
@@ -33,12 +41,15 @@ class RunOptions:
     armed: Cash
     key: str | None
     """Agent key for live profiles, already decrypted."""
+    guardian_key: str | None
+    """The guardian's own agent key likewise; None: it shares the daemon's."""
 
 
 async def launch(options: RunOptions) -> RunResult:
     options.paths.prepare()
     lock = Lock(options.paths.lock, f"state directory {options.paths.root}")
     try:
+        await make_room(options.paths)
         if options.loaded.profile == "sim":
             return await _simulated(options)
         return await _live(options)
@@ -65,10 +76,18 @@ async def _simulated(options: RunOptions) -> RunResult:
             # A new simulator is a new venue, whatever address it has: its beginning tells it from an earlier one.
             books = _books(options, f"simulated|{venue.rest}|{account.address}|{document.clock.host_origin_ns}")
             session = hyperliquid_session(
-                options.loaded.settings.venue.hyperliquid, clock, key=account.agent_key, rest=venue.rest, ws=venue.ws,
-                account=account.address, fills_from_ms=books.fills_from_ms,
+                options.loaded.settings.venue.hyperliquid, clock, limits=options.loaded.settings.limits,
+                key=account.agent_key, rest=venue.rest, ws=venue.ws, account=account.address,
+                fills_from_ms=books.fills_from_ms,
             )  # fmt: skip
-            return await _run(options, clock, session, books, seed=document.seed)
+            guardian = _guardian(
+                options, clock, books, key=account.guardian_key, rest=venue.rest, ws=venue.ws, account=account.address
+            )
+            try:
+                return await _run(options, clock, session, books, guardian, seed=document.seed)
+            finally:
+                if process is not None and guardian is not None:
+                    guardian.end()  # the venue ends with this run, and nothing is left that could be made safe
         finally:
             held.release()
     finally:
@@ -83,12 +102,18 @@ async def _live(options: RunOptions) -> RunResult:
         raise ConfigError("venue.hyperliquid.account is empty: set the account address to trade")
     if options.key is None:
         raise ConfigError("no agent key: set venue.hyperliquid.key_file, or HL_OMM_AGENT_KEY in the environment")
-    held = account_lock("hyperliquid", section.rest, section.account)
+    held = account_lock("hyperliquid", section.chain, section.account)  # whichever address leads to it
     try:
         clock = Clock()
         books = _books(options, f"{section.chain}|{section.rest}|{section.account.lower()}")
-        session = hyperliquid_session(section, clock, key=options.key, fills_from_ms=books.fills_from_ms)
-        return await _run(options, clock, session, books, seed=None)
+        session = hyperliquid_session(
+            section, clock, limits=options.loaded.settings.limits, key=options.key, fills_from_ms=books.fills_from_ms
+        )
+        guardian = _guardian(
+            options, clock, books, key=_guardian_key(options, options.key), rest=section.rest, ws=section.ws,
+            account=section.account,
+        )  # fmt: skip
+        return await _run(options, clock, session, books, guardian, seed=None)
     finally:
         held.release()
 
@@ -109,9 +134,46 @@ def _books(options: RunOptions, account: str) -> _Books:
     return _Books(account, last_books(options.paths.journal, account))
 
 
-async def _run(options: RunOptions, clock: Clock, session: Any, books: _Books, *, seed: int | None) -> RunResult:
+def _guardian(
+    options: RunOptions, clock: Clock, books: _Books, *, key: str, rest: str, ws: str, account: str
+) -> GuardianKeeper | None:
+    """The keeper of this run's guardian, None where the configuration wants none."""
+    settings = options.loaded.settings
+    if not settings.guardian.enabled:
+        _log.warning("no guardian", why="guardian.enabled is false: nobody acts if this process is killed or hangs")
+        return None
+    started = started_ticks(os.getpid())
+    assert started is not None, "a running process has begun"
+    charge = Charge(
+        pid=os.getpid(), started=started, profile=options.loaded.profile, rules=settings.guardian,
+        policy=policy(settings), frozen_s=settings.flatten.deadline_s,
+        hyperliquid=HyperliquidCharge(
+            section=settings.venue.hyperliquid, rest=rest, ws=ws, account=account, key=key, clock=clock.map
+        ),
+    )  # fmt: skip
+    return GuardianKeeper(charge, options.paths, books.account)
+
+
+def _guardian_key(options: RunOptions, shared: str) -> str:
+    """The guardian's own key, or the one that the daemon has.
+
+    Sharing is safe only because it acts when the daemon is dead: before, both would draw nonces of one signer.
+    """
+    if options.guardian_key is not None:
+        return options.guardian_key
+    if options.loaded.settings.guardian.enabled:
+        _log.warning(
+            "guardian shares the daemon's key", next="approve a second agent: venue.hyperliquid.guardian_key_file"
+        )
+    return shared
+
+
+async def _run(
+    options: RunOptions, clock: Clock, session: Any, books: _Books, guardian: GuardianKeeper | None, *,
+    seed: int | None,
+) -> RunResult:  # fmt: skip
     daemon = Daemon(
         options.loaded, options.paths, clock, {HYPERLIQUID: session}, armed=options.armed, seed=seed,
-        account=books.account, carried=books.carried,
+        account=books.account, carried=books.carried, guardian=guardian,
     )  # fmt: skip
     return await daemon.run(duration_s=options.duration_s)

@@ -6,8 +6,8 @@ A client that is slow, silent or speaks nonsense is dropped; trading never waits
 from __future__ import annotations
 
 import os
-import socket
-import struct
+import pwd
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ import trio
 
 from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
-from hlomm.domain.faults import ConfigError, ProtocolViolation
+from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.inputs import OperatorCommand
 from hlomm.link.protocol import (
     MAX_COMMAND_FRAME,
@@ -35,6 +35,7 @@ from hlomm.link.protocol import (
     decode_to_daemon,
     encode,
 )
+from hlomm.rundir.private_socket import listen, peer_of
 
 _log = structlog.get_logger("hlomm.link")
 
@@ -42,12 +43,33 @@ MAX_CLIENTS: Final = 16
 SEND_S: Final = 5.0
 HELLO_S: Final = 5.0
 MIN_WATCH_MS: Final = 100
-_PEERCRED: Final = struct.Struct("3i")
+
+
+def user_of(uid: int) -> str:
+    """Who that is, as the system knows it."""
+    try:
+        return f"uid {uid} ({pwd.getpwuid(uid).pw_name})"
+    except KeyError:
+        return f"uid {uid}"
+
+
+def _nobody(command: OperatorCommand, at_ms: int, result: str) -> None:
+    del command, at_ms, result
 
 
 class LinkServer:
-    def __init__(self, path: Path, pump: Pump, monitor: Monitor, *, profile: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        pump: Pump,
+        monitor: Monitor,
+        *,
+        profile: str,
+        unrecorded: Callable[[OperatorCommand, int, str], None] = _nobody,
+    ) -> None:
+        """`unrecorded` is told of commands that the journal cannot tell of: (command, wall ms, what became of it)."""
         self._path = path
+        self._unrecorded = unrecorded
         self._pump = pump
         self._monitor = monitor
         self._profile = profile
@@ -59,30 +81,14 @@ class LinkServer:
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Listen until cancelled; the caller holds the state directory's lock, so a leftover socket is stale."""
-        listener = self._listen()
+        listener = listen(self._path, MAX_CLIENTS)
         try:
             await trio.serve_listeners(self._handle, [listener], task_status=_Started(task_status))
         finally:
             self._path.unlink(missing_ok=True)
 
-    def _listen(self) -> trio.SocketListener:
-        self._path.unlink(missing_ok=True)
-        plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        before = os.umask(0o177)
-        try:
-            plain.bind(str(self._path))
-        except OSError as error:
-            plain.close()
-            raise ConfigError(
-                f"{self._path}: {error.strerror or error} — choose a shorter --state-dir if the path is too long"
-            ) from None
-        finally:
-            os.umask(before)
-        plain.listen(MAX_CLIENTS)
-        return trio.SocketListener(trio.socket.from_stdlib_socket(plain))
-
     async def _handle(self, stream: trio.SocketStream) -> None:
-        uid = _peer_uid(stream)
+        uid = peer_of(stream).uid
         if uid != os.getuid() or self._clients >= MAX_CLIENTS:
             self.refused += 1
             _log.warning("link_refused", uid=uid, clients=self._clients)
@@ -110,14 +116,22 @@ class LinkServer:
             case Ask(id=number):
                 return Answer(id=number, snapshot=self._monitor.snapshot())
             case Command(id=number, action=action, reason=reason, target=target):
-                if self._pump.fault is not None:
-                    return Refused(id=number, code="fault", text="the engine is frozen; the daemon is sweeping")
                 command = OperatorCommand(action=action, actor=actor, reason=reason[:200], target=target[:64])
-                _log.warning("operator", action=action.value, actor=actor, reason=reason[:200], target=target[:64])
-                self._pump([command], 0)
-                return Answer(id=number, snapshot=self._monitor.snapshot())
+                return self._command(number, command)
             case _:
                 raise ProtocolViolation("unexpected", f"{type(message).__name__} is not expected here")
+
+    def _command(self, number: int, command: OperatorCommand) -> ToClient:
+        pump, wall_ms = self._pump, self._pump.clock.wall_ms()
+        said = {"action": command.action.value, "actor": command.actor, "reason": command.reason}
+        _log.warning("operator", **said, target=command.target)
+        if pump.fault is not None:
+            self._unrecorded(command, wall_ms, "refused: the engine is frozen")
+            return Refused(id=number, code="fault", text="the engine is frozen; the daemon is sweeping")
+        pump([command], 0)
+        if pump.journal_dead is not None:
+            self._unrecorded(command, wall_ms, f"{pump.engine.state.halt.value}: the journal cannot be written")
+        return Answer(id=number, snapshot=self._monitor.snapshot())
 
     def welcome(self) -> Welcome:
         return Welcome(version=VERSION, pid=os.getpid(), profile=self._profile)
@@ -131,7 +145,7 @@ class _Client:
         self._server = server
         self._stream = stream
         self._uid = uid
-        self._actor = f"uid {uid}"
+        self._actor = user_of(uid)
         self._frames = Frames(MAX_COMMAND_FRAME)
         self._sending = trio.Lock()
         self._watching = False
@@ -172,7 +186,7 @@ class _Client:
             await self._send(Refused(id=0, code="version", text=text))
             raise ProtocolViolation("version", text)
         if first.origin:
-            self._actor = f"uid {self._uid} from {first.origin[:64]}"
+            self._actor = f"{user_of(self._uid)} from {first.origin[:64]}"
         await self._send(self._server.welcome())
 
     def _watch(self, nursery: trio.Nursery, message: Watch) -> None:
@@ -190,12 +204,6 @@ class _Client:
         async with self._sending:
             with trio.fail_after(SEND_S):
                 await self._stream.send_all(encode(message))
-
-
-def _peer_uid(stream: trio.SocketStream) -> int:
-    credentials = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size)
-    _pid, uid, _gid = _PEERCRED.unpack(credentials)
-    return int(uid)
 
 
 class _Started:

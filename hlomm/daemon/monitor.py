@@ -10,10 +10,11 @@ from typing import Final
 import structlog
 
 from hlomm import __version__
+from hlomm.daemon.guardian_process import GuardianKeeper
 from hlomm.daemon.pump import Pump
 from hlomm.domain.ids import VenueId
 from hlomm.domain.outputs import Alert, AlertLevel
-from hlomm.domain.report import AlertRow, Snapshot, VenueRow
+from hlomm.domain.report import AlertRow, GuardianRow, Snapshot, VenueRow
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Cash
 from hlomm.engine.report import pnl, report
@@ -26,7 +27,11 @@ CURVE_POINTS: Final = 240
 
 
 class Monitor:
-    def __init__(self, pump: Pump, sessions: Mapping[VenueId, VenueSession], *, profile: str, armed: Cash) -> None:
+    def __init__(
+        self, pump: Pump, sessions: Mapping[VenueId, VenueSession], *, profile: str, armed: Cash,
+        guardian: GuardianKeeper | None = None,
+    ) -> None:  # fmt: skip
+        self._guardian = guardian
         self._pump = pump
         self._sessions = sessions
         self._profile = profile
@@ -74,6 +79,7 @@ class Monitor:
             venues=tuple(self._venue_row(venue) for venue in self._sessions), alerts=tuple(self.alerts)[-50:],
             pnl_curve=tuple(self._curve), latency_p50_us=p50, latency_p99_us=p99,
             journal=str(self._pump.journal.path), journal_records=self._pump.journal.records,
+            guardian=GuardianRow() if self._guardian is None else self._guardian.row(),
         )  # fmt: skip
 
     def _venue_row(self, venue: VenueId) -> VenueRow:
@@ -84,5 +90,5 @@ class Monitor:
             venue=venue, session=stats.state, data_age_s=stats.data_age_s, open_orders=resting,
             ack_p50_ms=stats.ack_p50_ms, skew_ms=stats.skew_ms,
             budget_used=None if budget is None else budget.used, budget_cap=None if budget is None else budget.cap,
-            reconnects=stats.reconnects, counters=stats.counters,
+            reconnects=stats.reconnects, counters=stats.counters, fuse=stats.fuse,
         )  # fmt: skip

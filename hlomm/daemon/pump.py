@@ -39,6 +39,8 @@ class Pump:
         self.clock = clock
         self.journal = journal
         self._route = route
+        self.tap: Callable[[Sequence[Record]], None] = _nobody
+        """Told of records once they are written; it must neither wait nor raise."""
         self._inbox: deque[tuple[Input | None, int]] = deque()
         self._running = False
         self._seq = 0
@@ -127,6 +129,8 @@ class Pump:
             self.journal_dead = error.strerror or str(error)
             _log.critical("journal_failed", error=self.journal_dead, next="cancelling everything, then HALTED")
             self._inbox.appendleft((JournalFailed(self.journal_dead), 0))
+            return
+        self.tap(records)
 
     # -- deadlines
 
@@ -150,3 +154,7 @@ class Pump:
             deadline_ns = self.engine.next_deadline()
             if deadline_ns is not None and deadline_ns <= self.clock.now().mono_ns:
                 self.tick()
+
+
+def _nobody(records: Sequence[Record]) -> None:
+    del records

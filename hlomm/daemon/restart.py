@@ -7,6 +7,7 @@ lost part would have said is asked from the venue like everything that happened 
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -49,7 +50,7 @@ def _age(segment: Segment) -> tuple[int, int]:
 def _last_in(path: Path, account: str) -> Carried | None:
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         _log.warning("journal segment unreadable", segment=path.name, error=str(error))
         return None
     found = scan(data)

@@ -27,6 +27,8 @@ class SimAccount(msgspec.Struct, frozen=True):
     key: str
     agent_key: str
     agent_address: str
+    guardian_key: str
+    guardian_address: str
     name: str = ""
 
 

@@ -27,6 +27,20 @@ class CarriedPosition(msgspec.Struct, frozen=True, array_like=True, kw_only=True
     ref2: int | None
 
 
+class CarriedPerp(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """A perp position; `qty` and `cost` signed alike, `realised` with the funding in it."""
+
+    market: MarketId
+    qty: Qty
+    cost: Cash
+    realised: Cash
+    fees: Cash
+    funding: Cash
+    volume: Cash
+    fills: int
+    ref2: int | None
+
+
 class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """The books at one moment. All amounts as in the portfolio; the identity of accounting holds within."""
 
@@ -45,8 +59,9 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     settlements_held: int
     high_water: Cash
     max_drawdown: Cash
-    earned2: tuple[int, int, int]
-    """Spread, inventory and settlement as the attribution counts them."""
+    earned: tuple[tuple[Cash, int], tuple[Cash, int], tuple[Cash, int]]
+    """Spread, inventory and settlement: whole cash, and the rest as the attribution counts (whose sums outgrow the 64
+    bits of a record at some hundred dollars)."""
     positions: tuple[CarriedPosition, ...]
     settled: tuple[tuple[MarketId, Px], ...]
     """The latest settlement prices, for fills that come late."""
@@ -56,3 +71,14 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """From when on fills may be missing: a little before the newest, for they are not told in the order of time."""
     seen: tuple[str, ...]
     """Keys of the fills around that time: they are reported again and must not count twice."""
+    day: int = -1
+    """UTC day (since 1970) under way: a restart does not begin it anew. -1 for books that knew none."""
+    day_start: Cash = Cash(0)
+    """Result of trading, over all time and at conservative marks, with which it began."""
+    day_stopped: bool = False
+    """The day's loss has stopped quoting until it is over."""
+    perp_cash: Cash | None = None
+    """The perp wallet; None in books that knew none: it is then taken over as the venue first tells it."""
+    perps: tuple[CarriedPerp, ...] = ()
+    funding: Cash = Cash(0)
+    """Funding paid, already part of `realised`."""

@@ -7,6 +7,7 @@ counter. It depends on nothing but the boot epoch and how many were minted, so a
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NewType
 
 VenueId = NewType("VenueId", str)
@@ -21,6 +22,7 @@ HYPERLIQUID: Final = VenueId("hyperliquid")
 _MARK: Final = 0x686C
 _EPOCH_LIMIT: Final = 1 << 48
 _COUNT_LIMIT: Final = 1 << 64
+_OUTCOME: Final = re.compile(r"[^:]+:o[0-9]+", re.ASCII)
 _OURS: Final = re.compile(rf"0x{_MARK:04x}[0-9a-f]{{28}}", re.ASCII)
 
 
@@ -53,6 +55,12 @@ def outcome_market(venue: VenueId, outcome: int) -> MarketId:
 
 def perp_market(venue: VenueId, coin: str) -> MarketId:
     return MarketId(f"{venue}:{coin}")
+
+
+@lru_cache(maxsize=4_096)
+def is_outcome(market: MarketId) -> bool:
+    """Whether a market is an outcome, known from its name alone: a fill may come for one that was never listed."""
+    return _OUTCOME.fullmatch(market) is not None
 
 
 def venue_of(market: MarketId) -> VenueId:

@@ -43,6 +43,8 @@ class Booted(_Input, frozen=True, kw_only=True):
     """Whose books this run keeps."""
     carried: Carried | None = None
     """Books of the last run of the same account, None for a first one."""
+    guardian_required: bool = False
+    """Nothing is quoted before a guardian watches this run, nor after it is gone."""
 
 
 class OperatorAction(StrEnum):
@@ -76,11 +78,36 @@ class JournalFailed(_Input, frozen=True):
     reason: str
 
 
+class GuardianUp(_Input, frozen=True):
+    """A guardian watches: it will cancel and flatten should this process die, hang or be stopped."""
+
+
+class GuardianDown(_Input, frozen=True):
+    """Nobody watches any more."""
+
+    reason: str
+
+
 class ClockSkew(_Input, frozen=True):
     """Measured difference between the venue's clock and ours."""
 
     venue: VenueId
     skew_ms: int
+
+
+class DeadmanArmed(_Input, frozen=True):
+    """The venue promises to cancel all our orders at `until_ms` (wall time); 0: it does not, or no longer."""
+
+    venue: VenueId
+    until_ms: int
+
+
+class FuseTripped(_Input, frozen=True):
+    """A session stopped what the engine wanted to send: from now on it lets only cancels and flattening sales pass."""
+
+    venue: VenueId
+    reason: str
+    """The rule and the numbers."""
 
 
 # -- sessions
@@ -270,6 +297,16 @@ class FillReceived(_Input, frozen=True):
     fill: Fill
 
 
+class FundingPaid(_Input, frozen=True, kw_only=True):
+    """Funding of a perp position. `amount` as for a fee: positive is paid by us, negative received."""
+
+    market: MarketId
+    amount: Cash
+    key: str
+    """Identifies it for de-duplication: asked for over and over, it must count once."""
+    venue_ms: int
+
+
 class MergeFailed(_Input, frozen=True):
     market: MarketId
     text: str
@@ -281,6 +318,14 @@ class TokenBalance(msgspec.Struct, frozen=True, array_like=True):
     market: MarketId
     leg: Leg
     total: Qty
+    cost: Cash
+
+
+class PerpBalance(msgspec.Struct, frozen=True, array_like=True):
+    """An open perp position. `qty` and `cost` are signed alike: negative for a short; `cost` is the entry notional."""
+
+    market: MarketId
+    qty: Qty
     cost: Cash
 
 
@@ -307,6 +352,9 @@ class AccountState(_Input, frozen=True, kw_only=True):
     tokens: tuple[TokenBalance, ...]
     orders: tuple[RestingOrder, ...]
     asked_mono_ns: int
+    perps: tuple[PerpBalance, ...] = ()
+    perp_cash: Cash = Cash(0)
+    """The perp wallet after every purchase was paid in full (Hyperliquid's totalRawUsd): equity less positions."""
 
 
 Input = (
@@ -314,7 +362,11 @@ Input = (
     | OperatorCommand
     | StopRequested
     | JournalFailed
+    | GuardianUp
+    | GuardianDown
     | ClockSkew
+    | DeadmanArmed
+    | FuseTripped
     | SessionUp
     | SessionDown
     | RateBudget
@@ -335,6 +387,7 @@ Input = (
     | SendRefused
     | OrderAnswer
     | FillReceived
+    | FundingPaid
     | MergeFailed
     | AccountState
 )

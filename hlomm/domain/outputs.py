@@ -94,6 +94,12 @@ class HaltChanged(_Output, frozen=True, kw_only=True):
     persist: bool
 
 
+class ExitRequested(_Output, frozen=True):
+    """The daemon is to end: the engine is on its way to safety and nobody should go on by himself."""
+
+    reason: str
+
+
 Output = (
     PlaceOrders
     | AmendOrders
@@ -105,4 +111,5 @@ Output = (
     | Unsubscribe
     | Alert
     | HaltChanged
+    | ExitRequested
 )

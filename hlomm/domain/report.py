@@ -64,6 +64,7 @@ class PositionRow(Report, frozen=True):
     market: MarketId
     ticker: str
     yes: Qty
+    """Of a perp the position itself: signed, negative for a short, and so are its cost and value."""
     no: Qty
     cost: Cash
     value: Cash
@@ -114,6 +115,8 @@ class Pnl(Report, frozen=True):
     spread: Cash
     inventory: Cash
     settlement: Cash
+    funding: Cash = Cash(0)
+    """Funding of perps paid (negative: received), already inside `realised` and `inventory`."""
 
 
 class RiskCounts(Report, frozen=True):
@@ -133,6 +136,18 @@ class VenueRow(Report, frozen=True):
     budget_cap: int | None = None
     reconnects: int = 0
     counters: dict[str, int] = {}
+    fuse: str = "none"
+    """Of its session: `ok`, `tripped: <rule and numbers>`, or `none`."""
+
+
+class StrandedRow(Report, frozen=True):
+    """What a total network loss would leave at a venue, and whether the venue would take it away."""
+
+    venue: VenueId
+    stranded: Cash
+    cap: Cash
+    """Holds while no dead-man is armed."""
+    deadman_until_ms: int | None = None
 
 
 class EngineReport(Report, frozen=True):
@@ -149,7 +164,7 @@ class EngineReport(Report, frozen=True):
     gross: Cash
     gross_limit: Cash
     worst: Cash
-    """Worst-case settlement loss of what is held now, per event and added up."""
+    """Worst-case settlement loss of what is held now, per event and added up; perps at a stress move of their mark."""
     pnl: Pnl
     volume: Cash
     fills: int
@@ -170,6 +185,14 @@ class EngineReport(Report, frozen=True):
     invariant_breaks: int
     paused: tuple[str, ...] = ()
     settlements_held: int = 0
+    perp_cash: Cash = Cash(0)
+    """The perp wallet; `cash` is the collateral of outcomes."""
+    ladder: str = ""
+    """`normal`, `warning`, `critical` or `halt`, see `hlomm.engine.ladder`."""
+    ladder_reasons: tuple[str, ...] = ()
+    breakers: dict[str, int] = {}
+    """How often each breaker acted in this run."""
+    stranded: tuple[StrandedRow, ...] = ()
 
 
 class AlertRow(Report, frozen=True):
@@ -177,6 +200,19 @@ class AlertRow(Report, frozen=True):
     level: str
     code: str
     text: str
+
+
+class GuardianRow(Report, frozen=True):
+    """The process that acts when the daemon no longer can."""
+
+    state: str = "disabled"
+    """`up`, `down` or `disabled`."""
+    reason: str = ""
+    """Why it is down."""
+    pid: int | None = None
+    answer_age_s: float | None = None
+    """Since its last answer to a beat, host seconds."""
+    restarts: int = 0
 
 
 class Snapshot(Report, frozen=True):
@@ -197,3 +233,4 @@ class Snapshot(Report, frozen=True):
     latency_p99_us: float | None = None
     journal: str = ""
     journal_records: int = 0
+    guardian: GuardianRow = GuardianRow()

@@ -4,7 +4,8 @@ Every market is followed at a reference price in YES space, kept as twice the pr
 A fill earns the distance between its price and the reference that stood just before it happened at the venue (the
 book's reaction reaches us before the fill does, so "now" would book every adverse move as negative spread); from
 there on the move of the reference earns on the net position; settlement is the last move. Pairs of YES and NO do not
-move and drop out. With every market at its reference, at every moment,
+move and drop out. A perp hedges inventory, so all that it earns is inventory: the way from its fill to the reference as
+well as every move, and its funding. With every market at its reference, at every moment,
 
     spread + inventory + settlement - fees = total
 
@@ -19,16 +20,24 @@ from collections import deque
 import attrs
 
 from hlomm.domain.fills import Fill, FillKind
-from hlomm.domain.ids import MarketId
+from hlomm.domain.ids import MarketId, is_outcome
 from hlomm.domain.orders import direction
 from hlomm.domain.orders import yes_px as to_yes_px
-from hlomm.domain.units import SCALE
+from hlomm.domain.units import SCALE, Cash
 
 _CASH2 = 2 * SCALE
 
 
 HISTORY = 64
 """References kept per market to look back from a fill's venue time."""
+
+
+Split = tuple[Cash, int]
+
+
+def _split(amount2: int) -> Split:
+    whole, rest = divmod(amount2, _CASH2)
+    return Cash(whole), rest
 
 
 @attrs.define(eq=False)
@@ -68,7 +77,7 @@ class Attribution:
         self._settlement2 = 0
 
     def found(self, market: MarketId, yes: int, no: int, cost: int) -> None:
-        """Tokens found at start."""
+        """Tokens found at start; of a perp the signed quantity as `yes`."""
         track = self._tracks.get(market)
         if track is not None:
             self._take_over(track, _Found(yes, no, cost))
@@ -76,13 +85,13 @@ class Attribution:
         known = self._found.get(market, _Found(0, 0, 0))
         self._found[market] = _Found(known.yes + yes, known.no + no, known.cost + cost)
 
-    def earned2(self) -> tuple[int, int, int]:
-        """(spread, inventory, settlement) so far, in the unit of `total2`."""
-        return self._spread2, self._inventory2, self._settlement2
+    def earned(self) -> tuple[Split, Split, Split]:
+        """(spread, inventory, settlement) so far, each as whole cash and the rest in the unit of `total2`."""
+        return _split(self._spread2), _split(self._inventory2), _split(self._settlement2)
 
-    def restore(self, earned2: tuple[int, int, int]) -> None:
+    def restore(self, earned: tuple[Split, Split, Split]) -> None:
         """Go on from the sums of an earlier run."""
-        self._spread2, self._inventory2, self._settlement2 = earned2
+        self._spread2, self._inventory2, self._settlement2 = (whole * _CASH2 + rest for whole, rest in earned)
 
     def resume(self, market: MarketId, ref2: int, net: int) -> None:
         """Go on following a market that an earlier run followed, from the reference it had."""
@@ -108,6 +117,11 @@ class Attribution:
     def filled(self, fill: Fill) -> None:
         """Any movement of tokens but a settlement. A pair's two halves cancel, so each may be booked as it comes."""
         assert fill.kind is not FillKind.SETTLEMENT
+        if not is_outcome(fill.market):
+            track = self._track(fill.market, 2 * fill.px)
+            self._inventory2 += fill.side * (track.ref2 - 2 * fill.px) * fill.qty
+            track.net += fill.side * fill.qty
+            return
         sign = direction(fill.leg, fill.side)
         px2 = 2 * to_yes_px(fill.leg, fill.px)
         track = self._track(fill.market, px2)
@@ -116,6 +130,10 @@ class Attribution:
         self._inventory2 += sign * (track.ref2 - then2) * fill.qty
         if not track.final:
             track.net += sign * fill.qty
+
+    def funded(self, amount: int) -> None:
+        """Funding of a perp paid (negative: received)."""
+        self._inventory2 -= amount * _CASH2
 
     def settled(self, market: MarketId, yes_px: int) -> None:
         """The last move; what trickles in later is measured against the settlement price."""

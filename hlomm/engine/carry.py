@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hlomm.domain.carried import Carried, CarriedPosition
+from hlomm.domain.carried import Carried, CarriedPerp, CarriedPosition
 from hlomm.domain.ids import MarketId
 from hlomm.domain.units import Cash, Qty
 from hlomm.engine.state import State
@@ -30,7 +30,7 @@ def checkpoint(state: State) -> Carried | None:
 
 
 def carried(state: State) -> Carried:
-    books, last_ms = state.portfolio, state.last_fill_ms
+    books, last_ms, day = state.portfolio, state.last_fill_ms, state.breakers.day
     assert state.ids is not None
     recent = [key for key, venue_ms in state.seen_fills.items() if venue_ms >= last_ms - SEEN_SPAN_MS]
     return Carried(
@@ -38,11 +38,13 @@ def carried(state: State) -> Carried:
         adjustments=Cash(books.adjustments), realised=Cash(books.realised), fees=Cash(books.fees),
         volume=Cash(books.volume), fills=books.fills, settlements=books.settlements,
         settlements_held=books.settlements_held, high_water=Cash(state.high_water),
-        max_drawdown=Cash(state.max_drawdown), earned2=state.attribution.earned2(),
+        max_drawdown=Cash(state.max_drawdown), earned=state.attribution.earned(),
         positions=tuple(_position(state, market) for market, held in books.positions.items() if not held.flat),
         settled=tuple(books.settled.items())[-SETTLED_CARRIED:], last_fill_ms=last_ms,
         fills_from_ms=max(last_ms - OVERLAP_MS, 0) if recent else last_ms,
-        seen=tuple(recent[-SEEN_CARRIED:]),
+        seen=tuple(recent[-SEEN_CARRIED:]), day=day.number, day_start=Cash(day.start), day_stopped=day.stopped,
+        perp_cash=Cash(books.perps.raw) if books.perps.known else None, funding=Cash(books.perps.funding),
+        perps=tuple(_perp(state, market) for market, held in books.perps.positions.items() if held.qty),
     )  # fmt: skip
 
 
@@ -55,19 +57,35 @@ def _position(state: State, market: MarketId) -> CarriedPosition:
     )  # fmt: skip
 
 
+def _perp(state: State, market: MarketId) -> CarriedPerp:
+    held = state.portfolio.perps.position(market)
+    return CarriedPerp(
+        market=market, qty=Qty(held.qty), cost=Cash(held.cost), realised=Cash(held.realised), fees=Cash(held.fees),
+        funding=Cash(held.funding), volume=Cash(held.volume), fills=held.fills,
+        ref2=state.attribution.reference2(market),
+    )  # fmt: skip
+
+
 def restore(state: State, books: Carried) -> None:
     """Take over the books of the last run. They are believed only once the venue's account agrees."""
     state.portfolio.restore(books)
-    state.attribution.restore(books.earned2)
+    state.attribution.restore(books.earned)
     for position in books.positions:
         cost = position.cost_yes + position.cost_no
         if position.ref2 is None:
             state.attribution.found(position.market, position.yes, position.no, cost)
         else:
             state.attribution.resume(position.market, position.ref2, position.yes - position.no)
+    for perp in books.perps:
+        if perp.ref2 is None:
+            state.attribution.found(perp.market, perp.qty, 0, perp.cost)
+        else:
+            state.attribution.resume(perp.market, perp.ref2, perp.qty)
     state.seen_fills.update((key, books.last_fill_ms) for key in books.seen)
     state.last_fill_ms = books.last_fill_ms
     state.high_water = state.high_water_kept = books.high_water
     state.max_drawdown = books.max_drawdown
+    day = state.breakers.day
+    day.number, day.start, day.stopped = books.day, books.day_start, books.day_stopped
     state.opened, state.reconciled, state.books_moved = True, False, True
     state.digest.mix(books.cash, books.realised, books.fills, len(books.positions))

@@ -8,7 +8,7 @@ from enum import StrEnum
 import attrs
 
 from hlomm.domain.ids import VenueId
-from hlomm.domain.units import Cash, Px, Qty
+from hlomm.domain.units import SCALE, Cash, Px, Qty
 
 
 class OneSided(StrEnum):
@@ -42,6 +42,8 @@ class Limits:
     """Difference between the venue's clock and ours beyond which nothing is quoted there."""
     max_fair_deviation: Px
     """Distance between a quote and its fair value beyond which the quote is taken for a mistake."""
+    max_resting_without_deadman: Cash
+    """Collateral that resting orders may strand at a venue that would not cancel them by itself."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +62,7 @@ class QuoteRules:
 @attrs.frozen(kw_only=True)
 class FlattenRules:
     max_slippage: Px
-    """Most that a flattening sell may give below the best bid."""
+    """Most that a flattening order in outcomes may give beyond the touch."""
     hold_to_expiry_ns: int
     """Closer to settlement than this, tokens are held instead of sold."""
     deadline_ns: int
@@ -69,6 +71,8 @@ class FlattenRules:
     on_disconnect: Mapping[VenueId, OnDisconnect]
     """Per venue; one that is not named flattens."""
     on_kill: bool
+    max_slippage_perp: int = SCALE // 200
+    """The same for perps, as a fraction of the touch (1e-8)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -102,6 +106,46 @@ class ReconcileRules:
 
 
 @attrs.frozen(kw_only=True)
+class MoveRule:
+    """A move of an underlying by more than `move` (a fraction in 1e-8) within the window acts for the cooldown."""
+
+    move: int
+    window_ns: int
+    cooldown_ns: int
+
+
+@attrs.frozen(kw_only=True)
+class BreakerRules:
+    """Fractions and factors in 1e-8. Every limit is one that must be exceeded."""
+
+    widen: MoveRule
+    widen_factor: int
+    pause: MoveRule
+    daily_loss: Cash
+    drawdown_share: int
+    """Drawdown as a fraction of the high-water mark that flips the kill switch, beside `limits.max_drawdown`."""
+    equity_stop: int
+    """Loss of a day as a fraction of its capital at which the daemon flattens and ends."""
+    api_errors: int
+    api_window_ns: int
+    api_pause_ns: int
+    warn_share: int
+    """Share of a money limit from which the status ladder says WARNING."""
+
+
+@attrs.frozen(kw_only=True)
+class InventoryRules:
+    """Shares of `max_position` and a factor, in 1e-8; see `hlomm.engine.inventory`."""
+
+    widen_above: int
+    widen_factor: int
+    pause_above: int
+    reduce_above: int
+    reduce_at_touch: bool
+    flatten_above: int
+
+
+@attrs.frozen(kw_only=True)
 class EngineConfig:
     limits: Limits
     quotes: QuoteRules
@@ -109,3 +153,5 @@ class EngineConfig:
     orders: OrderRules
     budget: BudgetRules
     reconcile: ReconcileRules
+    breakers: BreakerRules
+    inventory: InventoryRules

@@ -16,7 +16,7 @@ from hlomm.domain.inputs import Booted, Input
 from hlomm.domain.orders import OrderState
 from hlomm.domain.outputs import HaltState, Output
 from hlomm.domain.times import Now
-from hlomm.engine import quoting, reconcile, safety
+from hlomm.engine import braking, quoting, reconcile, safety, stranded
 from hlomm.engine.carry import checkpoint
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.intake import take
@@ -49,6 +49,7 @@ class Engine:
         state.now = now
         state.counters.inputs += 1
         take(state, item, self.strategies)
+        braking.heed(state, item)
 
     def turn(self, now: Now) -> list[Output]:
         """Decide on everything that changed and hand out what should happen."""
@@ -60,7 +61,9 @@ class Engine:
         self._timers_due()
         self._doubtful_orders()
         reconcile.press(state)
+        stranded.lapse(state)
         safety.watch_equity(state)
+        safety.watch_inventory(state)
         self._quote()
         safety.watch_strategies(state)
         safety.walk_on(state)
@@ -86,6 +89,8 @@ class Engine:
         for name in self.state.timers.pop_due(self.state.now.mono_ns):
             if name.startswith(_REFRESH):
                 self.state.touch(MarketId(name[len(_REFRESH) :]))
+            elif name.startswith(braking.TIMER):
+                braking.cooled(self.state, name)
 
     def _quote(self) -> None:
         state = self.state
@@ -115,9 +120,10 @@ class Engine:
             quiet_ns = now_ns - order.touched_ns
             if order.state is not OrderState.UNKNOWN and quiet_ns >= rules.answer_deadline_ns:
                 state.orders.lost(order, now_ns)
-            if order.state is OrderState.UNKNOWN and (order.asked == 0 or quiet_ns >= rules.query_retry_ns):
+            due = order.asked == 0 or now_ns - order.asked_ns >= rules.query_retry_ns
+            if order.state is OrderState.UNKNOWN and due:
                 order.asked += 1
-                order.touched_ns = now_ns
+                order.asked_ns = order.touched_ns = now_ns
                 state.out.query(venue_of(order.market), order.client_id)
         if doubtful:
             state.timers.set_earliest(_ORDERS_TIMER, now_ns + rules.query_retry_ns)

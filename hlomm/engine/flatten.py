@@ -1,9 +1,14 @@
-"""Getting to safety: everything cancelled, pairs merged, single tokens sold or held by policy.
+"""Getting to safety: everything cancelled, pairs merged, single tokens and perps closed or held by policy.
 
-Runs once per turn while FLATTENING or STOPPING. Order of the walk: no order of a market may rest before its tokens are
-sold; pairs of YES and NO become cash (worth exactly 1, no book needed); what is left is sold immediate-or-cancel, at
-most `max_slippage` below the best bid. A token without a buyer, too small for the venue's minimum, or closer to
-settlement than `hold_to_expiry` is held, and the loss that could still come of it is reported.
+Runs once per turn while FLATTENING or STOPPING. No order of a market may rest before it is reduced. Outcome tokens:
+see `flatten_outcomes`; perps: `flatten_perps`. What cannot be closed is held, and the loss that could still come of it
+is reported.
+
+Order of the walk, per underlying: no step is taken while it would raise the worst case of outcomes and perp together
+(`scenario`) and the other leg is still being worked on. So a perp goes at once if the worst case is no worse without
+it, and otherwise after the outcomes it hedges; an outcome whose sale would bare the perp waits until that is closed.
+Both kinds of patience end with half the time, because a bounded loss must not keep an unbounded one waiting. Outcomes
+that are held to settlement do not keep their hedge: a perp that nobody watches can lose more than what it protects.
 
 Two things are waited for until the deadline, because they say nothing about a buyer: a book that is not there (a lost
 session took it, requests bring a new one) and orders on their way out. An order that the venue has twice been asked
@@ -16,19 +21,15 @@ differing is taken over, loudly, and the walk goes on with what it shows.
 
 from __future__ import annotations
 
-from hlomm.domain.ids import is_ours
-from hlomm.domain.markets import Leg
-from hlomm.domain.orders import OrderState, Purpose, Side, Tif
-from hlomm.domain.outputs import AlertLevel, HaltState, MergeSet
-from hlomm.domain.report import SideNote
-from hlomm.domain.units import SCALE, Px, Qty, ceil_to, complement, floor_to, notional_floor, to_fixed, to_text
-from hlomm.engine import gate, quoting, reconcile
+from hlomm.domain.ids import MarketId, is_ours
+from hlomm.domain.orders import Purpose
+from hlomm.domain.outputs import AlertLevel, HaltState
+from hlomm.domain.units import to_fixed, to_text
+from hlomm.engine import flatten_outcomes, flatten_perps, quoting, reconcile, scenario
 from hlomm.engine.exposure import worst_loss
-from hlomm.engine.orders import Order
-from hlomm.engine.state import MarketState, State, VenueState, Walk
+from hlomm.engine.state import State, VenueState, Walk
 
 TIMER = "flatten"
-_NO_BOOK = "no book came"
 
 
 def step(state: State, walk: Walk) -> bool:
@@ -38,18 +39,38 @@ def step(state: State, walk: Walk) -> bool:
             quoting.cancel(state, order)
     late, done = state.now.mono_ns >= walk.deadline_ns, True
     if walk.sell and not late:
-        for market in list(state.markets.values()):
-            if market.is_outcome and market.settled is None:
-                done = _reduce(state, walk, market) and done
+        done = _reduce(state, walk)
     clear = done and state.orders.live_count == 0 and not state.orders.awaiting_fills()
     if not clear:
         walk.clear_ns = None
     confirmed = clear and _confirmed(state, walk)
+    walk.blind |= any(venue.ever_up and not venue.up for venue in state.venues.values())
+    walk.confirmed = confirmed
     if confirmed or late:
         _report(state, walk, confirmed=confirmed)
         return True
     state.timers.set_earliest(TIMER, min(state.now.mono_ns + state.config.flatten.retry_ns, walk.deadline_ns))
     return False
+
+
+def _reduce(state: State, walk: Walk) -> bool:
+    """One step in every market, in the order that never raises the worst case; True when nothing is left to do."""
+    patient = walk.deadline_ns - state.now.mono_ns > state.config.flatten.deadline_ns // 2
+    done, busy = True, set[MarketId]()
+    first = {perp for perp in state.markets if flatten_perps.goes_first(state, walk, perp)} if patient else set()
+    for market in list(state.markets.values()):
+        if not market.is_outcome or market.settled is not None:
+            continue
+        waits = market.underlying in first and flatten_perps.bares(state, market)
+        if waits or not flatten_outcomes.reduce(state, walk, market):
+            done = False
+            if market.underlying is not None:
+                busy.add(market.underlying)
+    for market_id in list(state.portfolio.perps.positions):
+        waits = patient and market_id in busy and market_id not in first
+        if waits or not flatten_perps.close(state, walk, market_id):
+            done = False
+    return done
 
 
 def _confirmed(state: State, walk: Walk) -> bool:
@@ -86,104 +107,40 @@ def _agrees(state: State, walk: Walk, venue: VenueState) -> bool:
     return False
 
 
-def _reduce(state: State, walk: Walk, market: MarketState) -> bool:
-    """One step in one market; True when it needs no more."""
-    market_id, rules, now_ns = market.market.id, state.config.flatten, state.now.mono_ns
-    position = state.portfolio.position(market_id)
-    if position.flat:
-        walk.held.pop(market_id, None)
-        return True
-    if any(_holds_up(order) for order in state.orders.live_in(market_id)) or now_ns < walk.again_ns.get(market_id, 0):
-        return False
-    merges = walk.merges.get(market_id, 0)
-    pairs = floor_to(position.pairs, market.market.lot)
-    if pairs > 0 and merges < rules.attempts and not market.gone:
-        walk.merges[market_id] = merges + 1
-        walk.again_ns[market_id] = now_ns + rules.retry_ns
-        state.out.merge(market_id, MergeSet(market_id, Qty(pairs)))
-        state.budgets.spend(market.market.venue, 1)
-        return False
-    reason = _sell(state, walk, market)
-    if reason is None:
-        return False
-    walk.held[market_id] = reason
-    return True
-
-
-def _holds_up(order: Order) -> bool:
-    """Whether an order of the market must be gone before its tokens are sold."""
-    return order.state is not OrderState.UNKNOWN or order.asked < 2
-
-
-def _sell(state: State, walk: Walk, market: MarketState) -> str | None:
-    """Send one immediate-or-cancel sale, or wait for a book; the reason to hold instead, if there is one."""
-    market_id, rules, position = market.market.id, state.config.flatten, state.portfolio.position(market.market.id)
-    leg = Leg.YES if position.yes > 0 or position.no == 0 else Leg.NO
-    held = position.held(leg)
-    if held <= 0:
-        return f"{leg.name} is short by {to_text(-held)}: a fill is missing"
-    if market.gone:
-        return "no longer listed, waiting for settlement"
-    if market.market.tau_ns(state.now.wall_ns) <= rules.hold_to_expiry_ns:
-        return "settles too soon to sell"
-    if walk.attempts.get(market_id, 0) >= rules.attempts:
-        return f"not sold in {rules.attempts} attempts"
-    if not market.book.seen:
-        if market.strategy is None and walk.held.get(market_id) != _NO_BOOK:
-            state.out.subscribe(market_id)  # a market that nobody quotes is not followed
-        walk.held[market_id] = _NO_BOOK
-        return None
-    bid = best_buyer(market, leg)
-    if bid is None:
-        return "no buyer in the book"
-    qty = Qty(floor_to(held, market.market.lot))
-    if notional_floor(bid, qty) < market.market.min_notional:
-        return f"too small to sell: {to_text(qty)} x {to_text(bid)} < {to_text(market.market.min_notional)}"
-    # The limit gives way as far as allowed, but never below the price at which the order would be too small to send.
-    px = max(floor_to(bid - rules.max_slippage, market.market.tick), _least_px(market, qty))
-    want = gate.Proposal(
-        market=market, leg=leg, side=Side.SELL, px=Px(px), qty=qty, tif=Tif.IOC, purpose=Purpose.FLATTEN
-    )
-    admitted = quoting.admit(state, want)
-    if isinstance(admitted, SideNote):
-        return f"{admitted.guard}: {admitted.detail}"
-    walk.attempts[market_id] = walk.attempts.get(market_id, 0) + 1
-    walk.again_ns[market_id] = state.now.mono_ns + rules.retry_ns
-    quoting.send(state, want, admitted, None)
-    return None
-
-
-def best_buyer(market: MarketState, leg: Leg) -> Px | None:
-    """Best price somebody pays for a token now, from the YES book."""
-    if leg is Leg.YES:
-        return market.book.best_bid
-    ask = market.book.best_ask
-    return None if ask is None else complement(ask)
-
-
-def _least_px(market: MarketState, qty: Qty) -> int:
-    """Lowest price on the grid at which the sale meets the venue's minimum."""
-    return max(ceil_to(-(-market.market.min_notional * SCALE // qty), market.market.tick), market.market.tick)
-
-
 def _report(state: State, walk: Walk, *, confirmed: bool) -> None:
-    left = [
+    tokens = [
         f"{market.market.ticker} {to_text(position.yes)} YES {to_text(position.no)} NO"
         f" (worst {to_fixed(worst_loss(position), 2)}; {walk.held.get(market_id, 'not sold')})"
         for market_id, market in state.markets.items()
         if market.settled is None and not (position := state.portfolio.position(market_id)).flat
     ]
+    perps = _open_perps(state, walk)
     resting = state.orders.live_count
     what = f"{walk.reason}: " + ("all orders cancelled" if not resting else f"{resting} orders not confirmed gone")
     if not walk.sell:
-        what += ", tokens kept by policy" if left else ", flat"
+        what += ", tokens kept by policy" if tokens or perps else ", flat"
     else:
-        what += ", flat" if not left else "; held to settlement: " + "; ".join(left)
+        what += ", flat" if not tokens and not perps else ""
+        what += "; held to settlement: " + "; ".join(tokens) if tokens else ""
+        what += "; still open: " + "; ".join(perps) if perps else ""
     bad = not confirmed
     if bad and not resting:
         what += " by our books, which the venue has not confirmed"
-    next_step = " — check the venue by hand" if bad else ""
+    bare = walk.sell and bool(perps)
+    next_step = " — check the venue by hand" if bad or bare else ""
     if state.halt is HaltState.FLATTENING:
         next_step += " — `hlomm resume` to quote again"
-    level = AlertLevel.CRITICAL if bad else AlertLevel.WARNING if left else AlertLevel.INFO
+    level = AlertLevel.CRITICAL if bad or bare else AlertLevel.WARNING if tokens or perps else AlertLevel.INFO
     state.out.alert(level, "flattened" if not bad else "flatten_deadline", what + next_step)
+
+
+def _open_perps(state: State, walk: Walk) -> list[str]:
+    left = []
+    for market_id, perp in state.portfolio.perps.positions.items():
+        if perp.qty:
+            loss = to_fixed(scenario.stress(state.perp_value(market_id)), 2)
+            market = state.markets.get(market_id)
+            name = market_id if market is None else market.market.ticker
+            why = walk.held.get(market_id, "not closed")
+            left.append(f"{name} {to_text(perp.qty)} (a stress move loses {loss}; {why})")
+    return left

@@ -3,7 +3,8 @@
 Each check is one row: a stable name, the question, the numbers. A check may pass, shrink the order or refuse it;
 `Resize` carries on with what is left, so the smallest room decides. Pending orders count as filled in the worst
 case. An amend is judged as a second order beside the one it replaces, because until the venue answers either may
-fill. Orders that only give back what is held (flattening, sales) skip the checks that guard new risk. The shape of a
+fill. Orders that only reduce (flattening, see `reducing`) skip the checks that guard new risk; in perps nothing else
+is sent yet. The shape of a
 book is that of others' orders: our own quote is nobody to trade with.
 """
 
@@ -13,12 +14,13 @@ from typing import Final
 
 import attrs
 
-from hlomm.domain.ids import MarketId
+from hlomm.domain.ids import MarketId, is_outcome
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side, Tif, direction, yes_px
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.units import SCALE, Px, Qty, floor_to, notional_ceil, notional_floor, to_text
 from hlomm.domain.view import BookShape
+from hlomm.engine import reducing, restraint, stranded
 from hlomm.engine.config import OneSided
 from hlomm.engine.exposure import Exposure, available, exposure, locked_cost, mid_own
 from hlomm.engine.orders import Order
@@ -68,7 +70,7 @@ Verdict = Pass | Resize | Reject
 LIMITS: Final = (
     "halted", "session", "market", "book", "stale_book", "one_sided", "crossed_book", "fair_deviation", "post_only",
     "budget", "drawdown", "open_orders", "max_order_notional", "max_position", "max_gross_notional", "cash", "tokens",
-    "min_notional",
+    "min_notional", "perp", "guardian", "breaker", "reduce_only", "max_resting_without_deadman",
 )  # fmt: skip
 """Every name a verdict may carry."""
 
@@ -86,7 +88,7 @@ def judge(state: State, want: Proposal) -> Verdict:
     if qty <= 0:
         return Reject(limit, numbers)
     worth = notional_floor(_minimum_px(want), qty)
-    if worth < market.market.min_notional:
+    if worth < market.market.min_notional and not reducing.closes_perp(state, market, qty):
         shrunk = f" after {limit}: {numbers}" if limit else ""
         return Reject(
             "min_notional", f"{to_text(qty)} x {to_text(_minimum_px(want))} = {to_text(worth)} "
@@ -107,8 +109,10 @@ def _may_send(state: State, want: Proposal) -> Reject | None:
         return Reject("session", f"{market.market.venue} session is down")
     if market.gone or market.settled is not None:
         return Reject("market", "settled or no longer listed")
-    if want.purpose is Purpose.FLATTEN and want.side is not Side.SELL:
-        return Reject("halted", "flattening only sells what is held")
+    if not market.is_outcome:
+        why = reducing.perp_refusal(state, market, want.side, flattens=want.purpose is Purpose.FLATTEN)
+        if why is not None:
+            return Reject("perp", why)
     return None
 
 
@@ -116,6 +120,11 @@ def _may_quote(state: State, want: Proposal, shape: BookShape) -> Reject | None:
     """What holds for orders that take or may take risk."""
     market, limits, now = want.market, state.config.limits, state.now
     book = market.book
+    if state.unguarded is not None:
+        return Reject("guardian", state.unguarded)
+    braked = restraint.paused(state, market)
+    if braked is not None:
+        return Reject("breaker", braked)
     if market.market.expiry_ns is not None and market.market.tau_ns(now.wall_ns) == 0:
         return Reject("market", "past its expiry")
     if shape in (BookShape.UNKNOWN, BookShape.EMPTY) and limits.one_sided is not OneSided.ALLOW:
@@ -146,8 +155,8 @@ def _may_afford(state: State, want: Proposal) -> Reject | None:
     if state.budgets.exhausted(venue):
         return Reject("budget", f"{state.budgets.left(venue)} actions left, kept for cancels")
     drawdown = state.high_water - state.equity()
-    if drawdown > limits.max_drawdown:
-        return Reject("drawdown", f"{to_text(drawdown)} > {to_text(limits.max_drawdown)}")
+    if drawdown > state.drawdown_limit():
+        return Reject("drawdown", f"{to_text(drawdown)} > {to_text(state.drawdown_limit())}")
     if want.replaces is None and state.orders.live_count >= limits.max_open_orders:
         return Reject("open_orders", f"{state.orders.live_count} open >= {limits.max_open_orders}")
     return None
@@ -156,6 +165,9 @@ def _may_afford(state: State, want: Proposal) -> Reject | None:
 def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, str, str]]:
     """(largest quantity allowed, limit, numbers) of every limit that may shrink the order."""
     market, limits = want.market, state.config.limits
+    if want.purpose is Purpose.FLATTEN:
+        free = state.portfolio.cash - resting_buys(state)
+        return reducing.rooms(state, market, want.leg, want.side, want.px, free)
     position = state.portfolio.position(market.market.id)
     orders = state.orders.exposed_in(market.market.id)
     rooms: list[tuple[int, str, str]] = []
@@ -163,8 +175,6 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, st
         # The venue lets no token be sold twice, so a sale may claim what the one it replaces has claimed.
         free = available(position, exposure(position, orders, want.replaces), want.leg)
         rooms.append((free, "tokens", f"{to_text(free)} {want.leg.name} free to sell"))
-    if want.purpose is Purpose.FLATTEN:
-        return rooms
     pending = exposure(position, orders)
     worst = pending.longest if want.direction > 0 else -pending.shortest
     if shape is not BookShape.TWO_SIDED and limits.one_sided is OneSided.REDUCE_ONLY:
@@ -174,6 +184,11 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, st
     rooms.append(
         (max(cap - worst, 0), "max_position", f"worst case {to_text(worst * want.direction)} of {to_text(cap)}")
     )
+    forbidden = restraint.reduce_only(state, market, want.direction)
+    if forbidden is not None:
+        rooms.append((max(-worst, 0), "reduce_only", forbidden))
+    if not stranded.armed(state, state.venues[market.market.venue]):
+        rooms.append(_stranded_room(state, want))
     if want.side is Side.BUY:
         rooms.extend(_cash_rooms(state, want))
     elif position.pairs:
@@ -183,6 +198,16 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, st
             text = f"{to_text(gross)} locked of {to_text(most)} once pairs come apart"
             rooms.append((single, "max_gross_notional", text))
     return rooms
+
+
+def _stranded_room(state: State, want: Proposal) -> tuple[int, str, str]:
+    venue, market_id = want.market.market.venue, want.market.market.id
+    position = state.portfolio.position(market_id)
+    claimed = _selling(exposure(position, state.orders.exposed_in(market_id), want.replaces), want.leg)
+    single = position.held(want.leg) - position.pairs - claimed
+    cap, left = state.config.limits.max_resting_without_deadman, stranded.stranded(state, venue)
+    text = f"{to_text(left)} would be stranded of {to_text(cap)}, {venue} has no dead-man armed"
+    return stranded.room(state, venue, want.px, want.side, single), "max_resting_without_deadman", text
 
 
 def _selling(pending: Exposure, leg: Leg) -> int:
@@ -213,8 +238,12 @@ def _minimum_px(want: Proposal) -> int:
 
 
 def resting_buys(state: State) -> int:
-    """Cash that pending buys may still take."""
-    return sum(notional_ceil(o.exposed_px, o.exposed) for o in state.orders.exposed() if o.side is Side.BUY)
+    """Cash that pending buys of tokens may still take; perps are paid from a wallet of their own."""
+    return sum(
+        notional_ceil(o.exposed_px, o.exposed)
+        for o in state.orders.exposed()
+        if o.side is Side.BUY and is_outcome(o.market)
+    )
 
 
 def sunk_cost(state: State) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.fills import Fill, FillKind
-from hlomm.domain.ids import ClientId, ClientIds, MarketId, StrategyId, venue_of
+from hlomm.domain.ids import ClientId, ClientIds, MarketId, StrategyId, is_outcome, venue_of
 from hlomm.domain.inputs import (
     AccountState,
     AmendFailed,
@@ -16,8 +16,13 @@ from hlomm.domain.inputs import (
     Booted,
     CancelFailed,
     ClockSkew,
+    DeadmanArmed,
     FeeRates,
     FillReceived,
+    FundingPaid,
+    FuseTripped,
+    GuardianDown,
+    GuardianUp,
     Input,
     JournalFailed,
     MarketDelisted,
@@ -44,9 +49,9 @@ from hlomm.domain.markets import MarketKind
 from hlomm.domain.orders import OrderState, direction, yes_px
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import FillRow
-from hlomm.domain.units import Px, to_text
+from hlomm.domain.units import SCALE, Px, to_text
 from hlomm.domain.view import BookShape
-from hlomm.engine import safety
+from hlomm.engine import safety, stranded
 from hlomm.engine.carry import restore
 from hlomm.engine.config import OnDisconnect
 from hlomm.engine.orders import Order
@@ -70,6 +75,7 @@ def _booted(state: State, item: Booted, _: Strategies) -> None:
     state.ids = ClientIds(item.epoch_ms)
     state.carried_halt = item.halted
     state.account = item.account
+    state.guardian_required = item.guardian_required
     if item.carried is not None:
         restore(state, item.carried)
     state.digest.mix(item.epoch_ms)
@@ -118,8 +124,45 @@ def _journal_failed(state: State, item: JournalFailed, _: Strategies) -> None:
     safety.danger(state, f"journal cannot be written ({item.reason})", sell=False)
 
 
+def _guardian_up(state: State, _item: GuardianUp, _: Strategies) -> None:
+    _guardian(state, None)
+    state.out.alert(AlertLevel.INFO, "guardian_up", "a guardian watches over this run")
+
+
+def _guardian_down(state: State, item: GuardianDown, _: Strategies) -> None:
+    _guardian(state, item.reason)
+    consequence = "nothing is quoted until one is back" if state.guardian_required else "none is required"
+    state.out.alert(AlertLevel.CRITICAL, "guardian_down", f"no guardian ({item.reason}): {consequence}")
+
+
+def _guardian(state: State, missing: str | None) -> None:
+    state.guardian_missing = missing
+    state.digest.mix_text(missing or "guardian")
+    for market_id in state.markets:
+        state.touch(market_id)
+
+
 def _clock_skew(state: State, item: ClockSkew, _: Strategies) -> None:
     _venue(state, item.venue).skew_ms = item.skew_ms
+
+
+def _deadman(state: State, item: DeadmanArmed, _: Strategies) -> None:
+    venue = _venue(state, item.venue)
+    stranded.heard(state, venue, item)
+    for market_id in state.markets:
+        state.touch(market_id)
+
+
+def _fuse_tripped(state: State, item: FuseTripped, _: Strategies) -> None:
+    # What this engine wants cannot be trusted: it gets out and stays out. A new session, and engine, is a restart away.
+    _venue(state, item.venue).fuse = item.reason
+    state.digest.mix_text(item.reason)
+    state.out.alert(
+        AlertLevel.CRITICAL, "fuse_tripped",
+        f"{item.venue} session stopped sending ({item.reason}): only cancels and flattening sales pass — find out why, "
+        "restart the daemon, then `hlomm resume`",
+    )  # fmt: skip
+    safety.danger(state, f"{item.venue} fuse: {item.reason}", sell=True)
 
 
 # -- sessions
@@ -137,6 +180,7 @@ def _session_up(state: State, item: SessionUp, _: Strategies) -> None:
     venue.up = venue.ever_up = True
     if state.halt is HaltState.STARTING and all(known.up for known in state.venues.values()):
         safety.ready(state)
+    safety.take_up(state)
     for market_id in state.markets:
         state.touch(market_id)
 
@@ -149,6 +193,8 @@ def _session_down(state: State, item: SessionDown, _: Strategies) -> None:
             market.book.forget()
             state.touch(market_id)
     if not was_up:
+        if item.rest:
+            safety.take_up(state)
         return
     if state.config.flatten.on_disconnect.get(item.venue, OnDisconnect.FLATTEN) is OnDisconnect.FLATTEN:
         safety.danger(state, f"{item.venue} session lost ({item.reason})", sell=True)
@@ -164,7 +210,7 @@ def _rate_budget(state: State, item: RateBudget, _: Strategies) -> None:
 
 
 def _fee_rates(state: State, item: FeeRates, _: Strategies) -> None:
-    state.fees[item.venue] = item.close_maker
+    state.fees[item.venue] = item
 
 
 # -- markets
@@ -259,6 +305,8 @@ def _book_changed(state: State, market: MarketState) -> None:
     book, market_id = market.book, market.market.id
     state.digest.mix(book.count, book.bids[0][0] if book.bids else 0, book.asks[0][0] if book.asks else 0)
     if not market.is_outcome:
+        if not market.mark_px and book.shape is BookShape.TWO_SIDED:
+            state.attribution.moved(market_id, book.bids[0][0] + book.asks[0][0], max(book.depth_ms, book.touch_ms))
         _underlying_moved(state, market_id)
         return
     others = state.others(market)
@@ -290,6 +338,8 @@ def _mark(state: State, item: MarkPrice, _: Strategies) -> None:
         return
     market.mark_px, market.mark_ns = item.px, state.now.mono_ns
     state.digest.mix(item.px)
+    if item.px and not market.is_outcome:
+        state.attribution.moved(item.market, 2 * item.px, item.venue_ms)
     _underlying_moved(state, item.market)
 
 
@@ -407,6 +457,8 @@ def _fill(state: State, item: FillReceived, strategies: Strategies) -> None:
         del state.seen_fills[next(iter(state.seen_fills))]
     if not state.opened:
         return  # already inside the balances that the account opens with
+    if not is_outcome(fill.market) and not state.portfolio.perps.known:
+        return  # the books are of a version that knew no perps: the wallet is yet to be told
     state.last_move_ns = state.now.mono_ns
     state.last_fill_ms = max(state.last_fill_ms, fill.venue_ms)
     state.books_moved = True
@@ -420,11 +472,13 @@ def _fill(state: State, item: FillReceived, strategies: Strategies) -> None:
             state.attribution.settled(fill.market, settled_px)  # the market may have been forgotten since
         state.attribution.filled(fill)
         state.portfolio.apply(fill)
+    if fill.kind is FillKind.MERGE:
+        _merge_cost(state, fill)
     state.portfolio.check()
-    if fill.market not in state.markets and state.portfolio.position(fill.market).flat:
+    if fill.market not in state.markets and is_outcome(fill.market) and state.portfolio.position(fill.market).flat:
         state.portfolio.forget(fill.market)
         state.attribution.forget(fill.market)
-    state.digest.mix(state.portfolio.cash, fill.qty)
+    state.digest.mix(state.portfolio.cash if is_outcome(fill.market) else state.portfolio.perps.raw, fill.qty)
     order = state.orders.get(fill.client_id) if fill.client_id is not None else None
     if order is not None:
         state.orders.filled(order, fill.venue_order_id, fill.qty, state.now.mono_ns)
@@ -451,6 +505,29 @@ def _fill_row(state: State, fill: Fill) -> FillRow:
     )  # fmt: skip
 
 
+def _merge_cost(state: State, fill: Fill) -> None:
+    """Learn what merging costs. Either half is told with a fee: twice the dearest seen stands, rounded up."""
+    venue = venue_of(fill.market)
+    if fill.qty:
+        state.merge_fee[venue] = max(state.merge_fee.get(venue, 0), -(-2 * max(fill.fee, 0) * SCALE // fill.qty))
+
+
+def _funding(state: State, item: FundingPaid, _: Strategies) -> None:
+    if item.key in state.seen_fills:
+        return
+    state.seen_fills[item.key] = item.venue_ms
+    if len(state.seen_fills) > FILLS_REMEMBERED:
+        del state.seen_fills[next(iter(state.seen_fills))]
+    if not state.opened or not state.portfolio.perps.known:
+        return  # already inside the wallet that the account opens with
+    state.last_move_ns = state.now.mono_ns
+    state.last_fill_ms = max(state.last_fill_ms, item.venue_ms)
+    state.books_moved = True
+    state.portfolio.fund(item.market, item.amount)
+    state.attribution.funded(item.amount)
+    state.digest.mix(item.amount, state.portfolio.perps.raw)
+
+
 def _merge_failed(state: State, item: MergeFailed, _: Strategies) -> None:
     state.out.alert(
         AlertLevel.WARNING, "merge_failed", f"pairs of {item.market} stay unmerged: {item.text}", item.market
@@ -471,7 +548,11 @@ HANDLERS: Final[dict[type, Callable[[State, Any, Strategies], None]]] = {
     OperatorCommand: _operator,
     StopRequested: _stop,
     JournalFailed: _journal_failed,
+    GuardianUp: _guardian_up,
+    GuardianDown: _guardian_down,
     ClockSkew: _clock_skew,
+    DeadmanArmed: _deadman,
+    FuseTripped: _fuse_tripped,
     SessionUp: _session_up,
     SessionDown: _session_down,
     RateBudget: _rate_budget,
@@ -492,6 +573,7 @@ HANDLERS: Final[dict[type, Callable[[State, Any, Strategies], None]]] = {
     SendRefused: _send_refused,
     OrderAnswer: _answered,
     FillReceived: _fill,
+    FundingPaid: _funding,
     MergeFailed: _merge_failed,
     AccountState: _account,
 }

@@ -81,6 +81,8 @@ class Order:
     """Ids that a later one replaced: what is said of them is history."""
     asked: int = 0
     """Queries sent since the state became unknown."""
+    asked_ns: int = 0
+    """Monotonic time of the last of them; other requests about it (a cancel, over and over) do not put the next off."""
     denied: int = 0
     """Answers "never heard of it" since then."""
 

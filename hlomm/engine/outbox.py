@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hlomm.domain.ids import ClientId, MarketId, VenueId
+from hlomm.domain.ids import ClientId, MarketId, VenueId, is_outcome
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpose, Tif
 from hlomm.domain.outputs import (
     Alert,
     AlertLevel,
     AmendOrders,
     CancelOrders,
+    ExitRequested,
     HaltChanged,
     MergeSet,
     Output,
@@ -26,7 +27,7 @@ class Outbox:
         self._cancels: dict[VenueId, list[CancelRequest]] = {}
         self._merges: list[Output] = []
         self._amends: dict[VenueId, list[AmendRequest]] = {}
-        self._places: dict[tuple[VenueId, bool, Tif], list[OrderRequest]] = {}
+        self._places: dict[tuple[VenueId, bool, Tif, bool], list[OrderRequest]] = {}
         self._rest: list[Output] = []
 
     def cancel(self, venue: VenueId, request: CancelRequest) -> None:
@@ -36,7 +37,8 @@ class Outbox:
         self._amends.setdefault(venue, []).append(request)
 
     def place(self, venue: VenueId, request: OrderRequest) -> None:
-        self._places.setdefault((venue, request.purpose is Purpose.QUOTE, request.tif), []).append(request)
+        kind = (venue, request.purpose is Purpose.QUOTE, request.tif, is_outcome(request.market))
+        self._places.setdefault(kind, []).append(request)
 
     def merge(self, market: MarketId, output: MergeSet) -> None:
         assert output.market == market
@@ -62,6 +64,9 @@ class Outbox:
     def halt(self, output: HaltChanged) -> None:
         self._news.append(output)
 
+    def exit(self, reason: str) -> None:
+        self._news.append(ExitRequested(reason))
+
     def drain(self) -> list[Output]:
         """Everything collected, in sending order; the outbox is empty afterwards."""
         if not (self._news or self._cancels or self._merges or self._amends or self._places or self._rest):
@@ -69,11 +74,12 @@ class Outbox:
         outputs: list[Output] = self._news
         outputs.extend(CancelOrders(venue, tuple(items)) for venue, items in self._cancels.items())
         outputs.extend(self._merges)
-        # Batches keep one time in force: a single taker order would cost the whole batch its post-only priority.
+        # Batches keep one time in force: a single taker order would cost the whole batch its post-only priority. Perps
+        # go by themselves, because a price the venue refuses would take the whole batch with it.
         for quotes in (False, True):
             if quotes:
                 outputs.extend(AmendOrders(venue, tuple(items)) for venue, items in self._amends.items())
-            for (venue, is_quote, _tif), items in self._places.items():
+            for (venue, is_quote, _tif, _outcome), items in self._places.items():
                 if is_quote is quotes:
                     outputs.append(PlaceOrders(venue, tuple(items)))
         outputs.extend(self._rest)

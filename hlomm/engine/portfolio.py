@@ -1,8 +1,8 @@
-"""Exact accounting of one account: cash, outcome tokens, cost, realised result, fees.
+"""Exact accounting of one account: cash, outcome tokens, perps, cost, realised result, fees.
 
 Every movement keeps one identity to the last unit:
 
-    cash + cost of all tokens - realised + fees = deposits + adjustments
+    cash + cost of all tokens + perp wallet + cost of all perps - realised + fees = deposits + adjustments
 
 A purchase turns cash into cost; a sale turns cost into cash and the difference into realised; a fee leaves cash
 for fees; settlement is a sale at the settlement price. Partial sales release cost rounded down, so what remains
@@ -18,11 +18,12 @@ import attrs
 from hlomm.domain.carried import Carried
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.fills import Fill, FillKind
-from hlomm.domain.ids import MarketId
+from hlomm.domain.ids import MarketId, is_outcome
 from hlomm.domain.inputs import AccountState, TokenBalance
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import Cash, Px, Qty, complement, notional_ceil, notional_floor, to_text
+from hlomm.engine.perps import PerpPosition, Perps
 
 SETTLED_REMEMBERED: Final = 4096
 """Settlement prices kept for fills that come late."""
@@ -71,6 +72,7 @@ class Portfolio:
         self.fills = 0
         self.cost = 0
         self.positions: dict[MarketId, Position] = {}
+        self.perps = Perps()
         self.settled: dict[MarketId, Px] = {}
         self.settlements = 0
         """Markets that settled."""
@@ -100,11 +102,16 @@ class Portfolio:
         self.cash = state.cash
         for token in state.tokens:
             self._add(self._own(token.market), token.leg, token.total, token.cost)
-        self.deposits = self.cash + self.cost
+        self.deposits = self.cash + self.cost + self.perps.open_with(state.perp_cash, state.perps)
         for market, position in self.positions.items():
             yes_px = self.settled.get(market)
             if yes_px is not None:  # the report was asked for before the settlement and told after it
                 self._convert(position, yes_px)
+        self.check()
+
+    def find_perps(self, state: AccountState) -> None:
+        """Take over a perp wallet that the books of an earlier version did not know."""
+        self.deposits += self.perps.open_with(state.perp_cash, state.perps)
         self.check()
 
     def restore(self, books: Carried) -> None:
@@ -121,10 +128,21 @@ class Portfolio:
                 fees=held.fees, volume=held.volume, fills=held.fills,
             )  # fmt: skip
             self.cost += held.cost_yes + held.cost_no
+        if books.perp_cash is not None:
+            self.perps.raw, self.perps.funding, self.perps.known = books.perp_cash, books.funding, True
+        for perp in books.perps:
+            self.perps.positions[perp.market] = PerpPosition(
+                qty=perp.qty, cost=perp.cost, realised=perp.realised, fees=perp.fees, funding=perp.funding,
+                volume=perp.volume, fills=perp.fills,
+            )  # fmt: skip
+            self.perps.cost += perp.cost
         self.check()
 
     def apply(self, fill: Fill) -> None:
         """One fill of any kind. Tokens of a market that is already settled turn into cash at once."""
+        if not is_outcome(fill.market):
+            self._apply_perp(fill)
+            return
         position = self._own(fill.market)
         if fill.side is Side.BUY:
             paid = notional_ceil(fill.px, fill.qty)
@@ -143,6 +161,21 @@ class Portfolio:
         yes_px = self.settled.get(fill.market)
         if yes_px is not None:
             self._convert(position, yes_px)
+        self.check()
+
+    def _apply_perp(self, fill: Fill) -> None:
+        self.realised += self.perps.apply(fill)
+        self.perps.charge(fill.market, fill.fee)
+        self.fees += fill.fee
+        if fill.kind is FillKind.TRADE:
+            self.volume += notional_floor(fill.px, fill.qty)
+            self.fills += 1
+        self.check()
+
+    def fund(self, market: MarketId, amount: int) -> None:
+        """Funding of a perp, paid from the perp wallet (negative: received); realised at once."""
+        self.perps.fund(market, amount)
+        self.realised -= amount
         self.check()
 
     def charge(self, market: MarketId, fee: int) -> None:
@@ -172,7 +205,7 @@ class Portfolio:
 
     def adopt(self, state: AccountState) -> None:
         """Replace belief by the venue's figures after an operator accepted a difference."""
-        before = self.cash + self.cost
+        before = self.cash + self.cost + self.perps.raw + self.perps.cost
         self.cash = state.cash
         found = {(token.market, token.leg): token for token in state.tokens}
         for market, position in self.positions.items():
@@ -180,7 +213,8 @@ class Portfolio:
                 self._set(position, leg, found.pop((market, leg), None))
         for (market, leg), token in found.items():
             self._set(self._own(market), leg, token)
-        self.adjustments += self.cash + self.cost - before
+        self.perps.adopt(state.perp_cash, state.perps)
+        self.adjustments += self.cash + self.cost + self.perps.raw + self.perps.cost - before
         self.check()
 
     # -- the only places where tokens and cost change
@@ -244,11 +278,12 @@ class Portfolio:
     # -- the identity
 
     def check(self) -> None:
-        left = self.cash + self.cost - self.realised + self.fees
+        left = self.cash + self.cost + self.perps.raw + self.perps.cost - self.realised + self.fees
         right = self.deposits + self.adjustments
         if left != right:
             raise InvariantBroken(
-                f"accounts do not conserve: cash {to_text(self.cash)} + cost {to_text(self.cost)} - realised "
+                f"accounts do not conserve: cash {to_text(self.cash)} + cost {to_text(self.cost)} + perp wallet "
+                f"{to_text(self.perps.raw)} + perp cost {to_text(self.perps.cost)} - realised "
                 f"{to_text(self.realised)} + fees {to_text(self.fees)} != {to_text(right)}"
             )
 

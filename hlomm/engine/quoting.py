@@ -15,14 +15,13 @@ from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import SideNote
 from hlomm.domain.units import SCALE, Cash, Px, Qty, to_text
 from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
-from hlomm.engine import gate
+from hlomm.engine import gate, restraint
 from hlomm.engine.exposure import available, exposure
 from hlomm.engine.legs import LegChoice, choose_leg
 from hlomm.engine.orders import Order
+from hlomm.engine.restraint import ASK, BID
 from hlomm.engine.state import OK, MarketState, State
 from hlomm.strategy.base import Strategy
-
-BID, ASK = 1, -1
 
 
 def view_of(state: State, market: MarketState) -> MarketView:
@@ -40,7 +39,7 @@ def view_of(state: State, market: MarketState) -> MarketView:
         ):
             mid2, heard_ns = perp.book.bids[0][0] + perp.book.asks[0][0], book_ns
     position = state.portfolio.position(market_id)
-    others = state.others(market)
+    others, fees = state.others(market), state.fees.get(market.market.venue)
     return MarketView(
         market=market.market, mono_ns=now.mono_ns, wall_ns=now.wall_ns, tau_ns=market.market.tau_ns(now.wall_ns),
         shape=others.shape, bids=others.bids, asks=others.asks,
@@ -48,7 +47,7 @@ def view_of(state: State, market: MarketState) -> MarketView:
         underlying_px=perp.mark_px if perp is not None else None,
         underlying_age_ns=now.mono_ns - heard_ns, underlying_mid2=mid2,
         yes=Qty(position.yes), no=Qty(position.no), equity=Cash(state.equity()),
-        close_maker_fee=state.fees.get(market.market.venue, 0),
+        close_maker_fee=fees.close_maker if fees is not None else 0,
     )  # fmt: skip
 
 
@@ -63,12 +62,16 @@ def blocked(state: State, market: MarketState) -> str | None:
         return f"clock_skew: {venue.skew_ms} ms against {market.market.venue}"
     if not state.reconciled:
         return "reconciling: the account is being compared with the books of the last run"
+    if state.unguarded is not None:
+        return f"guardian: {state.unguarded}"
     if market.gone or market.settled is not None:
         return "market: settled or no longer listed"
     if market.strategy in state.paused:
         return f"paused: {state.paused[market.strategy] or 'by the operator'}"
     if market.strategy in state.strategy_faults:
         return f"strategy_fault: {state.strategy_faults[market.strategy]}"
+    if (braked := restraint.paused(state, market)) is not None:
+        return braked
     now_ns = state.now.mono_ns
     if now_ns < market.resting_until_ns:
         left_s = (market.resting_until_ns - now_ns) / 1e9
@@ -94,10 +97,7 @@ def decide(state: State, market: MarketState, strategies: Mapping[StrategyId, St
     market.desired = desired
     if desired.fair is not None and state.others(market).shape is not BookShape.TWO_SIDED:
         state.attribution.moved(market.market.id, 2 * desired.fair, state.now.wall_ms)
-    for direction, wish, why in (
-        (BID, desired.bid, desired.bid_reason),
-        (ASK, desired.ask, desired.ask_reason),
-    ):
+    for direction, wish, why in restraint.sides(state, market, desired):
         clamped = None if wish is None else _post_only(market, direction, wish)
         if clamped is None:
             guard, _, detail = why.partition(": ") if wish is None else ("post_only", "", "no room inside the book")
@@ -202,13 +202,15 @@ def _keep_or_amend(state: State, market: MarketState, direction: int, order: Ord
     rules, pace = state.config.quotes, state.budgets.pace(market.market.venue)
     move = yes_px(choice.leg, choice.px) - order.yes_px
     tolerance = market.desired.tolerance if market.desired is not None else 0
+    retreats = move * direction < 0
+    if retreats and direction in market.restraints:
+        tolerance, pace = 0, 1  # what a breaker asks for is not saved on
     moved = abs(move) >= max(rules.min_move, tolerance) * pace
     resized = abs(choice.qty - order.leaves) > rules.min_size_change * order.leaves
     if not moved and not resized:
         market.notes[direction] = OK
         return
-    retreats = moved and move * direction < 0
-    if not retreats and _too_soon(state, market, direction):
+    if not (moved and retreats) and _too_soon(state, market, direction):
         return
     want = gate.Proposal(
         market=market, leg=choice.leg, side=choice.side, px=choice.px, qty=choice.qty, tif=Tif.ALO,

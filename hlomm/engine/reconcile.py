@@ -2,8 +2,8 @@
 
 Orders: ours that rest unknown to us are adopted and cancelled (an earlier run left them, or our books were wrong);
 ours that we think rest but the venue does not list are asked about by name; foreign ones are counted and left alone.
-Cash and tokens: a difference counts only when nothing of ours moved for a while before the question and nothing is
-under way; the same difference `strikes` times in a row halts. Nothing is overwritten in silence: an operator's
+Cash, tokens and perps: a difference counts only when nothing of ours moved for a while before the question and nothing
+is under way; the same difference `strikes` times in a row halts. Nothing is overwritten in silence: an operator's
 `resume`, or a walk to flat that the venue keeps contradicting, takes its figures over as an explicit adjustment.
 """
 
@@ -33,17 +33,32 @@ def reconcile(state: State, venue: VenueState, item: AccountState) -> str | None
             holding[2] += token.cost
         for market_id, (yes, no, cost) in found.items():
             state.attribution.found(market_id, yes, no, cost)
+        _perps_found(state)
         state.high_water = state.equity()
+        state.books_moved = True
+    elif not state.portfolio.perps.known:
+        state.portfolio.find_perps(item)
+        _perps_found(state)
+        state.high_water = max(state.high_water, state.equity())
         state.books_moved = True
     _orders(state, venue, item)
     return _balances(state, venue, item)
+
+
+def _perps_found(state: State) -> None:
+    for market_id, perp in state.portfolio.perps.positions.items():
+        state.attribution.found(market_id, perp.qty, 0, perp.cost)
 
 
 def take_over(state: State, venue: VenueState, item: AccountState, why: str) -> None:
     """Make the venue's figures ours, as an adjustment that everybody can see."""
     text = ", ".join(difference(state, item))
     before = {market_id: _result2(state, market_id) for market_id in state.portfolio.positions}
+    perps_before = {market_id: _perp_result2(state, market_id) for market_id in state.portfolio.perps.positions}
     state.portfolio.adopt(item)
+    for market_id, perp in state.portfolio.perps.positions.items():
+        gain2 = _perp_result2(state, market_id) - perps_before.get(market_id, 0)
+        state.attribution.adjusted(market_id, perp.qty, 0, perp.cost, gain2)
     for market_id, position in state.portfolio.positions.items():
         gain2 = _result2(state, market_id) - before.get(market_id, 0)
         cost = position.cost_yes + position.cost_no
@@ -62,6 +77,11 @@ def _result2(state: State, market_id: MarketId) -> int:
         cost = position.cost_yes + position.cost_no
         result2 += position.yes * ref2 + position.no * (2 * SCALE - ref2) - 2 * SCALE * cost
     return result2
+
+
+def _perp_result2(state: State, market_id: MarketId) -> int:
+    perp, ref2 = state.portfolio.perps.position(market_id), state.attribution.reference2(market_id)
+    return 2 * SCALE * (perp.realised - perp.cost) + perp.qty * ref2 if ref2 is not None else 2 * SCALE * perp.realised
 
 
 def _orders(state: State, venue: VenueState, item: AccountState) -> None:
@@ -166,4 +186,18 @@ def difference(state: State, item: AccountState) -> tuple[str, ...]:
     found.extend(
         f"{market_id} {leg.name} {to_text(total)} not 0" for (market_id, leg), total in theirs.items() if total
     )
+    found.extend(_perp_difference(state, item))
     return tuple(found)
+
+
+def _perp_difference(state: State, item: AccountState) -> list[str]:
+    perps = state.portfolio.perps
+    found = []
+    if item.perp_cash != perps.raw:
+        found.append(f"perp wallet {to_text(item.perp_cash)} not {to_text(perps.raw)}")
+    theirs = {balance.market: int(balance.qty) for balance in item.perps}
+    for market_id in dict.fromkeys((*perps.positions, *theirs)):
+        qty, ours = theirs.get(market_id, 0), perps.position(market_id).qty
+        if qty != ours:
+            found.append(f"{market_id} {to_text(qty)} not {to_text(ours)}")
+    return found

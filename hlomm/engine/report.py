@@ -16,10 +16,12 @@ from hlomm.domain.report import (
 )
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, Qty
+from hlomm.engine import scenario, stranded
 from hlomm.engine.exposure import worst_loss
 from hlomm.engine.gate import gross_notional
-from hlomm.engine.quoting import ASK, BID
-from hlomm.engine.state import MarketState, State
+from hlomm.engine.ladder import ladder
+from hlomm.engine.restraint import ASK, BID
+from hlomm.engine.state import OK, MarketState, State
 
 LADDER_LEVELS = 10
 _STARTING = SideNote(guard="starting", detail="no decision yet")
@@ -28,12 +30,13 @@ _STARTING = SideNote(guard="starting", detail="no decision yet")
 def report(state: State) -> EngineReport:
     counters, portfolio = state.counters, state.portfolio
     equity = state.equity()
+    rung, reasons = ladder(state)
     return EngineReport(
         wall_ms=state.now.wall_ms, state=state.halt.value, reason=state.halt_reason, equity=Cash(equity),
         cash=Cash(portfolio.cash), drawdown=Cash(max(state.high_water - equity, 0)),
-        max_drawdown=Cash(state.max_drawdown), drawdown_limit=state.config.limits.max_drawdown,
+        max_drawdown=Cash(state.max_drawdown), drawdown_limit=Cash(state.drawdown_limit()),
         gross=Cash(gross_notional(state)), gross_limit=state.config.limits.max_gross_notional,
-        worst=Cash(sum(worst_loss(p) for m, p in portfolio.positions.items() if m not in portfolio.settled)),
+        worst=Cash(worst(state)), perp_cash=Cash(portfolio.perps.raw),
         pnl=pnl(state), volume=Cash(portfolio.volume), fills=portfolio.fills, orders_placed=counters.placed,
         amends=counters.amends, cancels=counters.cancels, open_orders=state.orders.live_count,
         settlements=portfolio.settlements, settlements_held=portfolio.settlements_held, rolls=counters.rolls,
@@ -44,7 +47,15 @@ def report(state: State) -> EngineReport:
         foreign_orders=sum(venue.foreign_orders for venue in state.venues.values()),
         anomalies={**state.orders.anomalies, **counters.venue_rejects}, invariant_breaks=counters.invariant_breaks,
         paused=tuple(dict.fromkeys((*state.paused, *state.strategy_faults))),
+        ladder=rung.value, ladder_reasons=reasons, breakers=dict(counters.trips), stranded=stranded.rows(state),
     )  # fmt: skip
+
+
+def worst(state: State) -> int:
+    """Settlement losses per event and, for perps, what the stress move would lose, all added up without netting."""
+    portfolio = state.portfolio
+    tokens = sum(worst_loss(p) for m, p in portfolio.positions.items() if m not in portfolio.settled)
+    return tokens + sum(scenario.stress(state.perp_value(m)) for m, p in portfolio.perps.positions.items() if p.qty)
 
 
 def pnl(state: State) -> Pnl:
@@ -59,18 +70,22 @@ def pnl(state: State) -> Pnl:
             value2 += 2 * SCALE * (position.cost_yes + position.cost_no)
         else:
             value2 += position.yes * ref2 + position.no * (2 * SCALE - ref2)
-    unrealised = value2 // (2 * SCALE) - portfolio.cost
+    for market_id, perp in portfolio.perps.positions.items():
+        ref2 = state.attribution.reference2(market_id)
+        value2 += 2 * SCALE * perp.cost if ref2 is None else perp.qty * ref2
+    unrealised = value2 // (2 * SCALE) - portfolio.cost - portfolio.perps.cost
     spread, inventory, settlement = state.attribution.parts()
     return Pnl(
         realised=Cash(portfolio.realised), unrealised=Cash(unrealised), fees=Cash(portfolio.fees), rewards=Cash(0),
         total=Cash(portfolio.realised + unrealised - portfolio.fees), spread=Cash(spread), inventory=Cash(inventory),
-        settlement=Cash(settlement),
+        settlement=Cash(settlement), funding=Cash(portfolio.perps.funding),
     )  # fmt: skip
 
 
 def market_row(state: State, market: MarketState) -> MarketRow:
     spec, book, desired = market.market, market.book, market.desired
     position = state.portfolio.position(spec.id)
+    held = position.yes if market.is_outcome else state.portfolio.perps.position(spec.id).qty
     return MarketRow(
         id=spec.id, ticker=spec.ticker, kind=spec.kind,
         tau_s=None if spec.expiry_ns is None else spec.tau_ns(state.now.wall_ns) / NS_PER_S, strike=spec.strike,
@@ -79,7 +94,7 @@ def market_row(state: State, market: MarketState) -> MarketRow:
         book_age_s=(state.now.mono_ns - book.received_ns) / NS_PER_S if book.seen else None, shape=book.shape.value,
         fair=desired.fair if desired is not None else market.mark_px,
         fair_source=desired.fair_source if desired is not None else "mark" if market.mark_px else "",
-        own_bid=_own(state, market, BID), own_ask=_own(state, market, ASK), yes=Qty(position.yes),
+        own_bid=_own(state, market, BID), own_ask=_own(state, market, ASK), yes=Qty(held),
         no=Qty(position.no), bid_note=_note(market, BID), ask_note=_note(market, ASK),
         facts=_facts(market), strategy=market.strategy or "", settled=market.settled,
     )  # fmt: skip
@@ -92,7 +107,12 @@ def _facts(market: MarketState) -> tuple[tuple[str, str], ...]:
 
 
 def _note(market: MarketState, direction: int) -> SideNote | None:
-    return None if market.strategy is None else market.notes.get(direction, _STARTING)
+    """Why a side is quoted or not; a quote that is restrained says by what."""
+    if market.strategy is None:
+        return None
+    note = market.notes.get(direction, _STARTING)
+    restrained = market.restraints.get(direction)
+    return SideNote(guard=note.guard, detail=restrained) if restrained and note.guard == OK.guard else note
 
 
 def _own(state: State, market: MarketState, direction: int) -> OwnQuote | None:
@@ -116,6 +136,15 @@ def _positions(state: State) -> list[PositionRow]:
                 no=position.held(Leg.NO), cost=Cash(position.cost_yes + position.cost_no),
                 value=Cash(state.value_of(market_id)), realised=Cash(position.realised), fees=Cash(position.fees),
                 settled=state.portfolio.settled.get(market_id),
+            )
+        )  # fmt: skip
+    for market_id, perp in state.portfolio.perps.positions.items():
+        market = state.markets.get(market_id)
+        rows.append(
+            PositionRow(
+                market=market_id, ticker=market.market.ticker if market else market_id, yes=Qty(perp.qty), no=Qty(0),
+                cost=Cash(perp.cost), value=Cash(state.perp_value(market_id)), realised=Cash(perp.realised),
+                fees=Cash(perp.fees),
             )
         )  # fmt: skip
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hlomm.domain.faults import IllegalTransition
 from hlomm.domain.outputs import AlertLevel, HaltChanged, HaltState
 from hlomm.domain.units import to_fixed
-from hlomm.engine import halt
+from hlomm.engine import braking, halt, inventory
 from hlomm.engine.flatten import TIMER, step
 from hlomm.engine.halt import HaltEvent
 from hlomm.engine.reconcile import take_over
@@ -48,6 +48,13 @@ def resume(state: State, actor: str) -> None:
             AlertLevel.WARNING, "resume_refused", "cannot resume: the journal cannot be written — restart the daemon"
         )
         return
+    blown = [f"{venue.venue} ({venue.fuse})" for venue in state.venues.values() if venue.fuse is not None]
+    if blown:
+        state.out.alert(
+            AlertLevel.WARNING, "resume_refused",
+            f"cannot resume: the fuse of {', '.join(blown)} has tripped — restart the daemon, then resume",
+        )  # fmt: skip
+        return
     down = [venue.venue for venue in state.venues.values() if not venue.up]
     if down:
         state.out.alert(
@@ -63,6 +70,7 @@ def resume(state: State, actor: str) -> None:
         if venue.mismatch and venue.account is not None:
             take_over(state, venue, venue.account, f"{actor} accepted the venue's figures")
     state.strategy_faults.clear()
+    state.unfinished = None
     state.strategy_strikes = 0
     state.high_water = state.equity()
     _enter(state, HaltEvent.RESUME, f"resumed by {actor}", persist=False)
@@ -75,24 +83,57 @@ def walk_on(state: State) -> None:
     if state.walk is None or state.halt not in (HaltState.FLATTENING, HaltState.STOPPING):
         return
     if step(state, state.walk):
-        reason = state.walk.reason
-        state.walk = None
+        walk, state.walk = state.walk, None
         state.timers.clear(TIMER)
-        _enter(state, HaltEvent.SAFE, reason, persist=state.halt is HaltState.FLATTENING)
+        state.unfinished = walk if walk.blind and not walk.confirmed else None
+        _enter(state, HaltEvent.SAFE, walk.reason, persist=state.halt is HaltState.FLATTENING)
+        if all(venue.up for venue in state.venues.values()):
+            take_up(state)
+
+
+def take_up(state: State) -> None:
+    """A venue answers again: a walk that ended without its word, because it could not be reached, goes on."""
+    walk = state.unfinished
+    if walk is None or state.halt is not HaltState.HALTED:
+        return
+    state.unfinished = None
+    state.out.alert(AlertLevel.WARNING, "walk_taken_up", f"reachable again, going on with: {walk.reason}")
+    danger(state, walk.reason, sell=walk.sell)
 
 
 def watch_equity(state: State) -> None:
-    """Drawdown of marked equity from its high-water mark; beyond the limit the kill switch latches."""
+    """Drawdown of marked equity from its high-water mark, and the day's result; beyond a limit the kill switch latches.
+
+    The harder answer comes first: what ends the run also flattens, whatever `flatten.on_kill` says.
+    """
     if not state.opened:
         return
     equity = state.equity()
     state.high_water = max(state.high_water, equity)
     drawdown = state.high_water - equity
     state.max_drawdown = max(state.max_drawdown, drawdown)
-    limit = state.config.limits.max_drawdown
-    if drawdown > limit and state.halt is HaltState.RUNNING:
+    ended = braking.watch_day(state, equity)
+    if state.halt is not HaltState.RUNNING:
+        return
+    limit = state.drawdown_limit()
+    if ended is not None:
+        braking.count(state, "equity_stop")
+        danger(state, f"{ended}, then the daemon ends (`hlomm run` comes back HALTED)", sell=True)
+        state.out.exit(ended)
+    elif drawdown > limit:
+        braking.count(state, "drawdown")
         reason = f"drawdown {to_fixed(drawdown, 2)} > {to_fixed(limit, 2)}"
         danger(state, reason, sell=state.config.flatten.on_kill)
+
+
+def watch_inventory(state: State) -> None:
+    """A position that our orders cannot have led to is sold, and a person looks at it."""
+    if state.halt is not HaltState.RUNNING or not state.dirty:
+        return
+    reason = inventory.surprise(state)
+    if reason is not None:
+        braking.count(state, "inventory")
+        danger(state, reason, sell=True)
 
 
 def watch_strategies(state: State) -> None:

@@ -7,16 +7,17 @@ from collections import deque
 import attrs
 
 from hlomm.domain.ids import ClientIds, MarketId, StrategyId, VenueId
-from hlomm.domain.inputs import AccountState, Level, TradePrint
+from hlomm.domain.inputs import AccountState, FeeRates, Level, TradePrint
 from hlomm.domain.markets import Leg, Market, MarketKind
 from hlomm.domain.orders import Side
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.report import FillRow, SideNote
 from hlomm.domain.times import Now
-from hlomm.domain.units import Px, complement, notional_floor
+from hlomm.domain.units import SCALE, Px, complement, notional_floor
 from hlomm.domain.view import BookShape, Desired
 from hlomm.engine.attribution import Attribution
 from hlomm.engine.books import Book, shape_without_own, without_own
+from hlomm.engine.breakers import Breakers
 from hlomm.engine.budgets import Budgets
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.digest import Digest
@@ -50,6 +51,10 @@ class Walk:
     """The last picture per venue that is too old or was found wanting."""
     disputes: int = 0
     """Pictures in a row that differed from our books."""
+    blind: bool = False
+    """A venue was out of reach on the way."""
+    confirmed: bool = False
+    """It ended with the venues' word, not with its deadline."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -65,6 +70,8 @@ class MarketState:
     desired: Desired | None = None
     notes: dict[int, SideNote] = attrs.field(factory=dict)
     """By direction: +1 the bid, -1 the ask."""
+    restraints: dict[int, str] = attrs.field(factory=dict)
+    """By direction: what made the quote stand elsewhere, or be smaller, than the strategy wanted."""
     acted_ns: dict[int, int] = attrs.field(factory=dict)
     """When each direction was last placed or amended."""
     mark_bid: Px | None = None
@@ -82,6 +89,14 @@ class MarketState:
     @property
     def is_outcome(self) -> bool:
         return self.market.kind is MarketKind.OUTCOME
+
+    def closing_px(self, qty: int) -> int | None:
+        """Perps: the worse of mark and touch for a holder of that signed quantity; None if neither is known."""
+        touch = self.book.best_bid if qty > 0 else self.book.best_ask
+        known = [px for px in (self.mark_px, touch) if px]
+        if not known:
+            return None
+        return min(known) if qty > 0 else max(known)
 
     def conservative_px(self, leg: Leg) -> Px | None:
         """Price at which a token could have been sold last time a buyer was seen."""
@@ -112,6 +127,10 @@ class VenueState:
     """The last account report."""
     foreign_orders: int = 0
     skew_ms: int = 0
+    deadman_until_ns: int | None = None
+    """Wall time at which the venue cancels everything by itself; None without such a promise."""
+    fuse: str | None = None
+    """Why its session lets only cancels and flattening sales pass, until a restart."""
 
 
 @attrs.define(eq=False)
@@ -126,6 +145,8 @@ class Counters:
     rolls: int = 0
     rejected: dict[str, int] = attrs.field(factory=dict)
     venue_rejects: dict[str, int] = attrs.field(factory=dict)
+    trips: dict[str, int] = attrs.field(factory=dict)
+    """How often each breaker acted."""
     invariant_breaks: int = 0
 
     def reject(self, limit: str) -> None:
@@ -143,16 +164,23 @@ class State:
         self.portfolio = Portfolio()
         self.attribution = Attribution()
         self.budgets = Budgets(config.budget)
+        self.breakers = Breakers(config.breakers)
+        self.over_cap: dict[MarketId, int] = {}
+        """Net positions beyond the inventory limit that have been acted on, by size."""
         self.markets: dict[MarketId, MarketState] = {}
         self.venues: dict[VenueId, VenueState] = {}
-        self.fees: dict[VenueId, int] = {}
-        """Closing maker fee fraction per venue, 1e-8."""
+        self.fees: dict[VenueId, FeeRates] = {}
+        self.merge_fee: dict[VenueId, int] = {}
+        """What a merge cost as a fraction (1e-8) of what it paid, as our last one showed; nothing documents it."""
         self.seen_fills: dict[str, int] = {}
         """Venue time of every fill booked lately, by key."""
         self.last_fill_ms = 0
         """Venue time of the newest fill, or of the opening of the books."""
         self.account = ""
         """Whose books these are: they are carried to the next run of the same account."""
+        self.guardian_required = False
+        self.guardian_missing: str | None = "it is starting"
+        """Why no guardian watches, None while one does."""
         self.reconciled = True
         """False from a restart with an earlier run's books until the venue's account agrees with them."""
         self.ask_again_ns = 0
@@ -174,6 +202,8 @@ class State:
         self.halt_reason = "starting"
         self.carried_halt: str | None = None
         self.walk: Walk | None = None
+        self.unfinished: Walk | None = None
+        """The last walk, if its deadline came while a venue was out of reach: it is taken up when that answers."""
         """The way to safety that is under way."""
         self.opened = False
         """The account was taken over from the venue."""
@@ -184,8 +214,18 @@ class State:
         self.high_water = 0
         self.max_drawdown = 0
 
+    @property
+    def unguarded(self) -> str | None:
+        """Why nothing may be quoted for want of a guardian, None if one watches or none is asked for."""
+        return self.guardian_missing if self.guardian_required else None
+
     def market(self, market: MarketId) -> MarketState | None:
         return self.markets.get(market)
+
+    def drawdown_limit(self) -> int:
+        """The smaller of the absolute limit and the share of the high-water mark, rounded down."""
+        share = self.config.breakers.drawdown_share * max(self.high_water, 0) // SCALE
+        return min(self.config.limits.max_drawdown, share)
 
     def touch(self, market: MarketId) -> None:
         """Something about this market changed: decide again this turn."""
@@ -206,13 +246,26 @@ class State:
         return Others(shape_without_own(book.shape, bids, asks), bids, asks)
 
     def equity(self) -> int:
-        """Cash plus tokens at conservative marks; a token never priced counts at cost, a pair at what it pays."""
-        value = self.portfolio.cash
+        """Both wallets plus tokens and perps at conservative marks.
+
+        What was never priced counts at cost, a pair at what it pays.
+        """
+        perps = self.portfolio.perps
+        value = self.portfolio.cash + perps.raw
+        for market_id, perp in perps.positions.items():
+            if perp.qty:
+                value += self.perp_value(market_id)
         for market_id, position in self.portfolio.positions.items():
             if position.flat:
                 continue
             value += self.value_of(market_id)
         return value
+
+    def perp_value(self, market_id: MarketId) -> int:
+        """A perp position at the venue's mark or at the touch that would close it, whichever is worse; rounded down."""
+        position, market = self.portfolio.perps.position(market_id), self.markets.get(market_id)
+        px = None if market is None else market.closing_px(position.qty)
+        return position.cost if px is None else px * position.qty // SCALE
 
     def value_of(self, market_id: MarketId) -> int:
         position = self.portfolio.position(market_id)

@@ -67,7 +67,10 @@ def is_checkpoint(payload: bytes) -> bool:
 
 def decode(payload: bytes) -> Record:
     """A record; msgspec.DecodeError (incl. ValidationError) for bytes that are none."""
-    return _DECODER.decode(payload)
+    try:
+        return _DECODER.decode(payload)
+    except (UnicodeDecodeError, RecursionError) as error:  # msgspec lets these two through as they are
+        raise msgspec.DecodeError(str(error)) from None
 
 
 def encode_outputs(outputs: Sequence[Output]) -> bytes:

@@ -25,11 +25,11 @@ MAX_COMMAND_FRAME: Final = 64 << 10
 _LENGTH: Final = struct.Struct("<I")
 
 
-class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
     """Base of the tagged unions."""
 
 
-class Hello(_Message, frozen=True):
+class Hello(Message, frozen=True):
     version: int
     role: str
     """`terminal`, `script`, ...: shown in the audit, grants nothing."""
@@ -37,41 +37,41 @@ class Hello(_Message, frozen=True):
     """Where the person sits, as far as the client knows (SSH_CONNECTION)."""
 
 
-class Ask(_Message, frozen=True):
+class Ask(Message, frozen=True):
     """Ask for one snapshot."""
 
     id: int
 
 
-class Watch(_Message, frozen=True):
+class Watch(Message, frozen=True):
     id: int
     interval_ms: int = 250
 
 
-class Command(_Message, frozen=True):
+class Command(Message, frozen=True):
     id: int
     action: OperatorAction
     reason: str = ""
     target: str = ""
 
 
-class Welcome(_Message, frozen=True):
+class Welcome(Message, frozen=True):
     version: int
     pid: int
     profile: str
 
 
-class Answer(_Message, frozen=True):
+class Answer(Message, frozen=True):
     id: int
     snapshot: Snapshot
 
 
-class Update(_Message, frozen=True):
+class Update(Message, frozen=True):
     id: int
     snapshot: Snapshot
 
 
-class Refused(_Message, frozen=True):
+class Refused(Message, frozen=True):
     id: int
     code: str
     text: str
@@ -85,7 +85,7 @@ _TO_DAEMON: msgspec.msgpack.Decoder[ToDaemon] = msgspec.msgpack.Decoder(ToDaemon
 _TO_CLIENT: msgspec.msgpack.Decoder[ToClient] = msgspec.msgpack.Decoder(ToClient)
 
 
-def encode(message: ToDaemon | ToClient) -> bytes:
+def encode(message: Message) -> bytes:
     """One frame."""
     body = _ENCODER.encode(message)
     if len(body) > MAX_FRAME:
@@ -96,14 +96,14 @@ def encode(message: ToDaemon | ToClient) -> bytes:
 def decode_to_daemon(body: bytes) -> ToDaemon:
     try:
         return _TO_DAEMON.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProtocolViolation("malformed", str(error)) from None
 
 
 def decode_to_client(body: bytes) -> ToClient:
     try:
         return _TO_CLIENT.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProtocolViolation("malformed", str(error)) from None
 
 

@@ -58,6 +58,8 @@ class BookPrice:
     source: BookSource
     spread: float | None
     reason: str = ""
+    mid: float | None = None
+    """Of the levels that count, where there is a price."""
 
 
 @attrs.frozen
@@ -111,8 +113,8 @@ def guarded(
     if top.spread <= 0.0:
         return BookPrice(None, BookSource.NONE, top.spread, CROSSED)
     if top.spread > (max_ticks + _SPREAD_SLACK) * tick:
-        return BookPrice(top.mid, BookSource.MID, top.spread)
-    return BookPrice(top.weighted_mid, BookSource.WEIGHTED_MID, top.spread)
+        return BookPrice(top.mid, BookSource.MID, top.spread, mid=top.mid)
+    return BookPrice(top.weighted_mid, BookSource.WEIGHTED_MID, top.spread, mid=top.mid)
 
 
 def depth_imbalance(bids: Sequence[Level], asks: Sequence[Level], lam: float) -> Depth:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,11 @@ def replay(path: Path, *, until: int | None = None, sets: Sequence[str] = ()) ->
             if not _same_books(engine, record, result):
                 break
             continue
-        if not _step(engine, record, result):
-            break
+        if result.replayed_fault is not None:
+            expected_seq -= 1
+            break  # the recorded run went on where this one broke
+        if not _step(engine, record, result) and (result.divergence is not None or isinstance(record, TurnRecord)):
+            break  # after a fault while taking an input, the note that it is to be held against comes next
     if engine is None and result.corrupt is None:
         raise UsageError(f"{path}: the journal holds no complete record yet")
     if result.recorded_fault is not None and result.replayed_fault is None and result.divergence is None:
@@ -156,7 +160,7 @@ def _records(files: Sequence[Path], result: ReplayResult) -> Iterator[Record]:
         last = file is files[-1]
         try:
             data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             result.corrupt = f"{file.name}: {error}"
             return
         found = scan(data)

@@ -13,6 +13,7 @@ Positive = Annotated[float, msgspec.Meta(gt=0, lt=1e12)]
 NonNegative = Annotated[float, msgspec.Meta(ge=0, lt=1e12)]
 Fraction = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Factor = Annotated[float, msgspec.Meta(ge=1, le=100)]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 """A price of an outcome or a distance between two."""
 
@@ -31,6 +32,35 @@ class Limits(_Section, frozen=True):
     one_sided_book: Literal["refuse", "reduce_only", "allow"]
     max_clock_skew_s: Positive
     max_fair_deviation: Share
+    max_resting_without_deadman: NonNegative
+    max_orders_per_s: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    max_notional_per_min: Positive
+
+
+class Breakers(_Section, frozen=True):
+    widen_move: Share
+    widen_window_s: Positive
+    widen_factor: Factor
+    widen_s: Positive
+    pause_move: Share
+    pause_window_s: Positive
+    pause_s: Positive
+    daily_loss: Positive
+    drawdown_share: Fraction
+    equity_stop: Fraction
+    api_errors: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    api_window_s: Positive
+    api_pause_s: Positive
+    warn_share: Fraction
+
+
+class Inventory(_Section, frozen=True):
+    widen_above: Fraction
+    widen_factor: Factor
+    pause_above: Fraction
+    reduce_above: Fraction
+    reduce_at_touch: bool
+    flatten_above: Annotated[float, msgspec.Meta(ge=1, le=100)]
 
 
 VenueName = Literal["hyperliquid"]
@@ -49,6 +79,7 @@ class Flatten(_Section, frozen=True):
     on_stop: Literal["flatten", "keep"]
     on_kill: Literal["flatten", "keep"]
     max_slippage: Share
+    max_slippage_perp: Share
     hold_to_expiry_s: NonNegative
     deadline_s: Positive
     retry_s: Positive
@@ -119,10 +150,12 @@ class Hyperliquid(_Section, frozen=True):
     chain: Literal["mainnet", "testnet"]
     account: str
     key_file: str
+    guardian_key_file: str
     underlyings: tuple[str, ...]
     request_s: Positive
     post_s: Positive
     expires_after_s: Positive
+    deadman_s: Annotated[float, msgspec.Meta(ge=0, lt=86_400)]
     reconcile_s: Positive
     ping_s: Positive
     pong_s: Positive
@@ -146,6 +179,17 @@ class Daemon(_Section, frozen=True):
     log: Literal["debug", "info", "warning"]
 
 
+class Guardian(_Section, frozen=True):
+    enabled: bool
+    beat_s: Positive
+    warn_s: Positive
+    dead_s: Positive
+    start_s: Positive
+    on_silence: Literal["flatten", "keep"]
+    give_up_s: Positive
+    linger_s: NonNegative
+
+
 class EngineSettings(_Section, frozen=True):
     """The part that decisions depend on; it travels in the journal's first record."""
 
@@ -155,6 +199,8 @@ class EngineSettings(_Section, frozen=True):
     orders: Orders
     budget: Budget
     reconcile: Reconcile
+    breakers: Breakers
+    inventory: Inventory
     strategy: Strategies
 
 
@@ -162,8 +208,10 @@ class Settings(EngineSettings, frozen=True):
     venue: Venues
     sim: Sim
     daemon: Daemon
+    guardian: Guardian
 
 
+DEADMAN_MIN_S = 10.0
 ENGINE_SECTIONS = EngineSettings.__struct_fields__
 
 
@@ -173,6 +221,10 @@ def contradictions(settings: EngineSettings) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if limits.max_order_notional > limits.max_gross_notional:
         found.append(("limits.max_order_notional", "is above limits.max_gross_notional: no order could use it"))
+    if limits.max_notional_per_min < limits.max_order_notional:
+        found.append(
+            ("limits.max_notional_per_min", "is below limits.max_order_notional: one legal order would trip the fuse")
+        )
     if maker.min_size > maker.max_size:
         found.append(("strategy.avellaneda.min_size", "is above max_size: nothing would ever be quoted"))
     if maker.min_half_spread > maker.max_half_spread:
@@ -191,6 +243,23 @@ def contradictions(settings: EngineSettings) -> list[tuple[str, str]]:
         found.append(("flatten.retry_s", "is above flatten.deadline_s: flattening would never retry"))
     if orders.query_retry_s > orders.settle_doubt_s:
         found.append(("orders.query_retry_s", "is above orders.settle_doubt_s: doubts would never settle"))
+    return found + _brake_contradictions(settings.breakers, settings.inventory)
+
+
+def _brake_contradictions(breakers: Breakers, inventory: Inventory) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    if breakers.pause_move <= breakers.widen_move and breakers.pause_window_s >= breakers.widen_window_s:
+        found.append(
+            ("breakers.pause_move", "must be above breakers.widen_move: whatever widens would pause, raise one of them")
+        )
+    if inventory.widen_above > inventory.pause_above:
+        found.append(
+            ("inventory.widen_above", "is above inventory.pause_above: a side would pause before it widens, lower it")
+        )
+    if inventory.pause_above > inventory.reduce_above:
+        found.append(
+            ("inventory.pause_above", "is above inventory.reduce_above: reducing would come before pausing, lower it")
+        )
     return found
 
 
@@ -202,10 +271,22 @@ def session_contradictions(settings: Settings) -> list[tuple[str, str]]:
         found.append(
             ("orders.settle_doubt_s", "must exceed venue.hyperliquid.expires_after_s: a late order could still arrive")
         )
+    if 0 < venue.deadman_s < DEADMAN_MIN_S:
+        found.append(
+            (
+                "venue.hyperliquid.deadman_s",
+                f"is below {DEADMAN_MIN_S:g}: the venue wants 5 s of notice, and a renewal may fail; 0 turns it off",
+            )
+        )
     if settings.orders.answer_deadline_s < venue.post_s:
         found.append(
             ("orders.answer_deadline_s", "is below venue.hyperliquid.post_s: questions would overtake answers")
         )
+    guardian = settings.guardian
+    if guardian.beat_s * 2 > guardian.warn_s:
+        found.append(("guardian.beat_s", "is above half of guardian.warn_s: one late beat would warn"))
+    if guardian.warn_s >= guardian.dead_s:
+        found.append(("guardian.warn_s", "must be below guardian.dead_s, or the warning comes with the act"))
     if settings.daemon.stop_deadline_s <= settings.flatten.deadline_s:
         found.append(("daemon.stop_deadline_s", "must exceed flatten.deadline_s, or stopping cuts flattening short"))
     if settings.daemon.hard_stop_s <= 2 * settings.daemon.stop_deadline_s:

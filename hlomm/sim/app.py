@@ -75,6 +75,8 @@ def _document(options: SimOptions, venue: Venue, clock: VenueClock, host_origin_
             "key": account.key,
             "agent_key": account.agent_key,
             "agent_address": account.agent_address,
+            "guardian_key": account.guardian_key,
+            "guardian_address": account.guardian_address,
             "name": account.name,
         }
         for account in venue.accounts

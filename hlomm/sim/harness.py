@@ -17,6 +17,7 @@ import trio
 import trio.testing
 
 from hlomm.domain.times import NS_PER_S, ClockMap, Now
+from hlomm.sim.cable import Cable
 from hlomm.sim.clock import VenueClock
 from hlomm.sim.config import SimConfig
 from hlomm.sim.exchange import Exchange
@@ -52,6 +53,8 @@ class SimulatedVenue:
     ws: str = WS
     refuse_connections: bool = False
     """While set, `connect` fails as an unreachable venue does."""
+    cable: Cable = attrs.field(factory=Cable)
+    """Everything between client and venue, open connections included; unplugged for a total outage."""
 
     @property
     def accounts(self) -> list[FundedAccount]:
@@ -74,12 +77,12 @@ class SimulatedVenue:
     async def connect(self, host: str, port: int, tls: bool) -> trio.abc.Stream:  # noqa: FBT001 - a transport's signature
         """Open a connection in memory. OSError while connections are refused."""
         del host, port, tls
-        await trio.lowlevel.checkpoint()
+        await self.cable.hold()
         if self.refuse_connections:
             raise ConnectionRefusedError("the simulated venue refuses connections")
         ours, theirs = trio.testing.memory_stream_pair()
         self._nursery.start_soon(self.speaker.serve_stream, theirs)
-        return ours
+        return self.cable.lay(ours)
 
 
 @asynccontextmanager

@@ -154,8 +154,8 @@ class Avellaneda:
             )
         if view.book_count != memory.book_count and book.value is not None:
             memory.book_count = view.book_count
-            mid = (view.bids[0][0] + view.asks[0][0]) / (2 * SCALE)
-            memory.nu.update(view.mono_ns / NS_PER_S, mid)
+            assert book.mid is not None
+            memory.nu.update(view.mono_ns / NS_PER_S, book.mid)
         return memory
 
     def _model(self, view: MarketView, vol: UnderlyingVol, tau_s: float) -> fair.Estimate | None:
@@ -193,7 +193,7 @@ class Avellaneda:
     ) -> Desired:
         assert value.p is not None
         tick, qty = view.market.tick, Qty(floor_from_float(size.contracts, view.market.lot))
-        no_size = "" if qty > 0 else f"size: {size.bound.name.lower()}"
+        no_size = "" if qty > 0 or wanted.half is None else f"size: {size.bound.name.lower()}"
         bid_px = None if wanted.bid is None else floor_from_float(wanted.bid, tick)
         ask_px = None if wanted.ask is None else ceil_from_float(wanted.ask, tick)
         bid = bid_px is not None and bid_px >= tick and not no_size

@@ -1,8 +1,13 @@
-"""Which outcome tokens to sell to be flat, and which can only be held to settlement. Pure.
+"""What to send to be flat without an engine: outcome tokens to sell, perps to close, what can only be held. Pure.
 
 A holder of YES and NO in equal number is paid 1 per pair whatever happens, so only the surplus of one leg is naked
 risk and is sold. Sells are IOC at a bounded distance from the best bid. What cannot be sold within the bounds is
-listed with the most it can still lose.
+listed with the most it can still lose. Buying the complement, which the engine does where a position is too small to
+sell, is left out here on purpose: whoever runs this must not be able to take a position, and a purchase is only safe
+for those who know what else is pending. Such a rest is reported.
+
+Perps are closed by reduce-only IOC, so that the venue itself refuses what would open one. The finest decimal that the
+book shows stands in for the tick, which nobody tells here.
 """
 
 from __future__ import annotations
@@ -12,11 +17,12 @@ from enum import StrEnum
 
 import attrs
 
-from hlomm.domain.ids import ClientId, MarketId
-from hlomm.domain.inputs import BookSnapshot, Level, TokenBalance
+from hlomm.domain.grid import closing_limit, tick_shown
+from hlomm.domain.ids import ClientId, MarketId, is_outcome
+from hlomm.domain.inputs import BookSnapshot, Level, PerpBalance, TokenBalance
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
-from hlomm.domain.units import SCALE, Cash, Px, Qty, complement, floor_to
+from hlomm.domain.units import SCALE, Cash, Px, Qty, complement, floor_to, to_text
 
 
 class HoldReason(StrEnum):
@@ -26,6 +32,8 @@ class HoldReason(StrEnum):
     NEAR_EXPIRY = "near_expiry"
     COMPLETE_SET = "complete_set"
     """Paired with the other leg: pays 1 per pair, loses nothing more."""
+    NOT_FOLLOWED = "not_followed"
+    """A perp of somebody else on the account."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +47,10 @@ class FlattenBounds:
     min_notional: Cash
     hold_to_expiry_ns: int = 0
     """An outcome this close to its settlement is held."""
+    slippage_perp: int = SCALE // 200
+    """Most that closing a perp may give beyond the touch, as a fraction of it (1e-8)."""
+    perps: frozenset[MarketId] | None = None
+    """The perps that are ours to close; None: all of the account."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,9 +65,37 @@ class HeldToken:
 
 
 @attrs.frozen(kw_only=True)
+class HeldPerp:
+    """A perp position that stays open; what it can lose has no bound. `qty` is signed."""
+
+    market: MarketId
+    qty: Qty
+    reason: HoldReason
+
+
+@attrs.frozen(kw_only=True)
 class FlattenPlan:
+    """Orders of perps come first: their loss has no bound."""
+
     orders: tuple[OrderRequest, ...]
     held: tuple[HeldToken, ...]
+    perps: tuple[HeldPerp, ...] = ()
+
+    @property
+    def closings(self) -> int:
+        """How many of the orders close perps."""
+        return sum(not is_outcome(order.market) for order in self.orders)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to send, and no perp of ours is open: its loss has no bound, so it is tried again."""
+        return not self.orders and all(perp.reason is HoldReason.NOT_FOLLOWED for perp in self.perps)
+
+    @property
+    def stays(self) -> list[str]:
+        """What is held and why, in words."""
+        tokens = [f"{one.market} {one.leg.name} {to_text(one.qty)} ({one.reason.value})" for one in self.held]
+        return tokens + [f"{one.market} {to_text(one.qty)} ({one.reason.value})" for one in self.perps]
 
     @property
     def worst_loss(self) -> Cash:
@@ -71,14 +111,20 @@ def plan_flatten(
     *,
     expiries_ns: Mapping[MarketId, int] | None = None,
     wall_ns: int = 0,
+    perps: Sequence[PerpBalance] = (),
 ) -> FlattenPlan:
-    """Sells that flatten the account as far as the books and bounds allow.
+    """Orders that flatten the account as far as the books and bounds allow.
 
     `books` are in YES space; a market without one counts as unsellable. `expiries_ns`, where known, and `wall_ns`
     decide what is too close to settlement to be worth selling.
     """
     orders: list[OrderRequest] = []
     held: list[HeldToken] = []
+    closings = [(perp, _closing(perp, books.get(perp.market), bounds, mint)) for perp in perps]
+    orders += [closing for _, closing in closings if isinstance(closing, OrderRequest)]
+    left = [
+        HeldPerp(market=perp.market, qty=perp.qty, reason=why) for perp, why in closings if isinstance(why, HoldReason)
+    ]
     paired = _paired(tokens)
     for token in tokens:
         surplus = Qty(token.total - paired[token.market])
@@ -97,7 +143,36 @@ def plan_flatten(
             orders.append(sale)
             if sale.qty < surplus:
                 held.append(_hold(token, Qty(surplus - sale.qty), HoldReason.BELOW_MINIMUM))
-    return FlattenPlan(orders=tuple(orders), held=tuple(held))
+    return FlattenPlan(orders=tuple(orders), held=tuple(held), perps=tuple(left))
+
+
+def _closing(
+    perp: PerpBalance, book: BookSnapshot | None, bounds: FlattenBounds, mint: Callable[[], ClientId]
+) -> OrderRequest | HoldReason:
+    """The reduce-only order that closes a whole perp position, or why there can be none.
+
+    The venue's minimum is not looked at: closing everything is taken to be exempt, and a refusal costs nothing.
+    """
+    if bounds.perps is not None and perp.market not in bounds.perps:
+        return HoldReason.NOT_FOLLOWED
+    if book is None:
+        return HoldReason.NO_BOOK
+    side = Side.SELL if perp.qty > 0 else Side.BUY
+    levels = book.bids if side is Side.SELL else book.asks
+    if not levels:
+        return HoldReason.NO_BID
+    tick = tick_shown([px for px, _ in (*book.bids, *book.asks)])
+    return OrderRequest(
+        client_id=mint(),
+        market=perp.market,
+        leg=Leg.YES,
+        side=side,
+        px=closing_limit(levels[0][0], bounds.slippage_perp, side, tick),
+        qty=Qty(abs(perp.qty)),
+        tif=Tif.IOC,
+        purpose=Purpose.FLATTEN,
+        reduce_only=True,
+    )
 
 
 def _paired(tokens: Sequence[TokenBalance]) -> dict[MarketId, Qty]:

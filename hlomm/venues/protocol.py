@@ -36,6 +36,10 @@ class SessionStatistics:
     skew_ms: int | None
     counters: dict[str, int]
     """Everything refused, dropped, repeated or malformed, by kind."""
+    fuse: str = "none"
+    """`ok`, `tripped: <rule and numbers>`, or `none` where the session has none."""
+    deadman_until_ms: int = 0
+    """Our wall time at which the venue has promised to cancel everything; 0: it has not."""
 
 
 class VenueSession(Protocol):
@@ -58,6 +62,9 @@ class VenueSession(Protocol):
 
     # What follows uses requests only, works while the stream is down, and is what a sweep needs when the engine is
     # gone. Each call is bounded by the session's own request deadline and raises VenueUnavailable past it.
+
+    async def check_access(self) -> str | None:
+        """The venue's words if it refuses our signature, None if it takes it. VenueUnavailable if it does not say."""
 
     async def fetch_resting(self) -> list[RestingOrder]:
         """Open orders of the account, ours and foreign."""

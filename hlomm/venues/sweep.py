@@ -1,4 +1,4 @@
-"""Emergency procedure on any venue session, without an engine: cancel everything, verify, sell what can be sold.
+"""Emergency procedure on any venue session, without an engine: cancel everything, verify, close what can be closed.
 
 Used by the daemon's last shutdown step and by the guardian once the daemon is gone. It uses requests only, tries a
 bounded number of rounds, and runs shielded under a deadline: whoever cancels it waits at most that long.
@@ -15,7 +15,8 @@ import trio
 
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import ClientId, MarketId, is_ours
-from hlomm.domain.inputs import BookSnapshot, RestingOrder, TokenBalance
+from hlomm.domain.inputs import BookSnapshot, PerpBalance, RestingOrder, TokenBalance
+from hlomm.domain.orders import OrderRequest
 from hlomm.venues.flatten_plan import FlattenBounds, FlattenPlan, HoldReason, plan_flatten
 from hlomm.venues.protocol import VenueSession
 
@@ -48,10 +49,10 @@ class FlattenReport:
 
     @property
     def flat(self) -> bool:
-        """Whether nothing but complete sets is left."""
+        """Whether nothing but complete sets is left, and no perp of ours."""
         return (
             self.left is not None
-            and not self.left.orders
+            and self.left.done
             and all(token.reason is HoldReason.COMPLETE_SET for token in self.left.held)
         )
 
@@ -116,18 +117,28 @@ class _Cancelling:
 
 
 async def flatten(session: VenueSession, plan: FlattenPlan, *, deadline_s: float = 5.0) -> tuple[str, ...]:
-    """Send a plan's sells once; the venue's word for each, `unknown` for all if it did not answer."""
+    """Send a plan's orders once; the venue's word for each, `unknown` where it did not answer.
+
+    Perps and outcomes go apart: a single price that the venue refuses would take its whole batch with it.
+    """
     await trio.lowlevel.checkpoint()
-    words: Sequence[str] = ("unknown",) * len(plan.orders)
-    if not plan.orders:
-        return ()
+    words: list[str] = []
     with trio.move_on_after(deadline_s, shield=True):
         await trio.lowlevel.checkpoint()
-        try:
-            words = await session.place_now(plan.orders)
-        except VenueUnavailable as error:
-            _log.warning("flattening orders not answered", venue=session.venue, error=str(error))
-    return tuple(words)
+        for part in (plan.orders[: plan.closings], plan.orders[plan.closings :]):
+            words += await _send(session, part)
+    return (*words, *("unknown" for _ in plan.orders[len(words) :]))
+
+
+async def _send(session: VenueSession, orders: Sequence[OrderRequest]) -> Sequence[str]:
+    await trio.lowlevel.checkpoint()
+    if not orders:
+        return ()
+    try:
+        return await session.place_now(orders)
+    except VenueUnavailable as error:
+        _log.warning("flattening orders not answered", venue=session.venue, error=str(error))
+        return ("unknown",) * len(orders)
 
 
 async def flatten_account(
@@ -139,7 +150,7 @@ async def flatten_account(
     wall_ns: int = 0,
     deadline_s: float = 15.0,
 ) -> FlattenReport:
-    """Sell, look again, and sell what is left, a bounded number of rounds. Cancel resting orders first."""
+    """Close, look again, and close what is left, a bounded number of rounds. Cancel resting orders first."""
     words: list[str] = []
     left: FlattenPlan | None = None
     failures = 0
@@ -149,13 +160,15 @@ async def flatten_account(
         for _ in range(FLATTEN_ROUNDS):
             try:
                 state = await session.fetch_account()
-                books = await fetch_books(session, state.tokens)
+                books = await fetch_books(session, (*state.perps, *state.tokens))
             except VenueUnavailable:
                 failures, left = failures + 1, None
                 await trio.sleep(PAUSE_S)
                 continue
-            left = plan_flatten(state.tokens, books, bounds, mint, expiries_ns=expiries_ns, wall_ns=wall_ns)
-            if not left.orders:
+            left = plan_flatten(
+                state.tokens, books, bounds, mint, expiries_ns=expiries_ns, wall_ns=wall_ns, perps=state.perps
+            )
+            if left.done:
                 break
             words += await flatten(session, left, deadline_s=deadline_s)
             await trio.sleep(PAUSE_S)
@@ -164,7 +177,9 @@ async def flatten_account(
     return report
 
 
-async def fetch_books(session: VenueSession, tokens: Sequence[TokenBalance]) -> dict[MarketId, BookSnapshot | None]:
-    """The book of every market with tokens."""
+async def fetch_books(
+    session: VenueSession, held: Sequence[TokenBalance | PerpBalance]
+) -> dict[MarketId, BookSnapshot | None]:
+    """The book of every market in which something is held."""
     await trio.lowlevel.checkpoint()
-    return {market: await session.fetch_book(market) for market in dict.fromkeys(token.market for token in tokens)}
+    return {market: await session.fetch_book(market) for market in dict.fromkeys(row.market for row in held)}

@@ -12,7 +12,7 @@ def test_help_lists_every_command(hlomm):
     assert done.code == 0
     for command in (
         "run", "tui", "status", "orders", "positions", "fills", "pnl", "explain", "kill", "flatten", "resume", "replay",
-        "sim", "backtest", "config",
+        "doctor", "sim", "backtest", "config",
     ):  # fmt: skip
         assert f"  {command} " in done.out
 
@@ -65,7 +65,8 @@ def test_mainnet_needs_the_notional_typed(hlomm, tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(
         "[limits]\nmax_position=100\nmax_gross_notional=500\nmax_order_notional=100\nmax_open_orders=10\n"
-        "max_drawdown=50\nmax_clock_skew_s=3\nmax_fair_deviation=0.2\n[strategy.avellaneda]\nmax_size=50\n"
+        "max_drawdown=50\nmax_clock_skew_s=3\nmax_fair_deviation=0.2\nmax_resting_without_deadman=300\n"
+        "max_orders_per_s=20\nmax_notional_per_min=5000\n[strategy.avellaneda]\nmax_size=50\n"
     )
     done = hlomm("run", "--profile", "mainnet", "--config", path, "--arm", "400")
     assert done.code == 2

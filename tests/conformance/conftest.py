@@ -21,6 +21,7 @@ from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpo
 from hlomm.domain.outputs import AmendOrders, CancelOrders, PlaceOrders, Subscribe
 from hlomm.domain.units import Px, Qty, parse
 from hlomm.settings.load import load
+from hlomm.sim.config import SimConfig
 from hlomm.sim.harness import SimulatedVenue, read_host, simulated_hyperliquid
 from hlomm.venues.clock import Clock
 from hlomm.venues.protocol import VenueSession
@@ -121,13 +122,14 @@ MakeRig = Callable[..., AbstractAsyncContextManager[Rig]]
 @pytest.fixture
 def rig() -> MakeRig:
     @asynccontextmanager
-    async def make(*, seed: int = 5, sets: tuple[str, ...] = ()) -> AsyncIterator[Rig]:
-        async with simulated_hyperliquid(seed=seed) as sim:
+    async def make(*, seed: int = 5, sets: tuple[str, ...] = (), config: SimConfig | None = None) -> AsyncIterator[Rig]:
+        async with simulated_hyperliquid(seed=seed, config=config) as sim:
             settings = load("sim", (), sets, environ={}).settings
             account = sim.accounts[0]
             session = hyperliquid_session(
-                settings.venue.hyperliquid, Clock(sim.clock_map, read_host), key=account.agent_key, rest=sim.rest,
-                ws=sim.ws, account=account.address, transport=Transport(connect=sim.connect),
+                settings.venue.hyperliquid, Clock(sim.clock_map, read_host), limits=settings.limits,
+                key=account.agent_key, rest=sim.rest, ws=sim.ws, account=account.address,
+                transport=Transport(connect=sim.connect),
             )  # fmt: skip
             made = Rig(sim, session)
             async with trio.open_nursery() as nursery:

@@ -13,6 +13,7 @@ import trio
 
 from hlomm.assembly.venues import hyperliquid_session
 from hlomm.daemon.app import Daemon, RunResult
+from hlomm.daemon.guardian_process import GuardianKeeper
 from hlomm.daemon.restart import last_books
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.units import Cash, parse
@@ -46,8 +47,8 @@ class Rig:
     def state(self) -> str:
         return self.engine.state.halt.value
 
-    async def quoting(self, orders: int = 1) -> None:
-        await self.until(lambda: self.state == "running" and self.engine.state.orders.live_count >= orders)
+    async def quoting(self, orders: int = 1, within_s: float = 60.0) -> None:
+        await self.until(lambda: self.state == "running" and self.engine.state.orders.live_count >= orders, within_s)
 
     async def stop(self, reason: str = "test over") -> RunResult:
         self.daemon.request_stop(reason)
@@ -81,7 +82,7 @@ def rig(tmp_path: Path) -> MakeRig:
     @asynccontextmanager
     async def make(
         *, seed: int = 7, sets: tuple[str, ...] = (), state: Path | None = None, duration_s: float | None = None,
-        sim: SimulatedVenue | None = None,
+        sim: SimulatedVenue | None = None, guardian: GuardianKeeper | None = None,
     ) -> AsyncIterator[Rig]:  # fmt: skip
         if sim is None:
             async with simulated_hyperliquid(seed=seed) as fresh, make(sets=sets, state=state, sim=fresh) as inner:
@@ -94,13 +95,13 @@ def rig(tmp_path: Path) -> MakeRig:
         account = sim.accounts[0]
         carried = last_books(paths.journal, account.address)
         session = hyperliquid_session(
-            loaded.settings.venue.hyperliquid, clock, key=account.agent_key, rest=sim.rest, ws=sim.ws,
-            account=account.address, transport=Transport(connect=sim.connect),
+            loaded.settings.venue.hyperliquid, clock, limits=loaded.settings.limits, key=account.agent_key,
+            rest=sim.rest, ws=sim.ws, account=account.address, transport=Transport(connect=sim.connect),
             fills_from_ms=None if carried is None else carried.fills_from_ms,
         )  # fmt: skip
         daemon = Daemon(
             loaded, paths, clock, {HYPERLIQUID: session}, armed=Cash(0), seed=seed, account=account.address,
-            carried=carried,
+            carried=carried, guardian=guardian,
         )  # fmt: skip
         async with trio.open_nursery() as nursery:
             made = Rig(sim, daemon, paths, nursery)

@@ -9,6 +9,7 @@ import struct
 import pytest
 import trio
 
+from hlomm.daemon.link_server import user_of
 from hlomm.domain.inputs import OperatorAction
 from hlomm.link.protocol import (
     VERSION,
@@ -100,7 +101,7 @@ async def test_command_is_taken_at_once_and_audited_with_its_origin(rig, connect
         answer = await peer.hear()
         assert isinstance(answer, Answer)
         assert answer.snapshot.engine.state == "flattening"
-        assert answer.snapshot.engine.reason == f"kill by uid {os.getuid()} from 10.0.0.7 (drill)"
+        assert answer.snapshot.engine.reason == f"kill by {user_of(os.getuid())} from 10.0.0.7 (drill)"
         await r.until(lambda: r.state == "halted", 30)
 
 

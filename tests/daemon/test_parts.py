@@ -10,13 +10,13 @@ import sys
 import pytest
 import trio
 
-from hlomm.daemon import halt_file
-from hlomm.daemon.halt_file import HaltNote
 from hlomm.daemon.journal_writer import JournalWriter
-from hlomm.daemon.lock import Lock
 from hlomm.daemon.sim_process import parse_document, read_document
 from hlomm.domain.faults import AnotherInstance, ConfigError
 from hlomm.journal.framing import frame, scan
+from hlomm.rundir import halt_file
+from hlomm.rundir.halt_file import HaltNote
+from hlomm.rundir.lock import Lock
 
 
 async def test_journal_rolls_and_compresses_closed_segments(tmp_path):
@@ -61,7 +61,7 @@ def test_append_reports_a_disk_that_is_gone(tmp_path):
 def test_lock_is_held_against_another_process_and_dropped_with_it(tmp_path):
     path = tmp_path / "x.lock"
     code = (
-        "import sys,time\nfrom pathlib import Path\nfrom hlomm.daemon.lock import Lock\n"
+        "import sys,time\nfrom pathlib import Path\nfrom hlomm.rundir.lock import Lock\n"
         f"lock = Lock(Path({str(path)!r}), 'it')\nprint('held', flush=True)\nsys.stdin.read()"
     )
     with subprocess.Popen(

@@ -10,7 +10,6 @@ import msgspec
 import pytest
 import trio
 
-from hlomm.daemon import halt_file
 from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.restart import last_books
 from hlomm.domain.exits import ExitCode
@@ -20,6 +19,7 @@ from hlomm.journal.codec import CheckpointRecord, InputRecord, TurnRecord, decod
 from hlomm.journal.framing import frame, scan
 from hlomm.journal.segments import latest_run
 from hlomm.research.replay import replay
+from hlomm.rundir import halt_file
 from hlomm.sim.harness import simulated_hyperliquid
 
 POINTS = int(os.environ.get("HLOMM_CRASH_POINTS", "8"))

@@ -9,12 +9,12 @@ import signal
 import pytest
 import trio
 
-from hlomm.daemon import halt_file
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
 from hlomm.domain.units import parse
 from hlomm.engine.state import State
 from hlomm.research.replay import replay
+from hlomm.rundir import halt_file
 from hlomm.sim.faults import FaultArgs
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hlomm.domain.orders import Purpose
 from hlomm.domain.outputs import AmendOrders, HaltChanged, HaltState, MergeSet, PlaceOrders
 from hlomm.engine.core import MARKETS_KEPT, Engine
 from hlomm.engine.orders import REMEMBERED
@@ -55,7 +56,7 @@ def check_record(storm: Storm) -> None:
             if isinstance(output, AmendOrders):
                 assert running
             elif isinstance(output, PlaceOrders) and not running:
-                assert all(order.reduce_only and order.side.name == "SELL" for order in output.orders)
+                assert all(order.reduce_only and order.purpose is Purpose.FLATTEN for order in output.orders)
             elif isinstance(output, MergeSet):
                 assert not running
 

@@ -26,9 +26,19 @@ class Heap:
     cost: int = 0
 
 
+@attrs.define
+class Stake:
+    """A perp: signed quantity, and what was paid for it (negative: received)."""
+
+    qty: int = 0
+    paid: int = 0
+
+
 class Ledger:
     def __init__(self, cash: int) -> None:
         self.cash = cash
+        self.wallet = 0
+        self.stakes: dict[MarketId, Stake] = {}
         self.earned = 0
         self.fees = 0
         self.heaps: dict[tuple[MarketId, Leg], Heap] = {}
@@ -75,10 +85,36 @@ class Ledger:
         heap.cost -= taken
         self.earned += got - taken
 
+    # -- perps, counted in lots
+
+    def perp(self, fill: Fill, lot: int) -> None:
+        stake = self.stakes.setdefault(fill.market, Stake())
+        unit, rest = divmod(fill.px * lot, UNIT)
+        assert rest == 0
+        sign = 1 if fill.side is Side.BUY else -1
+        self.wallet -= sign * unit * (fill.qty // lot) + fill.fee
+        self.fees += fill.fee
+        closing = min(fill.qty, abs(stake.qty)) if stake.qty * sign < 0 else 0
+        if closing:
+            share = abs(stake.paid) * closing // abs(stake.qty)
+            taken = share if stake.paid >= 0 else -share
+            self.earned += -sign * unit * (closing // lot) - taken
+            stake.qty += sign * closing
+            stake.paid -= taken
+        stake.qty += sign * (fill.qty - closing)
+        stake.paid += sign * unit * ((fill.qty - closing) // lot)
+
+    def fund(self, paid: int) -> None:
+        self.wallet -= paid
+        self.earned -= paid
+
     # -- what is at stake
 
     def total_cost(self) -> int:
         return sum(heap.cost for heap in self.heaps.values())
+
+    def total_paid(self) -> int:
+        return sum(stake.paid for stake in self.stakes.values())
 
     def if_outcome(self, market: MarketId, leg: Leg) -> int:
         """What the tokens of a market pay if that leg wins."""

@@ -27,6 +27,7 @@ from hlomm.domain.inputs import (
     OrderClosed,
     OrderOpened,
     OrderRejected,
+    PerpBalance,
     SessionDown,
     SessionUp,
     TokenBalance,
@@ -138,7 +139,12 @@ class Rig:
         )
         return AccountState(
             venue=HYPERLIQUID, cash=Cash(self.state.portfolio.cash), tokens=tokens, orders=(),
-            asked_mono_ns=self.now.mono_ns,
+            asked_mono_ns=self.now.mono_ns, perp_cash=Cash(self.state.portfolio.perps.raw),
+            perps=tuple(
+                PerpBalance(market, Qty(perp.qty), Cash(perp.cost))
+                for market, perp in self.state.portfolio.perps.positions.items()
+                if perp.qty
+            ),
         )  # fmt: skip
 
     def _turn(self) -> list[Output]:

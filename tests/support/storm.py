@@ -25,8 +25,10 @@ from hlomm.domain.inputs import (
     Booted,
     CancelFailed,
     ClockSkew,
+    DeadmanArmed,
     FeeRates,
     FillReceived,
+    FundingPaid,
     Input,
     JournalFailed,
     MarketDelisted,
@@ -40,6 +42,7 @@ from hlomm.domain.inputs import (
     OrderClosed,
     OrderOpened,
     OrderRejected,
+    PerpBalance,
     RateBudget,
     SendLost,
     SendRefused,
@@ -84,9 +87,13 @@ def settings_json(*sets: str) -> str:
     return load("sim", sets=sets, environ={}).engine_json()
 
 
+STEADY: Final = ("breakers.daily_loss=1000000", "breakers.equity_stop=1", "breakers.drawdown_share=1")
+"""Windfalls and foreign sales lose more than a day may: nothing would be seen of what comes after."""
+
+
 class Storm:
     def __init__(self, *sets: str, look: Callable[[Engine], None] | None = None) -> None:
-        self.config = settings_json(*sets)
+        self.config = settings_json(*STEADY, *sets)
         self.engine = build_engine(engine_settings(self.config))
         self.now = START
         self.venue = TruthVenue()
@@ -218,13 +225,13 @@ def _touch(storm: Storm, a: int, b: int) -> None:
 
 
 def _perp_touch(storm: Storm, a: int, b: int) -> None:
-    mid = 79_000 * SCALE + a % 200_000 * SCALE // 100
+    mid = 79_700 * SCALE + a % 60_000 * SCALE // 100  # within what the breakers take for ordinary
     bid, ask = (Px(mid), lots(1 + b % 9)), (Px(mid + SCALE), lots(1 + a % 9))
     storm.feed(BboUpdate(PERP, bid if b % 13 else None, ask if a % 13 else None, storm.ms))
 
 
 def _mark(storm: Storm, a: int, b: int) -> None:
-    storm.feed(MarkPrice(PERP, Px(78_000 * SCALE + a % 400_000 * SCALE // 100 if b % 29 else 0), storm.ms))
+    storm.feed(MarkPrice(PERP, Px(79_000 * SCALE + a % 200_000 * SCALE // 100 if b % 29 else 0), storm.ms))
 
 
 def _print(storm: Storm, a: int, b: int) -> None:
@@ -293,9 +300,15 @@ def _agree(storm: Storm, a: int, b: int) -> None:
     )
     storm.feed(
         AccountState(
-            venue=HYPERLIQUID, cash=Cash(books.cash), tokens=tokens, orders=orders, asked_mono_ns=storm.now.mono_ns
+            venue=HYPERLIQUID, cash=Cash(books.cash), tokens=tokens, orders=orders, asked_mono_ns=storm.now.mono_ns,
+            perps=_perps(storm), perp_cash=Cash(books.perps.raw),
         )
-    )
+    )  # fmt: skip
+
+
+def _perps(storm: Storm) -> tuple[PerpBalance, ...]:
+    held = storm.engine.state.portfolio.perps.positions
+    return tuple(PerpBalance(market, Qty(perp.qty), Cash(perp.cost)) for market, perp in held.items() if perp.qty)
 
 
 def _budget(storm: Storm, a: int, b: int) -> None:
@@ -341,6 +354,10 @@ def _rare(storm: Storm, a: int, b: int) -> None:
         storm.feed(StopRequested("storm", flatten=bool(b % 2)))
     elif a % 400 == 1:
         storm.feed(JournalFailed("storm"))
+    elif a % 400 < 8:
+        storm.feed(MarkPrice(PERP, Px(84_000 * SCALE), storm.ms))  # far enough to pause for a quarter of an hour
+    elif a % 400 < 40:
+        storm.feed(DeadmanArmed(HYPERLIQUID, storm.ms + 20_000 * (b % 3) if b % 4 else 0))
     else:
         storm.feed(ClockSkew(HYPERLIQUID, (0, 100, -100, 5_000)[b % 4]))
 
@@ -386,7 +403,11 @@ def _stranger(storm: Storm, a: int, b: int) -> None:
 def _windfall(storm: Storm, a: int, b: int) -> None:
     """Tokens out of nowhere: a trade of somebody with our key, a split, a sale of what we do not have."""
     market, leg, side = storm.market(a), Leg(a % 2), Side.BUY if b % 3 else Side.SELL
-    if a % 5 == 0:
+    if a % 7 == 0:
+        number = lots(1) * (1 + b % 20) // 1_000
+        storm.feed(storm.fill(PERP, Leg.YES, Side.BUY if b % 2 else Side.SELL, (79_000 + b % 2_000) * SCALE, number))
+        storm.feed(FundingPaid(market=PERP, amount=Cash(b % 101 - 50), key=f"funding:{b % 9}", venue_ms=storm.ms))
+    elif a % 5 == 0:
         for one in Leg:
             storm.feed(storm.fill(market, one, Side.BUY, SCALE // 2, lots(1 + b % 100), FillKind.SPLIT))
     else:
@@ -415,9 +436,10 @@ def _disagree(storm: Storm, a: int, b: int) -> None:
     asked = storm.now.mono_ns - (0 if a % 2 else seconds(10))
     storm.feed(
         AccountState(
-            venue=HYPERLIQUID, cash=cash, tokens=tokens if b % 2 else (), orders=orders[: a % 4], asked_mono_ns=asked
+            venue=HYPERLIQUID, cash=cash, tokens=tokens if b % 2 else (), orders=orders[: a % 4], asked_mono_ns=asked,
+            perps=_perps(storm) if b % 5 else (), perp_cash=Cash(storm.engine.state.portfolio.perps.raw + b % 3 - 1),
         )
-    )
+    )  # fmt: skip
 
 
 KINDS: Final[tuple[Callable[[Storm, int, int], None], ...]] = (

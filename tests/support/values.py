@@ -7,16 +7,19 @@ from typing import Any, Final
 import attrs
 
 from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueOrderId, outcome_market, perp_market
-from hlomm.domain.inputs import AccountState, BboUpdate, BookSnapshot, RestingOrder, TokenBalance
+from hlomm.domain.inputs import AccountState, BboUpdate, BookSnapshot, PerpBalance, RestingOrder, TokenBalance
 from hlomm.domain.markets import Leg, Market, MarketKind
 from hlomm.domain.orders import Side
 from hlomm.domain.times import NS_PER_MS, NS_PER_S, Now
 from hlomm.domain.units import SCALE, Cash, Px, Qty, parse
 from hlomm.engine.config import (
+    BreakerRules,
     BudgetRules,
     EngineConfig,
     FlattenRules,
+    InventoryRules,
     Limits,
+    MoveRule,
     OnDisconnect,
     OneSided,
     OrderRules,
@@ -89,8 +92,13 @@ def account(
     tokens: tuple[TokenBalance, ...] = (),
     orders: tuple[RestingOrder, ...] = (),
     asked_ns: int = 0,
+    perps: tuple[PerpBalance, ...] = (),
+    perp_cash: str | float = 0,
 ) -> AccountState:
-    return AccountState(venue=HYPERLIQUID, cash=usd(cash), tokens=tokens, orders=orders, asked_mono_ns=asked_ns)
+    return AccountState(
+        venue=HYPERLIQUID, cash=usd(cash), tokens=tokens, orders=orders, asked_mono_ns=asked_ns, perps=perps,
+        perp_cash=usd(perp_cash),
+    )  # fmt: skip
 
 
 def token(number: float, cost: str | float, leg: Leg = Leg.YES, market: MarketId = M) -> TokenBalance:
@@ -129,6 +137,7 @@ BASE: Final = EngineConfig(
         one_sided=OneSided.REDUCE_ONLY,
         max_clock_skew_ms=3_000,
         max_fair_deviation=px("0.25"),
+        max_resting_without_deadman=usd(1_000_000),
     ),
     quotes=QuoteRules(
         min_move=px("0.001"), min_size_change=0.25, min_interval_ns=seconds(0.5), refresh_ns=seconds(0.5)
@@ -152,8 +161,25 @@ BASE: Final = EngineConfig(
     ),
     budget=BudgetRules(reserve=100, slow_below=1_000, slow_factor=4),
     reconcile=ReconcileRules(quiet_ns=seconds(3), strikes=3),
-)
-"""Round numbers of the tests' own, so that a changed default changes no test."""
+    breakers=BreakerRules(
+        widen=MoveRule(move=px("0.01"), window_ns=seconds(60), cooldown_ns=seconds(300)),
+        widen_factor=px(3),
+        pause=MoveRule(move=px("0.03"), window_ns=seconds(300), cooldown_ns=seconds(900)),
+        daily_loss=usd(1_000_000),
+        drawdown_share=px(1),
+        equity_stop=px(1),
+        api_errors=1_000,
+        api_window_ns=seconds(60),
+        api_pause_ns=seconds(120),
+        warn_share=px("0.5"),
+    ),
+    inventory=InventoryRules(
+        widen_above=px(1), widen_factor=px("1.5"), pause_above=px(1), reduce_above=px(1), reduce_at_touch=True,
+        flatten_above=px(100),
+    ),
+)  # fmt: skip
+"""Round numbers of the tests' own, so that a changed default changes no test. Losses, inventory, failed requests and
+stranded orders restrain nothing here: tests of those switch them on."""
 
 
 def config(**sections: dict[str, Any]) -> EngineConfig:

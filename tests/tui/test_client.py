@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from hlomm.domain.inputs import OperatorAction
+from hlomm.link.guardian import Met, Phase, Told, decode_to_guardian
 from hlomm.link.protocol import (
     VERSION,
     Answer,
     Command,
+    Frames,
     Hello,
     Refused,
     ToClient,
@@ -26,7 +28,7 @@ from hlomm.link.protocol import (
 from tests.tui.daemons import PATIENT, QUICK, WELCOME, Peer, Script, World, updates, world
 from tests.tui.driving import drive
 from tests.tui.examples import halted, snapshot
-from tui.client import Answered, Declined, Lost, Pictured, Rejected, Times, Unanswered, Up
+from tui.client import Answered, Declined, Guarded, Lost, Pictured, Rejected, Times, Unanswered, Unguarded, Up
 
 
 def test_it_says_hello_watches_and_delivers(socket_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,11 +299,80 @@ def test_a_command_on_a_link_that_breaks_is_unanswered(socket_path: Path) -> Non
     drive(main())
 
 
-def test_without_a_link_nothing_is_sent(socket_path: Path) -> None:
+def test_without_a_link_nothing_but_a_kill_is_sent(socket_path: Path) -> None:
     async def main() -> None:
         async with world(socket_path) as here:
             await here.until(Lost)
-            assert here.client.command(OperatorAction.KILL) is None
+            assert here.client.command(OperatorAction.FLATTEN) is None
+            number = here.client.command(OperatorAction.KILL)
+            assert number is not None
+            assert await here.until(Unguarded) == Unguarded(number, "no guardian answers")
+            assert await here.until(Unanswered) == Unanswered(number, "no daemon takes it, and no guardian answers")
+
+    drive(main())
+
+
+async def guardian_at(path: Path, asked: list[str]) -> asyncio.Server:
+    """A guardian that takes every kill."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        frames = Frames()
+        while data := await reader.read(65_536):
+            for body in frames.feed(data):
+                message = decode_to_guardian(body)
+                if isinstance(message, Hello):
+                    writer.write(encode(Met(version=1, pid=43)))
+                elif isinstance(message, Command):
+                    asked.append(message.reason)
+                    told = Told(id=1, phase=Phase.ACTING, reason="kill", daemon_pid=42, beat_age_s=3.0)
+                    writer.write(encode(told))
+        writer.close()
+
+    return await asyncio.start_unix_server(handle, path.with_name("guardian.sock"))
+
+
+def test_a_kill_that_the_daemon_does_not_take_goes_to_its_guardian(socket_path: Path) -> None:
+    times = Times(guardian_after_s=0.05, command_s=0.2, pause_first_s=0.005, pause_last_s=0.02)
+
+    async def main() -> None:
+        asked: list[str] = []
+
+        async def silent(peer: Peer) -> None:
+            await peer.welcome()
+            await peer.until_closed()
+
+        server = await guardian_at(socket_path, asked)
+        async with server, world(socket_path, times) as here, here.serving(silent):
+            await here.until(Up)
+            number = here.client.command(OperatorAction.KILL, "drill") or 0
+            assert await here.until(Guarded) == Guarded(number, "acting: kill")
+            here.client.command(OperatorAction.FLATTEN, "not for a guardian")
+            await here.until(Unanswered, 2)
+            assert asked == ["drill"]
+
+    drive(main())
+
+
+def test_a_kill_that_the_daemon_takes_never_reaches_its_guardian(socket_path: Path) -> None:
+    times = Times(guardian_after_s=0.05, command_s=0.2, pause_first_s=0.005, pause_last_s=0.02)
+
+    async def main() -> None:
+        asked: list[str] = []
+
+        async def prompt(peer: Peer) -> None:
+            await peer.welcome()
+            command = await peer.read()
+            assert isinstance(command, Command)
+            await peer.send(Answer(id=command.id, snapshot=snapshot()))
+            await peer.until_closed()
+
+        server = await guardian_at(socket_path, asked)
+        async with server, world(socket_path, times) as here, here.serving(prompt):
+            await here.until(Up)
+            here.client.command(OperatorAction.KILL)
+            await here.until(Answered)
+            await asyncio.sleep(0.1)
+            assert asked == []
 
     drive(main())
 

@@ -16,7 +16,7 @@ from tests.tui.examples import (
     snapshot,
 )
 from tests.tui.reading import store, text
-from tui.client import Answered, Declined, Lost, Pictured, Rejected, Unanswered, Up
+from tui.client import Answered, Declined, Guarded, Lost, Pictured, Rejected, Unanswered, Unguarded, Up
 from tui.state import Start, Store
 from tui.views import consequence, nobody
 
@@ -78,7 +78,10 @@ def after(*events: examples.Event, waited_s: float = 0.0) -> str:
 
 def test_the_outcome_follows_the_answer() -> None:
     assert "sent, waiting for the answer" in after(waited_s=0.5)
-    assert "Daemon silent for 1.2 s" in after(waited_s=1.2)
+    assert "Daemon silent for 1.2 s. Asking its guardian." in after(waited_s=1.2)
+    assert "Asked its guardian: no guardian answers. Still" in after(Unguarded(1, "no guardian answers"), waited_s=1.2)
+    taken = after(Guarded(1, "acting: kill by uid 1000"), Unanswered(1, "no answer in 5 s"))
+    assert "guardian has taken it (0.04 s) acting: kill by uid 1000" in taken
     assert "The daemon refuses: the engine is frozen" in after(Declined(1, "the engine is frozen"))
     assert "Not confirmed: no answer in 5 s. It may still be carried out" in after(Unanswered(1, "no answer in 5 s"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from hlomm.domain.report import GuardianRow
 from hlomm.domain.units import Cash
 from tests.tui.examples import (
     NOW_S,
@@ -14,10 +15,20 @@ from tests.tui.examples import (
     snapshot,
 )
 from tests.tui.reading import store, text, tones
-from tui.client import Lost
+from tui.client import Lost, Pictured
 from tui.state import Start, Store
 from tui.views import money, plot, truth, venues
 from tui.views.line import Tone, plain
+
+# -- the ladder
+
+
+def test_a_critical_rung_takes_the_place_of_the_curve_and_a_warning_does_not() -> None:
+    for ladder, shown in (("critical", True), ("warning", False), ("normal", False), ("", False)):
+        made = store(snapshot(ladder=ladder, ladder_reasons=("quotes pulled: BTC moved", "puppet: paused")))
+        third = plain(money.lines(made, NOW_S, 80)[2])
+        assert third.startswith("CRITICAL quotes pulled: BTC moved · puppet: paused") is shown
+
 
 # -- truth bar
 
@@ -163,3 +174,16 @@ def test_a_venue_row_fits_80_columns_with_large_figures() -> None:
 
 def test_venue_ages_grow_with_the_lag() -> None:
     assert "age 2.0s" in text(venues.lines(store(), NOW_S + 2, 79))
+
+
+def test_the_bar_says_whether_a_guardian_watches() -> None:
+    def said(**fields: object) -> str:
+        made = store()
+        assert made.live is not None
+        made.apply(Pictured(msgspec.structs.replace(made.live, guardian=GuardianRow(**fields))), NOW_S)
+        return plain(truth.bar(made, NOW_S, 120))
+
+    assert "guardian —" in said()
+    assert "guardian ok" in said(state="up", answer_age_s=0.4)
+    assert "guardian 2.5s" in said(state="up", answer_age_s=2.5)
+    assert "guardian DOWN" in said(state="down", reason="no answer in 3 s")

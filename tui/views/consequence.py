@@ -168,8 +168,18 @@ def _said(ordered: Ordered, now_s: float, width: int) -> Iterator[Line]:
                 Tone.ALARM,
             )
         case Fate.WAITING if ordered.silent(now_s):
-            yield from wrapped(
-                f"Daemon silent for {waited_s:.1f} s. No guardian is there to ask; still waiting.", width, Tone.ALARM
-            )
+            yield from wrapped(f"Daemon silent for {waited_s:.1f} s. {_instead(ordered)}", width, Tone.ALARM)
+        case Fate.GUARDED:
+            yield line(Span("guardian ", Tone.LABEL), Span(f"has taken it ({waited_s:.2f} s)", Tone.GOOD))
+            yield from wrapped(clean(ordered.why), width)
         case Fate.WAITING:
             yield line(Span("daemon ", Tone.LABEL), "sent, waiting for the answer")
+
+
+def _instead(ordered: Ordered) -> str:
+    """Who else was asked. Only a kill has anybody else to go to."""
+    if ordered.action is not OperatorAction.KILL:
+        return "Still waiting."
+    return (
+        f"Asked its guardian: {ordered.no_guardian}. Still waiting." if ordered.no_guardian else "Asking its guardian."
+    )

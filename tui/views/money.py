@@ -96,7 +96,9 @@ def _banner(store: Store, now_s: float) -> Line | None:
         rest = "s starts a simulator" if offered else "figures are the last known"
         return line(Span("NO LINK ", Tone.ALARM), Span(f"{_starting(store) or clean(why)} · {rest}"))
     if engine.state == HaltState.RUNNING:
-        return None
+        if engine.ladder != "critical":
+            return None
+        return line(Span("CRITICAL ", Tone.ALARM), Span(clean(" · ".join(engine.ladder_reasons))))
     tone = Tone.ALARM if engine.state in (HaltState.HALTED, HaltState.FLATTENING) else Tone.WARN
     return line(Span(f"{clean(engine.state).upper()} ", tone), Span(clean(engine.reason)))
 

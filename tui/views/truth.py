@@ -24,7 +24,7 @@ CLASSES: Final = {
 
 _WORDS: Final = {HaltState.RUNNING.value: "QUOTING"}
 _SEPARATOR: Final = Span(" · ")
-_GUARDIAN: Final = Span(f"guardian {DASH}")
+_NO_GUARDIAN: Final = Span(f"guardian {DASH}")
 _PLAY_MONEY: Final = Span("play money")
 
 
@@ -54,19 +54,20 @@ def bar(store: Store, now_s: float, width: int) -> Line:
     snapshot = store.live
     said = Span(word(store, now_s), Tone.STRONG)
     if snapshot is None:
-        return spread(line("hlomm", _SEPARATOR, said), line(_GUARDIAN), width)
+        return spread(line("hlomm", _SEPARATOR, said), line(_NO_GUARDIAN), width)
+    guardian = _guardian(snapshot, store.lag_s(now_s))
     segments = [
         Span(clean(snapshot.profile)),
         said,
         _limit(snapshot),
-        _GUARDIAN,
+        guardian,
         Span(f"{clock(snapshot.engine.wall_ms)}Z"),
         _link(store, now_s),
     ]
     if store.held is not None:
         segments.append(Span(f"FROZEN {elapsed(now_s - store.held_s)}", Tone.STRONG))
     key = line(_key(snapshot))
-    for dispensable in (_PLAY_MONEY, _GUARDIAN):
+    for dispensable in (_PLAY_MONEY, guardian):
         if _length(segments) + 1 + width_of(key) <= width:
             break
         segments = [segment for segment in segments if segment is not dispensable]
@@ -86,6 +87,17 @@ def _limit(snapshot: Snapshot) -> Span:
     if snapshot.armed:
         return Span(f"armed {number(snapshot.armed, 0)}")
     return _PLAY_MONEY if snapshot.profile == "sim" else Span(f"armed {DASH}")
+
+
+def _guardian(snapshot: Snapshot, lag_s: float) -> Span:
+    """Whether somebody acts when the daemon no longer can."""
+    row = snapshot.guardian
+    if row.state == "disabled":
+        return _NO_GUARDIAN
+    if row.state != "up":
+        return Span("guardian DOWN", Tone.STRONG)
+    waited_s = 0.0 if row.answer_age_s is None else row.answer_age_s + lag_s
+    return Span("guardian ok" if waited_s <= AGE_SHOWN_S else f"guardian {age(waited_s)}")
 
 
 def _link(store: Store, now_s: float) -> Span:

@@ -23,7 +23,8 @@ def sentence(note: SideNote | None) -> tuple[str, Tone]:
     if note is None:
         return "no strategy trades this market", Tone.LABEL
     if note.guard in _SAID:
-        return _SAID[note.guard], Tone.GOOD
+        said = _SAID[note.guard]
+        return (f"{said} — {note.detail}", Tone.WARN) if note.detail else (said, Tone.GOOD)
     return f"{note.guard} — {note.detail}" if note.detail else note.guard, Tone.WARN
 
 

@@ -34,7 +34,9 @@ _WEIGHTS: Final = {
 }
 _WEIGHT: Final = 20
 _ITEMS_PER_WEIGHT: Final = 20
-_LISTS: Final = frozenset({"recentTrades", "historicalOrders", "userFills", "userFillsByTime", "fundingHistory"})
+_LISTS: Final = frozenset(
+    {"recentTrades", "historicalOrders", "userFills", "userFillsByTime", "fundingHistory", "userFunding"}
+)
 
 
 @attrs.frozen
@@ -76,6 +78,7 @@ class Info:
             "l2Book": self._l2_book,
             "recentTrades": self._recent_trades,
             "fundingHistory": lambda _r: [],
+            "userFunding": self._user_funding,
             "exchangeStatus": lambda _r: {"time": self._now_ms, "specialStatuses": None},
             "openOrders": lambda r: [rows.order_row(row) for row in self._open(r)],
             "frontendOpenOrders": lambda r: [rows.frontend_row(row) for row in self._open(r)],
@@ -223,6 +226,13 @@ class Info:
     def _clearinghouse(self, request: Request) -> Json:
         account = self._account(request) or Account("", "")
         return rows.clearinghouse(self._exchange, account, self._now_ms)
+
+    def _user_funding(self, request: Request) -> list[Json]:
+        """No funding is simulated, so none was ever paid."""
+        self._account(request)
+        if not isinstance(request.get("startTime"), int):
+            raise Malformed("expected startTime in milliseconds")
+        return []
 
     def _spot_clearinghouse(self, request: Request) -> Json:
         account = self._account(request)

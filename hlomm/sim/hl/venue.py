@@ -34,6 +34,9 @@ class FundedAccount:
     key: str
     agent_key: str
     agent_address: str
+    guardian_key: str
+    guardian_address: str
+    """A second agent: nonces are counted per signer, so a process beside the first needs a key of its own."""
 
 
 def funded_accounts(seed: int) -> list[FundedAccount]:
@@ -42,13 +45,18 @@ def funded_accounts(seed: int) -> list[FundedAccount]:
 
 
 def _funded_account(seed: int, name: str) -> FundedAccount:
-    key, agent = (coincurve.PrivateKey(keccak(f"hlomm-sim/{seed}/{name}/{role}".encode())) for role in ("key", "agent"))
+    key, agent, guardian = (
+        coincurve.PrivateKey(keccak(f"hlomm-sim/{seed}/{name}/{role}".encode()))
+        for role in ("key", "agent", "guardian")
+    )
     return FundedAccount(
         name=name,
         address=address_of(key.public_key),
         key="0x" + key.secret.hex(),
         agent_key="0x" + agent.secret.hex(),
         agent_address=address_of(agent.public_key),
+        guardian_key="0x" + guardian.secret.hex(),
+        guardian_address=address_of(guardian.public_key),
     )
 
 
@@ -106,11 +114,12 @@ class Venue:
 
     def _open(self, keys: FundedAccount, origin_ns: int) -> None:
         self.exchange.open_account(keys.address, keys.name, spot=FUNDING, perp=FUNDING)
-        self.agents.approve(
-            Agent(
-                master=keys.address,
-                address=keys.agent_address,
-                name="",
-                valid_until_ms=origin_ns // 1_000_000 + VALIDITY_MAX_MS,
+        for address, name in ((keys.agent_address, ""), (keys.guardian_address, "guardian")):
+            self.agents.approve(
+                Agent(
+                    master=keys.address,
+                    address=address,
+                    name=name,
+                    valid_until_ms=origin_ns // 1_000_000 + VALIDITY_MAX_MS,
+                )
             )
-        )

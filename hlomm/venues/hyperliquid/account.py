@@ -36,12 +36,15 @@ class AccountReader:
         asked_ns = self._clock.now().mono_ns
         orders = await self.resting()
         balances = await self._rest.balances()
+        perps = await self._rest.perp_account()
         return AccountState(
             venue=HYPERLIQUID,
             cash=self._cash(balances),
             tokens=balances.tokens,
             orders=orders,
             asked_mono_ns=asked_ns,
+            perps=perps.positions,
+            perp_cash=perps.raw,
         )
 
     def _cash(self, balances: Balances) -> Cash:

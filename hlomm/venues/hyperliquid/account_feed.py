@@ -12,13 +12,13 @@ new id is known, late news about the old one is dropped. Anything but a plain ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
 
 from hlomm.domain.ids import ClientId, VenueOrderId
-from hlomm.domain.inputs import FillReceived, Input, OrderClosed, OrderOpened, OrderRejected
+from hlomm.domain.inputs import FillReceived, FundingPaid, Input, OrderClosed, OrderOpened, OrderRejected
 from hlomm.venues.hyperliquid.bounded import BoundedMap
 from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.wire.account import OrderReport, OrderRows
@@ -83,6 +83,8 @@ class AccountFeed:
     """Venue time of the session's start; fills before it are history."""
     last_ms: int = 0
     """Venue time of the newest fill told or remembered."""
+    funded_ms: int = 0
+    """Venue time of the newest funding told."""
     _seen: BoundedMap[str, None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -98,6 +100,19 @@ class AccountFeed:
     def ask_from_ms(self) -> int:
         """From when on to ask for fills so that none is missed: a little before the newest one known."""
         return max(self.last_ms - OVERLAP_MS, self.start_ms)
+
+    @property
+    def fund_from_ms(self) -> int:
+        """From when on to ask for funding: it is paid on the hour, and told within a moment of it."""
+        return max(self.funded_ms - OVERLAP_MS, self.start_ms)
+
+    def on_funding(self, payments: Sequence[FundingPaid]) -> list[Input]:
+        fresh: list[Input] = []
+        for payment in payments:
+            self.funded_ms = max(self.funded_ms, payment.venue_ms)
+            if self._seen.add(payment.key, None) and payment.venue_ms >= self.start_ms:
+                fresh.append(payment)
+        return fresh
 
     def on_fills(self, rows: FillRows) -> list[Input]:
         fresh: list[Input] = []

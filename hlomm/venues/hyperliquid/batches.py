@@ -53,6 +53,10 @@ class Batch:
     def client_ids(self) -> tuple[ClientId, ...]:
         return tuple(one.client_id for one in self.requests if not isinstance(one, MergeSet))
 
+    def may_rest(self) -> bool:
+        """Whether it holds new orders that can rest."""
+        return any(isinstance(one, OrderRequest) and one.tif is not Tif.IOC for one in self.requests)
+
     def sent_action(self) -> SentAction | None:
         return _SENT.get(self.kind)
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import attrs
 
 from hlomm.domain.faults import ConfigError
+from hlomm.venues.fuse import FuseLimits
 from hlomm.venues.hyperliquid.signing import Chain
 
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
@@ -108,6 +109,12 @@ class HyperliquidConfig:
     budget_every_s: float = _seconds(30)
     markets_every_s: float = _seconds(60)
     expires_after_s: float = _seconds(10)
+    deadman_s: float = 0
+    """Term of the venue's promise to cancel everything by itself; 0: not asked for."""
+    deadman_ahead: bool = False
+    """Ask for it before anything rests too."""
+    fuse: FuseLimits | None = None
+    """What may leave at most, whatever the engine wants. None only where no engine is."""
     settlement_base_s: float = _seconds(0.5)
     settlement_cap_s: float = _seconds(20)
     settlement_attempts: int = _count(20)

@@ -15,7 +15,7 @@ from hlomm.venues.hyperliquid.parts import Parts
 from hlomm.venues.hyperliquid.wire.subscriptions import PING
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
 
-RECONCILE_WEIGHT: Final = 42
+RECONCILE_WEIGHT: Final = 64
 BUDGET_WEIGHT: Final = 22
 MARKETS_WEIGHT: Final = 20
 

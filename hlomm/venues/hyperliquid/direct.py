@@ -75,6 +75,11 @@ class DirectRequests:
         reply = await self._post(actions.noop(), 1)
         return None if isinstance(reply, Accepted) else reply.text
 
+    async def schedule_cancel(self, time_ms: int | None) -> str | None:
+        """Post a wish to have everything cancelled at that venue time (None: no wish); the text of a refusal."""
+        reply = await self._post(actions.schedule_cancel(time_ms), 1)
+        return None if isinstance(reply, Accepted) else reply.text
+
     async def _act(self, action: actions.Action, size: int) -> tuple[Status, ...]:
         """One status per order. VenueUnavailable if the answer is missing or does not fit."""
         reply = await self._post(action, size)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
+import structlog
 import trio
 
 from hlomm.domain.faults import VenueUnavailable
@@ -20,6 +21,8 @@ from hlomm.domain.inputs import Input
 from hlomm.domain.outputs import AmendOrders, CancelOrders, MergeSet, PlaceOrders
 from hlomm.domain.times import seconds_to_ns
 from hlomm.venues.clock import Clock
+from hlomm.venues.deadman import Resting
+from hlomm.venues.fuse import Fuse
 from hlomm.venues.http_client import NotSent
 from hlomm.venues.hyperliquid.answers import Answers
 from hlomm.venues.hyperliquid.batches import Batch, BatchKind, Encoder
@@ -42,6 +45,8 @@ MESSAGE_RESERVE: Final = 200
 SENT_MEMORY: Final = 8_192
 REFUSALS_MAX: Final = 4_096
 
+_log = structlog.get_logger("hlomm.venues.hyperliquid")
+
 
 @attrs.define(eq=False)
 class Gateway:
@@ -54,6 +59,10 @@ class Gateway:
     _encoder: Encoder
     _answers: Answers
     _emit: Emit
+    fuse: Fuse | None = None
+    """None: nothing but the engine's own limits holds orders back."""
+    resting: Resting | None = None
+    """Told of every order that may come to rest, if anybody wants to know."""
     budget: AddressBudget = attrs.field(factory=AddressBudget)
     posts: Posts = attrs.field(factory=Posts)
     _link: WebSocketLink | None = None
@@ -115,10 +124,27 @@ class Gateway:
 
     def submit(self, output: PlaceOrders | AmendOrders | CancelOrders | MergeSet) -> None:
         """Sign and send. Never waits, never raises for the venue's sake, never calls the sink."""
+        if self.fuse is not None and isinstance(output, PlaceOrders | AmendOrders):
+            passed = self._screen(self.fuse, output)
+            if passed is None:
+                return
+            output = passed
         batches, refusals = self._encoder.encode(output, self._clock.wall_ms())
         self._say(refusals)
         for batch in batches:
             self._dispatch(batch)
+
+    def _screen(self, fuse: Fuse, output: PlaceOrders | AmendOrders) -> PlaceOrders | AmendOrders | None:
+        """What the fuse lets pass; the rest is told to the engine."""
+        was, refused_before = fuse.tripped, fuse.refused
+        passed, news = fuse.screen(output, self._clock.now().mono_ns)
+        if fuse.tripped != was:
+            _log.critical("the fuse has tripped", reason=fuse.tripped, next="cancel-only until the daemon restarts")
+        if news:
+            self._counters.add("fuse_refusals", fuse.refused - refused_before)
+            if self._say(news) and fuse.tripped is not None:
+                fuse.told = True  # otherwise it comes with the next refusal
+        return passed
 
     def send_text(self, text: str) -> bool:
         """Queue a frame that expects no answer by id (ping, subscription). Whether it was queued."""
@@ -136,6 +162,8 @@ class Gateway:
         if batch.kind is BatchKind.PLACE:
             for client_id in batch.client_ids():
                 self._placed.put(client_id, batch.expires_ms)
+            if self.resting is not None and batch.may_rest():
+                self.resting.sent(batch.client_ids(), seconds_to_ns(self._config.expires_after_s))
         if self._link is not None:
             self._post(self._link, batch)
         else:
@@ -232,11 +260,13 @@ class Gateway:
             events += self._answers.lost(batch, reason)
         return events
 
-    def _say(self, events: list[Input]) -> None:
+    def _say(self, events: list[Input]) -> bool:
         """Tell the engine after its turn. A full queue can only drop what the engine's own timers will notice."""
         if not events:
-            return
+            return True
         try:
             self._said[0].send_nowait(events)
         except trio.WouldBlock:
             self._counters.add("refusals_dropped", len(events))
+            return False
+        return True

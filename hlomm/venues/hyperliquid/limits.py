@@ -6,11 +6,9 @@ from typing import Final
 
 import attrs
 
-from hlomm.domain.markets import Market, MarketKind
+from hlomm.domain.markets import Market
 from hlomm.domain.units import SCALE, Cash, Px, Qty, ceil_to, floor_to
 from hlomm.venues.hyperliquid.wire.outcomes import MIN_NOTIONAL, OUTCOME_LOT, OUTCOME_TICK
-
-SIGNIFICANT_FIGURES: Final = 5
 
 # -- rates
 
@@ -27,7 +25,9 @@ _LIGHT: Final = frozenset(
 _LIGHT_WEIGHT: Final = 2
 _DEFAULT_WEIGHT: Final = 20
 _HEAVY: Final = {"userRole": 60}
-_PER_20_ITEMS: Final = frozenset({"recentTrades", "historicalOrders", "userFills", "userFillsByTime", "fundingHistory"})
+_PER_20_ITEMS: Final = frozenset(
+    {"recentTrades", "historicalOrders", "userFills", "userFillsByTime", "fundingHistory", "userFunding"}
+)
 
 
 def info_weight(kind: str) -> int:
@@ -93,37 +93,6 @@ def min_qty(px: Px, mid: Px | None, lot: Qty, minimum: Cash = MIN_NOTIONAL) -> Q
     basis = px if mid is None else min(px, mid)
     assert basis > 0
     return Qty(ceil_to(-(-minimum * SCALE // basis), lot))
-
-
-# -- perps
-
-
-def perp_px_step(px: Px, tick: Px) -> Px:
-    """Step of legal prices around `px`: the finest tick or, for large prices, five significant figures.
-
-    Whole numbers are always legal, so the step never exceeds one quote unit.
-    """
-    digits = len(str(px))
-    by_figures = 10 ** max(digits - SIGNIFICANT_FIGURES, 0)
-    return Px(max(tick, min(by_figures, SCALE)))
-
-
-def perp_px_ok(px: Px, tick: Px) -> bool:
-    return px > 0 and px % perp_px_step(px, tick) == 0
-
-
-def floor_px(market: Market, px: Px) -> Px:
-    """Largest legal price not above `px`; 0 if there is none."""
-    return Px(floor_to(px, _step(market, px)))
-
-
-def ceil_px(market: Market, px: Px) -> Px:
-    """Smallest legal price not below `px`."""
-    return Px(ceil_to(px, _step(market, px)))
-
-
-def _step(market: Market, px: Px) -> Px:
-    return market.tick if market.kind is MarketKind.OUTCOME else perp_px_step(px, market.tick)
 
 
 def floor_qty(market: Market, qty: Qty) -> Qty:

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 import attrs
 
+from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import Input
 from hlomm.venues.clock import Clock
+from hlomm.venues.deadman import DeadmanKeeper, DeadmanRules, Resting
+from hlomm.venues.fuse import Fuse
 from hlomm.venues.hyperliquid.account import AccountReader
 from hlomm.venues.hyperliquid.account_feed import AccountFeed, AmendWatch
 from hlomm.venues.hyperliquid.answers import Answers
@@ -21,6 +24,7 @@ from hlomm.venues.hyperliquid.market_feed import MarketFeed
 from hlomm.venues.hyperliquid.nonces import Nonces
 from hlomm.venues.hyperliquid.registry import Registry
 from hlomm.venues.hyperliquid.rest import HyperliquidRest
+from hlomm.venues.hyperliquid.schedule import ScheduleCancel
 from hlomm.venues.hyperliquid.signing import Signer
 from hlomm.venues.hyperliquid.streams import Streams
 from hlomm.venues.hyperliquid.upkeep import Upkeep
@@ -34,6 +38,8 @@ class Outlet:
 
     _clock: Clock
     _counters: Counters
+    resting: Resting | None = None
+    """Watches what is handed on, if anybody wants to know what rests."""
     sink: Sink | None = None
 
     def emit(self, events: Sequence[Input]) -> None:
@@ -46,6 +52,8 @@ class Outlet:
         if self.sink is None:
             self._counters.add("inputs_without_sink", len(events))
             return
+        if self.resting is not None:
+            self.resting.note(events)
         self.sink(events, received_ns)
 
 
@@ -68,18 +76,22 @@ class Parts:
     upkeep: Upkeep
     direct: DirectRequests
     inbox: Inbox
+    deadman: DeadmanKeeper | None
+    """None if the configuration asks for none."""
 
 
 def assemble(config: HyperliquidConfig, transport: Transport, clock: Clock) -> Parts:
     counters = Counters()
-    outlet = Outlet(clock, counters)
+    resting = None if config.deadman_s == 0 else Resting(clock)
+    outlet = Outlet(clock, counters, resting)
     registry = Registry(config.underlyings, counters, config.quote_token)
     rest = HyperliquidRest(config, transport, clock, counters)
     signer = Signer(config.agent_key, config.chain)
     encoder = Encoder(signer, Nonces(), registry, config.vault, int(config.expires_after_s * 1_000))
     amends = AmendWatch()
     answers = Answers(amends, counters)
-    gateway = Gateway(config, clock, counters, rest, encoder, answers, outlet.emit)
+    fuse = None if config.fuse is None else Fuse(HYPERLIQUID, config.fuse)
+    gateway = Gateway(config, clock, counters, rest, encoder, answers, outlet.emit, fuse, resting)
     account = AccountReader(rest, registry, gateway, clock)
     account_feed = AccountFeed(counters, config.fill_memory, account.owns, amends)
     market_feed = MarketFeed(counters, int(config.print_age_s * 1_000), config.print_memory)
@@ -96,6 +108,14 @@ def assemble(config: HyperliquidConfig, transport: Transport, clock: Clock) -> P
         outlet.emit_at,
         upkeep.on_meta,
     )
+    direct = DirectRequests(rest, encoder, registry, clock, counters)
+    deadman = None
+    if resting is not None:
+        rules = DeadmanRules(
+            term_s=config.deadman_s, arrives_within_s=config.expires_after_s, ahead=config.deadman_ahead
+        )
+        switch = ScheduleCancel(direct, gateway.budget, clock, lambda: upkeep.skew_ms or 0)
+        deadman = DeadmanKeeper(HYPERLIQUID, switch, rules, clock, counters.add, outlet.emit, resting)
     return Parts(
         config=config,
         clock=clock,
@@ -110,6 +130,7 @@ def assemble(config: HyperliquidConfig, transport: Transport, clock: Clock) -> P
         market_feed=market_feed,
         streams=streams,
         upkeep=upkeep,
-        direct=DirectRequests(rest, encoder, registry, clock, counters),
+        direct=direct,
         inbox=inbox,
+        deadman=deadman,
     )

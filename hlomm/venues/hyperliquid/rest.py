@@ -15,7 +15,7 @@ import attrs
 
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import ClientId
-from hlomm.domain.inputs import BookSnapshot, RestingOrder
+from hlomm.domain.inputs import BookSnapshot, FundingPaid, RestingOrder
 from hlomm.venues.clock import Clock
 from hlomm.venues.http_client import HttpAnswer, HttpClient, HttpLimits
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
@@ -26,6 +26,7 @@ from hlomm.venues.hyperliquid.wire.account import Balances
 from hlomm.venues.hyperliquid.wire.anomalies import Anomaly
 from hlomm.venues.hyperliquid.wire.fills import FillRows
 from hlomm.venues.hyperliquid.wire.outcomes import PerpRow, Settlement
+from hlomm.venues.hyperliquid.wire.perps import PerpAccount
 from hlomm.venues.hyperliquid.wire.replies import ExchangeReply, decode_exchange
 from hlomm.venues.pacing import TokenBucket
 from hlomm.venues.transport import Transport
@@ -99,6 +100,16 @@ class HyperliquidRest:
     async def balances(self) -> Balances:
         body = await self._user_info("spotClearinghouseState")
         return self._value("spotClearinghouseState", info.decode_balances(body, self._config.account))
+
+    async def perp_account(self) -> PerpAccount:
+        return self._value("clearinghouseState", info.decode_perp_account(await self._user_info("clearinghouseState")))
+
+    async def funding_since(self, start_ms: int) -> tuple[FundingPaid, ...]:
+        """Funding payments from that venue time on, oldest first, at most 500."""
+        body = await self._info("userFunding", info.funding_since_request(self._config.account, start_ms))
+        payments = self._value("userFunding", info.decode_funding(body))
+        self._weights.take(info_extra_weight("userFunding", len(payments)), self._clock.now().mono_ns)
+        return payments
 
     async def open_orders(self) -> tuple[RestingOrder, ...]:
         return self._value("frontendOpenOrders", info.decode_open_orders(await self._user_info("frontendOpenOrders")))

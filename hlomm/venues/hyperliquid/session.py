@@ -41,6 +41,7 @@ from hlomm.domain.outputs import (
 )
 from hlomm.domain.times import NS_PER_S, seconds_to_ns
 from hlomm.venues.clock import Clock
+from hlomm.venues.deadman import FAREWELL_S
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.connection import RECONCILE_WEIGHT, Connection, attempt_round, pause
 from hlomm.venues.hyperliquid.parts import assemble
@@ -105,6 +106,8 @@ class HyperliquidSession:
                 parts.gateway.attach(nursery)
                 parts.upkeep.attach(nursery)
                 nursery.start_soon(self._poll_while_down)
+                if parts.deadman is not None:
+                    nursery.start_soon(parts.deadman.run, self._is_live)
                 # Only a second run knows any yet; its engine may be a new one.
                 parts.outlet.emit([MarketListed(market) for market in parts.registry.markets.values()])
                 try:
@@ -114,12 +117,18 @@ class HyperliquidSession:
                     refused = error
                 nursery.cancel_scope.cancel(reason="the venue refuses us")
         finally:
+            if parts.deadman is not None:
+                with trio.move_on_after(FAREWELL_S, shield=True):
+                    await parts.deadman.finish()
             parts.gateway.detach()
             parts.upkeep.detach()
             parts.outlet.sink = None
             self._state = DOWN
         if refused is not None:
             raise refused
+
+    def _is_live(self) -> bool:
+        return self._state == LIVE
 
     async def _stay_connected(self) -> None:
         failures = 0
@@ -189,6 +198,8 @@ class HyperliquidSession:
         self._told_rest = None
         _log.info("session up", markets=len(self._parts.registry.markets), connection=self._connections)
         self._parts.outlet.emit([SessionUp(HYPERLIQUID)])
+        if self._parts.deadman is not None:
+            self._parts.deadman.wake()
         if self._connections == 1:
             self._on_first_up()
 
@@ -255,9 +266,17 @@ class HyperliquidSession:
                 "writer_queue_peak": parts.gateway.queue_peak(),
                 "actions_left": parts.gateway.budget.left,
             },
+            fuse="none" if parts.gateway.fuse is None else parts.gateway.fuse.word,
+            deadman_until_ms=0 if parts.deadman is None else parts.deadman.until_ms,
         )
 
     # -- requests only
+
+    async def check_access(self) -> str | None:
+        refusal = await self._parts.direct.check_signer()
+        if refusal is not None and error_code(refusal) not in REFUSES_US:
+            raise VenueUnavailable(f"inconclusive answer to a signed no-op: {refusal[:200]}")
+        return refusal
 
     async def fetch_resting(self) -> list[RestingOrder]:
         return list(await self._parts.account.resting())

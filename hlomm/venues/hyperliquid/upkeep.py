@@ -14,10 +14,11 @@ import structlog
 import trio
 
 from hlomm.domain.faults import VenueUnavailable
-from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId
+from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, is_outcome
 from hlomm.domain.inputs import (
     AccountState,
     ClockSkew,
+    FundingPaid,
     Input,
     MarketDelisted,
     MarketListed,
@@ -39,6 +40,7 @@ from hlomm.venues.hyperliquid.rest import HyperliquidRest
 from hlomm.venues.hyperliquid.streams import Streams
 from hlomm.venues.hyperliquid.wire.account import OrderReport
 from hlomm.venues.hyperliquid.wire.coins import coin_of
+from hlomm.venues.hyperliquid.wire.fills import FillRows
 from hlomm.venues.hyperliquid.wire.frames import MetaChanges
 from hlomm.venues.hyperliquid.wire.outcomes import Settlement
 from hlomm.venues.hyperliquid.wire.statuses import UNKNOWN_OID, Standing, standing
@@ -98,14 +100,24 @@ class Upkeep:
         return after_ms + self.skew_ms
 
     async def reconcile(self) -> None:
-        """The account, preceded by fills that the stream did not bring.
+        """The account, preceded by fills that the stream did not bring and by funding.
 
-        Asked for in this order, the fills told include every one that the balances contain.
+        Asked for in this order, the fills and payments told include every one that the balances contain.
         """
         state = await self._account.state()
         fills = await self._rest.fills_since(self._account_feed.ask_from_ms)
+        funding: tuple[FundingPaid, ...] = ()
+        if self._may_be_funded(state, fills):
+            funding = await self._rest.funding_since(self._account_feed.fund_from_ms)
         self.last_state = state
-        self._emit([*self._account_feed.on_fills(fills), state])
+        news = [*self._account_feed.on_fills(fills), *self._account_feed.on_funding(funding)]
+        self._emit([*news, state])
+
+    def _may_be_funded(self, state: AccountState, fills: FillRows) -> bool:
+        """Whether a perp was held since the last round. The first round looks back to where the books end."""
+        last = self.last_state
+        held = last is None or last.perps or state.perps or any(not is_outcome(fill.market) for fill in fills.fills)
+        return bool(held)
 
     async def read_budget(self) -> None:
         limit = await self._rest.rate_limit()
@@ -134,10 +146,12 @@ class Upkeep:
                 self._emit([book])
 
     def _exposed(self) -> list[MarketId]:
-        """Followed markets with tokens or resting orders, as of the last account state."""
+        """Followed markets with tokens, a position or resting orders, as of the last account state."""
         if self.last_state is None:
             return []
-        held = {token.market for token in self.last_state.tokens} | {order.market for order in self.last_state.orders}
+        state = self.last_state
+        held = {row.market for row in state.tokens} | {row.market for row in state.perps}
+        held |= {order.market for order in state.orders}
         return [market for market in self._streams.wanted if market in held]
 
     # -- the market roll

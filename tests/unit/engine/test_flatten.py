@@ -9,6 +9,7 @@ import pytest
 from hlomm.domain.fills import FillKind
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import (
+    FeeRates,
     FillReceived,
     MarketDelisted,
     MarketListed,
@@ -178,8 +179,8 @@ def test_pairs_below_a_lot_are_not_merged() -> None:
     assert [sale.qty for sale in placed(outputs)] == [lots(100)]
 
 
-def test_a_merge_that_fails_is_tried_again_and_then_the_tokens_are_sold_one_by_one() -> None:
-    """A failing merge must not cost the attempts to sell: the single tokens are the naked risk."""
+def test_a_merge_that_fails_is_tried_again_and_then_only_what_is_single_is_sold() -> None:
+    """A failing merge must not cost the attempts to sell; and half a pair sold would bare the other half."""
     rig = held((100, "0.5", Leg.YES), (60, "0.45", Leg.NO))
     outputs, merges = flatten(rig), 0
     while of(outputs, MergeSet):
@@ -189,8 +190,12 @@ def test_a_merge_that_fails_is_tried_again_and_then_the_tokens_are_sold_one_by_o
         outputs = rig.wait(1.0)
     assert merges == 3
     (sale,) = placed(outputs)
-    assert (sale.leg, sale.qty) == (Leg.YES, lots(100))
+    assert (sale.leg, sale.qty) == (Leg.YES, lots(40))
     assert len(alerts(rig.outputs, "merge_failed")) == 3
+    outputs = rig.filled(sale, 40, at="0.5") + rig.wait(1.0)
+    assert halts(outputs) == [HaltState.HALTED]
+    (alert,) = alerts(outputs, "flattened")
+    assert "60 YES 60 NO (worst 0.00; pairs that were not merged: worth exactly 1 each)" in alert.text
 
 
 def test_a_delisted_market_can_neither_be_merged_nor_sold() -> None:
@@ -242,6 +247,61 @@ def test_what_is_too_small_for_the_venue_is_held() -> None:
     outputs = flatten(rig)
     assert not risky(outputs)
     assert "too small to sell: 19 x 0.5 < 10" in alerts(outputs, "flattened")[0].text
+
+
+CHEAP = (levels(("0.05", 500)), levels(("0.07", 500)))
+
+
+def test_what_is_too_small_to_sell_is_completed_and_merged() -> None:
+    """19 YES at 0.05 are worth 0.95 USDC; the same 19 NO cost 18.05, which the venue takes, and merge to 19."""
+    rig = held((19, "0.5", Leg.YES), book=CHEAP)
+    (purchase,) = placed(flatten(rig))
+    assert (purchase.leg, purchase.side, purchase.tif) == (Leg.NO, Side.BUY, Tif.IOC)
+    assert (purchase.px, purchase.qty) == (px("0.99999"), lots(19)), "0.95 and the slippage, below what it merges to"
+    assert purchase.reduce_only
+    rig.filled(purchase, 19, at="0.95")
+    (merge,) = of(rig.wait(1.0), MergeSet)
+    assert merge.qty == lots(19)
+    for leg in Leg:
+        outputs = rig.buy(19, "0.5", leg, side=Side.SELL, kind=FillKind.MERGE)
+    assert halts(outputs) == [HaltState.HALTED]
+    assert rig.cash == usd("9991.45"), "as if sold at 0.05"
+
+
+def test_the_purchase_takes_no_more_than_the_free_cash() -> None:
+    rig = held((19, "0.5", Leg.YES), book=CHEAP, cash=25)
+    (purchase,) = placed(flatten(rig))
+    assert purchase.qty == lots(15), "15.5 are left"
+
+
+def test_without_cash_it_is_held_and_said() -> None:
+    rig = held((19, "0.5", Leg.YES), book=CHEAP, cash=15)
+    outputs = flatten(rig)
+    assert not risky(outputs)
+    assert "too small to sell: 19 x 0.05 < 10" in alerts(outputs, "flattened")[0].text
+
+
+def rates(**changes: int) -> FeeRates:
+    values = {"open_maker": 0, "open_taker": 0, "close_maker": 40_000, "close_taker": 70_000, "settle": 70_000}
+    return FeeRates(venue=HYPERLIQUID, **(values | changes))
+
+
+def test_once_merges_are_known_to_be_free_the_way_without_the_closing_fee_is_taken() -> None:
+    rig = held(YES100)
+    rig.tell(rates())
+    (order,) = placed(flatten(rig))
+    assert order.side is Side.SELL, "what merging costs is not known: it may cost what settling costs"
+    other = held(YES100)
+    other.tell(rates())
+    for side, kind in ((Side.BUY, FillKind.SPLIT), (Side.SELL, FillKind.MERGE)):
+        for leg in Leg:
+            other.buy(1, "0.5", leg, side=side, kind=kind)
+    (order,) = placed(flatten(other))
+    assert (order.leg, order.side, order.px) == (Leg.NO, Side.BUY, px("0.55"))
+    other.tell(SendRefused((order.client_id,), SentAction.PLACE, "not connected"))
+    other.book()
+    (again,) = placed(other.wait(1.0))
+    assert (again.leg, again.side) == (Leg.YES, Side.SELL), "what stops purchases may leave sales alone"
 
 
 def test_a_short_is_a_missing_fill_and_nothing_is_sold_for_it() -> None:

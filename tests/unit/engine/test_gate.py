@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import attrs
 import pytest
@@ -14,7 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlomm.domain.ids import HYPERLIQUID
-from hlomm.domain.inputs import JournalFailed, MarketDelisted, MarketListed, MarketSettled, RateBudget
+from hlomm.domain.inputs import (
+    BookSnapshot,
+    Booted,
+    GuardianDown,
+    GuardianUp,
+    JournalFailed,
+    MarketDelisted,
+    MarketListed,
+    MarketSettled,
+    MarkPrice,
+    RateBudget,
+    SessionUp,
+)
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side, Tif
 from hlomm.domain.outputs import HaltState
@@ -23,8 +36,9 @@ from hlomm.engine import gate
 from hlomm.engine.config import OneSided
 from hlomm.engine.gate import LIMITS, Pass, Proposal, Reject, Resize, Verdict
 from hlomm.engine.orders import Order
-from tests.support.rig import Rig, placed
-from tests.support.values import M2, M, config, levels, lots, outcome, px, usd
+from hlomm.engine.quoting import BID
+from tests.support.rig import Rig, cancelled, placed
+from tests.support.values import M2, PERP, M, account, config, levels, lots, outcome, perp, px, usd
 
 WIDE = config(
     limits={
@@ -106,8 +120,37 @@ def test_nothing_but_flattening_leaves_while_not_running(rig: Rig, purpose: Purp
     assert flat_sale(rig) == passed(100)
 
 
-def test_flattening_only_sells(rig: Rig) -> None:
-    assert limit_of(judge(rig, purpose=Purpose.FLATTEN, tif=Tif.IOC)) == "halted"
+def test_flattening_only_sells_or_completes_what_is_single(rig: Rig) -> None:
+    """A purchase of the complement closes a surplus just as a sale does; beyond it, it would be a position."""
+    assert limit_of(judge(rig, purpose=Purpose.FLATTEN, tif=Tif.IOC)) == "tokens"
+    rig.buy(60, "0.5", Leg.NO)
+    bought = judge(rig, 100, "0.62", purpose=Purpose.FLATTEN, tif=Tif.IOC)
+    assert bought == Resize(lots(60), "tokens", ANY)
+    assert limit_of(judge(rig, leg=Leg.NO, purpose=Purpose.FLATTEN, tif=Tif.IOC)) == "tokens"
+
+
+def test_perps_are_only_reduced(rig: Rig) -> None:
+    rig.tell(BookSnapshot(PERP, levels(("80000", 1)), levels(("80001", 1)), rig.ms))
+    assert limit_of(perp_order(rig, Side.SELL, purpose=Purpose.QUOTE)) == "perp"
+    assert limit_of(perp_order(rig, Side.SELL, purpose=Purpose.HEDGE)) == "perp"
+    assert limit_of(perp_order(rig, Side.SELL)) == "perp", "nothing is held"
+    rig.buy(0.01, "80000", market=PERP)
+    assert perp_order(rig, Side.SELL) == passed(0.01)
+    assert perp_order(rig, Side.SELL, 0.02) == Resize(lots(0.01), "perp", ANY), "never through flat"
+    assert limit_of(perp_order(rig, Side.BUY)) == "perp"
+
+
+def test_a_small_perp_is_closed_whole_and_only_whole(rig: Rig) -> None:
+    """The venue is taken to let a whole position be closed below its minimum."""
+    rig.tell(BookSnapshot(PERP, levels(("80000", 1)), levels(("80001", 1)), rig.ms))
+    rig.buy(0.0001, "80000", market=PERP)
+    assert perp_order(rig, Side.SELL, 0.0001) == passed(0.0001)
+    rig.buy(0.0001, "80000", market=PERP)
+    assert limit_of(perp_order(rig, Side.SELL, 0.0001)) == "min_notional"
+
+
+def perp_order(rig: Rig, side: Side, number: float = 0.01, purpose: Purpose = Purpose.FLATTEN) -> Verdict:
+    return judge(rig, number, "80000", side=side, tif=Tif.IOC, purpose=purpose, market=PERP)
 
 
 def test_without_a_journal_not_even_flattening_leaves(rig: Rig) -> None:
@@ -397,7 +440,7 @@ def test_a_worst_case_beyond_the_limit_leaves_no_room() -> None:
     rig = Rig(wide(max_position=lots(400)))
     rig.buy(450, "0.5")
     assert limit_of(judge(rig, 50)) == "max_position"
-    assert judge(rig, 850, "0.42", Leg.NO) == passed(850)
+    assert judge(rig, 850, "0.42", Leg.NO) == Resize(lots(450), "reduce_only", ANY)
 
 
 @pytest.mark.parametrize(("number", "left"), [(769, 769), (770, 769)])
@@ -575,6 +618,33 @@ def test_what_passes_is_whole_lots_within_every_limit(
         ), "never smaller than needed"
 
 
+# -- breakers, reductions, what a lost network leaves (more in test_breakers, test_inventory, test_deadman_limit)
+
+
+def test_a_breaker_that_acts_is_the_gates_business_too(rig: Rig) -> None:
+    """Whatever asks for an order while quoting is paused: only giving back passes."""
+    rig.buy(100, "0.5")
+    for price in (80_000, 83_000):
+        rig.tell(MarkPrice(PERP, px(price), rig.ms))
+    assert limit_of(judge(rig)) == "breaker"
+    assert limit_of(sale(rig)) == "breaker"
+    assert flat_sale(rig) == passed(100)
+
+
+def test_after_a_lost_day_only_reductions_pass(rig: Rig) -> None:
+    rig.buy(100, "0.5")
+    rig.state.breakers.day.stopped = True
+    assert limit_of(judge(rig)) == "reduce_only"
+    assert sale(rig) == passed(100)
+    assert judge(rig, 300, "0.42", Leg.NO) == Resize(lots(100), "reduce_only", ANY), "never through flat"
+
+
+def test_resting_collateral_without_a_deadman_has_a_cap_in_whole_lots() -> None:
+    rig = Rig(wide(max_resting_without_deadman=usd(100)))
+    assert judge(rig, 192) == passed(192)
+    assert judge(rig, 193) == Resize(lots(192), "max_resting_without_deadman", ANY)  # 100 / 0.52 = 192.3
+
+
 RIG = Rig(WIDE)
 
 
@@ -583,6 +653,20 @@ def test_every_limit_has_a_test_here() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
     missing = [name for name in LIMITS if f'"{name}"' not in source]
     assert missing == []
+
+
+def test_without_the_guardian_it_needs_nothing_is_quoted_and_what_rests_goes() -> None:
+    rig = Rig(boot=False)
+    rig.tell(Booted(epoch_ms=1, profile="sim", version="0", config="{}", halted=None, guardian_required=True))
+    rig.tell(account(), MarketListed(perp()), MarketListed(outcome()), SessionUp(HYPERLIQUID))
+    rig.book()
+    assert not placed(rig.want(bid=("0.52", 100)))
+    assert rig.note(BID) == "guardian"
+    (bid,) = placed(rig.tell(GuardianUp()))
+    rig.opened(bid)
+    outputs = rig.tell(GuardianDown("it died"))
+    assert [cancel.client_id for cancel in cancelled(outputs)] == [bid.client_id]
+    assert judge(rig) == Reject("guardian", "it died")
 
 
 def test_quotes_that_passed_are_what_is_sent(rig: Rig) -> None:

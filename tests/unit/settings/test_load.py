@@ -78,11 +78,36 @@ def test_all_mistakes_are_reported_together(tmp_path):
         (("orders.settle_doubt_s=5",), "orders.settle_doubt_s"),
         (("orders.answer_deadline_s=1",), "orders.answer_deadline_s"),
         (("daemon.stop_deadline_s=1",), "daemon.stop_deadline_s"),
+        (("breakers.pause_move=0.01",), "breakers.pause_move"),
+        (("inventory.widen_above=0.85",), "inventory.widen_above"),
+        (("inventory.pause_above=0.95",), "inventory.pause_above"),
     ],
 )
 def test_contradictions_are_refused(sets, key):
     lines = problems(*sets)
     assert any(line.split(": ")[1] == key for line in lines), lines
+
+
+def test_brakes_that_fit_together_are_taken():
+    """Equal shares are one step; a pause over a shorter window may ask for less than a widening over a longer one."""
+    settings = load(
+        "sim", (), ("inventory.pause_above=0.9", "inventory.widen_above=0.9", "breakers.pause_move=0.01",
+        "breakers.pause_window_s=10", "limits.max_resting_without_deadman=0"), environ={},
+    ).settings  # fmt: skip
+    assert settings.inventory.pause_above == settings.inventory.reduce_above == 0.9
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["breakers.widen_factor=0.9", "breakers.equity_stop=0", "breakers.drawdown_share=1.1", "breakers.api_errors=0",
+     "inventory.flatten_above=0.9", "inventory.reduce_above=0", "breakers.widen_move=1",
+     "limits.max_resting_without_deadman=-1"],
+)  # fmt: skip
+def test_a_brake_out_of_range_is_refused_with_layer_and_key(text):
+    (line, *_) = problems(text)
+    key = text.partition("=")[0]
+    assert line.startswith(f"--set {key}: {key}: ")
+    assert "see its comment in config/default.toml" in line
 
 
 @pytest.mark.parametrize("text", ["limits.max_position", "=3", "limits=3", "limits.max_position.x=1"])

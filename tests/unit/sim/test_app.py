@@ -41,7 +41,9 @@ async def test_a_real_client_on_loopback(rest_client: Any, websocket_client: Any
             venue = document["venues"]["hyperliquid"]
             assert venue["ws"] == venue["rest"].replace("http", "ws") + "/ws"
             assert venue["chain"] == "Testnet"
-            assert set(venue["accounts"][0]) == {"address", "key", "agent_key", "agent_address", "name"}
+            assert set(venue["accounts"][0]) == {
+                "address", "key", "agent_key", "agent_address", "guardian_key", "guardian_address", "name",
+            }  # fmt: skip
             port = int(venue["rest"].rpartition(":")[2])
             rest = rest_client(await trio.open_tcp_stream("127.0.0.1", port))
             assert (await rest.info("meta"))["universe"][0]["name"] == "BTC"

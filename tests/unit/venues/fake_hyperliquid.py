@@ -99,6 +99,9 @@ class FakeHyperliquid:
         ]
         self.open_orders: list[dict[str, Any]] = []
         self.fills: list[dict[str, Any]] = []
+        self.perp_raw = "0.0"
+        self.positions: list[dict[str, Any]] = []
+        self.funding: list[dict[str, Any]] = []
         self.settled: dict[int, dict[str, Any]] = {}
         self.order_status: dict[str, dict[str, Any]] = {}
         self.books: dict[str, dict[str, Any]] = {}
@@ -220,6 +223,11 @@ class FakeHyperliquid:
                 return {"universe": [{"name": "BTC", "szDecimals": 5}, {"name": "ETH", "szDecimals": 4}]}
             case "spotClearinghouseState":
                 return {"balances": self.balances}
+            case "clearinghouseState":
+                summary = {"accountValue": "0.0", "totalNtlPos": "0.0", "totalRawUsd": self.perp_raw}
+                return {"marginSummary": summary, "crossMarginSummary": summary, "assetPositions": self.positions}
+            case "userFunding":
+                return self.funding
             case "frontendOpenOrders":
                 return self.open_orders
             case "userFills" | "userFillsByTime":

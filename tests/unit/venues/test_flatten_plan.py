@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hlomm.domain.ids import ClientIds, MarketId
-from hlomm.domain.inputs import BookSnapshot, TokenBalance
+from hlomm.domain.inputs import BookSnapshot, PerpBalance, TokenBalance
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
 from hlomm.domain.units import SCALE, Cash, Px, Qty, parse
@@ -212,3 +213,53 @@ def test_every_token_is_sold_or_held_and_every_order_is_legal(
         assert order.px <= best
     assert len(result.orders) <= 1
     assert all(one.worst_loss >= 0 for one in result.held)
+
+
+# -- perps
+
+BTC = MarketId("hyperliquid:BTC")
+BTC_BOOK = book([("79990", "1")], [("80010", "2")], BTC)
+
+
+def perp(qty: str = "0.01", market: MarketId = BTC) -> PerpBalance:
+    return PerpBalance(market, Qty(parse(qty)), Cash(0))
+
+
+@pytest.mark.parametrize(("qty", "side", "px"), [("0.01", Side.SELL, "79591"), ("-0.01", Side.BUY, "80410")])
+def test_perps_are_closed_reduce_only_near_the_touch(qty: str, side: Side, px: str) -> None:
+    result = plan(perps=[perp(qty)], books={BTC: BTC_BOOK})
+    (order,) = result.orders
+    assert (order.market, order.side, order.tif, order.reduce_only) == (BTC, side, Tif.IOC, True)
+    assert (order.px, order.qty) == (parse(px), parse("0.01"))
+    assert result.closings == 1
+    assert not result.done
+
+
+def test_perps_come_before_tokens() -> None:
+    result = plan(token(), perps=[perp()], books={M: BOOK, BTC: BTC_BOOK})
+    assert [order.market for order in result.orders] == [BTC, M]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "reason"),
+    [(None, HoldReason.NO_BOOK), (book([], [("80010", "2")], BTC), HoldReason.NO_BID)],
+)
+def test_a_perp_without_a_buyer_stays_open_and_is_said(snapshot: BookSnapshot | None, reason: HoldReason) -> None:
+    result = plan(perps=[perp()], books={BTC: snapshot})
+    assert (result.orders, result.done) == ((), False)
+    assert result.stays == [f"hyperliquid:BTC 0.01 ({reason.value})"]
+
+
+def test_a_perp_of_somebody_else_is_left_alone() -> None:
+    eth = MarketId("hyperliquid:ETH")
+    bounds = attrs.evolve(BOUNDS, perps=frozenset({BTC}))
+    result = plan(perps=[perp("1", eth)], books={eth: book([("3000", "1")], [("3001", "1")], eth)}, bounds=bounds)
+    assert (result.orders, result.done) == ((), True)
+    assert result.perps[0].reason is HoldReason.NOT_FOLLOWED
+
+
+def test_what_is_too_small_to_sell_is_held_and_never_completed() -> None:
+    """The engine would buy the other side and merge; whoever sweeps without one must not be able to buy."""
+    result = plan(token(qty="19"), books={M: book([("0.05", "500")], [("0.07", "500")])})
+    assert result.orders == ()
+    assert result.stays == ["hyperliquid:o900 YES 19 (below_minimum)"]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hlomm.domain import grid
 from hlomm.domain.markets import Market
 from hlomm.domain.units import SCALE, Cash, Px, Qty, parse
 from hlomm.venues.hyperliquid import limits
@@ -126,7 +127,7 @@ def test_another_minimum_may_be_asked_for() -> None:
 )
 def test_perp_prices_have_five_figures_and_bounded_decimals(price: str, decimals: int, ok: bool) -> None:
     tick = perp_listing(PerpRow("X", decimals)).tick
-    assert limits.perp_px_ok(px(price), tick) is ok
+    assert grid.perp_px_ok(px(price), tick) is ok
 
 
 @pytest.mark.parametrize(
@@ -139,15 +140,15 @@ def test_perp_prices_have_five_figures_and_bounded_decimals(price: str, decimals
     ],
 )
 def test_perp_prices_round_to_the_legal_neighbours(price: str, down: str, up: str) -> None:
-    assert limits.floor_px(BTC, px(price)) == px(down)
-    assert limits.ceil_px(BTC, px(price)) == px(up)
+    assert grid.floor_px(BTC, px(price)) == px(down)
+    assert grid.ceil_px(BTC, px(price)) == px(up)
 
 
 def test_outcome_prices_round_to_their_tick() -> None:
     market = outcome_market()
-    assert limits.floor_px(market, px("0.123456")) == px("0.12345")
-    assert limits.ceil_px(market, px("0.123456")) == px("0.12346")
-    assert limits.floor_px(market, px("0.000009")) == 0
+    assert grid.floor_px(market, px("0.123456")) == px("0.12345")
+    assert grid.ceil_px(market, px("0.123456")) == px("0.12346")
+    assert grid.floor_px(market, px("0.000009")) == 0
 
 
 def test_sizes_round_down_to_the_lot() -> None:
@@ -157,10 +158,10 @@ def test_sizes_round_down_to_the_lot() -> None:
 
 @given(st.integers(1, 10**7 * SCALE))
 def test_rounded_perp_prices_are_legal_and_on_their_side(raw: int) -> None:
-    down, up = limits.floor_px(BTC, Px(raw)), limits.ceil_px(BTC, Px(raw))
+    down, up = grid.floor_px(BTC, Px(raw)), grid.ceil_px(BTC, Px(raw))
     assert down <= raw <= up
-    assert down == 0 or limits.perp_px_ok(down, BTC.tick)
-    assert limits.perp_px_ok(up, BTC.tick)
+    assert down == 0 or grid.perp_px_ok(down, BTC.tick)
+    assert grid.perp_px_ok(up, BTC.tick)
 
 
 # -- weights

@@ -11,7 +11,15 @@ import trio.testing
 
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import HYPERLIQUID, ClientId, ClientIds, MarketId, VenueId, VenueOrderId
-from hlomm.domain.inputs import AccountState, BookSnapshot, BookSource, RestingOrder, TokenBalance
+from hlomm.domain.inputs import (
+    AccountState,
+    BookSnapshot,
+    BookSource,
+    FundingPaid,
+    PerpBalance,
+    RestingOrder,
+    TokenBalance,
+)
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Side, Tif
 from hlomm.domain.outputs import Output
@@ -21,7 +29,7 @@ from hlomm.venues.http_client import NotSent
 from hlomm.venues.hyperliquid.session import HyperliquidSession
 from hlomm.venues.protocol import SessionStatistics, Sink
 from hlomm.venues.sweep import CancelReport, cancel_all, fetch_books, flatten, flatten_account
-from tests.unit.venues.fake_hyperliquid import FakeHyperliquid, Never, binary, refused, statuses
+from tests.unit.venues.fake_hyperliquid import FakeHyperliquid, Never, binary, now_ms, refused, statuses
 from tests.unit.venues.harness import IDS, OUTCOME, PERP, idle, order, running
 from tests.wire.hyperliquid.tools import book, levels, order_row
 
@@ -270,6 +278,7 @@ class Venue:
     def __init__(self, *orders: RestingOrder, tokens: Sequence[TokenBalance] = ()) -> None:
         self.orders = list(orders)
         self.tokens = list(tokens)
+        self.perps: list[PerpBalance] = []
         self.books: dict[MarketId, BookSnapshot | None] = {}
         self.faults: list[str] = []
         self.stubborn: set[str] = set()
@@ -310,8 +319,9 @@ class Venue:
     async def fetch_account(self) -> AccountState:
         await self._call("account")
         return AccountState(
-            venue=HYPERLIQUID, cash=Cash(0), tokens=tuple(self.tokens), orders=tuple(self.orders), asked_mono_ns=0
-        )
+            venue=HYPERLIQUID, cash=Cash(0), tokens=tuple(self.tokens), orders=tuple(self.orders), asked_mono_ns=0,
+            perps=tuple(self.perps),
+        )  # fmt: skip
 
     async def fetch_book(self, market: MarketId) -> BookSnapshot | None:
         await self._call("book")
@@ -327,6 +337,10 @@ class Venue:
         await self._call("place")
         self.sold += orders
         for one in orders:
+            if one.market == PERP:
+                assert one.reduce_only
+                self.perps = []
+                continue
             sold = int(one.qty * self.fill_share) // SCALE * SCALE
             self.tokens = [
                 TokenBalance(token.market, token.leg, Qty(token.total - sold), token.cost)
@@ -507,6 +521,25 @@ async def test_flattening_survives_failures_and_ends_by_its_deadline(autojump_cl
     assert (report.flat, report.left, report.words) == (False, None, ())
 
 
+async def test_perps_are_closed_too_and_in_a_batch_of_their_own(autojump_clock: Clock) -> None:
+    one = holding(token())
+    one.perps = [PerpBalance(PERP, Qty(parse("-0.01")), Cash(parse("-800")))]
+    one.books[PERP] = yes_book("79990", "80010", PERP)
+    one.faults = ["place"]
+    report = await flatten_account(one, BOUNDS, ClientIds(1).mint)
+    assert report.flat
+    assert report.words == ("unknown", "filled", "filled"), "an unanswered batch of perps does not stop the tokens"
+    assert [(sent.market, sent.side) for sent in one.sold] == [(OUTCOME, Side.SELL), (PERP, Side.BUY)]
+
+
+async def test_a_perp_without_a_book_is_tried_every_round_and_the_account_is_not_flat(autojump_clock: Clock) -> None:
+    one = holding()
+    one.perps = [PerpBalance(PERP, Qty(parse("0.01")), Cash(parse("800")))]
+    report = await flatten_account(one, BOUNDS, ClientIds(1).mint)
+    assert (report.flat, report.words) == (False, ())
+    assert one.calls.count("account") == 5
+
+
 async def test_close_to_settlement_nothing_is_sold(autojump_clock: Clock) -> None:
     one = holding(token())
     bounds = FlattenBounds(
@@ -588,3 +621,74 @@ def test_sessions_are_built_without_a_running_loop() -> None:
     assert session.statistics().posts_in_flight == 0
     assert session.statistics().data_age_s is None
     assert session.statistics().ack_p50_ms is None
+
+
+# -- the perp account
+
+
+def position(szi: str, entry: str = "80000.0", coin: str = "BTC") -> dict[str, Any]:
+    return {"type": "oneWay", "position": {"coin": coin, "szi": szi, "entryPx": entry}}
+
+
+async def test_perps_are_part_of_the_account(venue: FakeHyperliquid, autojump_clock: Clock) -> None:
+    venue.perp_raw, venue.positions = "-599.5", [position("-0.01"), position("0.0")]
+    async with idle(venue) as session:
+        state = await session.fetch_account()
+        assert state.perps == (PerpBalance(PERP, Qty(parse("-0.01")), Cash(parse("-800"))),)
+        assert state.perp_cash == parse("-599.5")
+        assert venue.counted("clearinghouseState") == 1
+
+
+@pytest.mark.parametrize(
+    "row", [position("x"), position("0.01", "0"), position("0.01", coin="#9000"), {"type": "oneWay"}]
+)
+async def test_a_perp_that_cannot_be_read_is_no_account_at_all(
+    venue: FakeHyperliquid, autojump_clock: Clock, row: dict[str, Any]
+) -> None:
+    venue.positions = [position("1", coin="ETH"), row]
+    async with idle(venue) as session:
+        with pytest.raises(VenueUnavailable):
+            await session.fetch_account()
+
+
+async def test_funding_is_told_once_and_before_the_account(venue: FakeHyperliquid, autojump_clock: Clock) -> None:
+    def paid(coin: str, usdc: str, later_ms: int) -> dict[str, Any]:
+        return {"time": now_ms() + later_ms, "delta": {"type": "funding", "coin": coin, "usdc": usdc}, "hash": "0x"}
+
+    venue.funding = [paid("BTC", "9", -60_000)]
+    async with running(venue) as live:
+        assert live.seen.of(FundingPaid) == [], "older than the session: inside the balances"
+        asked = venue.counted("userFunding")
+        await trio.sleep(60)
+        assert venue.counted("userFunding") == asked, "not asked for while no perp is held"
+        venue.positions = [position("0.01")]
+        venue.funding.append(paid("BTC", "-0.25", 1_000))
+        await trio.sleep(60)
+        told = live.seen.of(FundingPaid)
+        assert [(one.market, one.amount) for one in told] == [(PERP, parse("0.25"))]
+        place = live.seen.inputs.index(told[0])
+        assert isinstance(live.seen.inputs[place + 1], AccountState)
+        venue.positions = []
+        await trio.sleep(30)
+        asked = venue.counted("userFunding")
+        await trio.sleep(60)
+        assert venue.counted("userFunding") == asked
+
+
+async def test_a_perp_is_closed_with_the_flag_that_forbids_opening(
+    venue: FakeHyperliquid, autojump_clock: Clock
+) -> None:
+    venue.positions = [position("0.01")]
+    venue.books["BTC"] = book("BTC", levels(("79990", "5")), levels(("80010", "5")), 9)
+
+    def act(body: dict[str, Any]) -> Any:
+        venue.positions = []
+        return statuses("order", [{"filled": {"oid": 9, "totalSz": "0.01", "avgPx": "79990"}}])
+
+    venue.on_action = act
+    async with idle(venue) as session:
+        report = await flatten_account(session, BOUNDS, ClientIds(1).mint)
+    assert (report.flat, report.words) == (True, ("filled",))
+    (row,) = venue.actions[-1][1]["action"]["orders"]
+    assert (row["a"], row["b"], row["p"], row["s"], row["r"]) == (0, False, "79591", "0.01", True)
+    assert row["t"] == {"limit": {"tif": "Ioc"}}

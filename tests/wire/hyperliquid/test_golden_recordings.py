@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from hlomm.domain.fills import FillKind
+from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, BookSource
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
@@ -41,6 +42,8 @@ DECODERS: dict[str, Decoder] = {
     "meta": info.decode_perp_meta,
     "settledOutcome": info.decode_settled_outcome,
     "spotClearinghouseState": lambda body: info.decode_balances(body, USER),
+    "clearinghouseState": info.decode_perp_account,
+    "userFunding": info.decode_funding,
     "frontendOpenOrders": info.decode_open_orders,
     "openOrders": info.decode_open_orders,
     "userFills": lambda body: info.decode_fills(body, USER),
@@ -55,11 +58,9 @@ DECODERS: dict[str, Decoder] = {
 NOT_ASKED = {
     "allMids",
     "candleSnapshot",
-    "clearinghouseState",
     "extraAgents",
     "fundingHistory",
     "historicalOrders",
-    "userFunding",
     "userNonFundingLedgerUpdates",
     "userRole",
 }
@@ -98,6 +99,8 @@ def test_every_recorded_answer_we_ask_for_decodes(shared: Shared) -> None:
         "userFills",
         "userFillsByTime",
         "userRateLimit",
+        "clearinghouseState",
+        "userFunding",
     }
 
 
@@ -259,6 +262,48 @@ def test_balances_with_a_numbered_outcome_row_are_read(shared: Shared) -> None:
     )
 
 
+def test_a_perp_account_adds_up_to_the_venues_own_value(shared: Shared) -> None:
+    """Equity is the raw wallet plus every position at the mark: that is what the wallet is taken to mean."""
+    ((_, _, recorded),) = [one for one in cassettes(shared) if one[1] == "clearinghouseState"]
+    account, anomalies = info.decode_perp_account(text(recorded))
+    assert anomalies == ()
+    assert account is not None
+    assert account.raw == parse("86.549602")
+    held = {one.market: one for one in account.positions}
+    assert len(held) == 12
+    btc = held[MarketId("hyperliquid:BTC")]
+    assert (btc.qty, btc.cost) == (parse("-0.00785"), -parse("26951") * parse("0.00785") // SCALE)
+    worth = account.raw
+    for row in recorded["assetPositions"]:
+        position = row["position"]
+        sign = 1 if parse(position["szi"]) > 0 else -1
+        worth += sign * parse(position["positionValue"])
+    assert worth == parse(recorded["marginSummary"]["accountValue"])
+
+
+def test_a_leveraged_wallet_is_negative_and_may_come_without_a_margin_summary(shared: Shared) -> None:
+    account, anomalies = info.decode_perp_account(
+        shared.bytes("nautilus/http_clearinghouse_state_negative_total_raw_usd.json")
+    )
+    assert anomalies == ()
+    assert account is not None
+    assert (account.raw, account.positions) == (parse("-22358.938225"), ())
+
+
+def test_funding_is_read_as_what_we_pay(shared: Shared) -> None:
+    recorded = [one for name, kind, one in cassettes(shared) if kind == "userFunding"]
+    assert recorded
+    for rows in recorded:
+        payments, anomalies = info.decode_funding(text(rows))
+        assert anomalies == ()
+        assert payments is not None
+        assert len({one.key for one in payments}) == len(payments) == len(rows)
+        for row, paid in zip(rows, payments, strict=True):
+            assert paid.amount == -parse(row["delta"]["usdc"])
+            assert paid.market == f"hyperliquid:{row['delta']['coin']}"
+            assert paid.venue_ms == row["time"]
+
+
 def test_fills_of_a_vault_with_dust_and_odd_directions_are_read(shared: Shared) -> None:
     rows, anomalies = info.decode_fills(text(nautilus(shared, "http_user_fills_dust_conversion")), USER)
     assert anomalies == ()
@@ -294,7 +339,6 @@ def test_streams_we_do_not_take_are_unknown_channels(shared: Shared, name: str, 
 @pytest.mark.parametrize(
     "name",
     [
-        "http_clearinghouse_state_negative_total_raw_usd",
         "http_funding_history",
         "http_spot_meta_non_usdc_collateral",
     ],
@@ -303,7 +347,6 @@ def test_answers_we_never_ask_for_are_refused_by_every_decoder(shared: Shared, n
     body = shared.bytes(f"nautilus/{name}.json")
     # What the two documents have in common with an answer of ours: a server time, an empty universe.
     alike = {
-        ("http_clearinghouse_state_negative_total_raw_usd", "exchangeStatus"),
         ("http_spot_meta_non_usdc_collateral", "meta"),
     }
     for kind, decode in DECODERS.items():
@@ -312,8 +355,9 @@ def test_answers_we_never_ask_for_are_refused_by_every_decoder(shared: Shared, n
             assert anomalies == ()
             continue
         assert anomalies, kind
-        # A list of foreign rows reads as a list of fills, none of which can be read.
-        assert answer is None or (kind.startswith("userFills") and answer.fills == ()), kind
+        # A list of foreign rows reads as a list of fills or payments, none of which can be read.
+        nothing = answer == () or (kind.startswith("userFills") and answer is not None and answer.fills == ())
+        assert answer is None or nothing, kind
 
 
 # -- raw frames of January 2025

@@ -84,6 +84,11 @@ def merge_outcome(outcome: int, qty: Qty) -> Action:
     return {"type": "userOutcome", "mergeOutcome": {"outcome": outcome, "amount": to_text(qty)}}
 
 
+def schedule_cancel(time_ms: int | None) -> Action:
+    """Cancel everything at that time of the venue; None takes an earlier such wish back."""
+    return {"type": "scheduleCancel"} if time_ms is None else {"type": "scheduleCancel", "time": time_ms}
+
+
 def noop() -> Action:
     return {"type": "noop"}
 

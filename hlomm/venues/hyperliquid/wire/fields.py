@@ -11,11 +11,13 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from hlomm.domain.faults import ProtocolViolation, UnitError
-from hlomm.domain.units import DECIMALS, SCALE, Cash, Px, Qty, parse
+from hlomm.domain.units import DECIMALS, SCALE, Cash, Px, Qty, parse, to_text
 
 MS_LIMIT: Final = 10**14
 """Unix milliseconds beyond this (year 5138) are garbage."""
 ID_LIMIT: Final = 2**63 - 1
+SCALED_LIMIT: Final = 10**18
+"""Ten billion: no figure of this venue comes near, and sums of several still fit into the 64 bits of a record."""
 
 DecimalText = Annotated[str, Meta(max_length=40)]
 CoinText = Annotated[str, Meta(min_length=1, max_length=40)]
@@ -26,12 +28,20 @@ VenueNumber = Annotated[int, Meta(ge=0, le=ID_LIMIT)]
 OutcomeNumber = Annotated[int, Meta(ge=0, le=10**10)]
 
 
-def positive(text: str, kind: str) -> int:
-    """Scaled value above zero; ProtocolViolation(`kind`) otherwise."""
+def _scaled(text: str, kind: str) -> int:
+    """Value in 1e-8; ProtocolViolation(`kind`) for what is no number or more than a record can hold."""
     try:
         value = parse(text)
     except UnitError as error:
         raise ProtocolViolation(kind, str(error)) from None
+    if abs(value) > SCALED_LIMIT:
+        raise ProtocolViolation(kind, f"expected at most {to_text(SCALED_LIMIT)}, was {text[:40]!r}")
+    return value
+
+
+def positive(text: str, kind: str) -> int:
+    """Scaled value above zero; ProtocolViolation(`kind`) otherwise."""
+    value = _scaled(text, kind)
     if value <= 0:
         raise ProtocolViolation(kind, f"expected a value > 0, was {text[:40]!r}")
     return value
@@ -39,10 +49,7 @@ def positive(text: str, kind: str) -> int:
 
 def unsigned(text: str, kind: str) -> int:
     """Scaled value >= 0; ProtocolViolation(`kind`) otherwise."""
-    try:
-        value = parse(text)
-    except UnitError as error:
-        raise ProtocolViolation(kind, str(error)) from None
+    value = _scaled(text, kind)
     if value < 0:
         raise ProtocolViolation(kind, f"expected a value >= 0, was {text[:40]!r}")
     return value
@@ -50,10 +57,7 @@ def unsigned(text: str, kind: str) -> int:
 
 def signed(text: str, kind: str) -> int:
     """Scaled value of either sign; ProtocolViolation(`kind`) otherwise."""
-    try:
-        return parse(text)
-    except UnitError as error:
-        raise ProtocolViolation(kind, str(error)) from None
+    return _scaled(text, kind)
 
 
 def outcome_px(text: str, kind: str) -> Px:

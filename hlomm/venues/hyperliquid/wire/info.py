@@ -13,14 +13,15 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.ids import ClientId
-from hlomm.domain.inputs import BookSnapshot, BookSource, RestingOrder
+from hlomm.domain.inputs import BookSnapshot, BookSource, FundingPaid, RestingOrder
 from hlomm.domain.units import SCALE
-from hlomm.venues.hyperliquid.wire import account, outcomes, public
+from hlomm.venues.hyperliquid.wire import account, outcomes, perps, public
 from hlomm.venues.hyperliquid.wire.account import Balances, OrderReport
 from hlomm.venues.hyperliquid.wire.anomalies import Anomaly, guarded
 from hlomm.venues.hyperliquid.wire.fields import DecimalText, Millis, VenueNumber, Word, signed
 from hlomm.venues.hyperliquid.wire.fills import FillRows, fills
 from hlomm.venues.hyperliquid.wire.outcomes import OutcomeSpec, PerpRow, Settlement
+from hlomm.venues.hyperliquid.wire.perps import PerpAccount
 
 Anomalies = tuple[Anomaly, ...]
 
@@ -48,6 +49,11 @@ def settled_outcome_request(outcome: int) -> bytes:
 def fills_since_request(user: str, start_ms: int) -> bytes:
     """Fills from that venue time on, oldest first, at most 2,000."""
     return request("userFillsByTime", user=user, startTime=start_ms)
+
+
+def funding_since_request(user: str, start_ms: int) -> bytes:
+    """Funding payments from that venue time on, oldest first, at most 500."""
+    return request("userFunding", user=user, startTime=start_ms)
 
 
 def user_request(kind: str, user: str) -> bytes:
@@ -116,6 +122,7 @@ _outcome_head: Final = msgspec.json.Decoder(_OutcomeHead)
 _perp_meta: Final = msgspec.json.Decoder(outcomes.PerpMetaReply)
 _settled: Final = msgspec.json.Decoder(outcomes.SettledOutcomeReply | None)
 _balances: Final = msgspec.json.Decoder(account.BalanceList)
+_perp_account: Final = msgspec.json.Decoder(perps.PerpReply)
 _rows: Final = msgspec.json.Decoder(Annotated[list[Raw], Meta(max_length=20_000)])
 _fees: Final = msgspec.json.Decoder(_FeesReply)
 _rate_limit: Final = msgspec.json.Decoder(_RateLimitReply)
@@ -150,6 +157,15 @@ def decode_settled_outcome(body: bytes) -> tuple[Settlement | None, Anomalies]:
 
 def decode_balances(body: bytes, user: str) -> tuple[Balances | None, Anomalies]:
     return guarded("balances.schema", lambda: account.balances(_balances.decode(body), user))
+
+
+def decode_perp_account(body: bytes) -> tuple[PerpAccount | None, Anomalies]:
+    return guarded("perp.schema", lambda: perps.perp_account(_perp_account.decode(body)))
+
+
+def decode_funding(body: bytes) -> tuple[tuple[FundingPaid, ...] | None, Anomalies]:
+    rows, wrong = guarded("userFunding.schema", _rows.decode, body)
+    return (None, wrong) if rows is None else perps.funding_payments(rows)
 
 
 def decode_open_orders(body: bytes) -> tuple[tuple[RestingOrder, ...] | None, Anomalies]:

@@ -30,6 +30,8 @@ _PERP_COLLATERAL: Final = "USDC"
 
 PRICE_BINARY: Final = "priceBinary"
 
+LAST_YEAR: Final = 2199
+"""Nanoseconds of later ones outgrow the 64 bits of a record."""
 _EXPIRY: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})-([0-9]{2})([0-9]{2})", re.ASCII)
 _UNDERLYING: Final = re.compile(r"[A-Za-z0-9:._]{1,40}", re.ASCII)
 
@@ -146,7 +148,7 @@ def expiry_ns(text: str) -> int:
     if match is None:
         raise ProtocolViolation("outcome.expiry", f"expected YYYYMMDD-HHMM, was {text[:40]!r}")
     year, month, day, hour, minute = (int(part) for part in match.groups())
-    if not (year >= 1970 and 1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59):
+    if not (1970 <= year <= LAST_YEAR and 1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59):
         raise ProtocolViolation("outcome.expiry", f"no such instant: {text!r}")
     # The calendar's own round trip catches the 31st of a short month.
     if civil_from_days(days_from_civil(year, month, day)) != (year, month, day):

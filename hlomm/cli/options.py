@@ -1,0 +1,59 @@
+"""What the commands share: their options, and how they end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from hlomm.domain.exits import ExitCode, exit_code_of
+from hlomm.domain.faults import HlommError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def reporting(command: F) -> F:
+    """Turn our errors into one line on stderr and the exit code they stand for."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except HlommError as error:
+            code = exit_code_of(error)
+            click.echo(f"hlomm: {error}", err=True)
+            sys.exit(int(code))
+
+    return wrapped  # type: ignore[return-value]
+
+
+def config_options(command: F) -> F:
+    for option in reversed(
+        (
+            click.option("--profile", default="sim", show_default=True, help="sim, testnet or mainnet."),
+            click.option(
+                "--config", "config_files", multiple=True, type=click.Path(path_type=Path),
+                help="TOML file over the defaults; repeatable.",
+            ),
+            click.option("--set", "sets", multiple=True, metavar="A.B=V", help="One setting; repeatable."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+STATE_DIR = click.option(
+    "--state-dir", type=click.Path(path_type=Path), default=None, help="Where journal and socket live."
+)
+SOCKET = click.option("--socket", type=click.Path(path_type=Path), default=None, help="The daemon's socket itself.")
+PROFILE = click.option("--profile", default="sim", show_default=True, help="Whose state directory to look in.")
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def finish(code: ExitCode) -> None:
+    if code is not ExitCode.CLEAN:
+        sys.exit(int(code))

@@ -1,0 +1,62 @@
+"""What an order on the way to safety may do: only ever reduce. The gate's rows for `Purpose.FLATTEN`.
+
+Pending orders count as filled, each on the side where it leaves less to reduce: a surplus is what one leg has beyond
+the other once every sale of it and every purchase of its complement has filled. Whatever fills, in whatever order,
+no leg turns into the naked one and no perp changes its sign.
+"""
+
+from __future__ import annotations
+
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import Side
+from hlomm.domain.units import SCALE, Qty, to_text
+from hlomm.engine.exposure import available, exposure
+from hlomm.engine.state import MarketState, State
+
+Room = tuple[int, str, str]
+
+
+def perp_refusal(state: State, market: MarketState, side: Side, *, flattens: bool) -> str | None:
+    """Why an order in a perp may not go; None if it reduces what is held."""
+    held = state.portfolio.perps.position(market.market.id).qty
+    if not flattens:
+        return "only orders that reduce are sent in perps"
+    return f"{side.name} does not reduce {to_text(held)}" if held * side >= 0 else None
+
+
+def closes_perp(state: State, market: MarketState, qty: int) -> bool:
+    """Whether an order closes a whole perp position: then the venue's minimum is taken not to apply."""
+    return not market.is_outcome and qty == abs(state.portfolio.perps.position(market.market.id).qty)
+
+
+def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int, cash: int) -> list[Room]:
+    """(largest quantity allowed, limit, numbers) of every limit on a reduction. `cash` is what no order has claimed."""
+    if not market.is_outcome:
+        return [_perp_room(state, market)]
+    position, orders = state.portfolio.position(market.market.id), state.orders.exposed_in(market.market.id)
+    held = leg if side is Side.SELL else _other(leg)
+    pending = sum(
+        order.exposed for order in orders if (order.leg is held) == (order.side is Side.SELL)
+    )  # sales of the surplus, purchases of its complement
+    single = position.held(held) - max(position.held(_other(held)), 0) - pending
+    found = [(max(single, 0), "tokens", f"{to_text(single)} {held.name} single and unclaimed")]
+    if side is Side.SELL:
+        free = available(position, exposure(position, orders), leg)
+        found.append((free, "tokens", f"{to_text(free)} {leg.name} free to sell"))
+    else:
+        fees = state.fees.get(market.market.venue)
+        all_in = max(px, 1) + (0 if fees is None else -(-px * fees.open_taker // SCALE))
+        found.append((max(cash, 0) * SCALE // all_in, "cash", f"{to_text(cash)} free"))
+        if all_in >= SCALE:
+            found.append((Qty(0), "cash", f"{to_text(all_in)} a contract, which merges to 1"))
+    return found
+
+
+def _perp_room(state: State, market: MarketState) -> Room:
+    held = abs(state.portfolio.perps.position(market.market.id).qty)
+    left = held - sum(order.exposed for order in state.orders.exposed_in(market.market.id))
+    return max(left, 0), "perp", f"{to_text(left)} of {to_text(held)} not claimed by other orders"
+
+
+def _other(leg: Leg) -> Leg:
+    return Leg.NO if leg is Leg.YES else Leg.YES

@@ -1,0 +1,50 @@
+"""One daemon per state directory and per account; one guardian per state directory."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+
+import platformdirs
+
+from hlomm.domain.faults import AnotherInstance, ConfigError
+
+
+class Lock:
+    """An advisory lock that the kernel drops with the process, however it ends."""
+
+    def __init__(self, path: Path, what: str, advice: str = "stop it, or choose another --state-dir") -> None:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror or error} — the lock file cannot be made") from None
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(self._fd, 32).decode(errors="replace").strip() or "unknown"
+            os.close(self._fd)
+            raise AnotherInstance(f"another hlomm (pid {holder}) holds {what} — {advice}") from None
+        with contextlib.suppress(OSError):  # the number is for people; a full disk must not cost the lock itself
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def account_lock(venue: str, place: str, account: str) -> Lock:
+    """Held per account, whichever state directory the daemon uses; `place` tells one network of the venue from another.
+
+    It lies under this user's own state home: daemons of two users, or on two machines, do not see each other.
+    """
+    key = f"{venue}-{place.rstrip('/')}-{account}".lower()
+    readable = "".join(c if c.isalnum() else "-" for c in key)[:120]
+    name = f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.lock"
+    advice = "stop it first: one account has one daemon"
+    return Lock(Path(platformdirs.user_state_dir("hlomm")) / "accounts" / name, f"account {account}", advice)

@@ -1,0 +1,58 @@
+"""What a guardian is started with: whom to watch, which account to make safe, and the means to do it.
+
+It travels over the pipe that is the guardian's standard input, and nowhere else: it holds a key.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from hlomm.domain.faults import ConfigError
+from hlomm.domain.times import ClockMap
+from hlomm.link.guardian import Policy
+from hlomm.settings.schema import Guardian, Hyperliquid
+
+MAX_CHARGE: Final = 1 << 20
+
+
+class HyperliquidCharge(msgspec.Struct, frozen=True, kw_only=True):
+    """One account and how to reach it."""
+
+    section: Hyperliquid
+    rest: str
+    ws: str
+    account: str
+    key: str
+    clock: ClockMap
+
+    def __repr__(self) -> str:
+        return f"HyperliquidCharge({self.rest}, {self.account}, key withheld)"
+
+
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    pid: int
+    """The daemon to watch, and when that process began."""
+    started: int
+    profile: str
+    rules: Guardian
+    policy: Policy
+    """Until the first beat brings a newer one."""
+    frozen_s: float
+    """How long a daemon whose engine raised may take to sweep by itself."""
+    hyperliquid: HyperliquidCharge
+
+
+def encode_charge(charge: Charge) -> bytes:
+    return msgspec.json.encode(charge)
+
+
+def decode_charge(raw: bytes) -> Charge:
+    """The charge; the error never repeats the text, which may hold a key."""
+    try:
+        return msgspec.json.decode(raw, type=Charge)
+    except msgspec.DecodeError:
+        raise ConfigError(
+            f"guardian: {len(raw)} bytes on standard input are not a charge — it is started by `hlomm run`"
+        ) from None

@@ -1,0 +1,101 @@
+"""A walk whose deadline came while the venue was out of reach goes on when it answers again."""
+
+from __future__ import annotations
+
+from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.inputs import OperatorAction, SendLost, SentAction, SessionDown
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import OrderState, Side
+from hlomm.domain.outputs import HaltState
+from tests.support.rig import Rig, alerts, cancelled, placed, queried
+from tests.support.values import config
+
+DEADLINE_S = 15
+KEEP = config(flatten={"on_kill": False})
+
+
+def out_of_reach(rig: Rig) -> None:
+    """The session is lost, nobody answers, the deadline passes."""
+    rig.down(rest=False)
+    rig.wait(DEADLINE_S + 1)
+    assert rig.halt is HaltState.HALTED
+
+
+def holding(**how: object) -> Rig:
+    rig = Rig(honest=False, **how)  # type: ignore[arg-type]
+    rig.buy(100, "0.5", Leg.YES)
+    return rig
+
+
+def test_back_again_it_sells_what_it_could_not() -> None:
+    rig = holding()
+    out_of_reach(rig)
+    out = rig.up()
+    assert rig.halt is HaltState.FLATTENING
+    assert "session lost" in alerts(out, "walk_taken_up")[0].text
+    (sale,) = placed(rig.book())
+    assert (sale.side, sale.reduce_only) == (Side.SELL, True)
+
+
+def test_requests_alone_are_enough() -> None:
+    rig = holding()
+    out_of_reach(rig)
+    rig.tell(SessionDown(HYPERLIQUID, "requests are answered again", True))
+    assert rig.halt is HaltState.FLATTENING
+
+
+def test_with_the_venue_in_reach_the_deadline_is_the_end() -> None:
+    """A person was told to look; nothing that happens later speaks against that."""
+    rig = holding()
+    rig.command(OperatorAction.FLATTEN)
+    rig.wait(DEADLINE_S + 1)
+    assert rig.halt is HaltState.HALTED
+    rig.up()
+    assert rig.halt is HaltState.HALTED
+
+
+def test_lost_again_and_again_each_return_gets_its_own_time() -> None:
+    rig = holding()
+    for _ in range(3):
+        out_of_reach(rig)
+        rig.up()
+        assert rig.halt is HaltState.FLATTENING
+
+
+def test_a_walk_that_was_to_keep_tokens_still_keeps_them() -> None:
+    rig = holding(config=KEEP)
+    rig.command(OperatorAction.KILL)
+    rig.down(rest=False)
+    state = rig.state
+    assert state.walk is not None
+    sells = state.walk.sell
+    rig.wait(DEADLINE_S + 1)
+    rig.up()
+    assert state.walk is not None
+    assert state.walk.sell is sells
+
+
+def test_an_order_in_doubt_is_asked_about_however_often_it_is_cancelled() -> None:
+    """Cancels go out as often as questions: they must not put the question off, or the doubt never ends."""
+    rig = Rig(honest=False)
+    bid = rig.resting_bid()
+    rig.command(OperatorAction.KILL)
+    rig.tell(SendLost((bid.client_id,), SentAction.CANCEL, "no answer"))
+    asked = 0
+    for _ in range(100):
+        outputs = rig.wait(0.1)
+        asked += queried(outputs).count(bid.client_id)
+        if cancelled(outputs):
+            rig.wait(0.4)
+            rig.cancel_failed(bid)
+    assert rig.order(bid.client_id).state is OrderState.UNKNOWN
+    assert asked >= 5, "every second and a half"
+
+
+def test_resume_ends_the_matter() -> None:
+    rig = holding()
+    out_of_reach(rig)
+    rig.up()
+    rig.wait(DEADLINE_S + 1)
+    rig.command(OperatorAction.RESUME)
+    assert rig.state.unfinished is None

@@ -1,0 +1,304 @@
+"""What Avellaneda believes: fair value from book and model, volatilities, its memory, and what it tells people."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hlomm.domain.view import BookShape
+from hlomm.pricing import digital, fair
+from hlomm.strategy.signals import SECONDS_PER_YEAR
+from tests.support.values import M, levels, lots, outcome, px
+from tests.unit.strategy.views import ASKS, BIDS, CONFIG, decide, facts, maker, number, view
+
+FACTS = ("fair", "model", "book", "weight_model", "vol", "nu", "reservation", "half", "size", "size_bound")
+
+
+# -- book and model
+
+
+def test_with_both_fair_value_lies_between_them() -> None:
+    desired = decide(spot="80010")
+    model, book = number(desired, "model"), number(desired, "book")
+    assert min(model, book) < number(desired, "fair") < max(model, book)
+    assert 0 < number(desired, "weight_model") < 1
+    assert desired.fair_source == "blend"
+    assert desired.fair == round(number(desired, "fair") * 10**8)
+
+
+def test_the_model_is_the_digital_on_the_underlying() -> None:
+    desired = decide(spot="80100", bids=(), asks=())
+    expected = digital.price(80_100.0, 80_000.0, CONFIG.vol_annual, 3_600.0 / SECONDS_PER_YEAR).p_yes
+    assert number(desired, "model") == pytest.approx(expected, rel=1e-12)
+    assert number(desired, "fair") == pytest.approx(expected, rel=1e-12)
+    assert number(desired, "vol") == pytest.approx(CONFIG.vol_annual)
+
+
+@given(st.lists(st.floats(79_000.0, 81_000.0), min_size=2, max_size=5).map(sorted))
+def test_the_higher_the_underlying_the_higher_the_models_value(spots: list[float]) -> None:
+    """Of the model alone: beside a book it also loses weight with the distance from the strike."""
+    values = [number(decide(spot=f"{spot:.2f}"), "model") for spot in spots]
+    assert values == sorted(values)
+    assert values == [number(decide(spot=f"{spot:.2f}", bids=(), asks=()), "fair") for spot in spots]
+
+
+def test_the_mid_of_the_perp_goes_before_its_mark() -> None:
+    assert decide(spot="80050", mark="79000") == decide(spot="80050", mark="81000")
+    assert decide(spot=None, mark="80050") == decide(spot="80050", mark=None)
+
+
+@pytest.mark.parametrize("spot", [{"spot": None}, {"spot": None, "mark": 0}, {"spot": 0}])
+def test_without_a_price_of_the_underlying_the_book_decides_alone(spot: dict[str, object]) -> None:
+    desired = decide(**spot)
+    assert desired.fair_source == "book"
+    assert facts(desired)["model"] == "-"
+    assert number(desired, "weight_model") == 0.0
+    assert number(desired, "fair") == pytest.approx(0.55)
+
+
+def test_a_stale_underlying_is_no_opinion() -> None:
+    fresh, stale = decide(age_s=CONFIG.max_underlying_age_s), decide(age_s=CONFIG.max_underlying_age_s + 0.001)
+    assert fresh.fair_source == "blend"
+    assert stale.fair_source == "book"
+    assert stale.fair == px("0.55")
+
+
+@pytest.mark.parametrize(
+    "book",
+    [
+        {"bids": BIDS, "asks": ()},
+        {"bids": (), "asks": ASKS},
+        {"bids": (), "asks": ()},
+        {"bids": ASKS, "asks": BIDS},
+        {"shape": BookShape.UNKNOWN},
+        {"bids": levels(("0.54", 4)), "asks": ASKS},
+        {"bids": BIDS, "asks": levels(("0.56", 4), ("0.57", 4.9))},
+    ],
+    ids=["no asks", "no bids", "empty", "crossed", "unknown", "thin bids", "thin asks"],
+)
+def test_where_the_book_says_nothing_the_model_decides_alone(book: dict[str, object]) -> None:
+    desired = decide(spot="80010", **book)
+    assert desired.fair_source == "model"
+    assert facts(desired)["book"] == "-"
+    assert number(desired, "weight_model") == 1.0
+    assert desired.bid is not None
+    assert desired.ask is not None, "a market without a book is where a maker is needed"
+    assert decide(spot=None, **book).bid_reason == f"no_fair_value: {fair.NOTHING}"
+
+
+def test_with_neither_nothing_is_quoted_and_the_reason_is_the_same_on_both_sides() -> None:
+    desired = decide(bids=(), asks=(), age_s=60.0)
+    assert (desired.bid, desired.ask, desired.fair, desired.facts) == (None, None, None, ())
+    assert desired.bid_reason == desired.ask_reason == f"no_fair_value: {fair.NOTHING}"
+
+
+def test_thin_levels_that_improve_the_book_do_not_move_fair_value() -> None:
+    """Four contracts a tick better are an invitation to be led around."""
+    plain = decide(spot=None)
+    dusted = decide(
+        spot=None, bids=(*levels(("0.5499", 4), ("0.545", 1)), *BIDS), asks=(*levels(("0.5501", 4.5)), *ASKS)
+    )
+    assert dusted.fair == plain.fair
+
+
+def test_within_a_narrow_spread_the_sizes_speak() -> None:
+    heavy = decide(spot=None, bids=levels(("0.54", 900)), asks=levels(("0.56", 100)))
+    assert number(heavy, "fair") == pytest.approx(0.558)
+    wide = decide(spot=None, bids=levels(("0.53", 900)), asks=levels(("0.57", 100)))
+    assert number(wide, "fair") == pytest.approx(0.55)
+
+
+def test_the_wider_the_book_the_less_it_weighs() -> None:
+    weights = [
+        number(decide(spot="80010", bids=levels((low, 300)), asks=levels((high, 300))), "weight_model")
+        for low, high in (("0.549", "0.551"), ("0.54", "0.56"), ("0.50", "0.60"), ("0.35", "0.75"))
+    ]
+    assert weights == sorted(weights)
+    assert weights[0] < 0.1 < weights[-1]
+
+
+def test_who_doubts_the_volatility_trusts_the_book() -> None:
+    sure, doubtful = decide(maker(vol_error=0.01), spot="80100"), decide(maker(vol_error=1.0), spot="80100")
+    assert number(sure, "weight_model") > number(doubtful, "weight_model")
+
+
+# -- volatility of the contract (nu)
+
+
+def wiggle(amplitude: str, steps: int = 100, *, count: bool = True, thin: bool = False) -> float:
+    """nu after a book that swings by `amplitude` at every sample."""
+    strategy, desired = maker(), None
+    for step in range(steps):
+        shift = px(amplitude) * (step % 2)
+        bids, asks = (
+            tuple((level + shift, qty) for level, qty in side)
+            for side in (levels(("0.50", 300)), levels(("0.52", 300)))
+        )
+        if thin:
+            bids, asks = levels(("0.50", 300)), levels(("0.52", 300))
+            bids = (*(((px("0.50") + shift, lots(1)),) if shift else ()), *bids)
+        desired = decide(
+            strategy, spot=None, tau_s=7_200.0 - 2.0 * step, at_s=2.0 * step, count=step if count else 0, bids=bids,
+            asks=asks,
+        )  # fmt: skip
+    assert desired is not None
+    return number(desired, "nu")
+
+
+def test_a_livelier_book_has_the_higher_volatility_within_bounds() -> None:
+    found = [wiggle(amplitude) for amplitude in ("0", "0.002", "0.006", "0.01", "0.3")]
+    assert found == sorted(found)
+    assert found[0] == pytest.approx(0.61, abs=0.05), "a still book forgets the prior slowly"
+    assert found[-1] == 4.0
+
+
+def test_a_dead_book_is_not_taken_for_certainty() -> None:
+    assert wiggle("0", steps=3_000) == 0.25
+
+
+def test_a_book_that_did_not_change_is_not_sampled_again() -> None:
+    """Decisions come several times a second; the same picture is one observation."""
+    assert wiggle("0.01", count=False) == 1.0
+
+
+def test_dust_on_top_of_the_book_does_not_count_as_volatility() -> None:
+    """What the fair value ignores must not widen the quote either: one contract, put in and out, would pull us."""
+    assert wiggle("0.018", thin=True) == wiggle("0")
+
+
+def test_more_volatility_widens_the_quote() -> None:
+    def half(amplitude: str) -> float:
+        strategy, desired = maker(min_half_spread=0.0), None
+        for step in range(60):
+            shift = px(amplitude) * (step % 2)
+            bids, asks = ((px("0.50") + shift, lots(300)),), ((px("0.52") + shift, lots(300)),)
+            desired = decide(
+                strategy, spot=None, tau_s=900.0 - 2.0 * step, at_s=2.0 * step, count=step, bids=bids, asks=asks
+            )
+        assert desired is not None
+        return number(desired, "half")
+
+    assert half("0") < half("0.05")
+
+
+# -- volatility of the underlying
+
+
+def test_markets_on_one_underlying_share_its_volatility() -> None:
+    strategy = maker()
+    for step in range(200):
+        decide(strategy, market=outcome(15 + step % 2), spot=80_000 + 40 * (step % 5), at_s=1.0 * step)
+    seen = decide(strategy, market=outcome(30), at_s=200.0)
+    assert number(seen, "vol") > 2 * CONFIG.vol_annual
+
+
+def test_another_underlying_has_a_volatility_of_its_own() -> None:
+    strategy = maker(underlyings=("BTC", "ETH"))
+    for step in range(200):
+        decide(strategy, spot=80_000 + 40 * (step % 5), at_s=1.0 * step)
+    seen = decide(strategy, market=outcome(30, underlying="ETH"), at_s=200.0)
+    assert number(seen, "vol") == pytest.approx(CONFIG.vol_annual)
+
+
+def test_a_stale_price_is_not_an_opinion_yet_the_estimator_goes_on() -> None:
+    strategy = maker()
+    for step in range(100):
+        desired = decide(strategy, spot="80000", at_s=2.0 * step, age_s=60.0)
+        assert desired.fair_source == "book"
+    assert number(decide(strategy, at_s=300.0), "vol") < CONFIG.vol_annual
+
+
+# -- which markets
+
+
+def test_it_wants_dated_binaries_of_its_underlyings() -> None:
+    assert maker().wants(outcome())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"klass": "template:7"},
+        {"underlying": "ETH"},
+        {"deployer": "0x" + "ab" * 20},
+        {"strike": None},
+        {"expiry_ns": None},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_it_wants_nothing_else(change: dict[str, object]) -> None:
+    assert not maker().wants(outcome(**change))
+
+
+def test_it_wants_no_perp() -> None:
+    from tests.support.values import perp
+
+    assert not maker(classes=("perp",)).wants(perp())
+
+
+def test_periods_choose_series_and_none_means_all() -> None:
+    assert maker(periods=("15m",)).wants(outcome(period="15m"))
+    assert not maker(periods=("15m",)).wants(outcome(period="1d"))
+    assert maker(periods=()).wants(outcome(period=""))
+
+
+# -- memory
+
+
+def test_a_market_that_is_forgotten_starts_afresh_and_the_underlying_does_not() -> None:
+    strategy = maker()
+    for step in range(60):
+        shift = px("0.05") * (step % 2)
+        bids, asks = ((px("0.50") + shift, lots(300)),), ((px("0.52") + shift, lots(300)),)
+        decide(strategy, at_s=2.0 * step, count=step, spot=80_000 + 40 * (step % 5), bids=bids, asks=asks)
+    known = decide(strategy, at_s=121.0, count=60)
+    strategy.forget(M)
+    fresh = decide(strategy, at_s=121.0, count=60)
+    assert number(known, "nu") > 1.5
+    assert number(fresh, "nu") == 1.0
+    assert number(fresh, "vol") == pytest.approx(number(known, "vol"))
+
+
+def test_forgetting_what_was_never_known_is_no_error() -> None:
+    strategy = maker()
+    strategy.forget(M)
+    strategy.forget(M)
+    assert decide(strategy) == decide()
+
+
+def test_memory_is_bounded_by_the_markets_not_forgotten() -> None:
+    strategy = maker()
+    for number_ in range(50):
+        decide(strategy, market=outcome(number_))
+        strategy.forget(outcome(number_).id)
+    assert not strategy._memory
+
+
+# -- what a person is told
+
+
+def test_the_facts_are_these_in_this_order() -> None:
+    desired = decide()
+    assert tuple(name for name, _ in desired.facts) == FACTS
+    assert all(isinstance(value, float | str) for _, value in desired.facts)
+
+
+def test_the_facts_agree_with_the_quote() -> None:
+    desired = decide(net=60)
+    assert desired.bid is not None
+    assert desired.ask is not None
+    centre, half = number(desired, "reservation"), number(desired, "half")
+    assert desired.bid.px == pytest.approx((centre - half) * 1e8, abs=view().market.tick)
+    assert desired.ask.px == pytest.approx((centre + half) * 1e8, abs=view().market.tick)
+    assert desired.bid.qty == lots(number(desired, "size"))
+    assert facts(desired)["size_bound"] in ("kelly", "cap")
+
+
+def test_what_is_not_known_is_shown_as_a_dash_not_as_a_number() -> None:
+    desired = decide(bids=(), asks=())
+    assert facts(desired)["book"] == "-"
+    assert facts(decide(spot=None))["model"] == "-"
+    assert not any(isinstance(value, float) and math.isnan(value) for _, value in desired.facts)
