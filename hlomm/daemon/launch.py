@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import msgspec
 import structlog
 import trio
 
@@ -25,6 +26,7 @@ from hlomm.rundir.processes import started_ticks
 from hlomm.settings.charge import Charge, HyperliquidCharge
 from hlomm.settings.load import Loaded
 from hlomm.settings.paths import StatePaths
+from hlomm.settings.schema import Guardian, Settings
 from hlomm.venues.clock import Clock
 
 _log = structlog.get_logger("hlomm")
@@ -145,13 +147,21 @@ def _guardian(
     started = started_ticks(os.getpid())
     assert started is not None, "a running process has begun"
     charge = Charge(
-        pid=os.getpid(), started=started, profile=options.loaded.profile, rules=settings.guardian,
+        pid=os.getpid(), started=started, profile=options.loaded.profile,
+        rules=_rules(settings, options.loaded.profile),
         policy=policy(settings), frozen_s=settings.flatten.deadline_s,
         hyperliquid=HyperliquidCharge(
             section=settings.venue.hyperliquid, rest=rest, ws=ws, account=account, key=key, clock=clock.map
         ),
     )  # fmt: skip
     return GuardianKeeper(charge, options.paths, books.account)
+
+
+def _rules(settings: Settings, profile: str) -> Guardian:
+    """The configured ones; but nobody waits longer for a simulator than that lives without clients."""
+    if profile != "sim":
+        return settings.guardian
+    return msgspec.structs.replace(settings.guardian, give_up_s=min(settings.guardian.give_up_s, settings.sim.linger_s))
 
 
 def _guardian_key(options: RunOptions, shared: str) -> str:

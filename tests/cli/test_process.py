@@ -50,14 +50,14 @@ def test_run_look_kill_restart_resume_replay(hlomm, tmp_path):
     assert hlomm("resume", "--state-dir", state).code == 0
     hlomm.until(lambda: status()["venues"]["hyperliquid"]["open_orders"] >= 1)
     # The first quotes of a flat book hardly depend on gamma: wait until a decision that does is on record.
-    hlomm.until(lambda: hlomm("replay", state, "--set", "strategy.avellaneda.gamma=0.01").code == 3)
+    hlomm.until(lambda: hlomm("replay", state, "--set", "strategy.avellaneda.gamma=0.2").code == 3)
     again.send_signal(signal.SIGINT)
     assert again.wait(40) == 0
 
     replayed = hlomm("replay", state, "--json").json()
     assert replayed["identical"]
     assert replayed["outputs"] > 0
-    diverged = hlomm("replay", state, "--set", "strategy.avellaneda.gamma=0.01", "--json")
+    diverged = hlomm("replay", state, "--set", "strategy.avellaneda.gamma=0.2", "--json")
     assert diverged.code == 3
     assert "first_divergence" in diverged.json()
 

@@ -1,6 +1,6 @@
 """The promise with real processes: kill or stop the daemon, and the venue is clean within seconds.
 
-`HLOMM_TRIALS=50 pytest -s tests/trials` is the slow lane; the times are printed and bounded either way.
+`HLOMM_TRIALS=50 pytest -s -m trial` is the slow lane; the times are printed and bounded either way.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hlomm.domain.faults import UsageError
 from hlomm.rundir import halt_file, owned_file
 from tests.trials.conftest import LEAST_HELD, POLL_S, TRIALS, Ground, ask, quantile, say, spread
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.trial
 
 ORDERS_GONE_S = 5.0
 SAFE_S = 15.0
