@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +45,20 @@ def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _own_world(monkeypatch: pytest.MonkeyPatch, _homes: Path) -> None:
+def _own_world(_homes: Path) -> Iterator[None]:
     """No test reads the settings or the state of whoever runs it."""
-    for name in list(os.environ):
-        if name.startswith(SETTINGS_PREFIX):
-            monkeypatch.delenv(name)
     home = _homes / f"{next(_counter)}"
-    for name in STATE_VARIABLES:
-        monkeypatch.setenv(name, str(home / name.removeprefix("XDG_").lower()))
+    with pytest.MonkeyPatch.context() as patch:  # of its own: a test's `monkeypatch.undo()` must not undo this
+        for name in list(os.environ):
+            if name.startswith(SETTINGS_PREFIX):
+                patch.delenv(name)
+        for name in STATE_VARIABLES:
+            patch.setenv(name, str(home / name.removeprefix("XDG_").lower()))
+        yield
 
 
 @pytest.fixture
-def autojump_clock(monkeypatch: pytest.MonkeyPatch) -> trio.testing.MockClock:
+def autojump_clock() -> Iterator[trio.testing.MockClock]:
     """Mock time that jumps ahead when nothing can run, but stands still while a thread works.
 
     A thread (a group commit, a compression) takes real time: without this, mock hours would pass during one fsync
@@ -75,5 +78,6 @@ def autojump_clock(monkeypatch: pytest.MonkeyPatch) -> trio.testing.MockClock:
             if not working:
                 clock.autojump_threshold = 0
 
-    monkeypatch.setattr(trio.to_thread, "run_sync", run_in_thread)
-    return clock
+    with pytest.MonkeyPatch.context() as patch:  # of its own: a test's `monkeypatch.undo()` would let threads race time
+        patch.setattr(trio.to_thread, "run_sync", run_in_thread)
+        yield clock

@@ -53,6 +53,7 @@ def hyperliquid_session(
     config = HyperliquidConfig(
         rest_url=rest or section.rest, ws_url=ws or section.ws, chain=Chain[section.chain.upper()],
         account=account or section.account, agent_key=parse_agent_key(key), underlyings=section.underlyings,
+        quote_token=section.quote_token or None,
         request_deadline_s=section.request_s, post_deadline_s=section.post_s,
         expires_after_s=section.expires_after_s, reconcile_every_s=section.reconcile_s, ping_every_s=section.ping_s,
         pong_deadline_s=section.pong_s, silence_s=section.silence_s, fills_from_ms=fills_from_ms,

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from hlomm.domain.carried import Carried
-from hlomm.journal.codec import CheckpointRecord, decode, is_checkpoint
+from hlomm.journal.books import newest_books
 from hlomm.journal.framing import scan
 from hlomm.journal.segments import Segment, parse_name
 
@@ -56,14 +56,8 @@ def _last_in(path: Path, account: str) -> Carried | None:
     found = scan(data)
     if found.corrupt is not None:
         _log.warning("journal damaged", segment=path.name, error=str(found.corrupt), next="hlomm replay tells more")
-    for payload in reversed(found.payloads):
-        if not is_checkpoint(payload):
-            continue
-        try:
-            record = decode(payload)
-        except msgspec.DecodeError as error:
-            _log.warning("checkpoint of another version", segment=path.name, error=str(error))
-            return None
-        if isinstance(record, CheckpointRecord) and record.books.account == account:
-            return record.books
-    return None
+    try:
+        return newest_books(found, account)
+    except msgspec.DecodeError as error:
+        _log.warning("checkpoint of another version", segment=path.name, error=str(error))
+        return None

@@ -68,7 +68,7 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     last_fill_ms: int
     """Venue time of the newest fill in these books; of their opening if there was none."""
     fills_from_ms: int
-    """From when on fills may be missing: a little before the newest, for they are not told in the order of time."""
+    """From when on fills may be missing: a little before the last agreement with the account."""
     seen: tuple[str, ...]
     """Keys of the fills around that time: they are reported again and must not count twice."""
     day: int = -1

@@ -32,7 +32,7 @@ def checkpoint(state: State) -> Carried | None:
 def carried(state: State) -> Carried:
     books, last_ms, day = state.portfolio, state.last_fill_ms, state.breakers.day
     assert state.ids is not None
-    recent = [key for key, venue_ms in state.seen_fills.items() if venue_ms >= last_ms - SEEN_SPAN_MS]
+    from_ms, seen = _fills_from(state)
     return Carried(
         account=state.account, epoch_ms=state.ids.epoch_ms, cash=Cash(books.cash), deposits=Cash(books.deposits),
         adjustments=Cash(books.adjustments), realised=Cash(books.realised), fees=Cash(books.fees),
@@ -41,11 +41,26 @@ def carried(state: State) -> Carried:
         max_drawdown=Cash(state.max_drawdown), earned=state.attribution.earned(),
         positions=tuple(_position(state, market) for market, held in books.positions.items() if not held.flat),
         settled=tuple(books.settled.items())[-SETTLED_CARRIED:], last_fill_ms=last_ms,
-        fills_from_ms=max(last_ms - OVERLAP_MS, 0) if recent else last_ms,
-        seen=tuple(recent[-SEEN_CARRIED:]), day=day.number, day_start=Cash(day.start), day_stopped=day.stopped,
+        fills_from_ms=from_ms, seen=seen, day=day.number, day_start=Cash(day.start), day_stopped=day.stopped,
         perp_cash=Cash(books.perps.raw) if books.perps.known else None, funding=Cash(books.perps.funding),
         perps=tuple(_perp(state, market) for market, held in books.perps.positions.items() if held.qty),
     )  # fmt: skip
+
+
+def _fills_from(state: State) -> tuple[int, tuple[str, ...]]:
+    """From when on fills may be missing, and the keys of those from then on that are in the books.
+
+    A fill may have been lost while later ones came: complete are the books only up to the last time that the venue's
+    account agreed with them.
+    """
+    complete_ms = min(state.last_fill_ms, state.agreed_ms)
+    recent = [(ms, key) for key, ms in state.seen_fills.items() if ms >= complete_ms - SEEN_SPAN_MS]
+    if not recent:
+        return complete_ms, ()
+    from_ms, cut = max(complete_ms - OVERLAP_MS, 0), recent[:-SEEN_CARRIED]
+    if cut:
+        from_ms = max(from_ms, 1 + max(ms for ms, _ in cut))  # rather miss a fill than count one twice
+    return from_ms, tuple(key for _, key in recent[-SEEN_CARRIED:])
 
 
 def _position(state: State, market: MarketId) -> CarriedPosition:
@@ -83,6 +98,7 @@ def restore(state: State, books: Carried) -> None:
             state.attribution.resume(perp.market, perp.ref2, perp.qty)
     state.seen_fills.update((key, books.last_fill_ms) for key in books.seen)
     state.last_fill_ms = books.last_fill_ms
+    state.agreed_ms = books.fills_from_ms
     state.high_water = state.high_water_kept = books.high_water
     state.max_drawdown = books.max_drawdown
     day = state.breakers.day

@@ -9,7 +9,7 @@ import attrs
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, notional_ceil
-from hlomm.engine.orders import Order
+from hlomm.engine.order import Order
 from hlomm.engine.portfolio import Position
 
 

@@ -17,7 +17,7 @@ from hlomm.domain.report import SideNote
 from hlomm.domain.units import Qty, floor_to, to_text
 from hlomm.engine import gate, quoting, ways
 from hlomm.engine.exposure import mid_own
-from hlomm.engine.orders import Order
+from hlomm.engine.order import Order
 from hlomm.engine.state import MarketState, State, Walk
 
 NO_BOOK = "no book came"

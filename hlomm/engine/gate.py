@@ -23,7 +23,7 @@ from hlomm.domain.view import BookShape
 from hlomm.engine import reducing, restraint, stranded
 from hlomm.engine.config import OneSided
 from hlomm.engine.exposure import Exposure, available, exposure, locked_cost, mid_own
-from hlomm.engine.orders import Order
+from hlomm.engine.order import Order
 from hlomm.engine.portfolio import Position
 from hlomm.engine.state import MarketState, State
 

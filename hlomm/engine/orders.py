@@ -12,170 +12,16 @@ order becomes UNKNOWN and the venue is asked. Nothing is believed gone before no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
-
-import attrs
-
-from hlomm.domain.ids import ClientId, MarketId, StrategyId, VenueOrderId
+from hlomm.domain.ids import StrategyId, VenueOrderId
 from hlomm.domain.inputs import OrderAnswer, OrderClosed
-from hlomm.domain.markets import Leg
-from hlomm.domain.orders import TERMINAL, OrderEvent, OrderRequest, OrderState, Purpose, Side, Tif, advance, direction
-from hlomm.domain.orders import yes_px as to_yes_px
+from hlomm.domain.orders import OrderEvent, OrderRequest, OrderState
 from hlomm.domain.units import Px, Qty
-from hlomm.engine.digest import Digest
-
-REMEMBERED: Final = 4096
-"""Finished orders kept for late fills; older ones are recognised by their mark only."""
-RETIRED_KEPT: Final = 64
-"""Venue ids of one order remembered for late news; every amend retires one."""
-
-_STATE_CODE: Final = {state: code for code, state in enumerate(OrderState)}
+from hlomm.engine.order import Order
+from hlomm.engine.order_register import Register
 
 
-@attrs.define(eq=False)
-class Tally:
-    """Fills under one venue id: received by us, and reported by the venue in any other way."""
-
-    px: int
-    """Own-coin limit price under that id."""
-    filled: int = 0
-    reported: int = 0
-
-    @property
-    def due(self) -> int:
-        return max(self.reported - self.filled, 0)
-
-
-@attrs.define(eq=False, kw_only=True)
-class Order:
-    client_id: ClientId
-    market: MarketId
-    leg: Leg
-    side: Side
-    tif: Tif
-    purpose: Purpose
-    strategy: StrategyId | None
-    px: Px
-    """Own-coin price at the venue as last confirmed (or first sent)."""
-    leaves: int
-    sent_ns: int
-    touched_ns: int
-    """Monotonic time of the last request or report about it."""
-    qty: int = 0
-    """Size it was placed with; 0 for an order that was found at the venue."""
-    requested_ns: int = 0
-    """Monotonic time of the last request that may make something rest: the order itself or its last amend."""
-    cancel_ns: int | None = None
-    """Monotonic time of the last cancel sent for it."""
-    state: OrderState = OrderState.PENDING_NEW
-    venue_order_id: VenueOrderId | None = None
-    filled: int = 0
-    due: int = 0
-    """Filled according to the venue, fill not yet received: the sum over the tallies, kept by `count`."""
-    amend_px: Px | None = None
-    amend_qty: int = 0
-    tallies: dict[VenueOrderId, Tally] = attrs.field(factory=dict)
-    """By venue id: the current one and those that amends retired."""
-    retired: set[VenueOrderId] = attrs.field(factory=set)
-    """Ids that a later one replaced: what is said of them is history."""
-    asked: int = 0
-    """Queries sent since the state became unknown."""
-    asked_ns: int = 0
-    """Monotonic time of the last of them; other requests about it (a cancel, over and over) do not put the next off."""
-    denied: int = 0
-    """Answers "never heard of it" since then."""
-
-    @property
-    def direction(self) -> int:
-        return direction(self.leg, self.side)
-
-    @property
-    def yes_px(self) -> Px:
-        return to_yes_px(self.leg, self.px)
-
-    @property
-    def live(self) -> bool:
-        return self.state not in TERMINAL
-
-    @property
-    def amending(self) -> bool:
-        return self.amend_px is not None
-
-    @property
-    def exposed(self) -> int:
-        """Worst-case quantity that may still change our position."""
-        return self.leaves + self.due + self.amend_qty
-
-    @property
-    def exposed_px(self) -> int:
-        """Own-coin price that locks the most cash among those it may fill at, or may have filled at."""
-        highest = max(self.px, self.amend_px or 0)
-        return max(highest, *(t.px for t in self.tallies.values() if t.due)) if self.due else highest
-
-    def tally(self, oid: VenueOrderId) -> Tally:
-        tally = self.tallies.get(oid)
-        if tally is None:
-            tally = self.tallies[oid] = Tally(self.px)
-        return tally
-
-    def count(self, tally: Tally, *, filled: int | None = None, reported: int | None = None) -> None:
-        """Set what is known of one venue id."""
-        before = tally.due
-        if filled is not None:
-            tally.filled = filled
-        if reported is not None:
-            tally.reported = reported
-        self.due += tally.due - before
-
-    def retire(self) -> None:
-        """All ids so far are history. The oldest of which nothing is awaited are forgotten: amends have no end."""
-        self.retired.update(self.tallies)
-        excess = max(len(self.tallies) - RETIRED_KEPT, 0)
-        for oid in [oid for oid, tally in self.tallies.items() if not tally.due][:excess]:
-            del self.tallies[oid]
-            self.retired.discard(oid)
-
-
-class Orders:
-    """All orders by client id; live ones also by market. Reports that make no sense turn into a question."""
-
-    def __init__(self, digest: Digest) -> None:
-        self._by_id: dict[ClientId, Order] = {}
-        self._live: dict[MarketId, dict[ClientId, Order]] = {}
-        self._due: dict[ClientId, Order] = {}
-        """Finished orders whose last fills have not arrived."""
-        self._digest = digest
-        self.live_count = 0
-        self.anomalies: dict[str, int] = {}
-
-    # -- queries
-
-    def get(self, client_id: ClientId) -> Order | None:
-        return self._by_id.get(client_id)
-
-    def live(self) -> Iterator[Order]:
-        """Live orders by market and age."""
-        for orders in self._live.values():
-            yield from orders.values()
-
-    def live_in(self, market: MarketId) -> list[Order]:
-        orders = self._live.get(market)
-        return list(orders.values()) if orders else []
-
-    def exposed_in(self, market: MarketId) -> list[Order]:
-        """Live orders and finished ones whose last fills are still due."""
-        found = self.live_in(market)
-        if self._due:
-            found.extend(order for order in self._due.values() if order.market == market)
-        return found
-
-    def exposed(self) -> Iterator[Order]:
-        yield from self.live()
-        yield from self._due.values()
-
-    def awaiting_fills(self) -> list[Order]:
-        return list(self._due.values())
+class Orders(Register):
+    """What we ask for and what the venue reports, applied. Reports that make no sense turn into a question."""
 
     # -- our own actions
 
@@ -187,17 +33,6 @@ class Orders:
                 qty=request.qty, sent_ns=mono_ns, touched_ns=mono_ns, requested_ns=mono_ns,
             )
         )  # fmt: skip
-
-    def adopt(self, order: Order) -> Order:
-        """Take an order into the books: a new one, or one of an earlier run found at the venue."""
-        assert order.client_id not in self._by_id
-        self._by_id[order.client_id] = order
-        if order.venue_order_id is not None:
-            order.tally(order.venue_order_id)
-        self._index(order)
-        self._note(order)
-        self._evict()
-        return order
 
     def amend_sent(self, order: Order, px: Px, qty: Qty, mono_ns: int) -> None:
         self._move(order, OrderEvent.AMEND_SENT, mono_ns)
@@ -429,38 +264,3 @@ class Orders:
         order.leaves = 0
         order.amend_px, order.amend_qty = None, 0
         self._move(order, event, mono_ns)
-
-    def _move(self, order: Order, event: OrderEvent, mono_ns: int) -> None:
-        was_live, was_unknown = order.live, order.state is OrderState.UNKNOWN
-        order.state = advance(order.state, event)
-        order.touched_ns = mono_ns
-        if was_unknown and order.state is not OrderState.UNKNOWN:
-            order.asked = order.denied = 0
-        if was_live and not order.live:
-            del self._live[order.market][order.client_id]
-            self.live_count -= 1
-        elif order.live and not was_live:
-            self._index(order)
-        self._note(order)
-
-    def _index(self, order: Order) -> None:
-        self._live.setdefault(order.market, {})[order.client_id] = order
-        self.live_count += 1
-
-    def _note(self, order: Order) -> None:
-        due = order.due
-        if due and not order.live:
-            self._due[order.client_id] = order
-        else:
-            self._due.pop(order.client_id, None)
-        self._digest.mix(int(order.client_id[-8:], 16), _STATE_CODE[order.state], order.leaves, order.filled, due)
-
-    def _anomaly(self, kind: str) -> None:
-        self.anomalies[kind] = self.anomalies.get(kind, 0) + 1
-
-    def _evict(self) -> None:
-        while len(self._by_id) > REMEMBERED + self.live_count:
-            oldest = next((key for key, order in self._by_id.items() if not order.live and not order.due), None)
-            if oldest is None:
-                return
-            del self._by_id[oldest]

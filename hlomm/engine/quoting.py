@@ -18,7 +18,7 @@ from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
 from hlomm.engine import gate, restraint
 from hlomm.engine.exposure import available, exposure
 from hlomm.engine.legs import LegChoice, choose_leg
-from hlomm.engine.orders import Order
+from hlomm.engine.order import Order
 from hlomm.engine.restraint import ASK, BID
 from hlomm.engine.state import OK, MarketState, State
 from hlomm.strategy.base import Strategy

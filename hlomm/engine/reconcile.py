@@ -15,7 +15,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.units import SCALE, to_text
-from hlomm.engine.orders import Order
+from hlomm.engine.order import Order
 from hlomm.engine.quoting import cancel
 from hlomm.engine.state import State, VenueState
 
@@ -25,7 +25,8 @@ def reconcile(state: State, venue: VenueState, item: AccountState) -> str | None
     if not state.opened:
         state.portfolio.open_with(item)
         state.opened = True
-        state.last_fill_ms = max(state.last_fill_ms, state.now.wall_ms)
+        # Venue time as well as we know it: our clock may be wrong.
+        state.last_fill_ms = state.agreed_ms = max(state.last_fill_ms, state.now.wall_ms + venue.skew_ms)
         found: dict[MarketId, list[int]] = {}
         for token in item.tokens:
             holding = found.setdefault(token.market, [0, 0, 0])
@@ -65,6 +66,7 @@ def take_over(state: State, venue: VenueState, item: AccountState, why: str) -> 
         state.attribution.adjusted(market_id, position.yes, position.no, cost, gain2)
     state.high_water = state.equity()
     state.books_moved = state.reconciled = True
+    state.agreed_ms = state.last_fill_ms
     venue.mismatch, venue.strikes = None, 0
     state.out.alert(AlertLevel.WARNING, "adopted_balances", f"{why}: {text}")
 
@@ -134,6 +136,8 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
     venue.account = item
     doubtful = any(order.due or order.state is OrderState.UNKNOWN for order in state.orders.exposed())
     moved = state.last_move_ns + state.config.reconcile.quiet_ns >= item.asked_mono_ns
+    if not found:
+        state.agreed_ms = state.last_fill_ms
     if not found and not state.reconciled:
         state.reconciled = True
         state.out.alert(AlertLevel.INFO, "reconciled", "the account agrees with the books of the last run")

@@ -176,6 +176,8 @@ class State:
         """Venue time of every fill booked lately, by key."""
         self.last_fill_ms = 0
         """Venue time of the newest fill, or of the opening of the books."""
+        self.agreed_ms = 0
+        """Venue time of the newest fill when the venue's account last agreed with the books."""
         self.account = ""
         """Whose books these are: they are carried to the next run of the same account."""
         self.guardian_required = False

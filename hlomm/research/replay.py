@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ from hlomm.journal.segments import latest_run, parse_name
 from hlomm.settings.load import engine_settings
 
 _START = Now(0, 0)
+
+
+@attrs.frozen
+class Segment:
+    """A stretch of journal, wherever it is kept. `read` may raise OSError, EOFError or zlib.error."""
+
+    name: str
+    read: Callable[[], bytes]
 
 
 @attrs.frozen(kw_only=True)
@@ -94,11 +103,16 @@ class ReplayResult:
 
 def replay(path: Path, *, until: int | None = None, sets: Sequence[str] = ()) -> ReplayResult:
     """Replay the run that `path` names: a segment of it, or a directory (its newest run)."""
-    files = run_files(path)
-    result = ReplayResult(segments=[file.name for file in files])
+    segments = [Segment(file.name, partial(_read, file)) for file in run_files(path)]
+    return replay_segments(segments, until=until, sets=sets)
+
+
+def replay_segments(segments: Sequence[Segment], *, until: int | None = None, sets: Sequence[str] = ()) -> ReplayResult:
+    """Replay one run out of its segments, in order. UsageError if there is no complete record."""
+    result = ReplayResult(segments=[segment.name for segment in segments])
     engine: Engine | None = None
     expected_seq = 1
-    for record in _records(files, result):
+    for record in _records(segments, result):
         if until is not None and record.seq > until:
             break
         if record.seq != expected_seq:
@@ -123,7 +137,7 @@ def replay(path: Path, *, until: int | None = None, sets: Sequence[str] = ()) ->
         if not _step(engine, record, result) and (result.divergence is not None or isinstance(record, TurnRecord)):
             break  # after a fault while taking an input, the note that it is to be held against comes next
     if engine is None and result.corrupt is None:
-        raise UsageError(f"{path}: the journal holds no complete record yet")
+        raise UsageError(f"{segments[0].name}: the journal holds no complete record yet")
     if result.recorded_fault is not None and result.replayed_fault is None and result.divergence is None:
         # A fault while deciding leaves no turn record: take that turn now.
         assert engine is not None
@@ -155,11 +169,15 @@ def run_files(path: Path) -> list[Path]:
     return [path.parent / segment.name for segment in latest_run(own_run)]
 
 
-def _records(files: Sequence[Path], result: ReplayResult) -> Iterator[Record]:
-    for file in files:
-        last = file is files[-1]
+def _read(file: Path) -> bytes:
+    return gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+
+
+def _records(segments: Sequence[Segment], result: ReplayResult) -> Iterator[Record]:
+    for file in segments:
+        last = file is segments[-1]
         try:
-            data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+            data = file.read()
         except (OSError, EOFError, zlib.error) as error:
             result.corrupt = f"{file.name}: {error}"
             return

@@ -151,6 +151,7 @@ class Hyperliquid(_Section, frozen=True):
     account: str
     key_file: str
     guardian_key_file: str
+    quote_token: str
     underlyings: tuple[str, ...]
     request_s: Positive
     post_s: Positive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from hlomm.domain.ids import MarketId, StrategyId
@@ -23,3 +24,7 @@ class Strategy(Protocol):
 
     def forget(self, market: MarketId) -> None:
         """Drop what was kept about a market that no longer exists."""
+
+
+Strategies = Mapping[StrategyId, Strategy]
+"""Those of one engine, in the order in which they are asked."""

@@ -19,6 +19,7 @@ from hlomm.domain.inputs import BookSnapshot, Input, MarketListed, OrderAnswer, 
 from hlomm.domain.markets import Leg, Market, MarketKind
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import AmendOrders, CancelOrders, PlaceOrders, Subscribe
+from hlomm.domain.times import Now
 from hlomm.domain.units import Px, Qty, parse
 from hlomm.settings.load import load
 from hlomm.sim.config import SimConfig
@@ -122,12 +123,15 @@ MakeRig = Callable[..., AbstractAsyncContextManager[Rig]]
 @pytest.fixture
 def rig() -> MakeRig:
     @asynccontextmanager
-    async def make(*, seed: int = 5, sets: tuple[str, ...] = (), config: SimConfig | None = None) -> AsyncIterator[Rig]:
+    async def make(
+        *, seed: int = 5, sets: tuple[str, ...] = (), config: SimConfig | None = None,
+        read: Callable[[], Now] = read_host,
+    ) -> AsyncIterator[Rig]:  # fmt: skip
         async with simulated_hyperliquid(seed=seed, config=config) as sim:
             settings = load("sim", (), sets, environ={}).settings
             account = sim.accounts[0]
             session = hyperliquid_session(
-                settings.venue.hyperliquid, Clock(sim.clock_map, read_host), limits=settings.limits,
+                settings.venue.hyperliquid, Clock(sim.clock_map, read), limits=settings.limits,
                 key=account.agent_key, rest=sim.rest, ws=sim.ws, account=account.address,
                 transport=Transport(connect=sim.connect),
             )  # fmt: skip

@@ -136,7 +136,7 @@ async def test_too_many_triggers_in_a_day_are_refused_until_the_next(rig, autoju
 async def test_the_term_is_counted_on_the_venues_clock(rig, autojump_clock, skew_ms):
     """Our clock may be wrong by seconds: the time asked for is the venue's, the time told is ours."""
     async with rig(config=ELIGIBLE) as r:
-        r.session._parts.upkeep.skew_ms = skew_ms
+        r.session._parts.time.ahead_ms = skew_ms
         before = r.sim.exchange.tape.now_ms
         await r.resting()
         armed = await r.first(DeadmanArmed)

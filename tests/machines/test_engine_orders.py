@@ -26,7 +26,7 @@ from hlomm.domain.outputs import AmendOrders, Output
 from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.engine import quoting
 from hlomm.engine.gate import Proposal
-from hlomm.engine.orders import Order
+from hlomm.engine.order import Order
 from tests.support.rig import Rig
 from tests.support.values import M, config, lots, px, seconds
 from tests.support.venue import InFlight, Letter, TruthVenue

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hlomm.domain.orders import Purpose
 from hlomm.domain.outputs import AmendOrders, HaltChanged, HaltState, MergeSet, PlaceOrders
 from hlomm.engine.core import MARKETS_KEPT, Engine
-from hlomm.engine.orders import REMEMBERED
+from hlomm.engine.order_register import REMEMBERED
 from hlomm.engine.report import pnl, report
 from hlomm.journal.codec import InputRecord, TurnRecord, decode, encode
 from tests.support.rig import check_order

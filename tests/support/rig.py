@@ -50,7 +50,7 @@ from hlomm.domain.times import NS_PER_MS, Now
 from hlomm.domain.units import Cash, Qty
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.core import Engine
-from hlomm.engine.orders import Order
+from hlomm.engine.order import Order
 from hlomm.engine.state import MarketState, State
 from tests.support.puppet import Puppet, Quote, desire
 from tests.support.values import BASE, EPOCH_MS, START, M, account, levels, lots, outcome, perp, px, seconds, usd

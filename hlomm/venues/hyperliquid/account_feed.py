@@ -81,8 +81,8 @@ class AccountFeed:
     amends: AmendWatch = attrs.field(factory=AmendWatch)
     start_ms: int = 0
     """Venue time of the session's start; fills before it are history."""
-    last_ms: int = 0
-    """Venue time of the newest fill told or remembered."""
+    complete_ms: int = 0
+    """Venue time of the newest fill that a request listed: up to there none is missing, whatever streams lost."""
     funded_ms: int = 0
     """Venue time of the newest funding told."""
     _seen: BoundedMap[str, None] = attrs.field(init=False)
@@ -94,12 +94,15 @@ class AccountFeed:
         """Remember fills that the first account state contains."""
         for fill in rows.fills:
             self._seen.add(fill.key, None)
-            self.last_ms = max(self.last_ms, fill.venue_ms)
+            self.complete_ms = max(self.complete_ms, fill.venue_ms)
 
     @property
     def ask_from_ms(self) -> int:
-        """From when on to ask for fills so that none is missed: a little before the newest one known."""
-        return max(self.last_ms - OVERLAP_MS, self.start_ms)
+        """From when on to ask for fills so that none is missed: a little before the newest one that a request told.
+
+        A fill of the stream does not count: an older one may have been lost before it.
+        """
+        return max(self.complete_ms - OVERLAP_MS, self.start_ms)
 
     @property
     def fund_from_ms(self) -> int:
@@ -114,10 +117,14 @@ class AccountFeed:
                 fresh.append(payment)
         return fresh
 
+    def on_listed_fills(self, rows: FillRows) -> list[Input]:
+        """The answer to a request for all fills since `ask_from_ms`."""
+        self.complete_ms = max((self.complete_ms, *(fill.venue_ms for fill in rows.fills)))
+        return self.on_fills(rows)
+
     def on_fills(self, rows: FillRows) -> list[Input]:
         fresh: list[Input] = []
         for fill in sorted(rows.fills, key=lambda one: one.venue_ms) if rows.snapshot else rows.fills:
-            self.last_ms = max(self.last_ms, fill.venue_ms)
             if not self._seen.add(fill.key, None):
                 self.counters.add("repeated_fills")
             elif fill.venue_ms < self.start_ms:

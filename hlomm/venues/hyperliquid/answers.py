@@ -6,6 +6,8 @@ answer is never read as a refusal.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 
 from hlomm.domain.ids import ClientId
@@ -26,7 +28,7 @@ from hlomm.domain.outputs import MergeSet
 from hlomm.venues.hyperliquid.account_feed import AmendWatch
 from hlomm.venues.hyperliquid.batches import Batch, BatchKind
 from hlomm.venues.hyperliquid.counters import Counters
-from hlomm.venues.hyperliquid.wire.errors import error_code
+from hlomm.venues.hyperliquid.wire.errors import EXPIRED, error_code
 from hlomm.venues.hyperliquid.wire.replies import (
     ActionRefused,
     Done,
@@ -47,6 +49,8 @@ class Answers:
 
     amends: AmendWatch
     counters: Counters
+    on_expired: Callable[[], None] = attrs.field(default=lambda: None)
+    """Called when an action came too late by the venue's clock: ours may be wrong."""
 
     def started(self, batch: Batch) -> None:
         """The batch is on its way: the old ids of its amends are watched from now on."""
@@ -57,7 +61,10 @@ class Answers:
     def answered(self, batch: Batch, reply: ExchangeReply) -> list[Input]:
         """The venue's answer, one result per request of the batch."""
         if isinstance(reply, ActionRefused):
-            self.counters.add(f"refused.{error_code(reply.text)}")
+            code = error_code(reply.text)
+            self.counters.add(f"refused.{code}")
+            if code == EXPIRED:
+                self.on_expired()
             return self._each(batch, (Refused(reply.text),) * len(batch.requests))
         if batch.kind is BatchKind.MERGE:
             return []

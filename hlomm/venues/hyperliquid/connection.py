@@ -172,7 +172,6 @@ class Connection:
         while True:
             await pause(parts, parts.config.budget_every_s)
             await attempt_round(parts, read, BUDGET_WEIGHT)
-            parts.inbox.skew_ms = parts.upkeep.skew_ms or 0
 
     async def _keep_markets(self) -> None:
         """A safety net under `outcomeMetaUpdates`: what that stream misses is found here."""

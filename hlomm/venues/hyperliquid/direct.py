@@ -16,7 +16,6 @@ from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import BookSnapshot, RestingOrder
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Tif
-from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid.batches import Encoder
 from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.limits import BATCH_MAX
@@ -24,8 +23,9 @@ from hlomm.venues.hyperliquid.registry import Registry
 from hlomm.venues.hyperliquid.rest import HyperliquidRest, TurnedAway
 from hlomm.venues.hyperliquid.wire import actions
 from hlomm.venues.hyperliquid.wire.coins import coin_of, outcome_number
-from hlomm.venues.hyperliquid.wire.errors import GONE, UNKNOWN, error_code
-from hlomm.venues.hyperliquid.wire.replies import Accepted, Done, Filled, Refused, Rested, Status, expand
+from hlomm.venues.hyperliquid.wire.errors import EXPIRED, GONE, UNKNOWN, error_code
+from hlomm.venues.hyperliquid.wire.replies import Accepted, ActionRefused, Done, Filled, Refused, Rested, Status, expand
+from hlomm.venues.venue_time import VenueTime
 
 
 @attrs.frozen
@@ -35,7 +35,7 @@ class DirectRequests:
     _rest: HyperliquidRest
     _encoder: Encoder
     _registry: Registry
-    _clock: Clock
+    _time: VenueTime
     _counters: Counters
 
     async def book(self, market: MarketId) -> BookSnapshot | None:
@@ -91,13 +91,27 @@ class DirectRequests:
         return statuses
 
     async def _post(self, action: actions.Action, size: int) -> Accepted | Refused:
-        body, _ = self._encoder.sign(action, self._clock.wall_ms())
-        reply = await self._rest.exchange(body, size)
+        reply = await self._exchange(action, size)
+        if isinstance(reply, ActionRefused) and error_code(reply.text) == EXPIRED:
+            self._counters.add("expired_by_a_wrong_clock")
+            await self._learn_the_time()
+            reply = await self._exchange(action, size)
         if isinstance(reply, Accepted):
             return reply
         if isinstance(reply, TurnedAway):
             self._counters.add("turned_away")
         return Refused(reply.text)
+
+    async def _exchange(self, action: actions.Action, size: int) -> Accepted | ActionRefused | TurnedAway:
+        body, _ = self._encoder.sign(action, self._time.wall_ms())
+        return await self._rest.exchange(body, size)
+
+    async def _learn_the_time(self) -> None:
+        """Compare clocks; without an answer the action is tried all the same."""
+        try:
+            self._time.ahead_ms = await self._rest.server_time() - self._time.clock.wall_ms()
+        except VenueUnavailable:
+            self._counters.add("clock_questions_failed")
 
     async def _know_assets(self, markets: Sequence[MarketId]) -> None:
         """Asset ids of perps come from a list; outcomes carry theirs in their name."""

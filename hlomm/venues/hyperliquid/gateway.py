@@ -35,6 +35,7 @@ from hlomm.venues.hyperliquid.rest import HyperliquidRest, TurnedAway
 from hlomm.venues.hyperliquid.wire.actions import post_frame
 from hlomm.venues.hyperliquid.wire.frames import ChannelError, PostAnswer
 from hlomm.venues.pacing import TokenBucket
+from hlomm.venues.venue_time import VenueTime
 from hlomm.venues.websocket import WebSocketLink
 
 Emit = Callable[[Sequence[Input]], None]
@@ -58,6 +59,7 @@ class Gateway:
     _rest: HyperliquidRest
     _encoder: Encoder
     _answers: Answers
+    _time: VenueTime
     _emit: Emit
     fuse: Fuse | None = None
     """None: nothing but the engine's own limits holds orders back."""
@@ -129,7 +131,7 @@ class Gateway:
             if passed is None:
                 return
             output = passed
-        batches, refusals = self._encoder.encode(output, self._clock.wall_ms())
+        batches, refusals = self._encoder.encode(output, self._time.wall_ms())
         self._say(refusals)
         for batch in batches:
             self._dispatch(batch)

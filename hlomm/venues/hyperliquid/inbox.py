@@ -35,6 +35,7 @@ from hlomm.venues.hyperliquid.wire.frames import (
     decode_frame,
 )
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
+from hlomm.venues.venue_time import VenueTime
 
 _PRIVATE: Final = (
     "fill.",
@@ -58,6 +59,7 @@ class Inbox:
 
     _account: str
     _clock: Clock
+    _time: VenueTime
     _counters: Counters
     _market_feed: MarketFeed
     _account_feed: AccountFeed
@@ -65,7 +67,6 @@ class Inbox:
     _gateway: Gateway
     _emit: Callable[[Sequence[Input], int], None]
     _on_meta: Callable[[MetaChanges], None]
-    skew_ms: int = 0
     liveness: Liveness | None = None
     acknowledged: trio.Event = attrs.field(factory=trio.Event)
     """Set when every account stream of this connection is confirmed."""
@@ -124,7 +125,7 @@ class Inbox:
     # -- routes
 
     def _prints(self, prints: Prints) -> Sequence[Input]:
-        return self._market_feed.on_prints(prints, self._clock.wall_ms() + self.skew_ms)
+        return self._market_feed.on_prints(prints, self._time.wall_ms())
 
     def _fills(self, rows: FillRows) -> Sequence[Input]:
         if rows.user != self._account:

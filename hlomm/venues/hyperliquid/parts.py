@@ -30,6 +30,7 @@ from hlomm.venues.hyperliquid.streams import Streams
 from hlomm.venues.hyperliquid.upkeep import Upkeep
 from hlomm.venues.protocol import Sink
 from hlomm.venues.transport import Transport
+from hlomm.venues.venue_time import VenueTime
 
 
 @attrs.define(eq=False)
@@ -63,6 +64,7 @@ class Parts:
 
     config: HyperliquidConfig
     clock: Clock
+    time: VenueTime
     transport: Transport
     counters: Counters
     outlet: Outlet
@@ -89,17 +91,20 @@ def assemble(config: HyperliquidConfig, transport: Transport, clock: Clock) -> P
     signer = Signer(config.agent_key, config.chain)
     encoder = Encoder(signer, Nonces(), registry, config.vault, int(config.expires_after_s * 1_000))
     amends = AmendWatch()
-    answers = Answers(amends, counters)
+    time = VenueTime(clock)
+    answers = Answers(amends, counters, time.expired)
     fuse = None if config.fuse is None else Fuse(HYPERLIQUID, config.fuse)
-    gateway = Gateway(config, clock, counters, rest, encoder, answers, outlet.emit, fuse, resting)
+    gateway = Gateway(config, clock, counters, rest, encoder, answers, time, outlet.emit, fuse, resting)
     account = AccountReader(rest, registry, gateway, clock)
     account_feed = AccountFeed(counters, config.fill_memory, account.owns, amends)
     market_feed = MarketFeed(counters, int(config.print_age_s * 1_000), config.print_memory)
     streams = Streams(config.account, registry, market_feed, counters, config.perp_trades, config.fast_marks)
-    upkeep = Upkeep(config, clock, counters, rest, registry, streams, gateway, account, account_feed, outlet.emit)
+    upkeep = Upkeep(config, clock, counters, rest, registry, streams, gateway, account, account_feed, time, outlet.emit)
+    time.measure = upkeep.measure_soon
     inbox = Inbox(
         config.account,
         clock,
+        time,
         counters,
         market_feed,
         account_feed,
@@ -108,17 +113,18 @@ def assemble(config: HyperliquidConfig, transport: Transport, clock: Clock) -> P
         outlet.emit_at,
         upkeep.on_meta,
     )
-    direct = DirectRequests(rest, encoder, registry, clock, counters)
+    direct = DirectRequests(rest, encoder, registry, time, counters)
     deadman = None
     if resting is not None:
         rules = DeadmanRules(
             term_s=config.deadman_s, arrives_within_s=config.expires_after_s, ahead=config.deadman_ahead
         )
-        switch = ScheduleCancel(direct, gateway.budget, clock, lambda: upkeep.skew_ms or 0)
+        switch = ScheduleCancel(direct, gateway.budget, time)
         deadman = DeadmanKeeper(HYPERLIQUID, switch, rules, clock, counters.add, outlet.emit, resting)
     return Parts(
         config=config,
         clock=clock,
+        time=time,
         transport=transport,
         counters=counters,
         outlet=outlet,

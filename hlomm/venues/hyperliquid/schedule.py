@@ -6,16 +6,15 @@ per UTC day; refused to accounts below a traded volume of 1,000,000 USD, which i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import attrs
 
-from hlomm.venues.clock import Clock
 from hlomm.venues.deadman import Declined
 from hlomm.venues.hyperliquid.direct import DirectRequests
 from hlomm.venues.hyperliquid.limits import AddressBudget
 from hlomm.venues.hyperliquid.wire.errors import error_code
+from hlomm.venues.venue_time import VenueTime
 
 VOLUME_AGAIN_S: Final = 3_600.0
 """Volume grows slowly: the gate is tried that often."""
@@ -28,13 +27,12 @@ class ScheduleCancel:
 
     _direct: DirectRequests
     _budget: AddressBudget
-    _clock: Clock
-    _skew_ms: Callable[[], int]
+    _time: VenueTime
 
     async def arm(self, term_s: float) -> int | Declined:
-        until_ms = self._clock.wall_ms() + round(term_s * 1_000)
+        until_ms = self._time.clock.wall_ms() + round(term_s * 1_000)
         self._budget.spend(1)
-        refusal = await self._direct.schedule_cancel(until_ms + self._skew_ms())
+        refusal = await self._direct.schedule_cancel(until_ms + (self._time.ahead_ms or 0))
         return until_ms if refusal is None else self._declined(refusal)
 
     async def disarm(self) -> Declined | None:
@@ -48,6 +46,5 @@ class ScheduleCancel:
         if code == "ScheduleCancelVolume":
             again_s = VOLUME_AGAIN_S
         elif code == "ScheduleCancelDaily":
-            venue_ms = self._clock.wall_ms() + self._skew_ms()
-            again_s = (_DAY_MS - venue_ms % _DAY_MS) / 1_000 + 1
+            again_s = (_DAY_MS - self._time.wall_ms() % _DAY_MS) / 1_000 + 1
         return Declined(code, text, again_s)

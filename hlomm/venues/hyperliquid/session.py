@@ -164,7 +164,6 @@ class HyperliquidSession:
         """Learn markets, account and limits; find out whether the venue accepts our signature."""
         parts = self._parts
         parts.account_feed.start_ms = await parts.upkeep.measure_skew()
-        parts.inbox.skew_ms = parts.upkeep.skew_ms or 0
         await self._check_signer()
         await parts.upkeep.read_outcomes()
         await parts.upkeep.read_perps()
@@ -260,7 +259,7 @@ class HyperliquidSession:
             ack_p50_ms=parts.gateway.posts.p50_ms(),
             posts_in_flight=len(parts.gateway.posts),
             reconnects=max(self._connections - 1, 0),
-            skew_ms=parts.upkeep.skew_ms,
+            skew_ms=parts.time.ahead_ms,
             counters={
                 **parts.counters.counts,
                 "writer_queue_peak": parts.gateway.queue_peak(),

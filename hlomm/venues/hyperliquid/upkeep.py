@@ -45,6 +45,7 @@ from hlomm.venues.hyperliquid.wire.frames import MetaChanges
 from hlomm.venues.hyperliquid.wire.outcomes import Settlement
 from hlomm.venues.hyperliquid.wire.statuses import UNKNOWN_OID, Standing, standing
 from hlomm.venues.pacing import backoff_s
+from hlomm.venues.venue_time import VenueTime
 
 Emit = Callable[[Sequence[Input]], None]
 
@@ -69,13 +70,14 @@ class Upkeep:
     _gateway: Gateway
     _account: AccountReader
     _account_feed: AccountFeed
+    _time: VenueTime
     _emit: Emit
-    skew_ms: int | None = None
     last_state: AccountState | None = None
     _nursery: trio.Nursery | None = None
     _settling: dict[int, None] = attrs.field(factory=dict)
     _asking: dict[ClientId, None] = attrs.field(factory=dict)
     _asking_account: bool = False
+    _measuring: bool = False
 
     def attach(self, nursery: trio.Nursery) -> None:
         """Let settlements and questions live in `nursery` from now on."""
@@ -86,6 +88,7 @@ class Upkeep:
         self._settling.clear()
         self._asking.clear()
         self._asking_account = False
+        self._measuring = False
 
     # -- rounds
 
@@ -95,9 +98,24 @@ class Upkeep:
         venue_ms = await self._rest.server_time()
         after_ms = self._clock.wall_ms()
         # The answer was made somewhere in between: half the round trip is the best guess of when.
-        self.skew_ms = venue_ms - (before_ms + after_ms) // 2
-        self._emit([ClockSkew(HYPERLIQUID, self.skew_ms)])
-        return after_ms + self.skew_ms
+        self._time.ahead_ms = venue_ms - (before_ms + after_ms) // 2
+        self._emit([ClockSkew(HYPERLIQUID, self._time.ahead_ms)])
+        return self._time.wall_ms()
+
+    def measure_soon(self) -> None:
+        """An action was refused as expired: our idea of the venue's time is wrong. One measurement at a time."""
+        if self._nursery is not None and not self._measuring:
+            self._measuring = True
+            self._nursery.start_soon(self._measure_again)
+
+    async def _measure_again(self) -> None:
+        await trio.lowlevel.checkpoint()
+        try:
+            await self.measure_skew()
+        except VenueUnavailable:
+            self._counters.add("clock_questions_failed")
+        finally:
+            self._measuring = False
 
     async def reconcile(self) -> None:
         """The account, preceded by fills that the stream did not bring and by funding.
@@ -110,7 +128,7 @@ class Upkeep:
         if self._may_be_funded(state, fills):
             funding = await self._rest.funding_since(self._account_feed.fund_from_ms)
         self.last_state = state
-        news = [*self._account_feed.on_fills(fills), *self._account_feed.on_funding(funding)]
+        news = [*self._account_feed.on_listed_fills(fills), *self._account_feed.on_funding(funding)]
         self._emit([*news, state])
 
     def _may_be_funded(self, state: AccountState, fills: FillRows) -> bool:
@@ -230,7 +248,7 @@ class Upkeep:
                 if status.report is not None:
                     self._emit([_found(client_id, status.report)])
                     return
-                still_s = (self._gateway.may_arrive_until_ms(client_id) - self._clock.wall_ms()) / 1_000
+                still_s = (self._gateway.may_arrive_until_ms(client_id) - self._time.wall_ms()) / 1_000
                 if attempt and still_s <= 0:
                     self._emit([_unknown(client_id)])
                     return

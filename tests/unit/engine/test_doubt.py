@@ -22,7 +22,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.orders import OrderState
 from hlomm.domain.outputs import HaltState
 from hlomm.engine import core
-from hlomm.engine.intake import FATAL_CODES
+from hlomm.engine.intake_orders import FATAL_CODES
 from tests.support.rig import Rig, alerts, amended, cancelled, halts, placed, queried, risky
 from tests.support.values import M, config, lots, px
 

@@ -35,7 +35,7 @@ from hlomm.domain.units import SCALE, Qty
 from hlomm.engine import gate
 from hlomm.engine.config import OneSided
 from hlomm.engine.gate import LIMITS, Pass, Proposal, Reject, Resize, Verdict
-from hlomm.engine.orders import Order
+from hlomm.engine.order import Order
 from hlomm.engine.quoting import BID
 from tests.support.rig import Rig, cancelled, placed
 from tests.support.values import M2, PERP, M, account, config, levels, lots, outcome, perp, px, usd

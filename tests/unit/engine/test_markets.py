@@ -28,7 +28,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, OrderState, Purpose, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState, Output, Subscribe, Unsubscribe
-from hlomm.engine import core, intake
+from hlomm.engine import core, intake_account
 from hlomm.engine.core import Engine
 from hlomm.engine.report import pnl, report
 from tests.support.puppet import Puppet
@@ -244,7 +244,7 @@ def test_a_fill_counts_once_however_often_it_is_told() -> None:
 
 
 def test_remembered_fills_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "FILLS_REMEMBERED", 10)
+    monkeypatch.setattr(intake_account, "FILLS_REMEMBERED", 10)
     rig = Rig()
     for _ in range(50):
         rig.buy(1, "0.5")

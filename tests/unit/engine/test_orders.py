@@ -15,9 +15,11 @@ from hlomm.domain.inputs import OrderAnswer, OrderClosed
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderEvent, OrderRequest, OrderState, Purpose, Side, Tif
 from hlomm.domain.units import Px, Qty
+from hlomm.engine import order_register
 from hlomm.engine import orders as orders_module
 from hlomm.engine.digest import Digest
-from hlomm.engine.orders import Order, Orders
+from hlomm.engine.order import RETIRED_KEPT, Order
+from hlomm.engine.orders import Orders
 from tests.support.values import M2, M, lots, px
 
 S = OrderState
@@ -725,7 +727,7 @@ def test_one_client_id_is_one_order(desk: Desk) -> None:
 
 
 def test_finished_orders_are_remembered_within_a_bound(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orders_module, "REMEMBERED", 20)
+    monkeypatch.setattr(order_register, "REMEMBERED", 20)
     live = desk.resting()
     owed = desk.resting(oid=B)
     desk.closed(owed, B, filled=10)
@@ -762,6 +764,6 @@ def test_an_order_amended_all_night_remembers_a_bounded_number_of_ids(desk: Desk
     for number in range(500):
         desk.orders.amend_sent(order, px("0.5" if number % 2 else "0.51"), lots(100), number)
         desk.orders.opened(order, VenueOrderId(f"n{number}"), lots(100), number)
-    assert len(order.tallies) <= orders_module.RETIRED_KEPT + 1
+    assert len(order.tallies) <= RETIRED_KEPT + 1
     assert order.retired < set(order.tallies)
     assert (order.venue_order_id, order.state) == ("n499", S.OPEN)

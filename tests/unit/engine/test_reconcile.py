@@ -19,6 +19,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Side
 from hlomm.domain.outputs import HaltState, Output
+from hlomm.engine.carry import SEEN_CARRIED, carried
 from hlomm.engine.report import pnl
 from hlomm.engine.report import report as look
 from tests.support.rig import Rig, alerts, asked_account, cancelled, halts, placed, queried
@@ -92,6 +93,35 @@ def test_fills_from_before_the_opening_are_inside_the_balances() -> None:
     rig.tell(account(500, tokens=(token(10, "5"),)))
     assert rig.net() == lots(10)
     assert rig.cash == usd(500)
+
+
+def test_the_next_run_asks_for_fills_from_the_last_agreement_on() -> None:
+    """A later fill proves nothing about an earlier one: only the account itself does."""
+    rig = Rig()
+    rig.wait(30)
+    rig.buy(10, "0.5")
+    rig.tell(rig.account_shown())
+    agreed_ms = rig.state.last_fill_ms
+    rig.wait(60)
+    rig.buy(10, "0.5")
+    books = carried(rig.state)
+    assert rig.state.last_fill_ms > agreed_ms
+    assert books.fills_from_ms == agreed_ms - 10_000
+    assert len(books.seen) == 2, "what is told again is known"
+    rig.wait(10)
+    rig.tell(rig.account_shown())
+    assert carried(rig.state).fills_from_ms == rig.state.last_fill_ms - 10_000
+
+
+def test_with_too_many_keys_to_carry_rather_a_fill_is_missed_than_counted_twice() -> None:
+    rig = Rig()
+    for _ in range(SEEN_CARRIED + 20):
+        rig.wait(0.1)
+        rig.buy(1, "0.5")
+    books = carried(rig.state)
+    assert len(books.seen) == SEEN_CARRIED
+    forgotten_ms = max(ms for key, ms in rig.state.seen_fills.items() if key not in books.seen)
+    assert books.fills_from_ms == forgotten_ms + 1
 
 
 # -- orders

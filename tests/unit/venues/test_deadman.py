@@ -33,6 +33,7 @@ from hlomm.venues.deadman import DeadmanKeeper, DeadmanRules, Declined, Resting
 from hlomm.venues.hyperliquid.direct import DirectRequests
 from hlomm.venues.hyperliquid.limits import AddressBudget
 from hlomm.venues.hyperliquid.schedule import ScheduleCancel
+from hlomm.venues.venue_time import VenueTime
 from tests.unit.venues.fake_hyperliquid import mock_clock, now_ms
 from tests.unit.venues.harness import OUTCOME
 
@@ -363,7 +364,7 @@ class Direct:
 )
 async def test_refusals_of_hyperliquid(autojump_clock: Clock, refusal: str, code: str, again_s: float | None) -> None:
     direct, budget = Direct(), AddressBudget()
-    switch = ScheduleCancel(cast("DirectRequests", direct), budget, mock_clock(), lambda: 2_000)
+    switch = ScheduleCancel(cast("DirectRequests", direct), budget, VenueTime(mock_clock(), 2_000))
     assert await switch.arm(30) == now_ms() + 30_000
     assert await switch.disarm() is None
     assert direct.times == [now_ms() + 32_000, None], "asked on the venue's clock"

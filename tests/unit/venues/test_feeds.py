@@ -298,6 +298,19 @@ def test_live_fills_keep_the_order_of_the_venue() -> None:
     assert [event.fill.key for event in events if isinstance(event, FillReceived)] == ["x", "y"]
 
 
+def test_fills_are_asked_for_from_the_newest_that_a_request_listed() -> None:
+    """The stream told a later one: that proves nothing about those before it, one of which may have been lost."""
+    one = account(start_ms=1_000)
+    assert one.ask_from_ms == 1_000
+    one.on_fills(rows(fill("late", 90_000)))
+    assert one.ask_from_ms == 1_000, "what was lost before it would never be asked for again"
+    listed = one.on_listed_fills(rows(fill("lost", 30_000), fill("late", 90_000)))
+    assert listed == [FillReceived(fill("lost", 30_000))]
+    assert one.ask_from_ms == 80_000
+    assert one.on_listed_fills(rows()) == []
+    assert one.ask_from_ms == 80_000
+
+
 @given(st.lists(st.lists(st.integers(0, 15), max_size=6), max_size=12))
 def test_over_any_replays_every_fill_is_told_exactly_once(pushes: list[list[int]]) -> None:
     one = account()

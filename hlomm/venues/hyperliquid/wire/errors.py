@@ -60,6 +60,7 @@ _PREFIXES: Final[dict[str, str]] = {
 _LONGEST_FIRST: Final = tuple(sorted(_PREFIXES.items(), key=lambda item: -len(item[0])))
 
 UNKNOWN: Final = "Unknown"
+EXPIRED: Final = "ActionExpired"
 GONE: Final = frozenset({"MissingOrder"})
 """Refusals of a cancel that say the order rests no more."""
 REFUSES_US: Final = frozenset({"UnknownSigner", "MustDeposit", "VaultNotRegistered", "WrongNetwork", "Unrecoverable"})

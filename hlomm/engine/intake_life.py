@@ -1,0 +1,172 @@
+"""Inputs about the run itself and about those it depends on: operator, journal, guardian, clocks, venue sessions."""
+
+from __future__ import annotations
+
+from hlomm.domain.faults import InvariantBroken
+from hlomm.domain.ids import ClientIds, StrategyId
+from hlomm.domain.inputs import (
+    Booted,
+    ClockSkew,
+    DeadmanArmed,
+    FeeRates,
+    FuseTripped,
+    GuardianDown,
+    GuardianUp,
+    JournalFailed,
+    OperatorAction,
+    OperatorCommand,
+    RateBudget,
+    SessionDown,
+    SessionUp,
+    StopRequested,
+)
+from hlomm.domain.outputs import AlertLevel, HaltState
+from hlomm.engine import safety, stranded
+from hlomm.engine.carry import restore
+from hlomm.engine.config import OnDisconnect
+from hlomm.engine.state import State, VenueState
+from hlomm.strategy.base import Strategies
+
+
+def booted(state: State, item: Booted, _: Strategies) -> None:
+    if state.ids is not None:
+        raise InvariantBroken("booted twice")
+    state.ids = ClientIds(item.epoch_ms)
+    state.carried_halt = item.halted
+    state.account = item.account
+    state.guardian_required = item.guardian_required
+    if item.carried is not None:
+        restore(state, item.carried)
+    state.digest.mix(item.epoch_ms)
+    state.digest.mix_text(item.config)
+
+
+def operator(state: State, item: OperatorCommand, strategies: Strategies) -> None:
+    said = f"{item.action.value} by {item.actor}" + (f" ({item.reason})" if item.reason else "")
+    state.digest.mix_text(said)
+    match item.action:
+        case OperatorAction.KILL:
+            safety.danger(state, said, sell=state.config.flatten.on_kill)
+        case OperatorAction.FLATTEN:
+            safety.danger(state, said, sell=True)
+        case OperatorAction.RESUME:
+            safety.resume(state, item.actor)
+        case OperatorAction.PAUSE:
+            _pause(state, strategies, item.target, said, paused=True)
+        case OperatorAction.UNPAUSE:
+            _pause(state, strategies, item.target, said, paused=False)
+
+
+def _pause(state: State, strategies: Strategies, target: str, said: str, *, paused: bool) -> None:
+    strategy = StrategyId(target)
+    if strategy not in strategies:
+        known = ", ".join(strategies)
+        state.out.alert(AlertLevel.WARNING, "unknown_strategy", f"no strategy {target!r}; there are: {known}")
+        return
+    if paused:
+        state.paused[strategy] = said
+    else:
+        state.paused.pop(strategy, None)
+        state.strategy_faults.pop(strategy, None)
+    state.out.alert(AlertLevel.INFO, "paused" if paused else "unpaused", f"{target}: {said}")
+    for market_id in state.markets:
+        state.touch(market_id)
+
+
+def stop(state: State, item: StopRequested, _: Strategies) -> None:
+    safety.stop(state, item.reason, sell=item.flatten)
+
+
+def journal_failed(state: State, item: JournalFailed, _: Strategies) -> None:
+    # Selling would send what no record proves: cancel only, also where a sale is already under way.
+    state.journal_failed = True
+    safety.danger(state, f"journal cannot be written ({item.reason})", sell=False)
+
+
+def guardian_up(state: State, _item: GuardianUp, _: Strategies) -> None:
+    _guardian(state, None)
+    state.out.alert(AlertLevel.INFO, "guardian_up", "a guardian watches over this run")
+
+
+def guardian_down(state: State, item: GuardianDown, _: Strategies) -> None:
+    _guardian(state, item.reason)
+    consequence = "nothing is quoted until one is back" if state.guardian_required else "none is required"
+    state.out.alert(AlertLevel.CRITICAL, "guardian_down", f"no guardian ({item.reason}): {consequence}")
+
+
+def _guardian(state: State, missing: str | None) -> None:
+    state.guardian_missing = missing
+    state.digest.mix_text(missing or "guardian")
+    for market_id in state.markets:
+        state.touch(market_id)
+
+
+def clock_skew(state: State, item: ClockSkew, _: Strategies) -> None:
+    venue_of_input(state, item.venue).skew_ms = item.skew_ms
+
+
+def deadman(state: State, item: DeadmanArmed, _: Strategies) -> None:
+    venue = venue_of_input(state, item.venue)
+    stranded.heard(state, venue, item)
+    for market_id in state.markets:
+        state.touch(market_id)
+
+
+def fuse_tripped(state: State, item: FuseTripped, _: Strategies) -> None:
+    # What this engine wants cannot be trusted: it gets out and stays out. A new session, and engine, is a restart away.
+    venue_of_input(state, item.venue).fuse = item.reason
+    state.digest.mix_text(item.reason)
+    state.out.alert(
+        AlertLevel.CRITICAL, "fuse_tripped",
+        f"{item.venue} session stopped sending ({item.reason}): only cancels and flattening sales pass — find out why, "
+        "restart the daemon, then `hlomm resume`",
+    )  # fmt: skip
+    safety.danger(state, f"{item.venue} fuse: {item.reason}", sell=True)
+
+
+# -- sessions
+
+
+def venue_of_input(state: State, venue: str) -> VenueState:
+    found = next((known for name, known in state.venues.items() if name == venue), None)
+    if found is None:
+        raise InvariantBroken(f"input from unknown venue {venue!r}")
+    return found
+
+
+def session_up(state: State, item: SessionUp, _: Strategies) -> None:
+    venue = venue_of_input(state, item.venue)
+    venue.up = venue.ever_up = True
+    if state.halt is HaltState.STARTING and all(known.up for known in state.venues.values()):
+        safety.ready(state)
+    safety.take_up(state)
+    for market_id in state.markets:
+        state.touch(market_id)
+
+
+def session_down(state: State, item: SessionDown, _: Strategies) -> None:
+    venue = venue_of_input(state, item.venue)
+    was_up, venue.up = venue.up, False
+    for market_id, market in state.markets.items():
+        if market.market.venue == item.venue:
+            market.book.forget()
+            state.touch(market_id)
+    if not was_up:
+        if item.rest:
+            safety.take_up(state)
+        return
+    if state.config.flatten.on_disconnect.get(item.venue, OnDisconnect.FLATTEN) is OnDisconnect.FLATTEN:
+        safety.danger(state, f"{item.venue} session lost ({item.reason})", sell=True)
+    else:
+        state.out.alert(
+            AlertLevel.WARNING, "session_lost",
+            f"{item.venue} session lost ({item.reason}): its quotes are cancelled, quoting resumes when it is back",
+        )  # fmt: skip
+
+
+def rate_budget(state: State, item: RateBudget, _: Strategies) -> None:
+    state.budgets.apply(item)
+
+
+def fee_rates(state: State, item: FeeRates, _: Strategies) -> None:
+    state.fees[item.venue] = item
