@@ -214,6 +214,25 @@ def guardian(*, state_dir: Path) -> None:
 
 
 @main.command()
+@click.option("--seeds", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many.")
+@click.option("--first", type=click.IntRange(min=0), default=0, show_default=True, help="The first of them.")
+@click.option("--seed", type=click.IntRange(min=0), default=None, help="Only this one, as a failed run said.")
+@click.option("--days", type=click.FloatRange(0.05, 30), default=1.0, show_default=True, help="Length of each run.")
+@click.option("--faults", default="all", show_default=True, help="all, none, or names with commas.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Processes; default: one per processor.")
+@JSON
+@reporting
+def soak(
+    *, seeds: int, first: int, seed: int | None, days: float, faults: str, jobs: int | None, as_json: bool
+) -> None:
+    """Live through simulated days with faults, in virtual time; exit 3 if anything was ever wrong."""
+    from hlomm.cli.soak import soak_command
+
+    chosen = range(first, first + seeds) if seed is None else (seed,)
+    finish(soak_command(chosen, days=days, faults=faults, jobs=jobs, as_json=as_json))
+
+
+@main.command()
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @config_options
 @click.option("--strategy", default="avellaneda", show_default=True)

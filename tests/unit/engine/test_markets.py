@@ -28,7 +28,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, OrderState, Purpose, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState, Output, Subscribe, Unsubscribe
-from hlomm.engine import core, intake_account
+from hlomm.engine import core, intake, intake_account
 from hlomm.engine.core import Engine
 from hlomm.engine.report import pnl, report
 from tests.support.puppet import Puppet

@@ -1,0 +1,79 @@
+"""What a day brings: drawn from the seed alone, so that a seed is a run wherever and whenever it is repeated.
+
+Swarm testing: each run draws which faults it knows and how strong they are, because faults that always come together
+hide each other. Seeds come in pairs that split the vocabulary between them, so any two neighbours cover all of it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Final
+
+import attrs
+
+from hlomm.research.soak.timeline import S
+from hlomm.research.soak.weather import Fault
+
+DAY_S: Final = 86_400
+FAIR_S: Final = 2_700
+"""The end of every run: no faults, so that it can be seen whether quoting comes back."""
+START_S: Final = 300
+PER_DAY: Final = 2.0
+"""Mean incidents of each chosen fault in a day."""
+
+HANDFUL: Final = 4
+"""So few faults are not split: whoever asks for them wants to see them together."""
+LONG_DAYS: Final = 0.5
+LONG: Final = (("1h",), ("1d", "1h"), ("4h",), ("30m",), ("15m", "4h"))
+SHORT: Final = (("15m",), ("15m", "1h"))
+"""Series of contracts: a short day needs rolls too."""
+
+
+@attrs.frozen
+class Incident:
+    at_ns: int
+    fault: Fault
+    strength: float
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    seed: int
+    end_ns: int
+    fair_ns: int
+    """From here on the weather is fair."""
+    chosen: tuple[Fault, ...]
+    incidents: tuple[Incident, ...]
+    periods: tuple[str, ...]
+    outcome_fees: bool
+    pause: bool
+    """`flatten.on_disconnect`: wait instead of selling."""
+    tight: bool
+    """The product's own loss limits: a day that loses ends with reductions only."""
+
+
+def draw(seed: int, days: float, faults: Sequence[Fault]) -> Plan:
+    """The plan of one run. `faults` is what may be chosen from."""
+    pair = random.Random(f"pair {seed // 2}")
+    shuffled = sorted(faults)
+    pair.shuffle(shuffled)
+    half = (len(shuffled) + 1) // 2
+    chosen = shuffled[:half] if seed % 2 == 0 else shuffled[half:]
+    if len(shuffled) <= HANDFUL:
+        chosen = shuffled
+    rng = random.Random(f"plan {seed}")
+    end_s = days * DAY_S
+    fair_s = max(end_s - FAIR_S, end_s / 2)
+    incidents = []
+    for fault in chosen:
+        count = max(round(rng.expovariate(1 / (PER_DAY * days))), 1)
+        for _ in range(min(count, 6)):
+            at_s = rng.uniform(min(START_S, fair_s / 3), fair_s * 0.9)
+            incidents.append(Incident(round(at_s * S), fault, rng.random()))
+    return Plan(
+        seed=seed, end_ns=round(end_s * S), fair_ns=round(fair_s * S), chosen=tuple(chosen),
+        incidents=tuple(sorted(incidents, key=lambda one: (one.at_ns, one.fault))),
+        periods=rng.choice(LONG if days >= LONG_DAYS else SHORT),
+        outcome_fees=rng.random() < 0.5, pause=rng.random() < 0.5, tight=rng.random() < 0.15,
+    )  # fmt: skip
