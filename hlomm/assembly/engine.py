@@ -99,6 +99,7 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
         budget=BudgetRules(
             reserve=settings.budget.reserve,
             slow_below=settings.budget.slow_below,
+            slow_runway_ns=seconds_to_ns(settings.budget.slow_runway_h * 3600),
             slow_factor=settings.budget.slow_factor,
         ),
         reconcile=ReconcileRules(

@@ -107,7 +107,8 @@ def status(snapshot: Snapshot) -> tuple[Any, str]:
         "venues": {
             row.venue: {
                 "session": row.session, "data_age_s": row.data_age_s, "open_orders": row.open_orders,
-                "budget_used": row.budget_used, "budget_cap": row.budget_cap, "reconnects": row.reconnects,
+                "budget_used": row.budget_used, "budget_cap": row.budget_cap,
+                "budget_runway_min": row.budget_runway_min, "budget_slow": row.budget_slow, "reconnects": row.reconnects,
                 "counters": row.counters, "fuse": row.fuse,
             }
             for row in snapshot.venues

@@ -17,6 +17,7 @@ from hlomm.domain.outputs import Alert, AlertLevel
 from hlomm.domain.report import AlertRow, GuardianRow, Snapshot, VenueRow
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Cash
+from hlomm.engine.budgets import NS_PER_MIN
 from hlomm.engine.report import pnl, report
 from hlomm.venues.protocol import VenueSession
 
@@ -85,10 +86,13 @@ class Monitor:
     def _venue_row(self, venue: VenueId) -> VenueRow:
         stats = self._sessions[venue].statistics()
         budget = self._pump.engine.state.budgets.by_venue.get(venue)
+        runway_ns = None if budget is None else budget.runway_ns()
         resting = sum(1 for order in self._pump.engine.state.orders.live() if order.market.startswith(f"{venue}:"))
         return VenueRow(
             venue=venue, session=stats.state, data_age_s=stats.data_age_s, open_orders=resting,
             ack_p50_ms=stats.ack_p50_ms, skew_ms=stats.skew_ms,
             budget_used=None if budget is None else budget.used, budget_cap=None if budget is None else budget.cap,
+            budget_runway_min=None if runway_ns is None else runway_ns // NS_PER_MIN,
+            budget_slow=None if budget is None else budget.slow,
             reconnects=stats.reconnects, counters=stats.counters, fuse=stats.fuse,
         )  # fmt: skip

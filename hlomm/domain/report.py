@@ -134,6 +134,10 @@ class VenueRow(Report, frozen=True):
     skew_ms: int | None = None
     budget_used: int | None = None
     budget_cap: int | None = None
+    budget_runway_min: int | None = None
+    """Minutes until the actions are used up at the present churn; None while they do not get fewer."""
+    budget_slow: str | None = None
+    """Why quoting is slowed down."""
     reconnects: int = 0
     counters: dict[str, int] = {}
     fuse: str = "none"

@@ -1,6 +1,14 @@
-"""Action budget of an account: the venue's last word plus what we have sent since."""
+"""Action budget of an account: the venue's last word plus what we have sent since, and how long it will last.
+
+The budget grows with traded volume and shrinks with every action. What it lost over the last while, volume counted,
+is the churn; what is left over that is the runway. Quoting slows down well before the end, so that the end does not
+come while somebody sleeps, and speeds up again only when full speed would last.
+"""
 
 from __future__ import annotations
+
+from collections import deque
+from typing import Final
 
 import attrs
 
@@ -8,15 +16,42 @@ from hlomm.domain.ids import VenueId
 from hlomm.domain.inputs import RateBudget
 from hlomm.engine.config import BudgetRules
 
+WINDOW_NS: Final = 900 * 10**9
+"""Churn is measured over that long."""
+SHORTEST_NS: Final = 120 * 10**9
+"""A shorter stretch tells nothing yet."""
+SAMPLES: Final = 64
+NS_PER_H: Final = 3_600 * 10**9
+NS_PER_MIN: Final = 60 * 10**9
+EASE: Final = 2
+"""Full speed comes back when it would last that many times the runway that slowed it."""
+
 
 @attrs.define(eq=False)
 class Budget:
     used: int
     cap: int
+    samples: deque[tuple[int, int]] = attrs.field(factory=lambda: deque(maxlen=SAMPLES))
+    """(mono_ns, actions left) as the venue told them, over the window."""
+    slow: str | None = None
+    """Why quoting is slowed down."""
 
     @property
     def left(self) -> int:
         return self.cap - self.used
+
+    def churn(self) -> int:
+        """Actions lost an hour, volume gained counted; 0 while unknown or growing."""
+        if len(self.samples) < 2:
+            return 0
+        (then_ns, then), (now_ns, now) = self.samples[0], self.samples[-1]
+        span_ns = now_ns - then_ns
+        return 0 if span_ns < SHORTEST_NS else max((then - now) * NS_PER_H // span_ns, 0)
+
+    def runway_ns(self) -> int | None:
+        """How long what is left lasts at the present churn; None if it does not shrink."""
+        churn = self.churn()
+        return None if churn == 0 else max(self.left, 0) * NS_PER_H // churn
 
 
 class Budgets:
@@ -26,8 +61,37 @@ class Budgets:
         self._rules = rules
         self.by_venue: dict[VenueId, Budget] = {}
 
-    def apply(self, item: RateBudget) -> None:
-        self.by_venue[item.venue] = Budget(item.used, item.cap)
+    def apply(self, item: RateBudget, now_ns: int) -> str | None:
+        """Take the venue's word; what there is to say about it, if the pace changes."""
+        budget = self.by_venue.get(item.venue)
+        if budget is None:
+            budget = self.by_venue[item.venue] = Budget(item.used, item.cap)
+        budget.used, budget.cap = item.used, item.cap
+        budget.samples.append((now_ns, budget.left))
+        while now_ns - budget.samples[0][0] > WINDOW_NS:
+            budget.samples.popleft()
+        return self._repace(item.venue, budget)
+
+    def _repace(self, venue: VenueId, budget: Budget) -> str | None:
+        why = self._why_slow(budget)
+        was, budget.slow = budget.slow, why
+        if (was is None) == (why is None):
+            return None
+        if why is not None:
+            return f"{venue}: {why}: quoting slows down {self._rules.slow_factor} times"
+        return f"{venue}: {budget.left} actions left: quoting at full pace again"
+
+    def _why_slow(self, budget: Budget) -> str | None:
+        rules, runway_ns = self._rules, budget.runway_ns()
+        if budget.left < rules.slow_below:
+            return f"{budget.left} actions left < {rules.slow_below}"
+        if runway_ns is None:
+            return None
+        # While slow, the churn measured is the slow one: what matters is how long full speed would last.
+        enough_ns = rules.slow_runway_ns if budget.slow is None else EASE * rules.slow_factor * rules.slow_runway_ns
+        if runway_ns >= enough_ns:
+            return None
+        return f"{budget.left} actions left, gone in {runway_ns // NS_PER_MIN} min at {budget.churn()} an hour"
 
     def spend(self, venue: VenueId, actions: int) -> None:
         budget = self.by_venue.get(venue)
@@ -45,5 +109,7 @@ class Budgets:
 
     def pace(self, venue: VenueId) -> int:
         """Factor by which quoting slows down."""
-        left = self.left(venue)
-        return self._rules.slow_factor if left is not None and left < self._rules.slow_below else 1
+        budget = self.by_venue.get(venue)
+        if budget is None or (budget.slow is None and budget.left >= self._rules.slow_below):
+            return 1
+        return self._rules.slow_factor

@@ -94,6 +94,8 @@ class BudgetRules:
     """Actions kept for cancels and flattening: below it nothing is placed."""
     slow_below: int
     """Below this many actions left, quoting slows down."""
+    slow_runway_ns: int
+    """Likewise when what is left lasts no longer than this at the present churn."""
     slow_factor: int
 
 

@@ -17,6 +17,7 @@ from hlomm.domain.report import SideNote
 from hlomm.domain.units import Qty, floor_to, to_text
 from hlomm.engine import gate, quoting, ways
 from hlomm.engine.exposure import mid_own
+from hlomm.engine.fees import rates_of
 from hlomm.engine.order import Order
 from hlomm.engine.state import MarketState, State, Walk
 
@@ -89,7 +90,7 @@ def _way(
 
     A sale needs neither cash nor a merge, and what stopped a purchase may leave it alone.
     """
-    spec, fees = market.market, state.fees.get(market.market.venue)
+    spec, fees = market.market, rates_of(state, market.market)
     # What merging costs is not documented: until our own merges show it, it is taken to cost what settling costs.
     merge = state.merge_fee.get(spec.venue, 0 if fees is None else fees.settle)
     terms = ways.Terms(

@@ -11,7 +11,7 @@ from hlomm.domain.orders import direction, yes_px
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import FillRow
 from hlomm.domain.units import SCALE, Px, to_text
-from hlomm.engine import safety
+from hlomm.engine import fees, safety
 from hlomm.engine.intake_life import venue_of_input
 from hlomm.engine.intake_markets import settle
 from hlomm.engine.reconcile import reconcile
@@ -45,6 +45,7 @@ def fill(state: State, item: FillReceived, strategies: Strategies) -> None:
             state.attribution.settled(fill.market, settled_px)  # the market may have been forgotten since
         state.attribution.filled(fill)
         state.portfolio.apply(fill)
+    fees.learn(state, fill)
     if fill.kind is FillKind.MERGE:
         _merge_cost(state, fill)
     state.portfolio.check()

@@ -165,7 +165,9 @@ def session_down(state: State, item: SessionDown, _: Strategies) -> None:
 
 
 def rate_budget(state: State, item: RateBudget, _: Strategies) -> None:
-    state.budgets.apply(item)
+    said = state.budgets.apply(item, state.now.mono_ns)
+    if said is not None:
+        state.out.alert(AlertLevel.WARNING, "budget", said)
 
 
 def fee_rates(state: State, item: FeeRates, _: Strategies) -> None:

@@ -17,6 +17,7 @@ from hlomm.domain.units import SCALE, Cash, Px, Qty, to_text
 from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
 from hlomm.engine import gate, restraint
 from hlomm.engine.exposure import available, exposure
+from hlomm.engine.fees import rates_of
 from hlomm.engine.legs import LegChoice, choose_leg
 from hlomm.engine.order import Order
 from hlomm.engine.restraint import ASK, BID
@@ -39,7 +40,7 @@ def view_of(state: State, market: MarketState) -> MarketView:
         ):
             mid2, heard_ns = perp.book.bids[0][0] + perp.book.asks[0][0], book_ns
     position = state.portfolio.position(market_id)
-    others, fees = state.others(market), state.fees.get(market.market.venue)
+    others, fees = state.others(market), rates_of(state, market.market)
     return MarketView(
         market=market.market, mono_ns=now.mono_ns, wall_ns=now.wall_ns, tau_ns=market.market.tau_ns(now.wall_ns),
         shape=others.shape, bids=others.bids, asks=others.asks,

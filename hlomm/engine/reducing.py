@@ -11,6 +11,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, Qty, to_text
 from hlomm.engine.exposure import available, exposure
+from hlomm.engine.fees import rates_of
 from hlomm.engine.state import MarketState, State
 
 Room = tuple[int, str, str]
@@ -44,7 +45,7 @@ def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int, cash
         free = available(position, exposure(position, orders), leg)
         found.append((free, "tokens", f"{to_text(free)} {leg.name} free to sell"))
     else:
-        fees = state.fees.get(market.market.venue)
+        fees = rates_of(state, market.market)
         all_in = max(px, 1) + (0 if fees is None else -(-px * fees.open_taker // SCALE))
         found.append((max(cash, 0) * SCALE // all_in, "cash", f"{to_text(cash)} free"))
         if all_in >= SCALE:

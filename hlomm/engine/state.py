@@ -170,6 +170,8 @@ class State:
         self.markets: dict[MarketId, MarketState] = {}
         self.venues: dict[VenueId, VenueState] = {}
         self.fees: dict[VenueId, FeeRates] = {}
+        self.learned_fees: dict[tuple[VenueId, str], dict[str, int]] = {}
+        """Rates that our own fills showed to be others than told, by class of contracts and occasion."""
         self.merge_fee: dict[VenueId, int] = {}
         """What a merge cost as a fraction (1e-8) of what it paid, as our last one showed; nothing documents it."""
         self.seen_fills: dict[str, int] = {}

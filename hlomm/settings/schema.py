@@ -98,6 +98,7 @@ class Orders(_Section, frozen=True):
 class Budget(_Section, frozen=True):
     reserve: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
     slow_below: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+    slow_runway_h: NonNegative
     slow_factor: Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 

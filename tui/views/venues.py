@@ -52,4 +52,6 @@ def _budget_left(row: VenueRow) -> str:
     if row.budget_used is None or row.budget_cap is None:
         return DASH
     left = max(row.budget_cap - row.budget_used, 0)
-    return str(left) if left < 100_000 else f"{left // 1000}k"
+    count = str(left) if left < 100_000 else f"{left // 1000}k"
+    hours = None if row.budget_runway_min is None else row.budget_runway_min // 60
+    return count if hours is None or hours > 99 else f"{count} {hours}h"

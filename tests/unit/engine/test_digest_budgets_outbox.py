@@ -82,7 +82,7 @@ def test_a_known_value_stays_what_it_is() -> None:
 
 # -- budgets
 
-RULES = BudgetRules(reserve=100, slow_below=1_000, slow_factor=4)
+RULES = BudgetRules(reserve=100, slow_below=1_000, slow_runway_ns=0, slow_factor=4)
 
 
 def test_a_venue_that_never_said_anything_is_not_limited() -> None:
@@ -102,7 +102,7 @@ def test_a_venue_that_never_said_anything_is_not_limited() -> None:
 )  # fmt: skip
 def test_pace_and_reserve_at_their_edges(left: int, exhausted: bool, pace: int) -> None:
     budgets = Budgets(RULES)
-    budgets.apply(RateBudget(HYPERLIQUID, used=10_000 - left, cap=10_000))
+    budgets.apply(RateBudget(HYPERLIQUID, used=10_000 - left, cap=10_000), 0)
     assert budgets.left(HYPERLIQUID) == left
     assert budgets.exhausted(HYPERLIQUID) is exhausted
     assert budgets.pace(HYPERLIQUID) == pace
@@ -110,12 +110,62 @@ def test_pace_and_reserve_at_their_edges(left: int, exhausted: bool, pace: int) 
 
 def test_what_we_send_counts_until_the_venue_speaks_again() -> None:
     budgets = Budgets(RULES)
-    budgets.apply(RateBudget(HYPERLIQUID, used=0, cap=500))
+    budgets.apply(RateBudget(HYPERLIQUID, used=0, cap=500), 0)
     budgets.spend(HYPERLIQUID, 300)
     budgets.spend(VenueId("other"), 300)
     assert budgets.left(HYPERLIQUID) == 200
-    budgets.apply(RateBudget(HYPERLIQUID, used=10, cap=500))
+    budgets.apply(RateBudget(HYPERLIQUID, used=10, cap=500), 0)
     assert budgets.left(HYPERLIQUID) == 490
+
+
+HOUR_NS = 3_600 * 10**9
+FORECAST = BudgetRules(reserve=100, slow_below=500, slow_runway_ns=3 * HOUR_NS, slow_factor=4)
+
+
+def told(budgets: Budgets, minutes: float, left: int) -> str | None:
+    return budgets.apply(RateBudget(HYPERLIQUID, used=0, cap=left), round(minutes * 60e9))
+
+
+def test_the_runway_is_what_is_left_over_the_churn_of_the_last_while() -> None:
+    budgets = Budgets(RULES)
+    budget = None
+    for minute in range(0, 31, 5):
+        told(budgets, minute, 10_000 - 20 * minute)
+    budget = budgets.by_venue[HYPERLIQUID]
+    assert budget.churn() == 1_200
+    assert budget.runway_ns() == 9_400 * HOUR_NS // 1_200
+    assert budget.samples[0][0] >= 15 * 60 * 10**9, "older than the window is forgotten"
+
+
+@pytest.mark.parametrize("lefts", [(5_000,), (5_000, 5_000, 5_000), (5_000, 5_100, 5_400)])
+def test_a_budget_that_does_not_shrink_has_no_end(lefts: tuple[int, ...]) -> None:
+    budgets = Budgets(FORECAST)
+    assert [told(budgets, 5 * number, left) for number, left in enumerate(lefts)] == [None] * len(lefts)
+    assert budgets.by_venue[HYPERLIQUID].runway_ns() is None
+    assert budgets.pace(HYPERLIQUID) == 1
+
+
+def test_two_looks_right_after_each_other_say_nothing_of_a_night() -> None:
+    budgets = Budgets(FORECAST)
+    told(budgets, 0, 5_000)
+    assert told(budgets, 1, 4_000) is None
+    assert budgets.by_venue[HYPERLIQUID].runway_ns() is None
+
+
+def test_quoting_slows_before_the_end_says_so_and_speeds_up_only_when_full_speed_would_last() -> None:
+    budgets = Budgets(FORECAST)
+    told(budgets, 0, 6_000)
+    said = told(budgets, 10, 5_500)  # 3,000 an hour: gone in 1.8 h
+    assert said is not None
+    assert "5500 actions left, gone in 110 min at 3000 an hour: quoting slows down 4 times" in said
+    assert budgets.pace(HYPERLIQUID) == 4
+    told(budgets, 20, 5_400)
+    assert told(budgets, 30, 5_300) is None  # 600 an hour: 8.8 h while slow, 2.2 h at full speed
+    assert budgets.pace(HYPERLIQUID) == 4
+    said = told(budgets, 40, 5_290)  # 60 an hour: 88 h, 22 h at full speed
+    assert said is not None
+    assert "full pace again" in said
+    assert budgets.pace(HYPERLIQUID) == 1
 
 
 # -- outbox

@@ -1,0 +1,88 @@
+"""What trading costs: as the venue says, corrected by what our own fills showed.
+
+No document says for certain which contracts are charged (venue sheet 7.8), so the first fill of each kind is held
+against the model. Where they differ an alert says so and the fill is believed from then on, for contracts of the same
+class: those that the protocol settles, and those of each deployer, who sets a scale of his own.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from hlomm.domain.fills import Fill, FillKind
+from hlomm.domain.ids import VenueId
+from hlomm.domain.inputs import FeeRates
+from hlomm.domain.markets import Market
+from hlomm.domain.orders import Side
+from hlomm.domain.outputs import AlertLevel
+from hlomm.domain.units import SCALE, notional_floor, to_fixed, to_text
+from hlomm.engine.state import State
+
+TOLERANCE: Final = 1_000
+"""Rates (1e-8) closer than this are the same: venues round fees to as little as six decimals."""
+WORTH: Final = 100_000_000
+"""Smallest notional (1 USDC) whose fee tells a rate: below it rounding is too large a part of it."""
+
+
+class Occasion(StrEnum):
+    """When a fee is paid; the names of the fields of FeeRates."""
+
+    OPEN_MAKER = "open_maker"
+    OPEN_TAKER = "open_taker"
+    CLOSE_MAKER = "close_maker"
+    CLOSE_TAKER = "close_taker"
+    SETTLE = "settle"
+
+
+ClassKey = tuple[VenueId, str]
+
+
+def class_of(market: Market) -> ClassKey:
+    """Contracts that are charged alike."""
+    return market.venue, market.deployer or ""
+
+
+def rates_of(state: State, market: Market) -> FeeRates | None:
+    """Rates for contracts like this one; None if the venue has told none yet."""
+    told = state.fees.get(market.venue)
+    learned = state.learned_fees.get(class_of(market))
+    return told if told is None or not learned else msgspec.structs.replace(told, **learned)
+
+
+def learn(state: State, fill: Fill) -> None:
+    """Hold a fill of an outcome against the model, and the model against the fill."""
+    market, occasion = state.markets.get(fill.market), _occasion(fill)
+    if market is None or not market.is_outcome or occasion is None:
+        return
+    rates, notional = rates_of(state, market.market), notional_floor(fill.px, fill.qty)
+    if rates is None or notional < WORTH:
+        return
+    paid = -(-fill.fee * SCALE // notional)
+    expected: int = getattr(rates, occasion.value)
+    if abs(paid - expected) <= TOLERANCE:
+        return
+    state.learned_fees.setdefault(class_of(market.market), {})[occasion.value] = max(paid, 0)
+    state.digest.mix(paid)
+    state.out.alert(
+        AlertLevel.WARNING, "fee_differs",
+        f"{market.market.ticker}: {occasion.value.replace('_', ' ')} cost {to_text(fill.fee)} on {to_text(notional)} "
+        f"({_percent(paid)}), not {_percent(expected)}: counted with from now on", fill.market,
+    )  # fmt: skip
+
+
+def _occasion(fill: Fill) -> Occasion | None:
+    """Only the side that reduces pays; a sale of tokens always reduces."""
+    if fill.kind is FillKind.SETTLEMENT:
+        return Occasion.SETTLE
+    if fill.kind is not FillKind.TRADE:
+        return None
+    if fill.side is Side.BUY:
+        return Occasion.OPEN_MAKER if fill.maker else Occasion.OPEN_TAKER
+    return Occasion.CLOSE_MAKER if fill.maker else Occasion.CLOSE_TAKER
+
+
+def _percent(rate: int) -> str:
+    return f"{to_fixed(rate * 100, 4)} %"
