@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from hlomm.domain.ticker import Ticker, parse_ticker
+from hlomm.domain.markets import Comparator
+from hlomm.domain.ticker import Terms, Ticker, parse_ticker
 from hlomm.domain.units import DECIMALS, ONE, SCALE, ceil_to, floor_to, to_fixed, to_text
 
 MINUS: Final = "−"
@@ -122,13 +123,23 @@ def short_ticker(ticker: str, width: int, wall_ms: int) -> str:
     parsed = parse_ticker(ticker)
     if parsed is None:
         return fit(ticker.removeprefix("PERP:") + " perp" if ticker.startswith("PERP:") else ticker, width)
-    head = f"{parsed.underlying}≥{to_text(parsed.strike)}"
+    head = f"{parsed.underlying}{_terms(parsed.terms)}"
     day, time = f"{parsed.day:02d}", _time(parsed)
     if _is_today(parsed, wall_ms) and time:
         forms = [f"{head} {time}"]
     else:
         forms = [f"{head} {day}{_MONTHS[parsed.month - 1]} {time}".rstrip(), f"{head} {day}T{time.replace(':', '')}"]
     return next((form for form in forms if len(form) <= width), fit(forms[-1], width))
+
+
+def _terms(terms: Terms) -> str:
+    if terms.other:
+        return " other"
+    if terms.strike is not None:
+        return f"{'>' if terms.comparator is Comparator.ABOVE else '≥'}{to_text(terms.strike)}"
+    if terms.floor is None or terms.ceiling is None:
+        return f"<{to_text(terms.ceiling)}" if terms.ceiling is not None else f"≥{to_text(terms.floor or 0)}"
+    return f" {to_text(terms.floor)}~{to_text(terms.ceiling)}"
 
 
 def fit(text: str, width: int) -> str:

@@ -15,7 +15,8 @@ from typing import Final
 
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
-from hlomm.domain.markets import MarketKind
+from hlomm.domain.markets import Leg, MarketKind
+from hlomm.domain.naming import coin_name
 from hlomm.domain.report import AlertRow, MarketRow, Snapshot
 from tui.client import Answered, Declined, Event, Guarded, Lost, Pictured, Rejected, Unanswered, Unguarded, Up
 from tui.formats import AGE_DIM_S, AGE_STALE_S, short_ticker
@@ -209,7 +210,8 @@ class Store:
     def _matches(self, row: MarketRow, snapshot: Snapshot) -> bool:
         if row.settled is not None:
             return False
-        text = f"{row.ticker} {short_ticker(row.ticker, _WIDE, snapshot.engine.wall_ms)} {row.id}".casefold()
+        coins = " ".join(coin_name(row.id, leg) or "" for leg in Leg)
+        text = f"{row.ticker} {short_ticker(row.ticker, _WIDE, snapshot.engine.wall_ms)} {row.id} {coins}".casefold()
         return all(word in text for word in self.filter.casefold().split())
 
     def consequences(self) -> list[AlertRow]:

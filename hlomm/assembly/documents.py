@@ -22,6 +22,11 @@ def named(rows: Sequence[PositionRow]) -> dict[str, PositionRow]:
     return found
 
 
+def _share(inside: int, outside: int) -> float | None:
+    """Share of the time within the band; None for a hedge that never was."""
+    return None if inside + outside == 0 else round(inside / (inside + outside), 4)
+
+
 def engine_document(engine: EngineReport) -> dict[str, Any]:
     """What the engine did."""
     pnl = engine.pnl
@@ -51,4 +56,16 @@ def engine_document(engine: EngineReport) -> dict[str, Any]:
         "halt": {"state": engine.state, "reason": engine.reason},
         "anomalies": engine.anomalies,
         "breakers": engine.breakers,
+        "hedge": {
+            row.market: {
+                "held": amount(row.held),
+                "target": amount(row.target),
+                "band": amount(row.band),
+                "notional": amount(row.notional),
+                "inside_s": row.inside_ms / 1000,
+                "outside_s": row.outside_ms / 1000,
+                "in_band": _share(row.inside_ms, row.outside_ms),
+            }
+            for row in engine.hedges
+        },
     }

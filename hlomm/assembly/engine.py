@@ -15,6 +15,7 @@ from hlomm.engine.config import (
     BudgetRules,
     EngineConfig,
     FlattenRules,
+    HedgeRules,
     InventoryRules,
     Limits,
     MoveRule,
@@ -68,6 +69,10 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             max_clock_skew_ms=round(limits.max_clock_skew_s * 1000),
             max_fair_deviation=Px(scaled(limits.max_fair_deviation)),
             max_resting_without_deadman=Cash(scaled(limits.max_resting_without_deadman)),
+            max_loss_event=Cash(scaled(limits.max_loss_event)),
+            max_loss_underlying=Cash(scaled(limits.max_loss_underlying)),
+            max_loss_total=Cash(scaled(limits.max_loss_total)),
+            max_hedge_notional=Cash(scaled(limits.max_hedge_notional)),
         ),
         quotes=QuoteRules(
             min_move=Px(scaled(quotes.min_move)),
@@ -113,6 +118,14 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             reduce_above=scaled(settings.inventory.reduce_above),
             reduce_at_touch=settings.inventory.reduce_at_touch,
             flatten_above=scaled(settings.inventory.flatten_above),
+        ),
+        hedge=HedgeRules(
+            enabled=settings.hedge.enabled,
+            min_tau_ns=seconds_to_ns(settings.hedge.min_tau_s),
+            interval_ns=seconds_to_ns(settings.hedge.interval_s),
+            closest=Cash(scaled(settings.hedge.closest)),
+            cost=scaled(settings.hedge.cost),
+            risk_aversion=round(settings.hedge.risk_aversion * 1e12),
         ),
     )
 

@@ -25,6 +25,7 @@ def fuse_limits(limits: Limits) -> FuseLimits:
         notional_per_min=Cash(_units(limits.max_notional_per_min)),
         order_notional=Cash(_units(limits.max_order_notional)),
         order_qty=Qty(2 * _units(limits.max_position)),
+        hedge_notional=Cash(max(2 * _units(limits.max_hedge_notional), 1)),
     )
 
 

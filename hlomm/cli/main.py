@@ -97,7 +97,33 @@ def _view(name: str, summary: str) -> None:
 _view("orders", "Live orders, each with its purpose and state.")
 _view("positions", "Tokens held, cost and value.")
 _view("fills", "Last fills, newest last.")
-_view("pnl", "Result and where it came from.")
+
+
+@main.command()
+@PROFILE
+@STATE_DIR
+@SOCKET
+@click.option("--scenarios", is_flag=True, help="What could still be won or lost, by settlement.")
+@JSON
+@reporting
+def pnl(*, profile: str, state_dir: Path | None, socket: Path | None, scenarios: bool, as_json: bool) -> None:
+    """Result and where it came from."""
+    from hlomm.cli import views
+
+    views.show(views.pnl, profile, state_dir, socket, as_json=as_json, scenarios=scenarios)
+
+
+@main.command()
+@PROFILE
+@STATE_DIR
+@SOCKET
+@JSON
+@reporting
+def markets(*, profile: str, state_dir: Path | None, socket: Path | None, as_json: bool) -> None:
+    """What is listed, under every name it has, and what is done with it."""
+    from hlomm.cli import listing, views
+
+    views.show(listing.markets, profile, state_dir, socket, as_json=as_json)
 
 
 @main.command()
@@ -108,7 +134,10 @@ _view("pnl", "Result and where it came from.")
 @JSON
 @reporting
 def explain(*, market: str | None, profile: str, state_dir: Path | None, socket: Path | None, as_json: bool) -> None:
-    """Why a market is quoted the way it is, or not at all."""
+    """Why a market is quoted the way it is, or not at all.
+
+    MARKET is a name as `hlomm markets` shows it or the beginning of one, a coin (#9000), or a market id.
+    """
     from hlomm.cli import views
 
     views.show(views.explain, profile, state_dir, socket, as_json=as_json, market=market)

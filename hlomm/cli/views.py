@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,15 @@ from typing import Any
 import click
 
 from hlomm.cli.client import KILL_S, Client, guardian_beside, socket_path, tell_guardian
+from hlomm.cli.tables import in_columns
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import ProtocolViolation, UsageError
+from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.markets import MarketKind
+from hlomm.domain.naming import find_market
 from hlomm.domain.report import GuardianRow, MarketRow, SideNote, Snapshot, StrandedRow
-from hlomm.domain.units import to_fixed, to_text
+from hlomm.domain.units import Cash, to_fixed, to_text
 from hlomm.link.protocol import Ask, Command
 
 View = Callable[..., tuple[Any, str]]
@@ -108,8 +111,8 @@ def status(snapshot: Snapshot) -> tuple[Any, str]:
             row.venue: {
                 "session": row.session, "data_age_s": row.data_age_s, "open_orders": row.open_orders,
                 "budget_used": row.budget_used, "budget_cap": row.budget_cap,
-                "budget_runway_min": row.budget_runway_min, "budget_slow": row.budget_slow, "reconnects": row.reconnects,
-                "counters": row.counters, "fuse": row.fuse,
+                "budget_runway_min": row.budget_runway_min, "budget_slow": row.budget_slow,
+                "reconnects": row.reconnects, "counters": row.counters, "fuse": row.fuse,
             }
             for row in snapshot.venues
         },
@@ -181,7 +184,7 @@ def orders(snapshot: Snapshot) -> tuple[Any, str]:
         for row in rows
     ]  # fmt: skip
     head = ("market", "side", "leg", "price", "leaves", "filled", "state", "purpose", "age s")
-    return document, _table(head, table, "no live orders")
+    return document, in_columns(head, table, "no live orders")
 
 
 def positions(snapshot: Snapshot) -> tuple[Any, str]:
@@ -200,7 +203,7 @@ def positions(snapshot: Snapshot) -> tuple[Any, str]:
         for row in rows
     ]  # fmt: skip
     head = ("market", "YES", "NO", "cost", "value", "realised", "settled")
-    return document, _table(head, table, "no positions yet")
+    return document, in_columns(head, table, "no positions yet")
 
 
 def fills(snapshot: Snapshot) -> tuple[Any, str]:
@@ -219,10 +222,12 @@ def fills(snapshot: Snapshot) -> tuple[Any, str]:
         for row in rows
     ]  # fmt: skip
     head = ("time", "market", "kind", "side", "leg", "qty", "price", "edge")
-    return document, _table(head, table, "no fills yet")
+    return document, in_columns(head, table, "no fills yet")
 
 
-def pnl(snapshot: Snapshot) -> tuple[Any, str]:
+def pnl(snapshot: Snapshot, *, scenarios: bool = False) -> tuple[Any, str]:
+    if scenarios:
+        return profile_of(snapshot)
     parts = snapshot.engine.pnl
     names = ("realised", "unrealised", "fees", "rewards", "total", "spread", "inventory", "settlement")
     document = {name: _number(getattr(parts, name)) for name in names}
@@ -235,14 +240,38 @@ def pnl(snapshot: Snapshot) -> tuple[Any, str]:
     return document, text
 
 
+def profile_of(snapshot: Snapshot) -> tuple[Any, str]:
+    """The payoff profile: what settles at which price, with the worst combination of resting orders filled."""
+    engine = snapshot.engine
+    document = {
+        "scenarios": [
+            {"name": row.name, "at": None if row.at is None else _number(row.at), "result": _number(Cash(-row.loss))}
+            for row in engine.scenarios
+        ],
+        "worst_loss": _number(engine.worst_loss),
+    }  # fmt: skip
+    cells = [
+        (row.name, "-" if row.at is None else to_fixed(row.at, 2), _signed(Cash(-row.loss))) for row in engine.scenarios
+    ]
+    table = in_columns(("settles on", "at", "result"), cells, "nothing is at stake")
+    return document, f"{table}\nworst over everything: {_signed(Cash(-engine.worst_loss))}"
+
+
+def _meant(name: str, snapshot: Snapshot) -> tuple[MarketId, ...]:
+    """Markets of that name; what still trades comes before what has settled."""
+    rows = snapshot.engine.markets
+    try:
+        return find_market(name, {row.id: row.ticker for row in rows if row.settled is None}).markets
+    except UsageError:
+        return find_market(name, {row.id: row.ticker for row in rows}).markets
+
+
 def explain(snapshot: Snapshot, market: str | None) -> tuple[Any, str]:
     engine = snapshot.engine
     rows = [row for row in snapshot.engine.markets if row.kind is MarketKind.OUTCOME and row.settled is None]
     if market is not None:
-        rows = [row for row in snapshot.engine.markets if market in (row.id, row.ticker)]
-        if not rows:
-            known = ", ".join(row.ticker for row in snapshot.engine.markets) or "none"
-            raise UsageError(f"no market {market!r}; there are: {known}")
+        meant = _meant(market, snapshot)
+        rows = [row for row in snapshot.engine.markets if row.id in meant]
     document = [
         {
             "market": row.ticker, "id": row.id, "bid": _note(row.bid_note), "ask": _note(row.ask_note),
@@ -277,11 +306,3 @@ def _signed(value: int) -> str:
 
 def _clock(wall_ms: int) -> str:
     return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%H:%M:%S")
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
-    if not rows:
-        return empty
-    widths = [max(len(line[column]) for line in (head, *rows)) for column in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in (head, *rows)]
-    return "\n".join(line.rstrip() for line in lines)

@@ -171,7 +171,10 @@ class GuardianKeeper:
                     return
         if clean:
             self.end()
-            owned_file.clear(self.paths.owned)
+            try:
+                owned_file.clear(self.paths.owned)
+            except OSError as error:
+                _log.warning("marker_stays", error=str(error), next="nothing: the account is safe, the next run looks")
 
     def end(self) -> None:
         """Kill the process, if there is one."""

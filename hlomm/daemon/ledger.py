@@ -156,13 +156,20 @@ class Ledger:
         self._next_try = trio.current_time() + RETRY_S
         if isinstance(error, Hole):
             self._behind = True
-        if damaged(error) and not self._renewed:
-            self._renewed = self._behind = True
-            kept = await self._in_thread(self._put_aside)
-            self._next_try = 0.0
-            self._say("ledger_damaged", f"{self._path.name} is damaged ({error}): kept as {kept.name}, built again")
+        if damaged(error) and not self._renewed and await self._replaced(error):
             return
         self._failed("ledger", f"{self._path.name} cannot be written ({error!r}): trading goes on, it is built later")
+
+    async def _replaced(self, error: Exception) -> bool:
+        """Put a damaged ledger aside for a new one; False where the disk does not even allow that now."""
+        self._behind = True
+        try:
+            kept = await self._in_thread(self._put_aside)
+        except OSError:
+            return False
+        self._renewed, self._next_try = True, 0.0
+        self._say("ledger_damaged", f"{self._path.name} is damaged ({error}): kept as {kept.name}, built again")
+        return True
 
     async def _chain_commands(self) -> None:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hlomm.domain.ids import MarketId
+from hlomm.domain.ids import MarketId, StrategyId
 from hlomm.domain.units import Cash, Px, Qty
 
 
@@ -82,3 +82,5 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     perps: tuple[CarriedPerp, ...] = ()
     funding: Cash = Cash(0)
     """Funding paid, already part of `realised`."""
+    paused: tuple[tuple[StrategyId, str], ...] = ()
+    """Strategies that an operator paused, and what was said: they stay so until an operator says otherwise."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 
@@ -21,6 +21,13 @@ class Leg(IntEnum):
 
     YES = 0
     NO = 1
+
+
+class Comparator(StrEnum):
+    """How a settlement price is compared with a strike. The two differ at one price: the strike itself."""
+
+    AT_LEAST = ">="
+    ABOVE = ">"
 
 
 class Market(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -48,6 +55,21 @@ class Market(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """`1d`, `15m`, ... for recurring series."""
     deployer: str | None = None
     """Set on markets settled by a deployer's key instead of the protocol: a risk class of its own."""
+    # Fields are encoded by place: new ones come last and have a default, so that older journals can be read.
+    question: int | None = None
+    """Number of the question this outcome belongs to; exactly one outcome of a question pays YES."""
+    floor: Px | None = None
+    """Leg of a bucket: YES pays from this price of the underlying on; None: from zero on."""
+    ceiling: Px | None = None
+    """Leg of a bucket: YES pays below this price; None: however high."""
+    comparator: Comparator = Comparator.AT_LEAST
+    """How the settlement price is held against `strike`."""
+    averaging_s: int = 0
+    """Seconds before expiry over which the settlement price is averaged; 0: the price of the instant."""
+    fallback: bool = False
+    """Pays YES if no named outcome of its question does."""
+    fee_scale: int = 0
+    """The deployer's factor in the fee rule, in 1e-8; 0 for what the protocol lists."""
 
     def tau_ns(self, wall_ns: int) -> int:
         """Nanoseconds to settlement, never negative; 0 for perps."""

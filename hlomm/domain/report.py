@@ -58,6 +58,12 @@ class MarketRow(Report, frozen=True):
     facts: tuple[tuple[str, str], ...] = ()
     strategy: str = ""
     settled: Px | None = None
+    klass: str = ""
+    underlying: str = ""
+    deployer: str | None = None
+    """Whose own market it is, None for the protocol's."""
+    question: int | None = None
+    quote_token: str = ""
 
 
 class PositionRow(Report, frozen=True):
@@ -154,6 +160,29 @@ class StrandedRow(Report, frozen=True):
     deadman_until_ms: int | None = None
 
 
+class ScenarioRow(Report, frozen=True):
+    """What one underlying (or one outcome that no price decides) loses at one settlement; negative is a gain."""
+
+    name: str
+    at: Px | None
+    """Settlement price; None where `name` says how it settles."""
+    loss: Cash
+    """With the worst combination of pending orders filled."""
+
+
+class HedgeRow(Report, frozen=True):
+    """One maintained hedge. `inside_ms` and `outside_ms`: how long it was within its band, and not."""
+
+    market: MarketId
+    held: Qty
+    target: Qty
+    band: Qty
+    notional: Cash
+    inside_ms: int
+    outside_ms: int
+    note: SideNote
+
+
 class EngineReport(Report, frozen=True):
     """The engine's whole state for people, at one instant."""
 
@@ -197,6 +226,10 @@ class EngineReport(Report, frozen=True):
     breakers: dict[str, int] = {}
     """How often each breaker acted in this run."""
     stranded: tuple[StrandedRow, ...] = ()
+    hedges: tuple[HedgeRow, ...] = ()
+    scenarios: tuple[ScenarioRow, ...] = ()
+    worst_loss: Cash = Cash(0)
+    """Over everything held, pending and hedged, nothing netted between underlyings."""
 
 
 class AlertRow(Report, frozen=True):

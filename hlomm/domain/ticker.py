@@ -1,6 +1,18 @@
-"""Human names of outcome markets: `OUT:BTC-80354-2026-05-10T0600-YES`.
+"""Human names of outcome markets: `OUT:<underlying>-<terms>-<YYYY-MM-DD>[THHMM][-YES|NO]`.
 
-The side is optional (a market without side is the shared book); the time of day is optional on input.
+The terms say at which prices of the underlying YES pays:
+
+    80354           at 80354 or above (`priceBinary`)
+    above77177      above 77177, not at it (template `binaryPrice`)
+    ~79043          below 79043 (first leg of a bucket)
+    79043~82270     from 79043 on, below 82270
+    82270~          from 82270 on (last leg)
+    other           if no named outcome of the question pays (fallback)
+
+No two terms read alike, and none needs quoting in a shell: a `<` or `>` in an argument would open a file. Typed in
+quotes, `<79043`, `>=82270` and `>77177` are understood as `~79043`, `82270~` and `above77177`. The side is optional (a
+market without side is the shared book); the time of day is optional on input. Every name a market gets here parses
+back to the parts it was made of.
 """
 
 from __future__ import annotations
@@ -11,12 +23,17 @@ from typing import Final
 import attrs
 
 from hlomm.domain.faults import UnitError
-from hlomm.domain.markets import Leg
+from hlomm.domain.markets import Comparator, Leg
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Px, parse_unsigned, to_text
 
+OTHER: Final = "other"
+_ABOVE: Final = "above"
+
+_NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
 _TICKER: Final = re.compile(
-    r"OUT:(?P<underlying>[A-Za-z0-9:._]+)-(?P<strike>[0-9]+(?:\.[0-9]+)?)"
+    rf"OUT:(?P<underlying>[A-Za-z0-9:._]+)-(?P<terms>{OTHER}|(?:{_ABOVE}|>=?|<){_NUMBER}"
+    rf"|(?:{_NUMBER})?~{_NUMBER}|{_NUMBER}~?)"
     r"-(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
     r"(?:T(?P<hour>[0-9]{2})(?P<minute>[0-9]{2}))?(?:-(?P<side>YES|NO))?",
     re.ASCII,
@@ -25,24 +42,49 @@ _DAY_S: Final = 86_400
 
 
 @attrs.frozen(kw_only=True)
+class Terms:
+    """At which prices YES pays. Of strike, bounds and `other` exactly one kind is set; prices are scaled."""
+
+    strike: Px | None = None
+    comparator: Comparator = Comparator.AT_LEAST
+    floor: Px | None = None
+    ceiling: Px | None = None
+    other: bool = False
+
+    def __str__(self) -> str:
+        if self.other:
+            return OTHER
+        if self.strike is not None:
+            return f"{_ABOVE if self.comparator is Comparator.ABOVE else ''}{to_text(self.strike)}"
+        floor = "" if self.floor is None else to_text(self.floor)
+        return f"{floor}~{'' if self.ceiling is None else to_text(self.ceiling)}"
+
+
+@attrs.frozen(kw_only=True)
 class Ticker:
     """Parsed name. `minute_of_day` is None where the name leaves the time of day open."""
 
     underlying: str
-    strike: Px
+    terms: Terms
     year: int
     month: int
     day: int
     minute_of_day: int | None
     side: Leg | None
 
+    @property
+    def strike(self) -> Px | None:
+        """None for legs of a bucket and for fallbacks."""
+        return self.terms.strike
 
-def outcome_ticker(underlying: str, strike: Px, expiry_ns: int) -> str:
-    """Name of an outcome market, side left open."""
+
+def outcome_ticker(underlying: str, terms: Px | Terms, expiry_ns: int) -> str:
+    """Name of an outcome market, side left open. A bare price is the strike of a `priceBinary`."""
     days, seconds = divmod(expiry_ns // NS_PER_S, _DAY_S)
     year, month, day = civil_from_days(days)
     hour, minute = divmod(seconds // 60, 60)
-    return f"OUT:{underlying}-{to_text(strike)}-{year:04d}-{month:02d}-{day:02d}T{hour:02d}{minute:02d}"
+    said = terms if isinstance(terms, Terms) else Terms(strike=terms)
+    return f"OUT:{underlying}-{said}-{year:04d}-{month:02d}-{day:02d}T{hour:02d}{minute:02d}"
 
 
 def perp_ticker(coin: str) -> str:
@@ -57,9 +99,8 @@ def parse_ticker(text: str) -> Ticker | None:
     year, month, day = int(match["year"]), int(match["month"]), int(match["day"])
     if not 1 <= month <= 12 or civil_from_days(days_from_civil(year, month, day)) != (year, month, day):
         return None
-    try:
-        strike = Px(parse_unsigned(match["strike"]))
-    except UnitError:
+    terms = _parse_terms(match["terms"])
+    if terms is None:
         return None
     minute_of_day = None
     if match["hour"] is not None:
@@ -69,14 +110,33 @@ def parse_ticker(text: str) -> Ticker | None:
         minute_of_day = hour * 60 + minute
     side = None if match["side"] is None else Leg[match["side"]]
     return Ticker(
-        underlying=match["underlying"],
-        strike=strike,
-        year=year,
-        month=month,
-        day=day,
-        minute_of_day=minute_of_day,
+        underlying=match["underlying"], terms=terms, year=year, month=month, day=day, minute_of_day=minute_of_day,
         side=side,
-    )
+    )  # fmt: skip
+
+
+def _parse_terms(text: str) -> Terms | None:
+    """Terms of a form `_TICKER` let through; None for a price too large or too fine, and for bounds out of order."""
+    if text == OTHER:
+        return Terms(other=True)
+    try:
+        if text.startswith((_ABOVE, ">")) and not text.startswith(">="):
+            return Terms(strike=_px(text.removeprefix(_ABOVE).removeprefix(">")), comparator=Comparator.ABOVE)
+        if text.startswith((">=", "<")):
+            text = f"{text[2:]}~" if text.startswith(">=") else f"~{text[1:]}"
+        floor, tilde, ceiling = text.partition("~")
+        if not tilde:
+            return Terms(strike=_px(text))
+        bounds = Terms(floor=_px(floor) if floor else None, ceiling=_px(ceiling) if ceiling else None)
+    except UnitError:
+        return None
+    if bounds.floor is not None and bounds.ceiling is not None and bounds.floor >= bounds.ceiling:
+        return None
+    return bounds
+
+
+def _px(text: str) -> Px:
+    return Px(parse_unsigned(text))
 
 
 # Civil calendar by integer arithmetic (proleptic Gregorian, era of 400 years starting 1 March): the core may not

@@ -67,6 +67,28 @@ class Wish:
 
 
 @attrs.frozen(kw_only=True)
+class Take:
+    """Something to trade at once, at a limit in YES space or better."""
+
+    direction: int
+    """+1 gains from YES (buy YES or sell NO), -1 the opposite."""
+    px: Px
+    qty: Qty
+    reason: str
+    """The edge and what it is made of, for people."""
+
+
+@attrs.frozen
+class Sensitivity:
+    """How the fair value of a YES contract moves with its underlying."""
+
+    delta: int
+    """Per contract, in 1e-8 of the underlying."""
+    gamma: int
+    """Per contract and unit of money squared, in 1e-16."""
+
+
+@attrs.frozen(kw_only=True)
 class Desired:
     """The quotes a strategy wants to be resting in one market. A missing side always has a reason."""
 
@@ -80,6 +102,9 @@ class Desired:
     """`book`, `model`, `blend`: what the fair value came from."""
     tolerance: Px = _EXACTLY
     """Distance from the wished price at which a resting quote is still good enough."""
+    take: Take | None = None
+    sensitivity: Sensitivity | None = None
+    """None where no model says how the underlying matters; then nothing is hedged."""
     facts: tuple[tuple[str, float | str], ...] = ()
     """Named numbers behind the decision, for people."""
 

@@ -44,6 +44,7 @@ def carried(state: State) -> Carried:
         fills_from_ms=from_ms, seen=seen, day=day.number, day_start=Cash(day.start), day_stopped=day.stopped,
         perp_cash=Cash(books.perps.raw) if books.perps.known else None, funding=Cash(books.perps.funding),
         perps=tuple(_perp(state, market) for market, held in books.perps.positions.items() if held.qty),
+        paused=tuple(state.paused.items()),
     )  # fmt: skip
 
 
@@ -101,6 +102,7 @@ def restore(state: State, books: Carried) -> None:
     state.agreed_ms = books.fills_from_ms
     state.high_water = state.high_water_kept = books.high_water
     state.max_drawdown = books.max_drawdown
+    state.paused.update(books.paused)
     day = state.breakers.day
     day.number, day.start, day.stopped = books.day, books.day_start, books.day_stopped
     state.opened, state.reconciled, state.books_moved = True, False, True

@@ -44,6 +44,14 @@ class Limits:
     """Distance between a quote and its fair value beyond which the quote is taken for a mistake."""
     max_resting_without_deadman: Cash
     """Collateral that resting orders may strand at a venue that would not cancel them by itself."""
+    max_loss_event: Cash
+    """Most that one outcome may lose, whatever fills and however it settles."""
+    max_loss_underlying: Cash
+    """The same for all outcomes and the hedge on one underlying together."""
+    max_loss_total: Cash
+    """The same over everything, nothing netted between underlyings."""
+    max_hedge_notional: Cash
+    """Notional of the perp held against the outcomes of one underlying."""
 
 
 @attrs.frozen(kw_only=True)
@@ -148,6 +156,21 @@ class InventoryRules:
 
 
 @attrs.frozen(kw_only=True)
+class HedgeRules:
+    enabled: bool
+    min_tau_ns: int
+    """Contracts closer to their end are not hedged."""
+    interval_ns: int
+    """Least time between two orders of one hedge."""
+    closest: Cash
+    """The band is never narrower than this notional."""
+    cost: int
+    """Proportional cost of trading the hedge, in 1e-8."""
+    risk_aversion: int
+    """Absolute, per unit of money, in 1e-12."""
+
+
+@attrs.frozen(kw_only=True)
 class EngineConfig:
     limits: Limits
     quotes: QuoteRules
@@ -157,3 +180,4 @@ class EngineConfig:
     reconcile: ReconcileRules
     breakers: BreakerRules
     inventory: InventoryRules
+    hedge: HedgeRules

@@ -16,7 +16,7 @@ from hlomm.domain.inputs import Booted, Input
 from hlomm.domain.orders import OrderState
 from hlomm.domain.outputs import HaltState, Output
 from hlomm.domain.times import Now
-from hlomm.engine import braking, quoting, reconcile, safety, stranded
+from hlomm.engine import braking, hedge, quoting, reconcile, safety, stranded, taking
 from hlomm.engine.carry import checkpoint
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.intake import take
@@ -65,6 +65,7 @@ class Engine:
         safety.watch_equity(state)
         safety.watch_inventory(state)
         self._quote()
+        hedge.maintain(state)
         safety.watch_strategies(state)
         safety.walk_on(state)
         self._prune()
@@ -87,8 +88,8 @@ class Engine:
 
     def _timers_due(self) -> None:
         for name in self.state.timers.pop_due(self.state.now.mono_ns):
-            if name.startswith(_REFRESH):
-                self.state.touch(MarketId(name[len(_REFRESH) :]))
+            if name.startswith((_REFRESH, quoting.AGAIN)):
+                self.state.touch(MarketId(name.partition(":")[2]))
             elif name.startswith(braking.TIMER):
                 braking.cooled(self.state, name)
 
@@ -102,10 +103,13 @@ class Engine:
             market = state.markets.get(market_id)
             if market is None:
                 continue
+            hedge.due(state, market)
             if market.strategy is None:
                 quoting.cancel_quotes(state, market_id)  # an earlier run quoted what this one does not
                 continue
             quoting.decide(state, market, self.strategies)
+            if market.desired is not None and market.desired.take is not None:
+                taking.act(state, market, market.desired.take)
             if not market.gone or state.orders.live_in(market_id):
                 state.timers.set(f"{_REFRESH}{market_id}", refresh_ns)
 

@@ -3,9 +3,9 @@
 Each check is one row: a stable name, the question, the numbers. A check may pass, shrink the order or refuse it;
 `Resize` carries on with what is left, so the smallest room decides. Pending orders count as filled in the worst
 case. An amend is judged as a second order beside the one it replaces, because until the venue answers either may
-fill. Orders that only reduce (flattening, see `reducing`) skip the checks that guard new risk; in perps nothing else
-is sent yet. The shape of a
-book is that of others' orders: our own quote is nobody to trade with.
+fill. Orders that only reduce (flattening, see `reducing`) skip the checks that guard new risk; perps are traded to
+hedge, within limits of their own (`hedge_limits`). The shape of a book is that of others' orders: our own quote is
+nobody to trade with.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hlomm.domain.orders import Purpose, Side, Tif, direction, yes_px
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.units import SCALE, Px, Qty, floor_to, notional_ceil, notional_floor, to_text
 from hlomm.domain.view import BookShape
-from hlomm.engine import reducing, restraint, stranded
+from hlomm.engine import hedge_limits, payoff_limits, reducing, restraint, stranded
 from hlomm.engine.config import OneSided
 from hlomm.engine.exposure import Exposure, available, exposure, locked_cost, mid_own
 from hlomm.engine.order import Order
@@ -71,6 +71,7 @@ LIMITS: Final = (
     "halted", "session", "market", "book", "stale_book", "one_sided", "crossed_book", "fair_deviation", "post_only",
     "budget", "drawdown", "open_orders", "max_order_notional", "max_position", "max_gross_notional", "cash", "tokens",
     "min_notional", "perp", "guardian", "breaker", "reduce_only", "max_resting_without_deadman",
+    "max_hedge_notional", "perp_wallet", "max_loss_event", "max_loss_underlying", "max_loss_total",
 )  # fmt: skip
 """Every name a verdict may carry."""
 
@@ -110,7 +111,7 @@ def _may_send(state: State, want: Proposal) -> Reject | None:
     if market.gone or market.settled is not None:
         return Reject("market", "settled or no longer listed")
     if not market.is_outcome:
-        why = reducing.perp_refusal(state, market, want.side, flattens=want.purpose is Purpose.FLATTEN)
+        why = reducing.perp_refusal(state, market, want.side, want.purpose)
         if why is not None:
             return Reject("perp", why)
     return None
@@ -168,6 +169,8 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, st
     if want.purpose is Purpose.FLATTEN:
         free = state.portfolio.cash - resting_buys(state)
         return reducing.rooms(state, market, want.leg, want.side, want.px, free)
+    if not market.is_outcome:
+        return hedge_limits.rooms(state, market, want.side, want.px)
     position = state.portfolio.position(market.market.id)
     orders = state.orders.exposed_in(market.market.id)
     rooms: list[tuple[int, str, str]] = []
@@ -180,6 +183,7 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, st
     if shape is not BookShape.TWO_SIDED and limits.one_sided is OneSided.REDUCE_ONLY:
         text = f"book is {shape.value}: only reducing net {to_text(position.net)}"
         rooms.append((max(-worst, 0), "one_sided", text))
+    rooms.extend(payoff_limits.rooms(state, market, want.leg, want.side, want.px))
     cap = limits.max_position
     rooms.append(
         (max(cap - worst, 0), "max_position", f"worst case {to_text(worst * want.direction)} of {to_text(cap)}")

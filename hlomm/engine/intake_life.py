@@ -59,7 +59,7 @@ def operator(state: State, item: OperatorCommand, strategies: Strategies) -> Non
 
 def _pause(state: State, strategies: Strategies, target: str, said: str, *, paused: bool) -> None:
     strategy = StrategyId(target)
-    if strategy not in strategies:
+    if strategy not in strategies and (paused or strategy not in state.paused):
         known = ", ".join(strategies)
         state.out.alert(AlertLevel.WARNING, "unknown_strategy", f"no strategy {target!r}; there are: {known}")
         return
@@ -68,6 +68,7 @@ def _pause(state: State, strategies: Strategies, target: str, said: str, *, paus
     else:
         state.paused.pop(strategy, None)
         state.strategy_faults.pop(strategy, None)
+    state.books_moved = True  # the next run is to know
     state.out.alert(AlertLevel.INFO, "paused" if paused else "unpaused", f"{target}: {said}")
     for market_id in state.markets:
         state.touch(market_id)
@@ -134,14 +135,26 @@ def venue_of_input(state: State, venue: str) -> VenueState:
     return found
 
 
-def session_up(state: State, item: SessionUp, _: Strategies) -> None:
+def session_up(state: State, item: SessionUp, strategies: Strategies) -> None:
     venue = venue_of_input(state, item.venue)
     venue.up = venue.ever_up = True
     if state.halt is HaltState.STARTING and all(known.up for known in state.venues.values()):
         safety.ready(state)
     safety.take_up(state)
+    _remind_of_patterns(state, strategies)
     for market_id in state.markets:
         state.touch(market_id)
+
+
+def _remind_of_patterns(state: State, strategies: Strategies) -> None:
+    """Say once of each pattern that selects nothing: a typing error would otherwise look like a quiet market."""
+    listed = [market.market for market in state.markets.values() if not market.gone]
+    for strategy in strategies.values():
+        for pattern, text in strategy.unmatched(listed).items():
+            key = f"{strategy.id} {pattern}"
+            if key not in state.reminded:
+                state.reminded[key] = None
+                state.out.alert(AlertLevel.WARNING, "pattern_unmatched", f"strategy.{strategy.id}.{text}")
 
 
 def session_down(state: State, item: SessionDown, _: Strategies) -> None:

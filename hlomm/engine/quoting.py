@@ -7,6 +7,7 @@ two legs of one level never rest together and a slow answer never doubles a quot
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from hlomm.domain.ids import MarketId, StrategyId, venue_of
 from hlomm.domain.markets import Leg, MarketKind
@@ -15,7 +16,7 @@ from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import SideNote
 from hlomm.domain.units import SCALE, Cash, Px, Qty, to_text
 from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
-from hlomm.engine import gate, restraint
+from hlomm.engine import gate, hedge_limits, restraint
 from hlomm.engine.exposure import available, exposure
 from hlomm.engine.fees import rates_of
 from hlomm.engine.legs import LegChoice, choose_leg
@@ -23,6 +24,11 @@ from hlomm.engine.order import Order
 from hlomm.engine.restraint import ASK, BID
 from hlomm.engine.state import OK, MarketState, State
 from hlomm.strategy.base import Strategy
+
+AGAIN: Final = "again:"
+"""Timer of a market whose cancels could not be sent."""
+CANCEL_AGAIN_NS: Final = 250_000_000
+"""Before a cancel that could not be sent is sent again."""
 
 
 def view_of(state: State, market: MarketState) -> MarketView:
@@ -270,7 +276,7 @@ def send(state: State, want: gate.Proposal, qty: Qty, strategy: StrategyId | Non
     market = want.market.market
     request = OrderRequest(
         client_id=state.ids.mint(), market=market.id, leg=want.leg, side=want.side, px=want.px, qty=qty,
-        tif=want.tif, purpose=want.purpose, reduce_only=want.purpose is Purpose.FLATTEN,
+        tif=want.tif, purpose=want.purpose, reduce_only=_only_reduces(state, want, qty),
     )  # fmt: skip
     order = state.orders.placed(request, strategy, state.now.mono_ns)
     state.out.place(market.venue, request)
@@ -279,13 +285,24 @@ def send(state: State, want: gate.Proposal, qty: Qty, strategy: StrategyId | Non
     return order
 
 
+def _only_reduces(state: State, want: gate.Proposal, qty: Qty) -> bool:
+    if want.purpose is Purpose.HEDGE:
+        return hedge_limits.only_reduces(state, want.market, want.side, qty)
+    return want.purpose is Purpose.FLATTEN
+
+
 def cancel(state: State, order: Order) -> None:
     """Emit a cancel unless one is already on its way. An order in doubt is cancelled again and again."""
     if not order.live or order.state is OrderState.PENDING_CANCEL:
         return
     now_ns, retry_ns = state.now.mono_ns, state.config.orders.query_retry_ns
-    if order.state is OrderState.UNKNOWN and order.cancel_ns is not None and now_ns - order.cancel_ns < retry_ns:
-        return
+    if order.cancel_ns is not None:
+        if order.state is OrderState.UNKNOWN and now_ns - order.cancel_ns < retry_ns:
+            return
+        if now_ns - order.cancel_ns < CANCEL_AGAIN_NS:
+            # It could not even be sent: sent again at once it would come back at once, for ever.
+            state.timers.set_earliest(f"{AGAIN}{order.market}", order.cancel_ns + CANCEL_AGAIN_NS)
+            return
     venue = venue_of(order.market)
     state.orders.cancel_sent(order, now_ns)
     state.out.cancel(venue, CancelRequest(client_id=order.client_id, market=order.market, leg=order.leg))

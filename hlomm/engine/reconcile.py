@@ -123,6 +123,8 @@ def _known_or_adopted(state: State, resting: RestingOrder, asked_ns: int) -> Non
             AlertLevel.WARNING, "adopted_order", f"order {resting.client_id} of an earlier run rests: cancelling it"
         )
         cancel(state, order)
+    elif known.live and not known.qty:
+        cancel(state, known)  # found at the venue: where nobody quotes, nobody else tries again
     elif not known.live and known.touched_ns + state.config.reconcile.quiet_ns < asked_ns:
         state.orders.resurfaced(known, resting.leaves, state.now.mono_ns)
         state.out.alert(

@@ -8,7 +8,7 @@ no leg turns into the naked one and no perp changes its sign.
 from __future__ import annotations
 
 from hlomm.domain.markets import Leg
-from hlomm.domain.orders import Side
+from hlomm.domain.orders import Purpose, Side
 from hlomm.domain.units import SCALE, Qty, to_text
 from hlomm.engine.exposure import available, exposure
 from hlomm.engine.fees import rates_of
@@ -17,11 +17,13 @@ from hlomm.engine.state import MarketState, State
 Room = tuple[int, str, str]
 
 
-def perp_refusal(state: State, market: MarketState, side: Side, *, flattens: bool) -> str | None:
-    """Why an order in a perp may not go; None if it reduces what is held."""
+def perp_refusal(state: State, market: MarketState, side: Side, purpose: Purpose) -> str | None:
+    """Why an order in a perp may not go; None for a hedge, and for what reduces what is held."""
     held = state.portfolio.perps.position(market.market.id).qty
-    if not flattens:
-        return "only orders that reduce are sent in perps"
+    if purpose is Purpose.HEDGE:
+        return None
+    if purpose is not Purpose.FLATTEN:
+        return "only hedges and orders that reduce are sent in perps"
     return f"{side.name} does not reduce {to_text(held)}" if held * side >= 0 else None
 
 

@@ -16,7 +16,7 @@ from hlomm.domain.report import (
 )
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, Qty
-from hlomm.engine import scenario, stranded
+from hlomm.engine import hedge, payoffs, scenario, stranded
 from hlomm.engine.exposure import worst_loss
 from hlomm.engine.gate import gross_notional
 from hlomm.engine.ladder import ladder
@@ -48,6 +48,7 @@ def report(state: State) -> EngineReport:
         anomalies={**state.orders.anomalies, **counters.venue_rejects}, invariant_breaks=counters.invariant_breaks,
         paused=tuple(dict.fromkeys((*state.paused, *state.strategy_faults))),
         ladder=rung.value, ladder_reasons=reasons, breakers=dict(counters.trips), stranded=stranded.rows(state),
+        hedges=hedge.rows(state), scenarios=payoffs.rows(state), worst_loss=Cash(payoffs.total_worst(state)),
     )  # fmt: skip
 
 
@@ -96,7 +97,8 @@ def market_row(state: State, market: MarketState) -> MarketRow:
         fair_source=desired.fair_source if desired is not None else "mark" if market.mark_px else "",
         own_bid=_own(state, market, BID), own_ask=_own(state, market, ASK), yes=Qty(held),
         no=Qty(position.no), bid_note=_note(market, BID), ask_note=_note(market, ASK),
-        facts=_facts(market), strategy=market.strategy or "", settled=market.settled,
+        facts=_facts(market), strategy=market.strategy or "", settled=market.settled, klass=spec.klass,
+        underlying=spec.underlying, deployer=spec.deployer, question=spec.question, quote_token=spec.quote_token,
     )  # fmt: skip
 
 

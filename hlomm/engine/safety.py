@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hlomm.domain.faults import IllegalTransition
 from hlomm.domain.outputs import AlertLevel, HaltChanged, HaltState
 from hlomm.domain.units import to_fixed
@@ -10,6 +12,8 @@ from hlomm.engine.flatten import TIMER, step
 from hlomm.engine.halt import HaltEvent
 from hlomm.engine.reconcile import take_over
 from hlomm.engine.state import State, Walk
+
+_BEFORE: Final = " — before that: "
 
 
 def ready(state: State) -> None:
@@ -26,10 +30,11 @@ def danger(state: State, reason: str, *, sell: bool) -> None:
     if state.halt is HaltState.STOPPED:
         return
     sell = sell and not state.journal_failed
-    _set_out(state, reason, sell=sell)
+    kept = _with_the_first(state, reason)
+    _set_out(state, kept, sell=sell)
     stopping = state.halt is HaltState.STOPPING
     if state.halt is not HaltState.FLATTENING:
-        _enter(state, HaltEvent.DANGER, reason, persist=not stopping)
+        _enter(state, HaltEvent.DANGER, kept, persist=not stopping)
     state.out.alert(AlertLevel.CRITICAL, "danger", f"{reason}: cancelling everything{', selling' if sell else ''}")
 
 
@@ -153,6 +158,16 @@ def _set_out(state: State, reason: str, *, sell: bool) -> None:
     elif sell and not walk.sell:
         walk.sell = True
         walk.deadline_ns = state.now.mono_ns + state.config.flatten.deadline_ns  # once: selling needs its own time
+
+
+def _with_the_first(state: State, reason: str) -> str:
+    """What a person looks into is why it halted first: what comes on top of that while HALTED does not hide it."""
+    if state.halt is HaltState.HALTED:
+        earlier: str | None = state.halt_reason
+    else:
+        earlier = state.carried_halt if state.halt is HaltState.STARTING else None
+    first = "" if earlier is None else earlier.rpartition(_BEFORE)[2]
+    return reason if first in reason else f"{reason}{_BEFORE}{first}"
 
 
 def _walk(state: State, reason: str, *, sell: bool) -> Walk:

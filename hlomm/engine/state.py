@@ -25,6 +25,7 @@ from hlomm.engine.orders import Orders
 from hlomm.engine.outbox import Outbox
 from hlomm.engine.portfolio import Portfolio
 from hlomm.engine.timers import Timers
+from hlomm.pricing.hedge import Maintained
 
 OK = SideNote(guard="ok")
 RECENT_FILLS = 200
@@ -72,6 +73,8 @@ class MarketState:
     """By direction: +1 the bid, -1 the ask."""
     restraints: dict[int, str] = attrs.field(factory=dict)
     """By direction: what made the quote stand elsewhere, or be smaller, than the strategy wanted."""
+    taken_ns: int | None = None
+    """When a strategy last traded at once."""
     acted_ns: dict[int, int] = attrs.field(factory=dict)
     """When each direction was last placed or amended."""
     mark_bid: Px | None = None
@@ -153,6 +156,31 @@ class Counters:
         self.rejected[limit] = self.rejected.get(limit, 0) + 1
 
 
+@attrs.define(eq=False)
+class HedgeState:
+    """One maintained hedge: what it should be, and how long it was."""
+
+    target: int = 0
+    band: int = 0
+    again_ns: int = 0
+    """Time before which no other order is sent."""
+    inside_ns: int = 0
+    outside_ns: int = 0
+    note: SideNote = OK
+    _looked_ns: int | None = None
+    _outside: bool = False
+
+    def look(self, now_ns: int, held: int, wanted: Maintained) -> None:
+        """The time since the last look counts as what was seen then."""
+        if self._looked_ns is not None and (self.target or self.band or held):
+            if self._outside:
+                self.outside_ns += now_ns - self._looked_ns
+            else:
+                self.inside_ns += now_ns - self._looked_ns
+        self.target, self.band = wanted.target, wanted.band
+        self._looked_ns, self._outside = now_ns, abs(held - wanted.target) > wanted.band
+
+
 class State:
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
@@ -195,6 +223,12 @@ class State:
         """High-water mark as of the last checkpoint."""
         self.recent_fills: deque[FillRow] = deque(maxlen=RECENT_FILLS)
         self.dirty: dict[MarketId, None] = {}
+        self.reminded: dict[str, None] = {}
+        """Patterns of strategies that were said to select nothing."""
+        self.hedges: dict[MarketId, HedgeState] = {}
+        """By perp."""
+        self.hedge_due: dict[MarketId, None] = {}
+        """Perps whose hedge has to be looked at."""
         self.paused: dict[StrategyId, str] = {}
         self.strategy_faults: dict[StrategyId, str] = {}
         """What stopped a strategy; it is not asked again until an operator says so."""

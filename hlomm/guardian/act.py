@@ -7,6 +7,7 @@ until `expires_after_s` later, so the account is looked at once more after that.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import attrs
@@ -15,9 +16,10 @@ import trio
 from hlomm.domain.faults import AnotherInstance, ConfigError
 from hlomm.domain.ids import ClientId, ClientIds, MarketId, perp_market
 from hlomm.guardian.policy import Event
-from hlomm.guardian.record import Record, on_disk
+from hlomm.guardian.record import DISK_S, Record, on_disk
 from hlomm.guardian.reduce_only import ReduceOnly
 from hlomm.guardian.watch import Watch
+from hlomm.link.guardian import Phase
 from hlomm.rundir import halt_file, owned_file
 from hlomm.rundir.lock import Lock, account_lock
 from hlomm.settings.charge import Charge
@@ -68,6 +70,10 @@ class Act:
         self._ids = ClientIds(clock.read().wall_ms)
         self._lock: Lock | None = None
         self._killed_s = 0.0
+        self._stuck = False
+        """The daemon was killed and is not gone: a thread of it hangs in the kernel, and with it all that it holds."""
+        self._before: str | None = None
+        """Why the daemon was HALTED before, as a tail for our own note; None until that was looked at."""
         self.rounds = 0
         self.failed_rounds = 0
         self.halt_written = False
@@ -101,7 +107,7 @@ class Act:
                 await self._halt(watch)  # whatever becomes of the account, nobody is to quote on it unasked
             if trio.current_time() >= give_up_s:
                 break
-            await trio.sleep(backoff_s(self.failed_rounds - 1, base_s=RETRY_BASE_S, cap_s=RETRY_CAP_S, jitter=0.0))
+            await self._pause(self.failed_rounds - 1)
         await self._halt(watch)
         took_s = round(trio.current_time() - begun_s, 3)
         watch.meet(event, f"{watch.reason}; {'; '.join(watch.did)}", took_s=took_s, **self.counters)
@@ -117,13 +123,22 @@ class Act:
         return look.safe(sell=watch.policy.sell)
 
     async def late_look(self, watch: Watch) -> None:
-        """Look once more when nothing that the daemon sent can arrive any longer."""
+        """Look once more when nothing that the daemon sent can arrive any longer.
+
+        A look that fails is repeated, `give_up_s` long: an order that came late rests until somebody cancels it. Who
+        has given up before has spent that time already.
+        """
         wait_s = self._clock.host_seconds(self._charge.hyperliquid.section.expires_after_s) + LATE_MARGIN_S
         await trio.sleep(max(self._killed_s + wait_s - trio.current_time(), 0.0))
-        before = self.canceled
-        safe = await self._try_round(watch)
-        self._record("late look", canceled=self.canceled - before, safe=safe)
-        if not self.halt_written:
+        before, failed = self.canceled, 0
+        give_up_s = trio.current_time() + (self._charge.rules.give_up_s if watch.phase is Phase.DONE else 0.0)
+        while not (safe := await self._try_round(watch)) and trio.current_time() < give_up_s:
+            failed += 1
+            await self._pause(failed - 1)
+        if not safe:
+            watch.did.append("could not look once more: an order may have come late — check the venue by hand")
+        self._record("late look", canceled=self.canceled - before, safe=safe, failed=failed)
+        if not (safe and self.halt_written):
             await self._halt(watch)
 
     def release(self) -> None:
@@ -133,6 +148,9 @@ class Act:
 
     # -- steps
 
+    async def _pause(self, failures: int) -> None:
+        await trio.sleep(backoff_s(failures, base_s=RETRY_BASE_S, cap_s=RETRY_CAP_S, jitter=0.0))
+
     async def _kill(self, watch: Watch) -> None:
         if watch.handed_over:
             with trio.move_on_after(HANDOVER_S):
@@ -141,15 +159,20 @@ class Act:
         with trio.move_on_after(KILL_S) as patience:
             await watch.process.wait_gone()
         self._killed_s = trio.current_time()
-        self._record("killed" if killed else "was dead", daemon=watch.process.pid, gone=not patience.cancelled_caught)
+        self._stuck = patience.cancelled_caught
+        self._record("killed" if killed else "was dead", daemon=watch.process.pid, gone=not self._stuck)
         watch.did.append(f"killed the daemon (pid {watch.process.pid})" if killed else "found the daemon dead")
 
     async def _take_account(self) -> str | None:
         """Hold the account's lock while acting; who has it, if that is another process."""
-        charge, holder = self._charge.hyperliquid, ""
+        holder = ""
+        if self._lock is not None:
+            return None  # still ours: asked again while the late look was under way
+        locking = partial(account_lock, "hyperliquid", self._charge.place, self._charge.hyperliquid.account)
         for _ in range(LOCK_TRIES):
             try:
-                self._lock = account_lock("hyperliquid", charge.rest, charge.account)
+                with trio.move_on_after(DISK_S):
+                    self._lock = await trio.to_thread.run_sync(locking, abandon_on_cancel=True)
             except AnotherInstance as error:
                 holder = str(error)
                 await trio.sleep(LOCK_PAUSE_S)
@@ -158,7 +181,13 @@ class Act:
                 self._record("no lock", why=str(error))
                 return None
             else:
+                if self._lock is None:
+                    self._record("no lock", why=f"the disk did not answer in {DISK_S:g} s")
                 return None
+        if self._stuck:
+            # It is the daemon itself: its lock goes when it does, and that may be long after its orders have filled.
+            self._record("no lock", why=f"the killed daemon still has it: {holder}")
+            return None
         return holder
 
     async def _look(self, watch: Watch) -> Look:
@@ -207,18 +236,21 @@ class Act:
         since_ms = self._clock.wall_ms()
 
         def write() -> None:
-            try:
-                earlier = halt_file.read(self._paths.halt)
-            except ConfigError:
-                earlier = None  # unreadable: replaced by one that says what happened
-            before = (
-                f" — before that: {earlier.reason}" if earlier and not earlier.reason.startswith("guardian: ") else ""
-            )
-            halt_file.write(self._paths.halt, halt_file.HaltNote(reason + before, since_ms))
+            if self._before is None:  # the first time: what is read later is a note of our own
+                self._before = _earlier(self._paths)
+            halt_file.write(self._paths.halt, halt_file.HaltNote(reason + self._before, since_ms))
             owned_file.clear(self._paths.owned)
 
         self.halt_written = await on_disk(write)
         self._record("halt note", written=self.halt_written, reason=reason)
+
+
+def _earlier(paths: StatePaths) -> str:
+    try:
+        note = halt_file.read(paths.halt)
+    except ConfigError:
+        return ""  # unreadable: replaced by one that says what happened
+    return f" — before that: {note.reason}" if note and not note.reason.startswith("guardian: ") else ""
 
 
 def _held(plan: FlattenPlan) -> str:

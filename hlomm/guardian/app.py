@@ -54,19 +54,21 @@ async def guard(
 ) -> Phase:
     """Watch one daemon until that is over; the phase it ended in. AnotherInstance if the place is taken."""
     lock = Lock(paths.guardian_lock, f"the guardian's place in {paths.root}")
+    record = Record(paths.guardian_log)
     try:
-        return await _Guardian(charge, paths, clock, process, transport).run()
+        return await _Guardian(charge, paths, clock, process, transport, record).run()
     finally:
+        record.close()
         lock.release()
 
 
 class _Guardian:
     def __init__(
         self, charge: Charge, paths: StatePaths, clock: Clock | None, process: Process | None,
-        transport: Transport | None,
+        transport: Transport | None, record: Record,
     ) -> None:  # fmt: skip
         self._charge = charge
-        self._record = Record(paths.guardian_log)
+        self._record = record
         clock = Clock(charge.hyperliquid.clock) if clock is None else clock
         self._session = ReduceOnly(session_for(charge, clock, transport))
         held = HeldProcess(charge.pid, charge.started) if process is None else process

@@ -2,8 +2,8 @@
 
 Black-Scholes with drift: d = (ln(S/K) + (mu - sigma^2/2) tau) / (sigma sqrt tau), d1 = d + sigma sqrt tau.
 Units: tau in years of 365 days (31,536,000 s), sigma per sqrt(year), mu per year; S and K in one currency.
-Domain: S > 0, sigma >= 0, tau >= 0. With tau = 0 or sigma = 0 the forward S e^(mu tau) is compared with the strike
-by the venue's comparator and every derivative is 0; a strike at or below 0 is a certain YES.
+Domain: S >= 0, sigma >= 0, tau >= 0; a price of 0 stays there. With tau = 0 or sigma = 0 the forward S e^(mu tau) is
+compared with the strike by the venue's comparator and every derivative is 0; a strike at or below 0 is a certain YES.
 Use the settlement index itself as S, then mu = 0 is right.
 """
 
@@ -129,8 +129,11 @@ def implied_sigma(spot: float, strike: float, tau: float, p: float) -> ImpliedSi
     """All vols with P(YES) = p at mu = 0: v = sigma sqrt(tau) solves v^2/2 + z v - ln(S/K) = 0, z = PhiInv(p).
 
     K < S: exactly one root. K > S: none above p_max = Phi(-sqrt(2 ln(K/S))), else two. S = K: none for p >= 1/2.
-    Domain 0 < p < 1, tau > 0. Each root is formed without cancellation (their product is -2 ln(S/K)).
+    No root either outside 0 < p < 1, without time left, or for a price or strike of 0: there every vol gives the same
+    probability. Each root is formed without cancellation (their product is -2 ln(S/K)).
     """
+    if not (0.0 < spot < math.inf and 0.0 < strike < math.inf and 0.0 < tau < math.inf and 0.0 < p < 1.0):
+        return ImpliedSigma((), 1.0 if spot >= strike else 0.0)
     z = normal.inv_cdf(p)
     moneyness = log_moneyness(spot, strike)
     p_max = 1.0 if moneyness >= 0.0 else normal.cdf(-math.sqrt(-2.0 * moneyness))
@@ -173,6 +176,8 @@ def skewed(spot: float, strike: float, sigma: float, tau: float, dsigma_dlogk: f
 def _d2(spot: float, strike: float, sigma: float, tau: float, mu: float, comparator: Comparator) -> float:
     if strike <= 0.0:
         return math.inf
+    if spot <= 0.0:
+        return -math.inf
     v = sigma * math.sqrt(tau)
     if v > 0.0:
         return (log_moneyness(spot, strike) + mu * tau) / v - 0.5 * v

@@ -1,8 +1,8 @@
 """Fair probability from a digital model and a book, weighted by precision in probit space.
 
 Each side is an `Estimate`: z = PhiInv(p) with its standard deviation there. In that space neither side can push the
-result out of (0, 1), a vol error and a basis error of the model have closed forms that stay finite in the tails, and
-mirrored inputs give the mirrored result.
+result out of (0, 1), a vol error and a basis error of the model have closed forms that stay finite in the tails
+(`hlomm.pricing.expected.Outlook`), and mirrored inputs give the mirrored result.
 """
 
 from __future__ import annotations
@@ -68,23 +68,6 @@ class Fair(msgspec.Struct, frozen=True, gc=False):
 
 
 _NO_FAIR: Final = Fair(None, math.nan, math.inf, 0.0, 0.0, FairSource.NONE, NOTHING)
-
-
-def model_estimate(
-    d: float, sigma: float, tau: float, spot: float, *, sigma_sd: float, basis_sd: float, z_sd_min: float = 0.0
-) -> Estimate | None:
-    """Opinion of the driftless digital model; None once it is certain (d infinite) or cannot be computed.
-
-    sd_z^2 = (d1/sigma sigma_sd)^2 + (basis_sd/(S sigma sqrt tau))^2: vega and delta divided by phi(d), d1 = d +
-    sigma sqrt(tau). `sigma_sd` is the error of the vol, `basis_sd` that of the index price, `z_sd_min` a floor for
-    what the model leaves out (at d1 = 0 an error of the vol does not show to first order). Units as in
-    `hlomm.pricing.digital`.
-    """
-    v = sigma * math.sqrt(tau) if sigma > 0.0 and tau > 0.0 else 0.0
-    if not (v > 0.0 and spot > 0.0 and -math.inf < d < math.inf):
-        return None
-    sd = math.hypot((d + v) / sigma * sigma_sd, basis_sd / (spot * v), z_sd_min)
-    return Estimate(d, max(sd, _SD_MIN)) if sd < _SD_MAX else None
 
 
 def book_estimate(p: float | None, spread: float | None) -> Estimate | None:

@@ -51,8 +51,11 @@ def whalley_wilmott(
 
     w = (3/2 e^(-r tau) cost S Gamma^2 / a)^(1/3) (Whalley & Wilmott 1997, small-cost limit); `cost` is proportional
     (taker fee + half spread as a fraction), `a` the absolute risk aversion per unit of money. Trade back to the edge.
-    Zero gamma gives zero width: the caller adds one lot and the cost of an order as a floor.
+    Zero gamma gives zero width: the caller adds one lot and the cost of an order as a floor. Without aversion to risk
+    the width is infinite: who minds none never rebalances.
     """
+    if not risk_aversion > 0.0:
+        return math.inf
     return math.cbrt(1.5 * math.exp(-r * tau) * cost * spot * gamma_pos * gamma_pos / risk_aversion)
 
 
@@ -60,3 +63,55 @@ def hedge_error(gamma_pos: float, spot: float, sigma: float, dt_years: float) ->
     """Spread and drift of one unhedged interval; `sigma` per sqrt(year)."""
     scale = gamma_pos * spot * spot * sigma * sigma * dt_years
     return HedgeError(abs(scale) / math.sqrt(2.0), 0.5 * scale)
+
+
+@attrs.frozen(kw_only=True)
+class HedgeTerms:
+    """What a maintained hedge costs and how much of it is wanted. Integers are 1e-8 unless said otherwise."""
+
+    cost: int
+    """Proportional cost of trading the hedge: fee and half the spread."""
+    risk_aversion: int
+    """Absolute risk aversion per unit of money, in 1e-12."""
+    cap: int
+    """Largest notional of the hedge."""
+    lot: int
+    least: int
+    """Notional below which no order is worth sending, or accepted."""
+
+
+@attrs.frozen(kw_only=True)
+class Maintained:
+    """The hedge that should be held, and how far the one that is held may be away from it. Units of 1e-8."""
+
+    target: int
+    band: int
+    uncapped: int
+    """The target before the cap."""
+
+
+def maintained(legs: Iterable[tuple[int, int, int]], spot: int, terms: HedgeTerms) -> Maintained:
+    """One target for all digitals on an underlying, with the no-trade band of Whalley & Wilmott around it.
+
+    `legs` are (net YES contracts in 1e-8, delta of a contract in 1e-8 of the underlying, gamma in 1e-16 per unit of
+    money squared); `spot` in 1e-8. The band is at least one lot and the smallest order worth sending, in whole lots
+    (QUANT 4.6, 4.7).
+    """
+    delta, gamma = 0, 0.0
+    for qty, per_contract, curvature in legs:
+        delta += qty * per_contract
+        gamma += qty * 1e-8 * curvature * 1e-16
+    uncapped = -_toward_zero(delta, 10**8 * terms.lot) * terms.lot
+    most = _toward_zero(terms.cap * 10**8, spot * terms.lot) * terms.lot if spot > 0 else 0
+    target = min(max(uncapped, -most), most)
+    if spot <= 0:
+        return Maintained(target=0, band=terms.lot, uncapped=uncapped)
+    width = whalley_wilmott(gamma, spot * 1e-8, terms.cost * 1e-8, terms.risk_aversion * 1e-12)
+    floor = max(terms.lot, -(-terms.least * 10**8 // spot))
+    band = max(math.ceil(width * 1e8), floor)
+    # In whole lots, or what is held could never come to lie within it.
+    return Maintained(target=target, band=-(-band // terms.lot) * terms.lot, uncapped=uncapped)
+
+
+def _toward_zero(value: int, by: int) -> int:
+    return value // by if value >= 0 else -(-value // by)

@@ -2,34 +2,26 @@
 
 Two scales that must not be mixed: `contracts` are contracts per unit of equity (x), `stake` is the fraction of equity
 paid for them (x times cost). Caps act on the stake. Growth is the expected natural log of wealth per bet. A price is
-per payoff of 1; p = 0 or 1 gives stake 1, so the caller always caps.
+per payoff of 1; p = 0 or 1 gives stake 1, so the caller always caps: `bet_size` does. Several bets on one event are
+sized together (`hlomm.pricing.joint`), never one by one.
+
+Bad input is answered by no bet, never by NaN or an exception: a price at or outside 0 and 1 is no offer, and a
+variance of 0 is not a reason to bet everything but no statement.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 _BPS: Final = 1e-4
+_LEAST: Final = 1e-100
+"""A gain or a loss below this is none: products of two stay above the subnormals."""
 _ROUNDING_SLACK: Final = 1e-9
 """Steps by which a float product may miss the multiple it stands for before flooring."""
-_BARRIER_START: Final = 1e-2
-_BARRIER_END: Final = 1e-14
-_BARRIER_FALL: Final = 0.1
-_NEWTON_MAX: Final = 60
-_DIKIN: Final = 0.01
-"""Squared Newton decrement (in units of the barrier) under which the full step is feasible and converging."""
-_CONVERGED: Final = 1e-10
-_SNAP: Final = 1e-9
-"""Contracts per equity below which an instrument is out of the optimum, and slack at which the budget binds."""
 
 
 class BetSide(IntEnum):
@@ -99,26 +91,6 @@ class Continuous:
     growth: float
 
 
-@attrs.frozen
-class Portfolio:
-    """Simultaneous bets."""
-
-    contracts: tuple[float, ...]
-    growth: float
-    min_wealth: float
-    """Wealth after the worst state, starting from 1."""
-    budget_used: float
-    budget_binding: bool
-
-
-@attrs.frozen
-class Instrument:
-    """Costs `cost` now and pays `payoff[s]` in state s; buying YES and buying NO are two instruments."""
-
-    cost: float
-    payoff: tuple[float, ...]
-
-
 class SizeBound(IntEnum):
     """What decided a size."""
 
@@ -138,6 +110,8 @@ class Size:
 
 def two_point(p: float, win: float, loss: float) -> TwoPoint:
     """Bet that wins `win` with probability p and loses `loss` otherwise: x = (p win - (1-p) loss)/(win loss)."""
+    if not (0.0 <= p <= 1.0 and _LEAST <= win < math.inf and _LEAST <= loss < math.inf):
+        return TwoPoint(0.0, 0.0, 0.0, 0.0)
     raw = (p * win - (1.0 - p) * loss) / (win * loss)
     contracts = max(raw, 0.0)
     return TwoPoint(raw, contracts, contracts * loss, _growth(p, contracts * win, contracts * loss))
@@ -150,9 +124,9 @@ def binary(p: float, ask: float, bid: float, *, fee_buy: float = 0.0, fee_sell: 
     At most one is positive while ask + fees >= bid.
     """
     yes_cost, no_cost = ask + fee_buy, 1.0 - bid + fee_sell
-    if p > yes_cost:
+    if 0.0 < yes_cost < p <= 1.0:
         return _bet(BetSide.YES, p, yes_cost)
-    if 1.0 - p > no_cost:
+    if 0.0 < no_cost < 1.0 - p <= 1.0:
         return _bet(BetSide.NO, 1.0 - p, no_cost)
     return Bet(BetSide.NONE, None, 0.0, 0.0, 0.0)
 
@@ -162,6 +136,8 @@ def per_contract(p: float, m: float) -> MarginBet:
 
     The stake is (p - m)/(1 - m) on YES or (m - p)/m on NO.
     """
+    if not (0.0 <= p <= 1.0 and 0.0 < m < 1.0):
+        return MarginBet(0.0, None, None)
     return MarginBet(
         contracts=(p - m) / (m * (1.0 - m)),
         stake_yes=(p - m) / (1.0 - m) if p > m else None,
@@ -170,7 +146,12 @@ def per_contract(p: float, m: float) -> MarginBet:
 
 
 def fractional(p: float, cost: float, c: float) -> Fraction:
-    """Exact growth of c times the full stake on a binary with p > cost; -inf growth once ruin is possible."""
+    """Exact growth of c times the full stake on a binary with p > cost; -inf growth once ruin is possible.
+
+    Without an edge there is nothing to take a share of: no growth, and the small-edge ratio.
+    """
+    if not 0.0 < cost < p <= 1.0:
+        return Fraction(0.0, 0.0, 2.0 * c - c * c, 2.0 * c - c * c, c, c * c)
     stake = (p - cost) / (1.0 - cost)
     odds = (1.0 - cost) / cost
     full, part = _growth(p, stake * odds, stake), _growth(p, c * stake * odds, c * stake)
@@ -178,7 +159,11 @@ def fractional(p: float, cost: float, c: float) -> Fraction:
 
 
 def drawdown_probability(c: float, x: float) -> float:
-    """P(wealth ever falls to the share x of its start) = x^(2/c - 1), continuous limit; 1 from c = 2 on."""
+    """P(wealth ever falls to the share x of its start) = x^(2/c - 1), continuous limit; 1 from c = 2 on, 0 at c = 0."""
+    if c <= 0.0:
+        return 0.0 if x < 1.0 else 1.0
+    if c >= 2.0:
+        return 1.0
     return min(math.pow(x, 2.0 / c - 1.0), 1.0)
 
 
@@ -194,23 +179,30 @@ def shrunk(p: float, m: float, sd_p: float) -> Shrunk:
 
 def posterior(p_model: float, sd_model: float, p_market: float, sd_market: float) -> Posterior:
     """Precision-weighted mean: expected log utility is linear in p, so only this mean matters for one bet."""
-    weight = sd_market**2 / (sd_model**2 + sd_market**2)
+    total = sd_model**2 + sd_market**2
+    weight = sd_market**2 / total if 0.0 < total < math.inf else 0.5
     return Posterior(p_market + weight * (p_model - p_market), weight)
 
 
 def continuous(mu: float, sigma2: float) -> Continuous:
-    """Fraction mu/sigma^2, growth mu^2/(2 sigma^2); both of the same return on equity over the same interval."""
+    """Fraction mu/sigma^2, growth mu^2/(2 sigma^2); both of the same return on equity over the same interval.
+
+    Without a variance nothing is known about the risk: no fraction.
+    """
+    if not (0.0 < sigma2 < math.inf and -math.inf < mu < math.inf):
+        return Continuous(0.0, 0.0)
     return Continuous(mu / sigma2, mu * mu / (2.0 * sigma2))
 
 
 def arbitrage_fraction(edge_bps: float, cost_bps: float, sd_bps: float) -> float:
     """(edge - cost)/sd^2 as fractions, 0 without a net edge: an upper bound only.
 
-    A small sd makes it explode, while the real risk is the settlement mismatch: size with `simultaneous` and
-    mismatch states.
+    A small sd makes it explode, while the real risk is the settlement mismatch: size with `joint.simultaneous` and
+    mismatch states. `sd_bps` is a standard deviation and squared here; at 0 the bound says nothing (0).
     """
     net = (edge_bps - cost_bps) * _BPS
-    return max(net, 0.0) / (sd_bps * _BPS) ** 2
+    variance = (sd_bps * _BPS) ** 2
+    return max(net, 0.0) / variance if variance > 0.0 else 0.0
 
 
 def quote_size(
@@ -224,6 +216,25 @@ def quote_size(
     if not (mu > 0.0 and sigma2 > 0.0 and equity > 0.0 and fraction > 0.0):
         return Size(0.0, SizeBound.NO_EDGE)
     wanted = fraction * equity * (mu / sigma2)
+    return _bounded(wanted, cap, floor, decimals)
+
+
+def bet_size(
+    bet: Bet, equity: float, *, fraction: float, max_stake: float, cap: float, floor: float, decimals: int
+) -> Size:
+    """Contracts of a bet: `fraction` of its stake, at most `max_stake` of equity, then capped and rounded as a quote.
+
+    The limit acts on the stake (QUANT 5.9): contracts = min(fraction * stake, max_stake) * equity/cost.
+    """
+    if bet.cost is None or not (bet.cost > 0.0 and bet.stake > 0.0 and equity > 0.0 and fraction > 0.0):
+        return Size(0.0, SizeBound.NO_EDGE)
+    stake = fraction * bet.stake
+    capped = not stake <= max_stake
+    made = _bounded((max_stake if capped else stake) * equity / bet.cost, cap, floor, decimals)
+    return Size(made.contracts, SizeBound.CAP) if capped and made.bound is SizeBound.KELLY else made
+
+
+def _bounded(wanted: float, cap: float, floor: float, decimals: int) -> Size:
     bound = SizeBound.KELLY
     if not wanted < cap:
         wanted, bound = cap, SizeBound.CAP
@@ -234,56 +245,6 @@ def quote_size(
     if contracts < floor or contracts <= 0.0:
         return Size(0.0, SizeBound.FLOOR)
     return Size(contracts, bound)
-
-
-def simultaneous(states: Sequence[float], instruments: Sequence[Instrument]) -> Portfolio:
-    """Bets on one event space: maximise sum_s pi_s ln(1 + sum_j x_j (a_js - c_j)), x >= 0, sum c_j x_j <= 1.
-
-    Concave. Newton on the log-barrier of the constraints, lowered until it no longer matters; collinear payoffs, where
-    the optimum is not unique, are separated by the barrier itself. Costs must be > 0.
-    """
-    import numpy as np  # noqa: PLC0415 - the live path must not load numpy
-
-    pi = np.asarray(states, dtype=np.float64)
-    cost = np.array([item.cost for item in instruments])
-    gain = np.array([item.payoff for item in instruments]).T - cost
-    n = len(cost)
-
-    def objective(x: NDArray[np.float64], mu: float) -> float:
-        wealth, slack = 1.0 + gain @ x, 1.0 - cost @ x
-        if slack <= 0.0 or x.min() <= 0.0 or wealth.min() <= 0.0:
-            return -math.inf
-        return float(pi @ np.log(wealth) + mu * (np.log(x).sum() + math.log(slack)))
-
-    x = np.full(n, 0.5) / (cost * n)
-    mu = _BARRIER_START
-    while mu >= _BARRIER_END:
-        for _ in range(_NEWTON_MAX):
-            wealth, slack = 1.0 + gain @ x, 1.0 - cost @ x
-            rate = pi / wealth
-            gradient = gain.T @ rate + mu * (1.0 / x - cost / slack)
-            hessian = (gain.T * (rate / wealth)) @ gain + mu * (
-                np.diag(1.0 / (x * x)) + np.outer(cost, cost) / slack**2
-            )
-            # In the variables x_j/x_j(current) the matrix stays well scaled while some x_j go to 0.
-            step = x * np.linalg.solve(hessian * np.outer(x, x), gradient * x)
-            decrement = float(gradient @ step)
-            length = 1.0  # halved until the objective rises enough
-            if decrement > _DIKIN * mu:
-                here = objective(x, mu)
-                for _ in range(_NEWTON_MAX):
-                    if objective(x + length * step, mu) >= here + 0.25 * length * decrement:
-                        break
-                    length *= 0.5
-            x = x + length * step
-            if decrement <= _CONVERGED * mu:
-                break
-        mu *= _BARRIER_FALL
-    x = np.where(x < _SNAP, 0.0, x)
-    wealth = 1.0 + gain @ x
-    used = float(cost @ x)
-    growth = float(pi @ np.log(wealth))
-    return Portfolio(tuple(x.tolist()), growth, float(wealth.min()), used, 1.0 - used < _SNAP)
 
 
 def _growth(p: float, gain: float, loss: float) -> float:

@@ -53,21 +53,22 @@ class DigitalLeg:
 
 @attrs.frozen(kw_only=True)
 class BucketLeg:
-    """Pays 1 for lo <= S < hi."""
+    """Pays 1 for lo <= S < hi; None is an open end."""
 
     qty: float
-    lo: float
-    hi: float
+    lo: float | None
+    hi: float | None
     cost: float
     source: str = ""
 
     def pnl(self, x: Fraction, side: int) -> float:
-        inside = (Fraction(self.lo), 0) <= (x, side) < (Fraction(self.hi), 0)
+        above = self.lo is None or (Fraction(self.lo), 0) <= (x, side)
+        inside = above and (self.hi is None or (x, side) < (Fraction(self.hi), 0))
         return self.qty * ((1.0 if inside else 0.0) - self.cost)
 
     @property
     def strikes(self) -> tuple[float, ...]:
-        return (self.lo, self.hi)
+        return tuple(bound for bound in (self.lo, self.hi) if bound is not None)
 
 
 @attrs.frozen(kw_only=True)
@@ -120,6 +121,8 @@ def extremes(legs: Iterable[Leg], s_lo: float, s_hi: float, basis_abs: float = 0
 def _profile(group: Sequence[DigitalLeg | BucketLeg]) -> dict[_Point, float]:
     """P&L of one source at, below and above each of its strikes: every value the step function takes."""
     points = sorted({(Fraction(strike), side) for leg in group for strike in leg.strikes for side in (-1, 0, 1)})
+    # Open at both ends a bucket has no strike, and one value everywhere.
+    points = points or [(Fraction(0), 0)]
     return {point: math.fsum(leg.pnl(*point) for leg in group) for point in points}
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import attrs
-
 from hlomm import __version__
-from hlomm.assembly.documents import amount, engine_document
 from hlomm.assembly.engine import build_engine
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import (
+    BboUpdate,
     BookSnapshot,
     Booted,
     FeeRates,
@@ -22,131 +18,27 @@ from hlomm.domain.inputs import (
     TradePrint,
 )
 from hlomm.domain.orders import direction, yes_px
-from hlomm.domain.report import EngineReport
 from hlomm.domain.times import NS_PER_MS, NS_PER_S, Now
-from hlomm.domain.units import SCALE, Cash, Px, to_fixed, to_text
+from hlomm.domain.units import SCALE, Cash, Px, to_float, to_text
 from hlomm.engine.core import Engine
 from hlomm.engine.report import report
+from hlomm.engine.state import MarketState
+from hlomm.pricing.expected import Contract, implied_vol
 from hlomm.pricing.markout import Aggressor, Print, markouts
+from hlomm.research.backtest_result import BacktestResult, FillPoint, Sample
+from hlomm.research.fair_error import FairError, RealisedSoFar, Snapshot, constant
+from hlomm.research.hedge_overlay import Moment, Overlay, overlay
 from hlomm.research.recording import Event, Recording
-from hlomm.research.tape_venue import FILL_MODEL, Delays, TapeVenue
+from hlomm.research.tape_venue import Delays, TapeVenue
 from hlomm.settings.load import Loaded
 
 HORIZONS_S = (1, 5, 30, 60)
 START_CASH = Cash(10_000 * SCALE)
 SAMPLE_NS = 5 * NS_PER_S
+_LEAST_AVERSION = 1e-9
+"""A strategy without risk aversion would have an infinite band."""
 SETTLE_DELAY_NS = 2 * NS_PER_S
 """From expiry to the settlement news, as recorded live."""
-
-
-@attrs.frozen
-class Sample:
-    """One point of the run's paths; prices in YES space, None where there is none."""
-
-    wall_ns: int
-    bid: Px | None
-    ask: Px | None
-    fair: Px | None
-    own_bid: Px | None
-    own_ask: Px | None
-    net: int
-    pnl: int
-
-
-@attrs.frozen
-class FillPoint:
-    wall_ns: int
-    sign: int
-    """+1 bought YES (or sold NO)."""
-    px: Px
-    qty: int
-    maker: bool
-
-
-@attrs.define(kw_only=True)
-class BacktestResult:
-    recording: Recording
-    final: EngineReport
-    settled: Px | None
-    samples: list[Sample]
-    fills: list[FillPoint]
-    markouts: dict[int, dict[str, float | int | None]]
-    turns: int
-    inputs: int
-    brier: float | None
-    brier_market: float | None
-    filled_from: list[tuple[str, int, int]]
-    digest: int
-
-    def document(self, profile: str) -> dict[str, Any]:
-        first, last = self.recording.events[0].received_ns, self.recording.events[-1].received_ns
-        path = [amount(sample.net) for sample in self.samples]
-        return {
-            "profile": profile,
-            "seed": None,
-            "duration_s": round((last - first) / NS_PER_S, 3),
-            **engine_document(self.final),
-            "venue_open_orders": 0,
-            "invariant_breaks": self.final.invariant_breaks,
-            "journal": None,
-            "latency_us": {"p50": None, "p99": None},
-            "market": self.recording.outcome.ticker,
-            "settled": None if self.settled is None else amount(self.settled),
-            "quotes": self.final.orders_placed + self.final.amends,
-            "fill_model": FILL_MODEL,
-            "markouts": {str(h): row for h, row in self.markouts.items()},
-            "brier": self.brier,
-            "brier_market": self.brier_market,
-            "inventory_path": {
-                "max": max(path, default=0.0),
-                "min": min(path, default=0.0),
-                "last": path[-1] if path else 0.0,
-                "samples": path[:: max(len(path) // 60, 1)],
-            },
-            "data": {
-                "events": len(self.recording.events),
-                "books": self.recording.books,
-                "prints_raw": self.recording.prints_raw,
-                "prints_replayed": self.recording.prints_replayed,
-                "mirrored_books": self.recording.mirrored,
-            },
-            "digest": f"{self.digest:016x}",
-        }
-
-    def text(self) -> str:
-        engine, pnl, path = self.final, self.final.pnl, [sample.net for sample in self.samples]
-        data = self.recording
-        rows = [
-            (
-                f"{data.outcome.ticker}: {data.books} books (of which {data.mirrored} mirrored on the NO coin), "
-                f"{data.prints_raw} raw prints, {data.prints_replayed} of them replays"
-            ),
-            f"fill model: {FILL_MODEL}",
-            (
-                f"quotes {engine.orders_placed + engine.amends} "
-                f"(orders {engine.orders_placed}, amends {engine.amends}), "
-                f"cancels {engine.cancels}, fills {engine.fills}, volume {to_fixed(engine.volume, 2)}"
-            ),
-            (
-                f"inventory from {to_text(min(path, default=0))} to {to_text(max(path, default=0))} contracts; "
-                f"settled {'-' if self.settled is None else to_text(self.settled)}"
-            ),
-            (
-                f"pnl {_signed(pnl.total)} = spread {_signed(pnl.spread)} + inventory {_signed(pnl.inventory)} "
-                f"+ settlement {_signed(pnl.settlement)} - fees {to_fixed(pnl.fees, 2)}; "
-                f"max drawdown {to_fixed(engine.max_drawdown, 2)}"
-            ),
-        ]
-        for horizon, row in self.markouts.items():
-            mean = "-" if row["mean"] is None else f"{row['mean'] * 100:+.3f} c"
-            rows.append(f"markout {horizon:>2} s: {mean} per contract ({row['n']} fills)")
-        if self.brier is not None and self.brier_market is not None:
-            rows.append(f"Brier score: fair value {self.brier:.5f}, market mid {self.brier_market:.5f}")
-        return "\n".join(rows)
-
-
-def _signed(value: int) -> str:
-    return ("+" if value >= 0 else "") + to_fixed(value, 2)
 
 
 def backtest(recording: Recording, loaded: Loaded, delays: Delays | None = None) -> BacktestResult:
@@ -164,6 +56,10 @@ class _Run:
         self._fills: list[FillPoint] = []
         self._mids: list[tuple[float, float]] = []
         self._forecasts: list[tuple[float, float]] = []
+        self._snapshots: list[Snapshot] = []
+        self._moments: list[Moment] = []
+        self._so_far = RealisedSoFar()
+        self._touch: tuple[float, float] | None = None
         self._next_sample_ns = 0
         self._turns = 0
         self._inputs = 0
@@ -180,6 +76,8 @@ class _Run:
             fills=self._fills, markouts=self._markouts(), turns=self._turns, inputs=self._inputs,
             brier=_brier(self._forecasts, 0, settled), brier_market=_brier(self._forecasts, 1, settled),
             filled_from=self._venue.filled_from, digest=self._engine.digest(),
+            fair_error=FairError(self._snapshots, None if settled is None else settled / SCALE),
+            hedged=self._hedged(),
         )  # fmt: skip
 
     # -- time
@@ -264,6 +162,10 @@ class _Run:
         fair = market.desired.fair if market.desired is not None else None
         if isinstance(event.item, BookSnapshot):
             self._price(event.received_ns, event.item, fair)
+            self._forecast(event.received_ns, event.item, market)
+        elif isinstance(event.item, BboUpdate) and event.item.bid is not None and event.item.ask is not None:
+            self._touch = event.item.bid[0] / SCALE, event.item.ask[0] / SCALE
+            self._so_far.update(event.received_ns / NS_PER_S, 0.5 * sum(self._touch))
         while len(self._fills) < state.portfolio.fills:
             row = state.recent_fills[len(self._fills) - state.portfolio.fills]
             px = yes_px(row.leg, row.px)
@@ -281,16 +183,63 @@ class _Run:
         if mid is not None and fair is not None:
             self._forecasts.append((fair / SCALE, mid))
 
+    def _forecast(self, at_ns: int, book: BookSnapshot, market: MarketState) -> None:
+        """What everybody made of this book; see `hlomm.research.fair_error`."""
+        outcome, desired = self._recording.outcome, market.desired
+        assert outcome.strike is not None
+        tau_s = outcome.tau_ns(at_ns) / NS_PER_S
+        if self._touch is None or tau_s <= 0.0:
+            return
+        facts = {} if desired is None else dict(desired.facts)
+        spot, strike = 0.5 * sum(self._touch), to_float(outcome.strike)
+        bid, ask = (levels[0][0] / SCALE if levels else None for levels in (book.bids, book.asks))
+        mid = None if bid is None or ask is None else 0.5 * (bid + ask)
+        fair = None if desired is None or desired.fair is None else desired.fair / SCALE
+        realised = self._so_far.annual
+        configured = self._loaded.settings.strategy.avellaneda.vol_annual
+        forecasts = (
+            constant(spot, strike, realised, tau_s), constant(spot, strike, configured, tau_s),
+            _number(facts.get("model")), fair, mid,
+        )  # fmt: skip
+        self._snapshots.append(
+            Snapshot(
+                tau_s=tau_s, bid=bid, ask=ask, p=forecasts, realised=realised,
+                implied=None if mid is None else implied_vol(Contract(floor=strike), spot, tau_s, mid),
+                expected=_number(facts.get("expected")),
+            )
+        )  # fmt: skip
+
+    def _moment(self, at_ns: int, market: MarketState, net: int, pnl: int) -> None:
+        """What a hedge would look at, as often as the paths are sampled."""
+        tau_s = self._recording.outcome.tau_ns(at_ns) / NS_PER_S
+        if self._touch is None or tau_s <= 0.0:
+            return
+        said = None if market.desired is None else market.desired.sensitivity
+        self._moments.append(
+            Moment(
+                at_s=at_ns / NS_PER_S, tau_s=tau_s, net=net / SCALE, delta=None if said is None else said.delta * 1e-8,
+                gamma=0.0 if said is None else said.gamma * 1e-16, bid=self._touch[0], ask=self._touch[1],
+                pnl=pnl / SCALE,
+            )
+        )  # fmt: skip
+
+    def _hedged(self) -> Overlay:
+        aversion = self._loaded.settings.strategy.avellaneda.gamma
+        total = report(self._engine.state).pnl.total / SCALE
+        return overlay(self._moments, final_pnl=total, risk_aversion=max(aversion, _LEAST_AVERSION))
+
     def _sample(self, at_ns: int) -> None:
         state = self._engine.state
         market = state.markets[self._recording.outcome.id]
         snapshot = report(state)
         row = next(row for row in snapshot.markets if row.id == market.market.id)
+        net = state.portfolio.position(market.market.id).net
+        self._moment(at_ns, market, net, snapshot.pnl.total)
         self._samples.append(
             Sample(
                 at_ns, market.book.best_bid, market.book.best_ask, row.fair,
                 row.own_bid.px if row.own_bid else None, row.own_ask.px if row.own_ask else None,
-                state.portfolio.position(market.market.id).net, snapshot.pnl.total,
+                net, snapshot.pnl.total,
             )
         )  # fmt: skip
 
@@ -314,6 +263,11 @@ class _Run:
             mean = sum(m.maker * qty for m, qty in pairs if m is not None) / total if total else None
             found[horizon] = {"mean": mean, "n": len(pairs)}
         return found
+
+
+def _number(fact: float | str | None) -> float | None:
+    """A named number of a decision; a dash stands for none."""
+    return fact if isinstance(fact, float) else None
 
 
 def settlement_mark(marks: tuple[tuple[int, Px], ...], expiry_ns: int) -> tuple[Px, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE
-from hlomm.research.backtest import BacktestResult
+from hlomm.research.backtest_result import BacktestResult
 
 
 def draw(result: BacktestResult, path: Path) -> None:

@@ -135,6 +135,10 @@ class TapeVenue:
                 pass  # alerts, halts and subscriptions mean nothing to a tape
 
     def _place(self, order: OrderRequest, at_ns: int) -> None:
+        if order.market != self._market.id:
+            # The tape is of one outcome; its perp wallet is empty, and what a hedge would have done is an overlay.
+            self._tell(at_ns, OrderRejected(client_id=order.client_id, code="PerpMargin", text="empty perp wallet"))
+            return
         code = self._refusal(order.leg, order.side, order.px, order.qty, order.tif, ignoring=None)
         if code is not None:
             self._tell(at_ns, OrderRejected(client_id=order.client_id, code=code, text=code))

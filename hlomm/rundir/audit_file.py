@@ -46,8 +46,9 @@ class AuditFile:
                 self._look(os.pread(fd, size, 0))
             links = self._linked(actions)
             try:
-                _write(fd, (b"\n" if self._chain.unfinished else b"") + b"".join(link.line() for link in links))
-                os.fsync(fd)
+                if links:
+                    _write(fd, (b"\n" if self._chain.unfinished else b"") + b"".join(link.line() for link in links))
+                    os.fsync(fd)
             except OSError:
                 self._size = -1
                 os.ftruncate(fd, size)

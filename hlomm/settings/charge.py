@@ -43,6 +43,14 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     """How long a daemon whose engine raised may take to sweep by itself."""
     hyperliquid: HyperliquidCharge
 
+    @property
+    def place(self) -> str:
+        """The network of the account as `hlomm run` names it in the account's lock.
+
+        A simulated one is where it is served; a real one is the same whichever address leads to it.
+        """
+        return self.hyperliquid.rest if self.profile == "sim" else self.hyperliquid.section.chain
+
 
 def encode_charge(charge: Charge) -> bytes:
     return msgspec.json.encode(charge)
@@ -52,7 +60,7 @@ def decode_charge(raw: bytes) -> Charge:
     """The charge; the error never repeats the text, which may hold a key."""
     try:
         return msgspec.json.decode(raw, type=Charge)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ConfigError(
             f"guardian: {len(raw)} bytes on standard input are not a charge — it is started by `hlomm run`"
         ) from None

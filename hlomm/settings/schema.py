@@ -33,6 +33,10 @@ class Limits(_Section, frozen=True):
     max_clock_skew_s: Positive
     max_fair_deviation: Share
     max_resting_without_deadman: NonNegative
+    max_loss_event: Positive
+    max_loss_underlying: Positive
+    max_loss_total: Positive
+    max_hedge_notional: NonNegative
     max_orders_per_s: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
     max_notional_per_min: Positive
 
@@ -52,6 +56,15 @@ class Breakers(_Section, frozen=True):
     api_window_s: Positive
     api_pause_s: Positive
     warn_share: Fraction
+
+
+class Hedge(_Section, frozen=True):
+    enabled: bool
+    min_tau_s: NonNegative
+    interval_s: Positive
+    closest: Positive
+    cost: Share
+    risk_aversion: Positive
 
 
 class Inventory(_Section, frozen=True):
@@ -113,6 +126,7 @@ class Avellaneda(_Section, frozen=True):
     classes: tuple[str, ...]
     underlyings: tuple[str, ...]
     periods: tuple[str, ...]
+    deployers: tuple[str, ...]
     gamma: NonNegative
     fill_rate: Positive
     fill_decay: Positive
@@ -203,6 +217,7 @@ class EngineSettings(_Section, frozen=True):
     reconcile: Reconcile
     breakers: Breakers
     inventory: Inventory
+    hedge: Hedge
     strategy: Strategies
 
 

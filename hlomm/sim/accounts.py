@@ -5,12 +5,16 @@ These records only hold figures; every movement between them goes through `ledge
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.sim.coins import PERP_GRID
 
+LEVERAGE_MAX: Final = 40
+"""Highest leverage of the perp."""
 TokenKey = tuple[int, Leg]
 
 
@@ -39,6 +43,12 @@ class PerpPosition:
     lots: int = 0
     entry: int = 0
     leverage: int = 20
+    paid: int = 0
+    """Funding paid since inception, in cash; negative when more was received."""
+    paid_open: int = 0
+    """Funding paid since the position was opened or changed sides."""
+    paid_change: int = 0
+    """Funding paid since the position last changed."""
 
     def value(self, mark_ticks: int) -> int:
         """Equity at a mark price."""
@@ -47,6 +57,21 @@ class PerpPosition:
     def used(self, mark_ticks: int) -> int:
         """Margin bound by the position, rounded up."""
         return -(-abs(self.lots) * mark_ticks * PERP_GRID.cash // self.leverage)
+
+    def maintenance(self, mark_ticks: int) -> int:
+        """Equity below which the position is closed by force: half the initial margin at the highest leverage."""
+        return -(-abs(self.lots) * mark_ticks * PERP_GRID.cash // (2 * LEVERAGE_MAX))
+
+    def liquidation_px(self) -> int | None:
+        """Mark at which equity equals maintenance, in 1e-8; None where no price gets there.
+
+        raw + lots * p = |lots| * p / (2 * highest leverage), solved for p.
+        """
+        scale = 2 * LEVERAGE_MAX
+        weight = self.lots * scale - abs(self.lots)
+        if self.lots == 0 or self.raw * weight >= 0:
+            return None
+        return abs(self.raw) * scale * PERP_GRID.tick // (abs(weight) * PERP_GRID.cash)
 
     def reduces(self, side: Side, lots: int) -> bool:
         """Whether a trade of that size would only make the position smaller."""

@@ -26,6 +26,10 @@ def _number(default: float, low: float, high: float) -> Any:
     return attrs.field(default=default, validator=_within(low, high))
 
 
+def _optional(low: float, high: float) -> Any:
+    return attrs.validators.optional(_within(low, high))
+
+
 @attrs.frozen(kw_only=True)
 class PathConfig:
     """The BTC price: stochastic volatility and jumps, calibrated to the 2026-05 recordings."""
@@ -64,6 +68,16 @@ class FlowConfig:
     """Arrivals per second and market when quotes sit at fair value; thins out with the distance of the touch."""
     informed_per_s: float = _number(0.12, 0.0, 100.0)
     informed_lead_s: float = _number(1.0, 0.0, 10.0)
+    bucket_wide_s: float = _number(240.0, 0.1, 1e6)
+    """Mean time for which the legs of a bucket question are quoted wide; then `bucket_tight_s` as other contracts."""
+    bucket_tight_s: float = _number(80.0, 0.1, 1e6)
+    bucket_wide_spread: float = _number(0.12, 0.0, 0.5)
+    """Spread added while wide."""
+    bucket_slips_per_hour: float = _number(12.0, 0.0, 3600.0)
+    """How often makers misjudge a leg by about `bucket_slip`, so that the YES prices of a question do not add up."""
+    bucket_slip: float = _number(0.08, 0.0, 0.5)
+    bucket_slip_s: float = _number(25.0, 0.1, 1e5)
+    """Mean duration of a misjudgement."""
     perp_takers_per_s: float = _number(1.2, 0.0, 100.0)
 
 
@@ -74,11 +88,22 @@ class RulesConfig:
     outcome_fees: bool = False
     """Recurring outcomes were free as long as the documentation said so; True applies the multiplier rule."""
     outcome_fee_scale: int = _number(0, 0, 1_000_000_000)
-    """`deployerFeeScale` in 1e-8; the multiplier is s + max(s, 1)."""
+    """The s of the protocol series in 1e-8; the multiplier is s + max(s, 1). Deployers' contracts bring their own."""
+    merge_fee: int = _number(0, 0, 10_000_000)
+    """Charged on what `mergeOutcome` and `mergeQuestion` pay out."""
+    referral_discount: int = _number(0, 0, 100_000_000)
+    """Share of outcome fees that a referred account is spared."""
+    fallback_tradable: bool = True
+    """False: orders in a question's fallback are refused, as a string dump of 2026-04 suggests."""
     spot_taker: int = _number(70_000, 0, 10_000_000)
     spot_maker: int = _number(40_000, 0, 10_000_000)
     perp_taker: int = _number(45_000, 0, 10_000_000)
     perp_maker: int = _number(15_000, 0, 10_000_000)
+    funding: bool = True
+    """Whether perp positions pay funding at each full hour."""
+    funding_hourly: int | None = attrs.field(default=None, validator=_optional(-4_000_000, 4_000_000))
+    """Hourly funding rate in 1e-8; None derives it from the premium over the hour."""
+    liquidations: bool = True
     min_notional_usd: int = _number(10, 0, 1_000_000)
     open_orders: int = _number(1000, 1, 100_000)
     address_budget: int = _number(10_000, 0, 10**12)
@@ -131,6 +156,17 @@ class ListingConfig:
     first_expiry_s: float = _number(45.0, 1.0, 180.0)
     """Seconds from the origin to the expiry of the first contract of the shortest series."""
     first_outcome: int = _number(11_800, 1, 900_000)
+    buckets: tuple[str, ...] = ()
+    """Periods of recurring price bucket questions; none by default."""
+    bucket_width_bp: int = _number(200, 1, 5_000)
+    """Distance of the two thresholds from the reference, in basis points."""
+    first_question: int = _number(40, 1, 900_000)
+    templates: tuple[str, ...] = ()
+    """Periods of a deployer's `template:binaryPrice` contracts; none by default."""
+    template_average_s: int = _number(60, 1, 3600)
+    template_venue: str = "out"
+    template_fee_scale: int = _number(100_000_000, 0, 1_000_000_000)
+    """`deployerFeeScale` in 1e-8."""
     quote_token: str = "USDC"  # noqa: S105 - a currency, not a secret
     warmup_s: float = _number(9.0, 1.0, 600.0)
     """Venue time simulated before the origin, so that books are full when the first client looks."""

@@ -34,6 +34,16 @@ def digital(price: float, target: float, vol: float, tau_s: float) -> Digital:
     return Digital(probability, _DENSITY * math.exp(-0.5 * d * d) / math.sqrt(max(tau_s, 1.0)))
 
 
+def band(price: float, low: float, high: float | None, vol: float, tau_s: float) -> Digital:
+    """Value of YES where the price must end in [low, high); `high` None leaves the top open, `low` 0 the bottom."""
+    above = digital(price, low, vol, tau_s) if low > 0.0 else Digital(1.0, 0.0)
+    if high is None:
+        return above
+    beyond = digital(price, high, vol, tau_s) if high > 0.0 else Digital(1.0, 0.0)
+    # Both move with the price and the same way, so what the one gains the other takes off.
+    return Digital(max(above.probability - beyond.probability, 0.0), abs(above.one_second_sd - beyond.one_second_sd))
+
+
 def inverse_normal(probability: float) -> float:
     """Quantile of the standard normal by bisection; exact enough to choose a strike."""
     low, high = -8.0, 8.0

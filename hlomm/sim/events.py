@@ -21,12 +21,23 @@ class FillDir(StrEnum):
     SETTLEMENT = "Settlement"
     SPLIT = "Split Outcome"
     MERGE = "Merge Outcome"
+    NEGATE = "Negate Outcome"
+    MERGE_QUESTION = "Merge Question"
     OPEN_LONG = "Open Long"
     OPEN_SHORT = "Open Short"
     CLOSE_LONG = "Close Long"
     CLOSE_SHORT = "Close Short"
     LONG_TO_SHORT = "Long > Short"
     SHORT_TO_LONG = "Short > Long"
+
+
+@attrs.frozen
+class Liquidation:
+    """Why a fill happened: whose account was closed, at which mark (ticks), and by `market` or `backstop`."""
+
+    user: str
+    mark_ticks: int
+    method: str
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +59,22 @@ class FillRow:
     fee: int
     tid: int
     cloid: str | None
+    liquidation: Liquidation | None = None
+
+    def liquidated(self, how: Liquidation) -> FillRow:
+        """The same fill as part of a liquidation."""
+        return attrs.evolve(self, liquidation=how)
+
+
+@attrs.frozen(kw_only=True)
+class FundingRow:
+    """One funding payment: `usdc` received (negative: paid) on `lots` at an hourly `rate`, money and rate in 1e-8."""
+
+    usdc: int
+    lots: int
+    rate: int
+    time_ms: int
+    hash: str
 
 
 @attrs.frozen(kw_only=True)
@@ -107,7 +134,48 @@ class OutcomeSettled:
     outcome: int
 
 
-Event = OrderChanged | Fill | Traded | VenueCancel | BalanceChanged | OutcomeCreated | OutcomeSettled
+@attrs.frozen
+class QuestionUpdated:
+    """A question was listed, or one of its named outcomes was settled before the rest."""
+
+    question: int
+
+
+@attrs.frozen
+class QuestionSettled:
+    question: int
+
+
+@attrs.frozen
+class FundingPaid:
+    account: Account
+    row: FundingRow
+
+
+@attrs.frozen(kw_only=True)
+class Liquidated:
+    """An account was closed by force; notional and equity are cash just before."""
+
+    account: Account
+    number: int
+    backstop: str
+    notional: int
+    equity: int
+
+
+Event = (
+    OrderChanged
+    | Fill
+    | Traded
+    | VenueCancel
+    | BalanceChanged
+    | OutcomeCreated
+    | OutcomeSettled
+    | QuestionUpdated
+    | QuestionSettled
+    | FundingPaid
+    | Liquidated
+)
 
 
 def mirrored(trade: Trade, leg: Leg) -> tuple[int, Side, str, str, int]:

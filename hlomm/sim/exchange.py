@@ -12,49 +12,38 @@ from typing import Final
 
 import attrs
 
-from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side, Tif
 from hlomm.domain.units import SCALE
 from hlomm.sim import refusals
 from hlomm.sim.accounts import Account
-from hlomm.sim.coins import OUTCOME_GRID, SET_CASH
+from hlomm.sim.board import Board, QuestionSpec
 from hlomm.sim.config import RulesConfig
 from hlomm.sim.deadman import DeadMan
-from hlomm.sim.events import FillDir, FillRow, OutcomeCreated, OutcomeSettled
-from hlomm.sim.fees import outcome_fee
-from hlomm.sim.ledger import Ledger, Reduction
+from hlomm.sim.events import OutcomeCreated, QuestionUpdated
+from hlomm.sim.funding import Funding
+from hlomm.sim.liquidation import Liquidator
 from hlomm.sim.market import Market
 from hlomm.sim.orders import NewOrder, Order, Placed, Refused, Target
 from hlomm.sim.outcome_market import OutcomeMarket, OutcomeSpec
 from hlomm.sim.perp_market import PerpMarket
-from hlomm.sim.refusals import Refusal, Status, WholeActionRefused
-from hlomm.sim.tape import Tape
+from hlomm.sim.refusals import Refusal, Status
+from hlomm.sim.sets import Sets
+from hlomm.sim.settlement import Settlement
 
-SETTLED_KEPT: Final = 2000
 _VOLUME_PER_OPEN_ORDER: Final = 5_000_000 * SCALE
 _OPEN_ORDERS_MAX: Final = 5000
 
 
-@attrs.frozen(kw_only=True)
-class Settled:
-    """What `settledOutcome` still knows about a finished contract. `fraction` in 1e-8."""
-
-    spec: OutcomeSpec
-    fraction: int
-    details: str
-
-
-class Exchange:
+class Exchange(Board):
     """One venue. `now_ns` of the tape is the block being executed."""
 
     def __init__(self, rules: RulesConfig) -> None:
-        self.rules = rules
-        self.ledger = Ledger()
-        self.tape = Tape()
-        self.accounts: dict[str, Account] = {}
-        self.outcomes: dict[int, OutcomeMarket] = {}
-        self.settled: dict[int, Settled] = {}
+        super().__init__(rules)
         self.perp = PerpMarket(rules, self.ledger, self.tape)
+        self._sets = Sets(self)
+        self._settlement = Settlement(self)
+        self.funding = Funding(self, self.perp)
+        self._liquidator = Liquidator(self, self.perp)
         self._dead_man = DeadMan(rules)
 
     # -- accounts and listing
@@ -73,6 +62,18 @@ class Exchange:
         market = self.outcomes[spec.outcome] = OutcomeMarket(spec, self.rules, self.ledger, self.tape)
         self.tape.events.append(OutcomeCreated(spec.outcome))
         return market
+
+    def list_question(self, spec: QuestionSpec, outcomes: Iterable[OutcomeSpec]) -> None:
+        """Start trading a question: its fallback and its named outcomes, which must all be given."""
+        assert spec.question not in self.questions
+        assert spec.question not in self.settled_questions, "question numbers are never reused"
+        for outcome in outcomes:
+            assert outcome.question == spec.question
+            self.list_outcome(outcome)
+        assert all(outcome in self.outcomes for outcome in spec.live)
+        self.ledger.open_question(spec.question, spec.live)
+        self.questions[spec.question] = spec
+        self.tape.events.append(QuestionUpdated(spec.question))
 
     def market_of(self, target: Target) -> Market | None:
         """The book a target trades in, None if it does not trade (any more)."""
@@ -163,118 +164,37 @@ class Exchange:
         self._dead_man.arm(account, time_ms, self.tape.now_ms)
 
     def run_schedules(self) -> None:
-        """Carry out the scheduled cancels that are due in this block."""
+        """Carry out what is due in this block: scheduled cancels, funding, and liquidations at the current mark."""
         for address in self._dead_man.due(self.tape.now_ms):
             self.cancel_all(self.accounts[address], Status.SCHEDULED)
+        self.funding.on_block()
+        self._liquidator.run()
 
-    # -- sets
+    # -- sets and settlement: see `Sets` and `Settlement` for what is refused
 
     def split(self, account: Account, outcome: int, lots: int) -> None:
-        """Quote into pairs; WholeActionRefused without collateral."""
-        market = self._live(outcome)
-        if account.quote_free < lots * SET_CASH:
-            raise WholeActionRefused(refusals.OUTCOME_QUOTE)
-        starts = self._starts(account, outcome)
-        self.ledger.split(account, outcome, lots)
-        self._report_pair(account, market, lots, starts, FillDir.SPLIT, None)
+        self._sets.split(account, outcome, lots)
 
     def merge(self, account: Account, outcome: int, lots: int | None) -> None:
-        """Pairs into quote; None takes as many as are free. WholeActionRefused without tokens."""
-        market = self._live(outcome)
-        free = min(account.held(outcome, leg).free for leg in Leg)
-        count = free if lots is None else lots
-        if count > free or count == 0:
-            raise WholeActionRefused(refusals.OUTCOME_TOKENS)
-        starts = self._starts(account, outcome)
-        reductions = self.ledger.merge(account, outcome, count)
-        self._report_pair(account, market, count, starts, FillDir.MERGE, reductions)
+        self._sets.merge(account, outcome, lots)
 
-    def _live(self, outcome: int) -> OutcomeMarket:
-        market = self.outcomes.get(outcome)
-        if market is None:
-            known = outcome in self.settled
-            raise WholeActionRefused(refusals.OUTCOME_SETTLED.text if known else refusals.OUTCOME_UNKNOWN)
-        return market
+    def negate(self, account: Account, question: int, outcome: int, lots: int) -> None:
+        self._sets.negate(account, question, outcome, lots)
 
-    def _starts(self, account: Account, outcome: int) -> tuple[int, int]:
-        return account.held(outcome, Leg.YES).total, account.held(outcome, Leg.NO).total
-
-    def _report_pair(
-        self,
-        account: Account,
-        market: OutcomeMarket,
-        lots: int,
-        starts: tuple[int, int],
-        direction: FillDir,
-        reductions: tuple[Reduction, Reduction] | None,
-    ) -> None:
-        oid = self.tape.next_oid()
-        side = Side.BUY if reductions is None else Side.SELL
-        for leg in Leg:
-            gain = 0 if reductions is None else reductions[leg].gain
-            target = Target(market.number, leg)
-            row = self._synthetic(target, direction, side, px=SCALE // 2, lots=lots, start=starts[leg], gain=gain)
-            self.tape.fill(account, attrs.evolve(row, oid=oid))
-        self.tape.balance(account)
-
-    def _synthetic(
-        self, target: Target, direction: FillDir, side: Side, *, px: int, lots: int, start: int, gain: int, fee: int = 0
-    ) -> FillRow:
-        """The fill by which the venue reports tokens that moved without a trade."""
-        return FillRow(
-            target=target,
-            px=px,
-            lots=lots,
-            side=side,
-            time_ms=self.tape.now_ms,
-            start_lots=start,
-            dir=direction,
-            closed_pnl=gain,
-            hash=self.tape.hash,
-            oid=self.tape.next_oid(),
-            crossed=True,
-            fee=fee,
-            tid=self.tape.next_tid(),
-            cloid=None,
-        )
-
-    # -- settlement
+    def merge_question(self, account: Account, question: int, lots: int | None) -> None:
+        self._sets.merge_question(account, question, lots)
 
     def settle(self, outcome: int, fraction: int, details: str) -> None:
         """End a contract: cancel its orders, pay YES `fraction` and NO the rest (1e-8), delete its market data."""
-        assert 0 <= fraction <= SCALE
-        market = self.outcomes[outcome]
-        self.tape.next_action()
-        for side in Side:
-            for order in market.book.orders(side):
-                market.cancel(order, Status.OUTCOME_SETTLED)
-        for account in self.accounts.values():
-            for leg in Leg:
-                if (outcome, leg) in account.tokens:
-                    self._redeem(account, outcome, leg, fraction if leg is Leg.YES else SCALE - fraction)
-        self.ledger.close(outcome)
-        del self.outcomes[outcome]
-        self.tape.dirty.pop(outcome, None)
-        self.settled[outcome] = Settled(spec=market.spec, fraction=fraction, details=details)
-        if len(self.settled) > SETTLED_KEPT:
-            del self.settled[next(iter(self.settled))]
-        self.tape.events.append(OutcomeSettled(outcome))
+        self._settlement.settle(outcome, fraction, details)
 
-    def _redeem(self, account: Account, outcome: int, leg: Leg, fraction: int) -> None:
-        lots, reduction = self.ledger.redeem(account, outcome, leg, fraction)
-        if lots == 0:
-            return
-        payout = lots * OUTCOME_GRID.lot * fraction // SCALE
-        fee = outcome_fee(self.rules, payout, maker=False)
-        if fee:
-            self.ledger.spot_fee(account, fee)
-        account.volume += payout
-        target, gain = Target(outcome, leg), reduction.gain
-        row = self._synthetic(
-            target, FillDir.SETTLEMENT, Side.SELL, px=fraction, lots=lots, start=lots, gain=gain, fee=fee
-        )
-        self.tape.fill(account, row)
-        self.tape.balance(account)
+    def settle_question(self, question: int, winner: int, details: str) -> None:
+        """End a question with YES for one of its outcomes."""
+        self._settlement.settle_question(question, winner, details)
+
+    def eliminate(self, outcome: int, details: str) -> None:
+        """Settle one named outcome of a question as NO before the others."""
+        self._settlement.eliminate(outcome, details)
 
     # -- truth
 

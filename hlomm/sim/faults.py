@@ -53,6 +53,14 @@ class FaultName(StrEnum):
     """A contract settles at one half."""
     SETTLEMENT_MISSING = "settlement_missing"
     """Contracts past expiry are not settled."""
+    LISTING_LATE = "listing_late"
+    """The next contract of a series is listed `delay_s` later than usual."""
+    LISTING_MISSING = "listing_missing"
+    """What is due is not listed while this is armed."""
+    LISTING_RENAMED = "listing_renamed"
+    """The next contract comes under a name and a class that no documentation has."""
+    QUESTION_HIDDEN = "question_hidden"
+    """`outcomeMeta` lists the legs of a question but not the question."""
     DEAD_COIN_CLOSES = "dead_coin_closes"
     """Subscribing to a settled coin closes the socket."""
 
@@ -76,6 +84,8 @@ _ONE_SHOT: Final = frozenset(
         FaultName.NONCE_REFUSED,
         FaultName.SETTLEMENT_LATE,
         FaultName.SETTLEMENT_VOID,
+        FaultName.LISTING_LATE,
+        FaultName.LISTING_RENAMED,
     }
 )
 _SIDES: Final = ("both", "bid", "ask")

@@ -54,6 +54,12 @@ class Look:
     life_s: float
     blocked: tuple[bool, bool]
     """Bids and asks withdrawn by a fault."""
+    extra: float = 0.0
+    """Spread on top of the usual one, in probability."""
+
+    def spread(self, config: FlowConfig) -> float:
+        """Total spread asked for now."""
+        return min(typical_spread(config, self.fair) + self.extra, SPREAD_MAX)
 
 
 @attrs.define(eq=False)
@@ -63,6 +69,7 @@ class _Quoted:
     at_ns: int = 0
     next_look_ns: int = 0
     blocked: tuple[bool, bool] = (False, False)
+    extra: float = 0.0
 
 
 class OutcomeMaker:
@@ -97,9 +104,10 @@ class OutcomeMaker:
     def wants(self, exchange: Exchange, outcome: int, look: Look, now_ns: int) -> bool:
         """Whether the standing quotes need replacing."""
         quoted = self._quoted[outcome]
-        half = 0.5 * typical_spread(self._config, look.fair) * self._width
+        half = 0.5 * look.spread(self._config) * self._width
         open_orders = exchange.tape.blotter_of(self.account).open
-        if quoted.blocked != look.blocked or abs(look.fair.probability - quoted.anchor) > _TOLERANCE * half:
+        moved = quoted.extra != look.extra
+        if moved or quoted.blocked != look.blocked or abs(look.fair.probability - quoted.anchor) > _TOLERANCE * half:
             return True
         return now_ns - quoted.at_ns > _REFRESH_NS or any(oid not in open_orders for oid in quoted.oids)
 
@@ -112,7 +120,7 @@ class OutcomeMaker:
                 market.cancel(order)
         quoted.oids.clear()
         quoted.anchor, quoted.at_ns = look.fair.probability, exchange.tape.now_ns
-        quoted.blocked = look.blocked
+        quoted.blocked, quoted.extra = look.blocked, look.extra
         self._merge(exchange, market)
         for side, blocked in zip((Side.BUY, Side.SELL), self._pulled(look), strict=True):
             if not blocked:
@@ -131,7 +139,7 @@ class OutcomeMaker:
         return bids, asks
 
     def _quote_side(self, exchange: Exchange, market: OutcomeMarket, look: Look, side: Side, oids: list[int]) -> None:
-        half = 0.5 * typical_spread(self._config, look.fair) * self._width
+        half = 0.5 * look.spread(self._config) * self._width
         for level in range(self._config.levels):
             distance = half * (1.0 + level * self._step) * self._rng.uniform(0.92, 1.08)
             ticks = round((look.fair.probability - side * distance) * WHOLE)

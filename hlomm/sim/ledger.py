@@ -2,72 +2,39 @@
 
 Theory of operation. Cash lives in four places: spot balances, perp accounts, collateral behind outstanding outcome
 sets, and fees collected. What was deposited is their sum, to the unit, after each operation; running totals make the
-check cheap enough to keep on. For every outcome the YES and NO tokens in circulation are equal in number, and their
-collateral is exactly one quote unit per pair. `audit` recomputes all of it from the accounts.
+check cheap enough to keep on. The YES and NO tokens of an outcome that stands alone are equal in number, and their
+collateral is exactly one quote unit per pair.
+
+Of a question's outcomes exactly one ends YES. Negating turns NO of one into YES of every other, merging a question
+destroys YES of all; both move (YES - NO) by the same amount in every outcome of the question, so this difference is one
+number per question, `negated`, below zero when more was merged than negated. Whichever outcome wins, what must be paid
+is the NO tokens of all its outcomes plus that number: this is the question's collateral. `audit` recomputes all of it
+from the accounts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-import attrs
-
 from hlomm.domain.markets import Leg
-from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE
 from hlomm.sim.accounts import Account, TokenKey
-from hlomm.sim.coins import OUTCOME_GRID, PERP_GRID, SET_CASH, WHOLE
+from hlomm.sim.cash import Cash, Reduction, shares
+from hlomm.sim.coins import OUTCOME_GRID, SET_CASH, WHOLE
 
 
-@attrs.frozen
-class Reduction:
-    """What a sale did to the seller: the cost that left with the tokens (or contracts) and the gain over it."""
-
-    entry: int
-    gain: int
-
-
-class Ledger:
+class Ledger(Cash):
     """Moves value between accounts. Amounts are cash in 1e-8 and lots; a broken invariant is an AssertionError."""
 
     def __init__(self) -> None:
-        self.deposited = 0
-        self.quote = 0
-        self.raw = 0
-        self.escrow = 0
-        self.fees = 0
+        super().__init__()
         self.sets: dict[int, int] = {}
-        """Outstanding YES and NO pairs per outcome, in lots."""
-
-    # -- cash
-
-    def deposit(self, account: Account, *, spot: int, perp: int) -> None:
-        """Bring outside money in."""
-        assert spot >= 0
-        assert perp >= 0
-        self.deposited += spot + perp
-        self._quote(account, spot)
-        self._raw(account, perp)
-        self._check()
-
-    def to_perp(self, account: Account, cash: int) -> None:
-        """Move free spot quote to the perp account; negative `cash` moves the other way."""
-        self._quote(account, -cash)
-        self._raw(account, cash)
-        self._check()
-
-    def reserve_quote(self, account: Account, cash: int) -> None:
-        account.quote_hold += cash
-        assert 0 <= account.quote_hold <= account.quote, "only free quote can be reserved"
-
-    def release_quote(self, account: Account, cash: int) -> None:
-        account.quote_hold -= cash
-        assert account.quote_hold >= 0, "no more quote can be released than was reserved"
-
-    def spot_fee(self, account: Account, cash: int) -> None:
-        self._quote(account, -cash)
-        self.fees += cash
-        self._check()
+        """NO tokens per outcome in lots; of an outcome that stands alone also the YES tokens."""
+        self.questions: dict[int, tuple[int, ...]] = {}
+        """Outcomes of each question that are not settled yet."""
+        self.negated: dict[int, int] = {}
+        """Per question, by how many lots YES exceeds NO in each of its outcomes."""
+        self._question_of: dict[int, int] = {}
 
     # -- outcome tokens
 
@@ -149,28 +116,57 @@ class Ledger:
         return lots, reduction
 
     def close(self, outcome: int) -> None:
-        """Forget an outcome whose tokens were all redeemed."""
+        """Forget an outcome whose tokens were all redeemed; of a question the winner comes last."""
         self.sets.pop(outcome, None)
+        question = self._question_of.pop(outcome, None)
+        if question is not None:
+            self.questions[question] = tuple(o for o in self.questions[question] if o != outcome)
+            if not self.questions[question]:
+                del self.questions[question], self.negated[question]
 
-    # -- perp
+    # -- questions
 
-    def perp_trade(self, account: Account, side: Side, lots: int, ticks: int, fee: int) -> Reduction:
-        """One side of a perp trade. The other side's call restores the sum; `perp_balanced` checks it."""
-        position = account.perp
-        cash = lots * ticks * PERP_GRID.cash
-        self._raw(account, -side * cash - fee)
-        self.fees += fee
-        closing = min(lots, abs(position.lots)) if position.lots * side < 0 else 0
-        removed = position.entry * closing // abs(position.lots) if closing else 0
-        gain = -side * closing * ticks * PERP_GRID.cash - removed if closing else 0
-        position.entry += side * (lots - closing) * ticks * PERP_GRID.cash - removed
-        position.lots += side * lots
-        assert position.lots or position.entry == 0, "a flat position carries no cost"
-        return Reduction(removed, gain)
+    def open_question(self, question: int, outcomes: tuple[int, ...]) -> None:
+        """From now on exactly one of these outcomes is taken to end YES."""
+        assert question not in self.questions
+        assert not any(outcome in self.sets or outcome in self._question_of for outcome in outcomes)
+        self.questions[question], self.negated[question] = outcomes, 0
+        self._question_of |= dict.fromkeys(outcomes, question)
 
-    def perp_balanced(self) -> None:
-        """After both sides of a perp trade were booked."""
+    def supply(self, outcome: int, leg: Leg) -> int:
+        """Tokens of a leg in circulation, in lots."""
+        pairs = self.sets.get(outcome, 0)
+        question = self._question_of.get(outcome)
+        return pairs + self.negated[question] if leg is Leg.YES and question is not None else pairs
+
+    def negate(self, account: Account, question: int, outcome: int, lots: int) -> dict[int, Reduction | None]:
+        """NO of one outcome becomes YES of every other of its question; returns by outcome what a sale would have done.
+
+        The NO is taken to have been worth one quote unit, the YES an equal share of it each; targets map to None.
+        """
+        done: dict[int, Reduction | None] = {}
+        done[outcome] = self._remove(account, (outcome, Leg.NO), lots, lots * SET_CASH)
+        targets = [other for other in self.questions[question] if other != outcome]
+        for target, cash in zip(targets, shares(lots * SET_CASH, len(targets)), strict=True):
+            self._add(account, (target, Leg.YES), lots, cash)
+            done[target] = None
+        self.sets[outcome] = self.sets.get(outcome, 0) - lots
+        self.negated[question] += lots
+        assert self.sets[outcome] >= 0, "no more NO can be negated than exists"
         self._check()
+        return done
+
+    def merge_question(self, account: Account, question: int, lots: int) -> dict[int, Reduction]:
+        """YES of every outcome becomes quote; each is taken to have been worth an equal share."""
+        outcomes = self.questions[question]
+        parts = zip(outcomes, shares(lots * SET_CASH, len(outcomes)), strict=True)
+        done = {outcome: self._remove(account, (outcome, Leg.YES), lots, cash) for outcome, cash in parts}
+        self.negated[question] -= lots
+        self.escrow -= lots * SET_CASH
+        self._quote(account, lots * SET_CASH)
+        assert all(self.supply(outcome, Leg.YES) >= 0 for outcome in outcomes), "no more YES can be merged than exists"
+        self._check()
+        return done
 
     # -- proof
 
@@ -189,13 +185,14 @@ class Ledger:
                 tokens[key] = tokens.get(key, 0) + balance.total
                 if not 0 <= balance.hold <= balance.total or balance.entry < 0:
                     faults.append(f"{account.name}: token {key} {balance}")
-        for outcome, lots in self.sets.items():
-            faults.extend(
-                f"outcome {outcome} {leg.name}: {tokens.get((outcome, leg), 0)} tokens, {lots} sets"
-                for leg in Leg
-                if tokens.get((outcome, leg), 0) != lots
-            )
-        collateral = sum(self.sets.values()) * SET_CASH
+        known = dict.fromkeys([*self.sets, *self._question_of, *(outcome for outcome, _ in tokens)])
+        faults.extend(
+            f"outcome {outcome} {leg.name}: {tokens.get((outcome, leg), 0)} tokens, {self.supply(outcome, leg)} sets"
+            for outcome in known
+            for leg in Leg
+            if tokens.get((outcome, leg), 0) != self.supply(outcome, leg)
+        )
+        collateral = (sum(self.sets.values()) + sum(self.negated.values())) * SET_CASH
         if quote + raw + collateral + self.fees != self.deposited:
             faults.append(f"cash {quote} + {raw} + {collateral} + {self.fees} is not {self.deposited}")
         if (quote, raw, collateral) != (self.quote, self.raw, self.escrow):
@@ -204,16 +201,7 @@ class Ledger:
             faults.append(f"perp positions add up to {perp_lots}")
         return faults
 
-    # -- the only places that change a balance
-
-    def _quote(self, account: Account, cash: int) -> None:
-        account.quote += cash
-        self.quote += cash
-        assert account.quote >= account.quote_hold >= 0, "quote must cover what is reserved"
-
-    def _raw(self, account: Account, cash: int) -> None:
-        account.perp.raw += cash
-        self.raw += cash
+    # -- the only places that change tokens and their collateral
 
     def _escrow(self, outcome: int, lots: int) -> None:
         self.sets[outcome] = self.sets.get(outcome, 0) + lots
@@ -233,6 +221,3 @@ class Ledger:
         balance.entry -= removed
         assert balance.total >= balance.hold, "offered tokens cannot leave twice"
         return Reduction(removed, proceeds - removed)
-
-    def _check(self) -> None:
-        assert self.quote + self.raw + self.escrow + self.fees == self.deposited, "cash was created or lost"

@@ -9,11 +9,12 @@ from hlomm.domain.orders import Side
 from hlomm.domain.units import Px
 from hlomm.sim import refusals
 from hlomm.sim.accounts import Account
+from hlomm.sim.cash import Reduction
 from hlomm.sim.coins import OUTCOME_GRID, SET_CASH, WHOLE
 from hlomm.sim.config import RulesConfig
 from hlomm.sim.events import FillDir, FillRow, Trade
-from hlomm.sim.fees import outcome_fee
-from hlomm.sim.ledger import Ledger, Reduction
+from hlomm.sim.fees import outcome_fee, pays_outcome_fee
+from hlomm.sim.ledger import Ledger
 from hlomm.sim.market import Market
 from hlomm.sim.orders import NewOrder, Order
 from hlomm.sim.refusals import Refusal
@@ -21,8 +22,21 @@ from hlomm.sim.tape import Tape
 
 
 @attrs.frozen(kw_only=True)
+class Deployer:
+    """Who listed a contract that is not the protocol's. `fee_scale` is in 1e-8."""
+
+    address: str
+    venue: str
+    fee_scale: int
+
+
+@attrs.frozen(kw_only=True)
 class OutcomeSpec:
-    """A recurring price binary: YES pays if the interpolated mark at expiry is at or above the target."""
+    """One contract. A protocol binary pays YES if the interpolated mark at expiry is at or above the target.
+
+    A leg of a price bucket also needs the price to be `below` its upper threshold; a fallback never pays by price. A
+    template's price is an average over the last `average_s` seconds and must be above the target (`strict`).
+    """
 
     outcome: int
     underlying: str
@@ -33,6 +47,22 @@ class OutcomeSpec:
     description: str
     name: str = "Recurring"
     side_names: tuple[str, str] = ("Yes", "No")
+    below: Px | None = None
+    strict: bool = False
+    average_s: int = 0
+    question: int | None = None
+    fallback: bool = False
+    deployer: Deployer | None = None
+
+    def pays(self, price: int) -> bool:
+        """Whether YES wins at a settlement price in 1e-8."""
+        above = price > self.target if self.strict else price >= self.target
+        return above and not self.fallback and (self.below is None or price < self.below)
+
+    @property
+    def fee_scale(self) -> int | None:
+        """`deployerFeeScale` in 1e-8, None for protocol series."""
+        return None if self.deployer is None else self.deployer.fee_scale
 
 
 class OutcomeMarket(Market):
@@ -50,6 +80,8 @@ class OutcomeMarket(Market):
         """Cash traded since listing, each trade counted at its YES price."""
 
     def refusal_of(self, account: Account, new: NewOrder) -> Refusal | None:
+        if self.spec.fallback and not self.rules.fallback_tradable:
+            return refusals.FALLBACK
         cost = new.ticks * new.lots * OUTCOME_GRID.cash
         balance = account.held(self.number, new.target.leg)
         buys = new.side is Side.BUY
@@ -111,11 +143,15 @@ class OutcomeMarket(Market):
                 return {ask.oid: yes, bid.oid: no}
 
     def _count_volume(self, taker: Order, maker: Order, lots: int) -> None:
-        """Fee-paying volume: nothing for a mint, the payer's notional for a transfer, 1 per pair for a burn."""
-        sells = [order for order in (taker, maker) if order.side is Side.SELL]
-        if not sells:
+        """Fee-paying volume: nothing for a mint, the payer's notional for one payer, 1 per pair for a burn."""
+        payers = [
+            order
+            for order in (taker, maker)
+            if order.side is Side.SELL and pays_outcome_fee(self.rules, maker=order is maker)
+        ]
+        if not payers:
             return
-        ticks = WHOLE if len(sells) == 2 else sells[0].own_ticks(maker.book_ticks)
+        ticks = WHOLE if len(payers) == 2 else payers[0].own_ticks(maker.book_ticks)
         for order in (taker, maker):
             order.account.volume += ticks * lots * OUTCOME_GRID.cash
 
@@ -123,7 +159,8 @@ class OutcomeMarket(Market):
         ticks = order.own_ticks(trade.ticks)
         fee = 0
         if reduction is not None:
-            fee = outcome_fee(self.rules, ticks * trade.lots * OUTCOME_GRID.cash, maker=not crossed)
+            notional = ticks * trade.lots * OUTCOME_GRID.cash
+            fee = outcome_fee(self.rules, notional, maker=not crossed, deployer_scale=self.spec.fee_scale)
             if fee:
                 self.ledger.spot_fee(order.account, fee)
         self.tape.fill(

@@ -1,4 +1,4 @@
-"""The BTC perp: cash-margined positions at a chosen leverage. No funding and no liquidation are simulated."""
+"""The BTC perp: cash-margined positions at a chosen leverage. Funding and liquidation act on it from outside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hlomm.sim import refusals
 from hlomm.sim.accounts import Account
 from hlomm.sim.coins import PERP_GRID
 from hlomm.sim.config import RulesConfig
-from hlomm.sim.events import FillDir, FillRow, Trade
+from hlomm.sim.events import FillDir, FillRow, Liquidation, Trade
 from hlomm.sim.fees import perp_fee
 from hlomm.sim.ledger import Ledger
 from hlomm.sim.market import Market
@@ -26,6 +26,8 @@ class PerpMarket(Market):
         super().__init__(rules, ledger, tape)
         self.outcome = None
         self.mark_ticks = 0
+        self.liquidation: Liquidation | None = None
+        """Set while fills come from a forced closing."""
         self.held: dict[str, int] = {}
         """Cash notional of open orders per account: they bind margin too."""
 
@@ -107,6 +109,7 @@ class PerpMarket(Market):
                 fee=fee,
                 tid=trade.tids[0],
                 cloid=order.cloid,
+                liquidation=self.liquidation,
             ),
         )
 

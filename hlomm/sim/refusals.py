@@ -22,6 +22,7 @@ class Status(StrEnum):
     SELF_TRADE = "selfTradeCanceled"
     REDUCE_ONLY_CANCELED = "reduceOnlyCanceled"
     OUTCOME_SETTLED = "outcomeSettledCanceled"
+    LIQUIDATED = "liquidatedCanceled"
     SCHEDULED = "scheduledCancel"
     TICK_REJECTED = "tickRejected"
     MIN_NOTIONAL_REJECTED = "minTradeNtlRejected"
@@ -74,6 +75,7 @@ MISSING_ORDER: Final = Refusal("Order was never placed, already canceled, or fil
 MODIFY_DEAD: Final = Refusal("Cannot modify canceled or filled order", Status.REJECTED)
 TOO_MANY_OPEN: Final = Refusal("Too many open orders", Status.TOO_MANY_REJECTED)
 OUTCOME_SETTLED: Final = Refusal("Outcome has been settled", Status.REJECTED)
+FALLBACK: Final = Refusal("Cannot trade fallback token", Status.REJECTED)
 # Not in any list we know; the situation is described and the wording is ours.
 UNKNOWN_ASSET: Final = Refusal("Invalid asset", Status.REJECTED)
 MODIFY_NOT_POST_ONLY: Final = Refusal("Modified order must be post only", Status.REJECTED)
@@ -87,6 +89,7 @@ OUTCOME_QUOTE: Final = "Outcome error: Insufficient quote token balance"
 OUTCOME_TOKENS: Final = "Outcome error: Insufficient outcome token balance"
 OUTCOME_UNKNOWN: Final = "Outcome error: Outcome does not exist"
 QUESTION_UNKNOWN: Final = "Outcome error: Question does not exist"
+QUESTION_FOREIGN: Final = "Outcome error: Outcome does not belong to question"
 PRIORITY_ON_OUTCOME: Final = "Priority fee is not supported for outcome assets"
 BUILDER_FEE: Final = "Builder fee has not been approved"
 

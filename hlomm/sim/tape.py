@@ -8,12 +8,25 @@ from typing import Final
 import attrs
 
 from hlomm.sim.accounts import Account
-from hlomm.sim.events import BalanceChanged, Event, Fill, FillRow, OrderChanged, Trade, Traded, VenueCancel
+from hlomm.sim.events import (
+    BalanceChanged,
+    Event,
+    Fill,
+    FillRow,
+    FundingPaid,
+    FundingRow,
+    Liquidated,
+    OrderChanged,
+    Trade,
+    Traded,
+    VenueCancel,
+)
 from hlomm.sim.orders import Order, OrderRow
 from hlomm.sim.refusals import Status
 
 HISTORY_ORDERS: Final = 2000
 HISTORY_FILLS: Final = 10_000
+HISTORY_FUNDINGS: Final = 5_000
 _FIRST_OID: Final = 57_000_000_000
 _TID_BITS: Final = 50
 _TID_STEP: Final = 0x2545F4914F6CD  # odd, so that multiples modulo 2**50 do not repeat
@@ -29,6 +42,7 @@ class Blotter:
     cloids: dict[str, int] = attrs.field(factory=dict)
     """Latest owner of each client id: ids may be used again once the order is done."""
     fills: deque[FillRow] = attrs.field(factory=lambda: deque(maxlen=HISTORY_FILLS))
+    fundings: deque[FundingRow] = attrs.field(factory=lambda: deque(maxlen=HISTORY_FUNDINGS))
     fill_ms: dict[int, int] = attrs.field(factory=dict)
     """Time of the latest fill per order."""
 
@@ -121,6 +135,14 @@ class Tape:
         if len(blotter.fill_ms) > HISTORY_ORDERS:
             del blotter.fill_ms[next(iter(blotter.fill_ms))]
         self.events.append(Fill(account, row))
+
+    def funding(self, account: Account, row: FundingRow) -> None:
+        if not account.background:
+            self.blotter_of(account).fundings.append(row)
+            self.events.append(FundingPaid(account, row))
+
+    def liquidated(self, event: Liquidated) -> None:
+        self.events.append(event)
 
     def balance(self, account: Account) -> None:
         if not account.background:

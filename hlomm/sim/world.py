@@ -16,6 +16,7 @@ from hlomm.domain.faults import ConfigError
 from hlomm.domain.times import NS_PER_S, seconds_to_ns
 from hlomm.domain.units import Px
 from hlomm.sim.config import SimConfig
+from hlomm.sim.contracts import Kind
 from hlomm.sim.digital import inverse_normal
 from hlomm.sim.events import Event, OutcomeSettled
 from hlomm.sim.exchange import Exchange
@@ -66,7 +67,7 @@ class World:
             self._rng("path"), config.path, step_s=self._block_ns / 1e9, first_step=-self._warm_steps - memory
         )
         self.listing = Listing(self.exchange, config.listing, self.faults)
-        self._flow = Flow(self.exchange, self.path, config, self.faults, seed) if config.flow.enabled else None
+        self._flow = self._background() if config.flow.enabled else None
         self._mark_rng = self._rng("mark")
         self._next_mark_ns = self.next_block_ns
         self.mark = Mark(self.next_block_ns, 0)
@@ -91,6 +92,9 @@ class World:
             count += 1
         self.blocks += count
         return count
+
+    def _background(self) -> Flow:
+        return Flow(self.exchange, self.path, self.listing.average, self.config, self.faults, self.seed)
 
     def _block(self, now_ns: int) -> None:
         exchange, tape = self.exchange, self.exchange.tape
@@ -126,16 +130,25 @@ class World:
     def _open_first_contracts(self) -> None:
         """List one contract per series as if it had traded for a while; the targets leave the result open."""
         self.exchange.tape.now_ns = self.next_block_ns
-        shortest = min(self.listing.series, key=lambda series: series.length_ns)
-        rng = self._rng("targets")
+        binaries = [series for series in self.listing.series if series.kind is Kind.BINARY]
+        shortest = min(binaries or self.listing.series, key=lambda series: series.length_ns)
+        # The optional series draw from a stream of their own: adding one changes no other contract.
+        rng, rng_more = self._rng("targets"), self._rng("targets-more")
         for series in self.listing.series:
             expiry_ns = series.expiry_after(self.origin_ns)
-            if series is shortest:
+            if series.length_ns == shortest.length_ns:
                 expiry_ns = self.origin_ns + seconds_to_ns(self.config.listing.first_expiry_s)
                 if expiry_ns % _MINUTE_NS:
                     # Descriptions name the minute; a contract cannot expire between two.
                     raise ConfigError("sim: venue origin plus listing.first_expiry_s must be a whole minute")
-            self.listing.create(series, expiry_ns, self._first_target(expiry_ns, rng.uniform(0.25, 0.75)))
+            match series.kind:
+                case Kind.BINARY:
+                    target = self._first_target(expiry_ns, rng.uniform(0.25, 0.75))
+                case Kind.BUCKET:
+                    target = rounded_target(round(self.path.price(0) * USD_TICKS))
+                case Kind.TEMPLATE:
+                    target = self._first_target(expiry_ns, rng_more.uniform(0.25, 0.75))
+            self.listing.create(series, expiry_ns, target)
 
     def _first_target(self, expiry_ns: int, probability: float) -> Px:
         tau_s = (expiry_ns - self.origin_ns) / 1e9

@@ -1,7 +1,10 @@
 """Inventory-aware market making in one binary market (QUANT 1, 2; models in `hlomm.pricing.quoter`).
 
 Fair value: the book's guarded microprice and the digital on the underlying, weighted by precision in probit space.
-Where the book is thin, one-sided or empty the digital carries it alone. Volatility of the contract: for a dated
+Where the book is thin, one-sided or empty the digital carries it alone. The digital's vol has a term structure: what
+is realised relaxes to its long-run level, the settlement differs from what we see, the kernel has fat tails (QUANT 4;
+`hlomm.pricing.terminal`), and the books' own implied vol scales it (`hlomm.pricing.premium`), so that the value keeps
+following the market when the last offers are gone. Volatility of the contract: for a dated
 price binary sigma_p = nu phi(z)/sqrt(tau), with nu estimated on the book's mid. Near expiry the half-spread widens
 with latency risk and the quote is pulled once it would exceed the widest allowed. Size: continuous Kelly on the
 half-spread net of fees against the variance over the holding horizon.
@@ -9,19 +12,27 @@ half-spread net of fees against the variance over the holding horizon.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from enum import StrEnum
 from typing import Final
 
 import attrs
+import msgspec
 
 from hlomm.domain.ids import MarketId, StrategyId
-from hlomm.domain.markets import Market, MarketKind
+from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, ceil_to, floor_from_float, to_float
-from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
-from hlomm.pricing import binary, digital, fair, horizon, kelly, microprice
+from hlomm.domain.view import BookShape, Desired, MarketView, Sensitivity, Wish, no_quote
+from hlomm.pricing import binary, fair, horizon, kelly, microprice
+from hlomm.pricing.expected import ExpectedVol, Outlook, contract_of, implied_vol
+from hlomm.pricing.premium import VolPremium
 from hlomm.pricing.probit_vol import ProbitVol
 from hlomm.pricing.quoter import Quote, QuoteModel, quote
-from hlomm.strategy.signals import SECONDS_PER_YEAR, UnderlyingVol
+from hlomm.pricing.rolling import RollingTwoScale
+from hlomm.strategy.selection import Selection
+from hlomm.strategy.sensitivity import sensitivity
+from hlomm.strategy.signals import UnderlyingVol
 
 _NU_RANGE: Final = (0.25, 4.0)
 """Realised over implied volatility outside this range says more about the book than about the market."""
@@ -36,6 +47,7 @@ class AvellanedaConfig:
     classes: tuple[str, ...]
     underlyings: tuple[str, ...]
     periods: tuple[str, ...]
+    deployers: tuple[str, ...] = ()
     gamma: float
     fill_rate: float
     fill_decay: float
@@ -64,6 +76,17 @@ class AvellanedaConfig:
     stretch: float
 
 
+class RealisedKind(StrEnum):
+    """Estimators of the underlying's vol."""
+
+    EWMA = "ewma"
+    TWO_SCALE = "two_scale"
+    """Subtracts the noise of the quotes (QUANT 3.3)."""
+
+
+Realised = UnderlyingVol | RollingTwoScale
+
+
 @attrs.define(eq=False)
 class _Memory:
     """What is kept per market."""
@@ -72,25 +95,37 @@ class _Memory:
     book_count: int = -1
 
 
+@attrs.frozen
+class _Underlying:
+    """What is kept per underlying: every market on it feeds both."""
+
+    realised: Realised
+    expected: ExpectedVol
+
+
 class Avellaneda:
     id: Final = StrategyId("avellaneda")
 
-    def __init__(self, config: AvellanedaConfig) -> None:
+    def __init__(self, config: AvellanedaConfig, realised: RealisedKind = RealisedKind.EWMA) -> None:
         self._config = config
+        self._realised = realised
+        self.selection = Selection(
+            classes=config.classes, underlyings=config.underlyings, periods=config.periods, deployers=config.deployers
+        )
         self._memory: dict[MarketId, _Memory] = {}
-        self._vols: dict[str, UnderlyingVol] = {}
+        self._underlyings: dict[str, _Underlying] = {}
 
     def wants(self, market: Market) -> bool:
-        c = self._config
+        """Markets that are selected and that the model can price: one strike, against the mark of one instant."""
         return (
-            market.kind is MarketKind.OUTCOME
-            and market.klass in c.classes
-            and market.underlying in c.underlyings
-            and (not c.periods or market.period in c.periods)
-            and market.deployer is None
+            self.selection.takes(market)
             and market.strike is not None
             and market.expiry_ns is not None
+            and not market.averaging_s
         )
+
+    def unmatched(self, listed: Iterable[Market]) -> dict[str, str]:
+        return self.selection.unmatched(listed)
 
     def forget(self, market: MarketId) -> None:
         self._memory.pop(market, None)
@@ -100,11 +135,16 @@ class Avellaneda:
         tau_s = view.tau_ns / NS_PER_S
         if tau_s <= 0.0:
             return no_quote("expired: waiting for settlement")
-        vol = self._observe_underlying(view)
+        underlying = self._observe_underlying(view)
         book = self._book_price(view)
-        memory = self._observe_book(view, book)
-        model = self._model(view, vol, tau_s)
-        value = fair.blend(model, fair.book_estimate(book.value, book.spread))
+        said = fair.book_estimate(book.value, book.spread)
+        memory, fresh = self._observe_book(view, book)
+        outlook = self._outlook(view, underlying, tau_s)
+        model = None if outlook is None else outlook.estimate()
+        value = fair.blend(model, said)
+        if fresh and outlook is not None and said is not None:
+            # After the value: a price that is blended with a book must not already contain it.
+            underlying.expected.learn(view.mono_ns / NS_PER_S, outlook, said)
         if value.p is None:
             return no_quote(f"no_fair_value: {value.reason}")
         nu = min(max(memory.nu.nu, _NU_RANGE[0]), _NU_RANGE[1])
@@ -116,21 +156,35 @@ class Avellaneda:
             floor_half=max(latency, c.min_half_spread),
         )  # fmt: skip
         size = self._size(view, wanted, value.p, tau_s, nu)
-        return self._desired(view, value, wanted, size, _facts(value, model, book, vol, nu, wanted, size))
+        vols = _Vols(underlying.realised.annual, _implied(view, book.mid, tau_s), outlook, model)
+        moves = None if outlook is None or model is None else sensitivity(view, _spot(view), outlook.sigma)
+        return self._desired(view, value, wanted, size, moves, _facts(value, book, vols, nu, wanted, size))
 
     # -- estimates
 
-    def _observe_underlying(self, view: MarketView) -> UnderlyingVol:
-        c = self._config
-        vol = self._vols.get(view.market.underlying)
-        if vol is None:
-            vol = self._vols[view.market.underlying] = UnderlyingVol.with_prior(
-                annual=c.vol_annual, prior_s=c.vol_prior_s, halflife_s=c.vol_halflife_s, grid_s=c.sample_s
-            )
+    def _observe_underlying(self, view: MarketView) -> _Underlying:
+        known = self._underlyings.get(view.market.underlying)
+        if known is None:
+            known = self._underlyings[view.market.underlying] = self._new_underlying()
         spot = _spot(view)
         if spot is not None:
-            vol.update(view.mono_ns / NS_PER_S, spot)
-        return vol
+            known.realised.update(view.mono_ns / NS_PER_S, spot)
+        return known
+
+    def _new_underlying(self) -> _Underlying:
+        c = self._config
+        realised: Realised
+        if self._realised is RealisedKind.TWO_SCALE:
+            realised = RollingTwoScale(
+                prior=c.vol_annual, prior_s=c.vol_prior_s, window_s=2.0 * c.vol_halflife_s, grid_s=c.sample_s
+            )
+        else:
+            realised = UnderlyingVol.with_prior(
+                annual=c.vol_annual, prior_s=c.vol_prior_s, halflife_s=c.vol_halflife_s, grid_s=c.sample_s
+            )
+        # One figure for the prior and for what vol returns to: before anything was seen they are the same statement.
+        expected = ExpectedVol(long_run=c.vol_annual, noise=c.basis_bps * _BPS, premium=VolPremium(sd0=c.vol_error))
+        return _Underlying(realised, expected)
 
     def _book_price(self, view: MarketView) -> microprice.BookPrice:
         if view.shape is not BookShape.TWO_SIDED:
@@ -140,7 +194,8 @@ class Avellaneda:
         c = self._config
         return microprice.guarded(bids, asks, size_floor=c.size_floor, tick=c.max_microprice_spread, max_ticks=1.0)
 
-    def _observe_book(self, view: MarketView, book: microprice.BookPrice) -> _Memory:
+    def _observe_book(self, view: MarketView, book: microprice.BookPrice) -> tuple[_Memory, bool]:
+        """What is kept about the market, and whether this book is a new one."""
         c, market_id = self._config, view.market.id
         memory = self._memory.get(market_id)
         if memory is None:
@@ -152,21 +207,27 @@ class Avellaneda:
                     expiry_s=expiry_s, half_life_s=c.nu_halflife_s, nu0=1.0, tau0_s=c.nu_prior_s, grid_s=c.sample_s
                 )
             )
-        if view.book_count != memory.book_count and book.value is not None:
+        fresh = view.book_count != memory.book_count and book.value is not None
+        if fresh:
             memory.book_count = view.book_count
             assert book.mid is not None
             memory.nu.update(view.mono_ns / NS_PER_S, book.mid)
-        return memory
+        return memory, fresh
 
-    def _model(self, view: MarketView, vol: UnderlyingVol, tau_s: float) -> fair.Estimate | None:
-        """The digital's opinion; None without a fresh underlying."""
-        c, spot, strike = self._config, _spot(view), view.market.strike
-        if spot is None or strike is None or view.underlying_age_ns > c.max_underlying_age_s * NS_PER_S:
+    def _outlook(self, view: MarketView, underlying: _Underlying, tau_s: float) -> Outlook | None:
+        """The digital with the expected vol; None without a fresh underlying."""
+        spot, contract = _spot(view), contract_of(view.market)
+        if spot is None or contract is None or view.underlying_age_ns > self._config.max_underlying_age_s * NS_PER_S:
             return None
-        sigma, tau = vol.annual, tau_s / SECONDS_PER_YEAR
-        price = digital.price(spot, to_float(strike), sigma, tau)
-        return fair.model_estimate(
-            price.d, sigma, tau, spot, sigma_sd=c.vol_error * sigma, basis_sd=c.basis_bps * _BPS * spot
+        averaging_s = view.market.averaging_s
+        if averaging_s > 0:
+            # The mean of a window has two thirds of it less variance (QUANT 4.4); once the window has begun the value
+            # hangs on prints that are already made, which a view does not carry.
+            if tau_s <= averaging_s:
+                return None
+            tau_s -= 2.0 / 3.0 * averaging_s
+        return underlying.expected.outlook(
+            view.mono_ns / NS_PER_S, sigma=underlying.realised.annual, tau_s=tau_s, spot=spot, contract=contract
         )
 
     # -- decision
@@ -189,6 +250,7 @@ class Avellaneda:
         value: fair.Fair,
         wanted: Quote,
         size: kelly.Size,
+        moves: Sensitivity | None,
         facts: tuple[tuple[str, float | str], ...],
     ) -> Desired:
         assert value.p is not None
@@ -207,6 +269,7 @@ class Avellaneda:
             ask_reason="" if ask else no_size or f"model: {wanted.ask_reason or 'ask above the highest tick'}",
             fair=Px(min(max(round(value.p * SCALE), 0), SCALE)), fair_source=value.source.name.lower(),
             tolerance=Px(floor_from_float(self._config.requote_share * (wanted.half or 0.0), tick)), facts=facts,
+            sensitivity=moves,
         )  # fmt: skip
 
     def _stretched(self, market: Market, qty: Qty, cost: int) -> Qty:
@@ -227,11 +290,28 @@ def _spot(view: MarketView) -> float | None:
     return spot if spot > 0.0 else None
 
 
+class _Vols(msgspec.Struct, frozen=True, gc=False):
+    """Volatilities of the underlying behind a decision, per sqrt(year)."""
+
+    realised: float
+    implied: float | None
+    """Of the book's mid, Black-Scholes."""
+    outlook: Outlook | None
+    model: fair.Estimate | None
+
+
+def _implied(view: MarketView, mid: float | None, tau_s: float) -> float | None:
+    """Black-Scholes vol of a mid."""
+    spot, contract = _spot(view), contract_of(view.market)
+    if spot is None or contract is None or mid is None:
+        return None
+    return implied_vol(contract, spot, tau_s, mid)
+
+
 def _facts(
     value: fair.Fair,
-    model: fair.Estimate | None,
     book: microprice.BookPrice,
-    vol: UnderlyingVol,
+    vols: _Vols,
     nu: float,
     wanted: Quote,
     size: kelly.Size,
@@ -239,10 +319,13 @@ def _facts(
     """The numbers behind a decision; formatted only when somebody looks."""
     return (
         ("fair", _number(value.p)),
-        ("model", _number(None if model is None else model.p)),
+        ("model", _number(None if vols.model is None else vols.model.p)),
         ("book", _number(book.value)),
         ("weight_model", value.weight_model),
-        ("vol", vol.annual),
+        ("vol", vols.realised),
+        ("implied", _number(vols.implied)),
+        ("expected", _number(None if vols.outlook is None else vols.outlook.sigma)),
+        ("premium", _number(None if vols.outlook is None else vols.outlook.premium)),
         ("nu", nu),
         ("reservation", _number(wanted.reservation)),
         ("half", _number(wanted.half)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from hlomm.domain.ids import MarketId, StrategyId
@@ -21,6 +21,9 @@ class Strategy(Protocol):
 
     def decide(self, view: MarketView) -> Desired:
         """Quotes wanted now. Called whenever the market changed and at least once per re-quote interval."""
+
+    def unmatched(self, listed: Iterable[Market]) -> Mapping[str, str]:
+        """Settings that select nothing of what is listed: setting and pattern to a sentence with what there is."""
 
     def forget(self, market: MarketId) -> None:
         """Drop what was kept about a market that no longer exists."""

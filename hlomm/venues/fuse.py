@@ -52,6 +52,7 @@ class FuseLimits:
     notional_per_min: Cash = attrs.field(validator=_positive)
     order_notional: Cash = attrs.field(validator=_positive)
     order_qty: Qty = attrs.field(validator=_positive)
+    hedge_notional: Cash = attrs.field(validator=_positive)
 
 
 @attrs.define(eq=False)
@@ -147,8 +148,12 @@ class Fuse:
             return None
         if request.qty > limits.order_qty:
             return f"max_position: one order of {to_text(request.qty)} > {to_text(limits.order_qty)}"
-        if spends > limits.order_notional and not _flattens(request):
-            return f"max_order_notional: one order of {to_fixed(spends, 2)} > {to_fixed(limits.order_notional, 2)}"
+        hedges = isinstance(request, OrderRequest) and request.purpose is Purpose.HEDGE
+        most, name = (
+            (limits.hedge_notional, "max_hedge_notional") if hedges else (limits.order_notional, "max_order_notional")
+        )
+        if spends > most and not _flattens(request):
+            return f"{name}: one order of {to_fixed(spends, 2)} > {to_fixed(most, 2)}"
         if minute > limits.notional_per_min:
             return f"max_notional_per_min: {to_fixed(minute, 2)} in a minute > {to_fixed(limits.notional_per_min, 2)}"
         return None

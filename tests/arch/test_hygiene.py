@@ -35,8 +35,6 @@ BROAD_EXCEPTS: Final[dict[tuple[str, str], str]] = {
 LINES: Final = 350
 LONG_FILES: Final[dict[str, str]] = {
     "hlomm/domain/inputs.py": "one list: everything that can influence a decision",
-    "hlomm/engine/intake.py": "one function per input, and the table of them",
-    "hlomm/engine/orders.py": "one machine",
     "hlomm/research/tape_venue.py": "one venue model",
 }
 LONGEST: Final = 600

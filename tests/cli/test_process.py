@@ -29,6 +29,10 @@ def test_run_look_kill_restart_resume_replay(hlomm, tmp_path):
     market = explained[0]["market"]
     assert hlomm("explain", market, "--state-dir", state).out.startswith(market)
     assert hlomm("explain", "nonsense", "--state-dir", state).code == 2
+    listed = hlomm("markets", "--state-dir", state, "--json").json()
+    (row,) = [row for row in listed["markets"] if row["market"] == market and row["id"] == explained[0]["id"]]
+    assert hlomm("explain", row["coins"]["NO"], "--state-dir", state).out.startswith(market)
+    assert row["coins"]["YES"] in hlomm("markets", "--state-dir", state).out
     for view in ("positions", "fills", "pnl"):
         assert hlomm(view, "--state-dir", state, "--json").code == 0
         assert hlomm(view, "--state-dir", state).out

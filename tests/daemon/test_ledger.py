@@ -241,6 +241,31 @@ async def test_a_ledger_destroyed_while_in_use_is_built_again_in_the_same_run(ri
     assert rows(r.paths.ledger) == rebuilt(r.paths, tmp_path)
 
 
+async def test_a_damaged_ledger_that_cannot_even_be_moved_never_reaches_trading(
+    rig, autojump_clock, tmp_path, monkeypatch
+):
+    async with rig(seed=3) as r:
+        await r.quoting()
+        await trio.sleep(1.5)
+        with monkeypatch.context() as patch:
+
+            def read_only(path):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+            patch.setattr(ledger_module, "move_aside", read_only)
+            r.daemon.ledger._store.connection.execute("DELETE FROM progress WHERE epoch > 0")
+            r.daemon.ledger._store.fold._epoch = 0
+            r.daemon.ledger._behind = True  # so that the first rows meet their own traces
+            await r.until(lambda: r.daemon.ledger.failures >= 2, 120)
+            await trades_on(r)
+        assert r.daemon.monitor.alert_counts["ledger_failed"] == 1
+        await r.until(lambda: "ledger_damaged" in r.daemon.monitor.alert_counts, 120)
+        await r.until(lambda: not r.daemon.ledger.document()["behind"])
+        result = await r.stop()
+    assert result.exit_code is ExitCode.CLEAN
+    assert rows(r.paths.ledger) == rebuilt(r.paths, tmp_path)
+
+
 async def test_a_full_queue_is_read_from_the_journal_instead(rig, autojump_clock, tmp_path, monkeypatch):
     monkeypatch.setattr(ledger_module, "QUEUE_LIMIT", 5)
     async with simulated_hyperliquid(seed=3) as sim, rig(sim=sim) as r:

@@ -51,6 +51,8 @@ class Puppet:
     pid: int = attrs.field(factory=os.getpid)
     kills: int = 0
     on_kill: Callable[[], object] = lambda: None
+    stuck: bool = False
+    """Killed, it is not gone."""
     _gone: trio.Event = attrs.field(factory=trio.Event)
 
     def kill(self) -> bool:
@@ -58,7 +60,8 @@ class Puppet:
             return False
         self.kills += 1
         self.on_kill()
-        self._gone.set()
+        if not self.stuck:
+            self._gone.set()
         return True
 
     def die(self) -> None:
@@ -219,7 +222,7 @@ def post(tmp_path: Path) -> MakePost:
     @asynccontextmanager
     async def make(
         *, sets: tuple[str, ...] = (), sim: SimulatedVenue | None = None, seed: int = 7, linger_s: float = 20,
-        prepare: Callable[[StatePaths], object] = lambda _paths: None,
+        prepare: Callable[[StatePaths], object] = lambda _paths: None, charge: Charge | None = None,
     ) -> AsyncIterator[Post]:  # fmt: skip
         if sim is None:
             async with simulated_hyperliquid(seed=seed) as fresh:
@@ -230,7 +233,8 @@ def post(tmp_path: Path) -> MakePost:
         paths = StatePaths(tmp_path / "state")
         paths.prepare()
         prepare(paths)
-        made = Post(sim, charge_for(sim, f"guardian.linger_s={linger_s}", *sets), paths, Puppet())
+        charge = charge_for(sim, f"guardian.linger_s={linger_s}", *sets) if charge is None else charge
+        made = Post(sim, charge, paths, Puppet())
         async with trio.open_nursery() as nursery:
 
             async def run() -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 
+import msgspec
 import pytest
 import trio
 
+from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.units import Px, Qty
 from hlomm.guardian import act
 from hlomm.link.guardian import Goodbye, Holding, Phase, Policy
+from hlomm.link.protocol import Ask, Command
 from hlomm.rundir import halt_file, owned_file, replacing
 from hlomm.rundir.lock import account_lock
 from hlomm.sim.faults import FaultArgs
+from hlomm.sim.harness import simulated_hyperliquid
+from tests.guardian.conftest import charge_for
 
 KEEP = Policy(sell=False, slippage=Px(5_000_000), hold_to_expiry_s=0.0)
 
@@ -102,6 +108,42 @@ async def test_an_order_that_arrives_after_the_sweep_is_found(post, autojump_clo
         assert late["canceled"] == 2
 
 
+async def test_a_late_look_that_the_venue_does_not_answer_is_repeated(post, autojump_clock):
+    async with post() as p:
+        await p.daemon()
+        await p.trade(resting=1)
+        p.puppet.die()
+        while "done" not in [line.get("now") for line in p.record()]:
+            await trio.sleep(0.1)
+        await p.trade(resting=2)
+        p.sim.refuse_connections = True
+        await trio.sleep(60)
+        assert p.resting == 2
+        p.sim.refuse_connections = False
+        with trio.fail_after(8):
+            while p.resting:
+                await trio.sleep(0.05)
+        assert await p.end() is Phase.DONE
+        late = next(line for line in p.record() if line["event"] == "late look")
+        assert (late["canceled"], late["safe"]) == (2, True)
+
+
+async def test_a_late_look_that_is_never_answered_ends_and_says_so(post, autojump_clock):
+    async with post(sets=("guardian.give_up_s=30",), linger_s=600) as p:
+        await p.daemon()
+        p.puppet.die()
+        while "done" not in [line.get("now") for line in p.record()]:
+            await trio.sleep(0.1)
+        p.sim.refuse_connections = True
+        operator = await (await p.knock()).greet()
+        await trio.sleep(70)
+        late = next(line for line in p.record() if line["event"] == "late look")
+        assert late["safe"] is False
+        told = await operator.ask(Ask(id=1))
+        assert "check the venue by hand" in told.did[-1]
+        assert "check the venue by hand" in halt_file.read(p.paths.halt).reason
+
+
 async def test_a_venue_out_of_reach_is_tried_until_it_answers(post, autojump_clock):
     async with post() as p:
         await p.daemon()
@@ -123,9 +165,6 @@ async def test_a_venue_out_of_reach_is_tried_until_it_answers(post, autojump_clo
 
 
 async def test_it_gives_up_in_the_end_and_says_so_and_tries_again_when_asked(post, autojump_clock):
-    from hlomm.domain.inputs import OperatorAction
-    from hlomm.link.protocol import Command
-
     async with post(sets=("guardian.give_up_s=30",), linger_s=600) as p:
         await p.daemon()
         await p.trade(resting=1)
@@ -140,6 +179,22 @@ async def test_it_gives_up_in_the_end_and_says_so_and_tries_again_when_asked(pos
         assert p.resting == 0
         told = await operator.ask(Command(id=2, action=OperatorAction.KILL))
         assert told.phase is Phase.DONE
+
+
+async def test_asked_again_while_it_still_looks_it_does_not_take_itself_for_another(post, autojump_clock):
+    async with post(sets=("guardian.give_up_s=30",), linger_s=600) as p:
+        await p.daemon()
+        await p.trade(resting=1)
+        p.sim.refuse_connections = True
+        p.puppet.die()
+        operator = await (await p.knock()).greet()
+        while "gave_up" not in [line.get("now") for line in p.record()]:
+            await trio.sleep(0.1)
+        await operator.ask(Command(id=1, action=OperatorAction.KILL))
+        p.sim.refuse_connections = False
+        await trio.sleep(60)
+        assert p.resting == 0
+        assert "stood_down" not in [line.get("now") for line in p.record()]
 
 
 @pytest.mark.parametrize("fault", ["rest_429", "rest_500", "rest_html", "reply_lost"])
@@ -178,6 +233,47 @@ async def test_a_full_disk_does_not_stop_it(post, autojump_clock, monkeypatch):
         assert halt_file.read(p.paths.halt) is not None, "the disk has room again: the note is written after all"
 
 
+@pytest.mark.slow
+async def test_a_disk_that_hangs_does_not_stop_it(post):
+    """What hangs the daemon may well be the disk that the guardian writes to as well."""
+
+    def stuck(paths) -> None:
+        os.mkfifo(paths.guardian_log)  # opened for writing it waits for a reader, like a device that does not answer
+
+    async with post(prepare=stuck) as p:
+        await p.daemon()
+        await p.trade(resting=2, tokens=100)
+        p.puppet.die()
+        try:
+            with trio.fail_after(10):
+                while p.resting or p.tokens:
+                    await trio.sleep(0.02)
+        finally:
+            reader = os.open(p.paths.guardian_log, os.O_RDONLY | os.O_NONBLOCK)
+    os.close(reader)
+
+
+@pytest.mark.slow
+async def test_an_account_lock_that_hangs_is_gone_without(post, monkeypatch):
+    released = threading.Event()
+
+    def hanging(*_args: object) -> None:
+        released.wait(30)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(act, "account_lock", hanging)
+    monkeypatch.setattr(act, "DISK_S", 0.05)
+    async with post() as p:
+        await p.daemon()
+        await p.trade(resting=1)
+        p.puppet.die()
+        with trio.fail_after(10):
+            while p.resting:
+                await trio.sleep(0.02)
+        released.set()
+    assert "no lock" in p.events()
+
+
 async def test_a_fault_of_our_own_is_a_failed_round(post, autojump_clock, monkeypatch):
     real, calls = act.cancel_all, 0
 
@@ -212,6 +308,37 @@ async def test_an_account_that_another_daemon_holds_is_left_to_it(post, autojump
         assert "holds account" in done(p)["why"]
 
 
+async def test_on_a_real_network_too_it_asks_for_the_lock_that_a_daemon_takes(post, autojump_clock):
+    """Live daemons name the network (`launch`), not the address that leads to it; another name would be no lock."""
+    async with simulated_hyperliquid(seed=7) as sim:
+        charge = msgspec.structs.replace(charge_for(sim), profile="testnet")
+        held = account_lock("hyperliquid", charge.hyperliquid.section.chain, charge.hyperliquid.account)
+        try:
+            async with post(sim=sim, charge=charge) as p:
+                await p.daemon()
+                await p.trade(resting=1)
+                p.puppet.die()
+                assert await p.end() is Phase.STOOD_DOWN
+                assert p.resting == 1
+        finally:
+            held.release()
+
+
+async def test_a_daemon_that_cannot_die_keeps_its_lock_and_not_the_guardian_from_acting(post, autojump_clock):
+    """Killed, but a thread of it is stuck in the kernel (a disk that hangs): what it held stays held."""
+    async with post() as p:
+        await p.daemon()
+        await p.trade(resting=1)
+        p.puppet.stuck = True
+        held = account_lock("hyperliquid", p.charge.hyperliquid.rest, p.charge.hyperliquid.account)
+        try:
+            assert await p.end() is Phase.DONE
+        finally:
+            held.release()
+        assert p.puppet.kills == 1
+        assert p.resting == 0
+
+
 async def test_a_daemon_that_could_not_make_it_safe_hands_over_and_is_not_killed_in_mid_sentence(post, autojump_clock):
     async with post() as p:
         voice = await p.daemon()
@@ -235,6 +362,21 @@ async def test_an_earlier_halt_keeps_its_reason(post, autojump_clock):
         assert note is not None
         assert note.reason.startswith("guardian: ")
         assert note.reason.endswith("before that: drawdown 151 > 150")
+
+
+async def test_an_earlier_halt_keeps_its_reason_however_often_the_note_is_written(post, autojump_clock):
+    def halted(paths) -> None:
+        halt_file.write(paths.halt, halt_file.HaltNote("drawdown 31.00 > 30.00", 1))
+
+    async with post(prepare=halted) as p:
+        await p.daemon()
+        p.sim.refuse_connections = True
+        p.puppet.die()
+        await trio.sleep(30)
+        p.sim.refuse_connections = False
+        assert await p.end() is Phase.DONE
+        assert p.events().count("halt note") == 2
+        assert halt_file.read(p.paths.halt).reason.endswith("before that: drawdown 31.00 > 30.00")
 
 
 async def test_a_false_alarm_leaves_the_key_of_the_daemon_usable(post, autojump_clock):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -150,6 +151,20 @@ async def test_a_clean_stop_says_goodbye_and_leaves_no_marker(guarded, autojump_
         assert owned_file.read(r.paths.owned) is None
         assert halt_file.read(r.paths.halt) is None
         assert yard.puppet.kills == 0
+
+
+async def test_a_clean_stop_stays_clean_where_the_marker_cannot_be_removed(guarded, autojump_clock, monkeypatch):
+    def read_only(_path: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    async with guarded() as (r, yard):
+        await r.quoting(2)
+        yard.broken = True
+        yard.tasks[0].kill()
+        await r.until(lambda: r.engine.state.unguarded is not None)
+        monkeypatch.setattr(owned_file, "clear", read_only)
+        result = await r.stop("SIGINT")
+        assert result.exit_code is ExitCode.CLEAN
 
 
 async def test_an_unclean_stop_hands_over(guarded, autojump_clock):

@@ -145,7 +145,8 @@ async def test_a_charge_round_trips_and_never_shows_its_key(post, autojump_clock
         assert charge.hyperliquid.key[2:] not in repr(charge)
         assert charge.hyperliquid.key[2:] not in p.paths.guardian_log.read_text()
         assert isinstance(charge, Charge)
-        for raw in (b"", b"{}", encode_charge(charge)[:-20]):
+        unreadable = encode_charge(charge).replace(b'"sim"', b'"s\xff\xfem"', 1)  # not UTF-8 beside a sound key
+        for raw in (b"", b"{}", encode_charge(charge)[:-20], unreadable, b"[" * 100_000):
             with pytest.raises(ConfigError) as refused:
                 decode_charge(raw)
             assert charge.hyperliquid.key[2:] not in str(refused.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from hlomm.domain.ids import MarketId, StrategyId
@@ -21,6 +22,7 @@ class Puppet:
         self.desired: dict[MarketId, Desired] = {}
         self.views: list[MarketView] = []
         self.forgotten: list[MarketId] = []
+        self.complaints: dict[str, str] = {}
 
     @property
     def id(self) -> StrategyId:
@@ -32,6 +34,10 @@ class Puppet:
     def decide(self, view: MarketView) -> Desired:
         self.views.append(view)
         return self.desired.get(view.market.id, no_quote(IDLE))
+
+    def unmatched(self, listed: Iterable[Market]) -> dict[str, str]:
+        del listed
+        return dict(self.complaints)
 
     def forget(self, market: MarketId) -> None:
         self.forgotten.append(market)

@@ -17,6 +17,7 @@ from hlomm.engine.config import (
     BudgetRules,
     EngineConfig,
     FlattenRules,
+    HedgeRules,
     InventoryRules,
     Limits,
     MoveRule,
@@ -138,6 +139,10 @@ BASE: Final = EngineConfig(
         max_clock_skew_ms=3_000,
         max_fair_deviation=px("0.25"),
         max_resting_without_deadman=usd(1_000_000),
+        max_loss_event=usd(1_000_000),
+        max_loss_underlying=usd(1_000_000),
+        max_loss_total=usd(1_000_000),
+        max_hedge_notional=usd(5_000),
     ),
     quotes=QuoteRules(
         min_move=px("0.001"), min_size_change=0.25, min_interval_ns=seconds(0.5), refresh_ns=seconds(0.5)
@@ -172,6 +177,9 @@ BASE: Final = EngineConfig(
         api_window_ns=seconds(60),
         api_pause_ns=seconds(120),
         warn_share=px("0.5"),
+    ),
+    hedge=HedgeRules(
+        enabled=False, min_tau_ns=0, interval_ns=0, closest=usd(10), cost=60_000, risk_aversion=400_000_000
     ),
     inventory=InventoryRules(
         widen_above=px(1), widen_factor=px("1.5"), pause_above=px(1), reduce_above=px(1), reduce_at_touch=True,

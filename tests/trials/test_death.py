@@ -29,6 +29,7 @@ async def test_a_daemon_that_dies_or_stands_still(ground: Ground, number: signal
     gone_s: list[float] = []
     safe_s: list[float] = []
     for trial in range(TRIALS):
+        await ground.rested()
         daemon = ground.start(f"{number.name}-{trial}")
         await ground.quoting(held=LEAST_HELD if trial == 0 else 0)
         struck = trio.current_time()
@@ -60,6 +61,7 @@ async def test_a_daemon_that_dies_or_stands_still(ground: Ground, number: signal
 
 
 async def test_a_guardian_that_dies_is_missed_and_replaced_and_nothing_is_quoted_without_one(ground: Ground) -> None:
+    await ground.rested()
     daemon = ground.start("guardian-killed")
     await ground.quoting()
     (first,) = daemon.guardians()
@@ -92,6 +94,7 @@ async def test_a_guardian_that_dies_is_missed_and_replaced_and_nothing_is_quoted
 
 
 async def test_a_kill_reaches_the_guardian_past_a_daemon_that_does_not_answer(ground: Ground) -> None:
+    await ground.rested()
     daemon = ground.start(
         "kill", "guardian.dead_s=60", "guardian.warn_s=30"
     )  # so that only the operator can be the cause

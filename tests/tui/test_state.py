@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
+from hlomm.domain.markets import Leg
+from hlomm.domain.naming import coin_name
 from hlomm.domain.units import Px
 from tests.tui import examples
 from tests.tui.examples import DANGER, SETTLED, WALL_MS, daily, perp, pulled, quarter, snapshot
@@ -94,6 +96,8 @@ def test_the_filter_takes_words_of_the_name_as_it_is_shown() -> None:
     made.set_filter(" btc 06: ")
     assert [row.id for row in made.markets()] == [daily().id]
     assert made.selected == daily().id
+    made.set_filter(coin_name(quarter().id, Leg.NO) or "")
+    assert [row.id for row in made.markets()] == [quarter().id]
     made.set_filter("eth")
     assert (made.markets(), made.selected) == ([], None)
     made.set_filter("")

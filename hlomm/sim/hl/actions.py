@@ -8,7 +8,7 @@ from typing import Any, Final
 from hlomm.domain.orders import Side, Tif
 from hlomm.domain.units import Cash, parse_unsigned
 from hlomm.sim import refusals
-from hlomm.sim.accounts import Account
+from hlomm.sim.accounts import LEVERAGE_MAX, Account
 from hlomm.sim.coins import OUTCOME_GRID, PERP_ASSET, WHOLE, perp_px_valid, split_asset, wire
 from hlomm.sim.exchange import Exchange
 from hlomm.sim.hl import schema
@@ -19,7 +19,6 @@ from hlomm.sim.sequencer import ActionClass
 Reply = dict[str, Any]
 
 _TIFS: Final = {"Alo": Tif.ALO, "Gtc": Tif.GTC, "Ioc": Tif.IOC, "FrontendMarket": Tif.IOC}
-_LEVERAGE_MAX: Final = 40
 _AVERAGE_UNIT: Final = 100
 """Average prices are cut to six decimals."""
 _SPOT_DEX: Final = "spot"
@@ -242,22 +241,25 @@ class Actions:
     def _leverage(self, account: Account, action: schema.UpdateLeverageAction) -> Reply:
         if action.asset != PERP_ASSET:
             raise WholeActionRefused(refusals.UNKNOWN_ASSET.on(action.asset))
-        if not 1 <= action.leverage <= _LEVERAGE_MAX:
+        if not 1 <= action.leverage <= LEVERAGE_MAX:
             raise WholeActionRefused(refusals.INVALID_LEVERAGE)
         account.perp.leverage = action.leverage
         return DEFAULT
 
     def _user_outcome(self, account: Account, action: schema.UserOutcomeAction) -> Reply:
-        name, wire_action = action.variant()
-        lots = None if wire_action.amount is None else _whole_lots(wire_action.amount)
-        if isinstance(wire_action, schema.MergeQuestionWire | schema.NegateWire):
-            # No question is listed yet, so none can be named.
-            raise WholeActionRefused(refusals.QUESTION_UNKNOWN)
-        if name == "splitOutcome":
-            assert lots is not None, "the schema demands an amount for a split"
-            self._exchange.split(account, wire_action.outcome, lots)
-        else:
-            self._exchange.merge(account, wire_action.outcome, lots)
+        _, operation = action.variant()
+        lots = None if operation.amount is None else _whole_lots(operation.amount)
+        match operation:
+            case schema.SplitWire():
+                assert lots is not None, "the schema demands an amount for a split"
+                self._exchange.split(account, operation.outcome, lots)
+            case schema.MergeWire():
+                self._exchange.merge(account, operation.outcome, lots)
+            case schema.NegateWire():
+                assert lots is not None, "the schema demands an amount for a negation"
+                self._exchange.negate(account, operation.question, operation.outcome, lots)
+            case schema.MergeQuestionWire():
+                self._exchange.merge_question(account, operation.question, lots)
         return DEFAULT
 
     def _send_asset(self, account: Account, action: schema.AgentSendAssetAction) -> Reply:

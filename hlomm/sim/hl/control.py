@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from hlomm.domain.faults import ConfigError
+from hlomm.domain.units import SCALE
 from hlomm.sim.accounts import Account
 from hlomm.sim.coins import OUTCOME_GRID, PERP_GRID, outcome_coin, wire
 from hlomm.sim.faults import FaultArgs
@@ -15,6 +16,8 @@ from hlomm.sim.hl.schema import Malformed
 from hlomm.sim.hl.venue import Venue
 
 Json = dict[str, Any]
+
+_VOLUME_MAX_USD: Final = 10**12
 
 
 class Control:
@@ -33,8 +36,10 @@ class Control:
                 return self._fault(request)
             case "clear":
                 return self._clear(request)
+            case "volume":
+                return self._volume(request)
             case _:
-                raise Malformed("expected type state, fault or clear")
+                raise Malformed("expected type state, fault, clear or volume")
 
     def state(self, counters: dict[str, int]) -> Json:
         """Everything a check may want to compare with what a client believes."""
@@ -47,6 +52,7 @@ class Control:
             "broken": broken,
             "mark": wire(exchange.perp.mark_ticks * PERP_GRID.tick),
             "outcomes": [rows.outcome_row(market.spec) for market in exchange.outcomes.values()],
+            "questions": [rows.question_row(spec) for spec in exchange.questions.values()],
             "settled": [rows.settled_row(settled) for settled in exchange.settled.values()],
             "accounts": {account.name: self._account(account) for account in self._clients()},
             "faults": {
@@ -104,3 +110,12 @@ class Control:
         except ConfigError as error:
             raise Malformed(str(error)) from error
         return {"armed": self._venue.faults.armed()}
+
+    def _volume(self, request: Json) -> Json:
+        """Give a client's account a past: the venue grants its dead-man, and actions, by what was traded."""
+        name, usd = request.get("account"), request.get("usd")
+        account = next((account for account in self._clients() if account.name == name), None)
+        if account is None or isinstance(usd, bool) or not isinstance(usd, int) or not 0 <= usd <= _VOLUME_MAX_USD:
+            raise Malformed(f"expected the name of an account and usd from 0 to {_VOLUME_MAX_USD}")
+        account.volume = usd * SCALE
+        return {"account": name, "volume": wire(account.volume)}

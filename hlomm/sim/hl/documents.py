@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hlomm.domain.units import to_text
-from hlomm.sim.coins import PERP_COIN
+from hlomm.sim.coins import PERP_COIN, wire
 from hlomm.sim.config import RulesConfig
 from hlomm.sim.hl.rows import QUOTE
 
@@ -53,7 +53,7 @@ def user_fees(rules: RulesConfig) -> Json:
         "userAddRate": rates["add"],
         "userSpotCrossRate": rates["spotCross"],
         "userSpotAddRate": rates["spotAdd"],
-        "activeReferralDiscount": "0.0",
+        "activeReferralDiscount": wire(rules.referral_discount),
         "trial": None,
         "feeTrialEscrow": "0.0",
         "nextTrialAvailableTimestamp": None,

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
 from hlomm.domain.markets import Leg
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.sim.coins import PERP_COIN, outcome_coin
-from hlomm.sim.events import (
-    BalanceChanged,
-    Fill,
-    OrderChanged,
-    OutcomeCreated,
-    OutcomeSettled,
-    Trade,
-    Traded,
-    VenueCancel,
-)
-from hlomm.sim.faults import FaultName
-from hlomm.sim.hl import rows
+from hlomm.sim.events import OutcomeCreated, OutcomeSettled, QuestionSettled, QuestionUpdated, Trade, Traded
+from hlomm.sim.hl import perp_rows, rows
+from hlomm.sim.hl.account_frames import AccountFrames, frame
 from hlomm.sim.hl.fast_ctxs import FastContexts
 from hlomm.sim.hl.peers import Lane, Peer
 from hlomm.sim.hl.subscriptions import Subscription, Topic
 from hlomm.sim.hl.venue import Venue
 from hlomm.sim.market import Market
-from hlomm.sim.orders import OrderRow
-from hlomm.sim.refusals import Status
 from hlomm.sim.world import Commit
 
 FAST_NS: Final = 500 * NS_PER_MS
@@ -35,16 +22,10 @@ SLOW_NS: Final = 5 * NS_PER_S
 _SECOND_NS: Final = NS_PER_S
 FAST_DEPTH: Final = 5
 SLOW_DEPTH: Final = 20
-_SNAPSHOT_FILLS: Final = 2000
-_REPEATED_FILLS: Final = 5
 
 _FAST: Final = Subscription(Topic.FAST_ASSET_CTXS)
 
 Json = dict[str, Any]
-
-
-def frame(channel: str, data: Any) -> bytes:
-    return msgspec.json.encode({"channel": channel, "data": data})
 
 
 class Hub:
@@ -58,6 +39,7 @@ class Hub:
         self._last_bbo: dict[str, Any] = {}
         self._next_ns: dict[Topic | str, int] = {}
         self._fast = FastContexts(venue.exchange)
+        self._accounts = AccountFrames(venue)
         self.frames = 0
         venue.listener = self.on_commit
 
@@ -86,7 +68,8 @@ class Hub:
             return
         due_ns = commit.time_ns + self._feed_ns
         self._publish_trades(commit, due_ns)
-        self._publish_accounts(commit, due_ns)
+        for subscription, payload in self._accounts.frames(commit, self._listeners):
+            self._send(subscription, payload, due_ns)
         self._publish_listing(commit, due_ns)
         self._publish_touch(commit, due_ns)
         self._publish_periodic(commit, due_ns)
@@ -160,63 +143,22 @@ class Hub:
 
     def _publish_listing(self, commit: Commit, due_ns: int) -> None:
         data: list[Json] = []
+        exchange = self._exchange
         for event in commit.events:
-            if isinstance(event, OutcomeSettled):
-                data.append({"outcomeSettled": event.outcome})
-            elif isinstance(event, OutcomeCreated) and event.outcome in self._exchange.outcomes:
-                spec = self._exchange.outcomes[event.outcome].spec
-                data.append({"outcomeCreated": rows.outcome_row(spec)})
+            match event:
+                case OutcomeSettled(outcome):
+                    data.append({"outcomeSettled": outcome})
+                case OutcomeCreated(outcome) if outcome in exchange.outcomes:
+                    data.append({"outcomeCreated": rows.outcome_row(exchange.outcomes[outcome].spec)})
+                case QuestionUpdated(question) if question in exchange.questions:
+                    data.append({"questionUpdated": rows.question_row(exchange.questions[question])})
+                case QuestionSettled(question):
+                    data.append({"questionSettled": question})
+                case _:
+                    pass
         if data:
             for subscription in self._of_topic(Topic.OUTCOME_META_UPDATES):
                 self._send(subscription, frame("outcomeMetaUpdates", data), due_ns)
-
-    # -- accounts
-
-    def _publish_accounts(self, commit: Commit, due_ns: int) -> None:
-        orders: dict[str, list[OrderRow]] = {}
-        fills: dict[str, list[Json]] = {}
-        cancels: dict[str, list[Json]] = {}
-        balances: dict[str, None] = {}
-        for event in commit.events:
-            match event:
-                case OrderChanged(account, row):
-                    orders.setdefault(account.address, []).append(row)
-                case Fill(account, fill):
-                    fills.setdefault(account.address, []).append(rows.fill_row(fill))
-                case VenueCancel(account, coin, oid):
-                    cancels.setdefault(account.address, []).append({"coin": coin, "oid": oid})
-                case BalanceChanged(account):
-                    balances[account.address] = None
-                case _:
-                    pass
-        for user, changes in orders.items():
-            data = [rows.update_row(row) for row in self._reordered(changes)]
-            self._send(Subscription(Topic.ORDER_UPDATES, user=user), frame("orderUpdates", data), due_ns)
-        for user, done in fills.items():
-            self._send_fills(user, done, due_ns)
-            self._send(Subscription(Topic.USER_EVENTS, user=user), frame("user", {"fills": done}), due_ns)
-        for user, cancelled in cancels.items():
-            data_out = {"nonUserCancel": cancelled}
-            self._send(Subscription(Topic.USER_EVENTS, user=user), frame("user", data_out), due_ns)
-        for user in balances:
-            subscription = Subscription(Topic.SPOT_STATE, user=user)
-            if subscription in self._listeners:
-                self._send(subscription, self._spot_state(user), due_ns)
-
-    def _send_fills(self, user: str, fills: list[Json], due_ns: int) -> None:
-        for aggregate in (False, True):
-            subscription = Subscription(Topic.USER_FILLS, user=user, aggregate=aggregate)
-            self._send(subscription, frame("userFills", {"user": user, "fills": fills}), due_ns)
-
-    def _reordered(self, changes: list[OrderRow]) -> list[OrderRow]:
-        """As they happened, or (a fault) with the new order of a modify before the cancel of the old one."""
-        out = list(changes)
-        for index in range(len(out) - 1):
-            old, new = out[index], out[index + 1]
-            replaced = old.status is Status.CANCELED and old.cloid is not None and old.cloid == new.cloid
-            if replaced and self._venue.faults.take(FaultName.MODIFY_REORDERED) is not None:
-                out[index], out[index + 1] = new, old
-        return out
 
     # -- snapshots
 
@@ -235,9 +177,11 @@ class Hub:
             case Topic.ACTIVE_ASSET_CTX:
                 payload = self._ctx(subscription)
             case Topic.SPOT_STATE:
-                payload = self._spot_state(subscription.user)
+                payload = self._accounts.spot_state(subscription.user)
             case Topic.USER_FILLS:
-                return self._fills_snapshot(subscription.user)
+                return self._accounts.fills_snapshot(subscription.user)
+            case Topic.USER_FUNDINGS:
+                payload = self._accounts.fundings_snapshot(subscription.user)
             case Topic.FAST_ASSET_CTXS:
                 payload = frame("fastAssetCtxs", self._fast.full())
             case Topic.ORDER_UPDATES | Topic.USER_EVENTS | Topic.OUTCOME_META_UPDATES:
@@ -267,26 +211,12 @@ class Hub:
 
     def _ctx(self, subscription: Subscription) -> bytes | None:
         if subscription.coin == PERP_COIN:
-            return frame("activeAssetCtx", {"coin": PERP_COIN, "ctx": rows.perp_ctx(self._exchange)})
+            return frame("activeAssetCtx", {"coin": PERP_COIN, "ctx": perp_rows.perp_ctx(self._exchange)})
         outcome = subscription.outcome
         if outcome is None or outcome not in self._exchange.outcomes:
             return None
         ctx = rows.outcome_ctx(self._exchange, outcome, subscription.leg)
         return frame("activeSpotAssetCtx", {"coin": subscription.coin, "ctx": ctx})
-
-    def _spot_state(self, user: str) -> bytes:
-        account = self._venue.account(user)
-        state = {"balances": []} if account is None else rows.spot_state(account)
-        return frame("spotState", {"user": user, "spotState": state})
-
-    def _fills_snapshot(self, user: str) -> list[bytes]:
-        account = self._venue.account(user)
-        fills = [] if account is None else list(self._exchange.tape.blotter_of(account).fills)
-        newest_first = [rows.fill_row(fill) for fill in reversed(fills[-_SNAPSHOT_FILLS:])]
-        payloads = [frame("userFills", {"isSnapshot": True, "user": user, "fills": newest_first})]
-        if newest_first and self._venue.faults.take(FaultName.FILLS_REPEATED) is not None:
-            payloads.append(frame("userFills", {"user": user, "fills": newest_first[:_REPEATED_FILLS]}))
-        return payloads
 
     def _market(self, subscription: Subscription) -> Market | None:
         if subscription.coin == PERP_COIN:

@@ -12,7 +12,7 @@ from hlomm.sim.accounts import Account
 from hlomm.sim.coins import PERP_COIN, is_address, split_coin, wire
 from hlomm.sim.events import FillRow
 from hlomm.sim.faults import FaultName
-from hlomm.sim.hl import documents, rows
+from hlomm.sim.hl import documents, perp_rows, rows
 from hlomm.sim.hl.schema import Malformed
 from hlomm.sim.hl.venue import Venue
 from hlomm.sim.market import Market
@@ -23,6 +23,8 @@ Json = dict[str, Any]
 Request = dict[str, Any]
 
 _FILLS_PAGE: Final = 2000
+_PAGE: Final = 500
+_EVER: Final = 1 << 62
 _WEIGHTS: Final = {
     "l2Book": 2,
     "allMids": 2,
@@ -66,7 +68,7 @@ class Info:
         self._exchange = venue.exchange
         self._handlers: dict[str, Callable[[Request], Any]] = {
             "meta": lambda _r: documents.meta(),
-            "metaAndAssetCtxs": lambda _r: [documents.meta(), [rows.perp_ctx(self._exchange)]],
+            "metaAndAssetCtxs": lambda _r: [documents.meta(), [perp_rows.perp_ctx(self._exchange)]],
             "perpDexs": lambda _r: [None],
             "allPerpMetas": lambda _r: [documents.meta()],
             "spotMeta": lambda _r: documents.spot_meta(),
@@ -77,7 +79,7 @@ class Info:
             "allMids": lambda _r: rows.all_mids(self._exchange),
             "l2Book": self._l2_book,
             "recentTrades": self._recent_trades,
-            "fundingHistory": lambda _r: [],
+            "fundingHistory": self._funding_history,
             "userFunding": self._user_funding,
             "exchangeStatus": lambda _r: {"time": self._now_ms, "specialStatuses": None},
             "openOrders": lambda r: [rows.order_row(row) for row in self._open(r)],
@@ -139,11 +141,16 @@ class Info:
         return [rows.outcome_ctx(self._exchange, outcome, leg) for outcome in self._exchange.outcomes for leg in Leg]
 
     def _outcome_meta(self) -> Json:
-        outcomes = [rows.outcome_row(market.spec) for market in self._exchange.outcomes.values()]
-        return {"outcomes": outcomes, "questions": [], "deployers": [], "feeScale": self._fee_scale()}
-
-    def _fee_scale(self) -> str:
-        return "1.0" if self._exchange.rules.outcome_fees else "0.0"
+        exchange = self._exchange
+        specs = [market.spec for market in exchange.outcomes.values()]
+        deployers = {spec.deployer.address: spec.deployer for spec in specs if spec.deployer is not None}
+        hidden = exchange.questions and self._venue.faults.take(FaultName.QUESTION_HIDDEN) is not None
+        return {
+            "outcomes": [rows.outcome_row(spec) for spec in specs],
+            "questions": [] if hidden else [rows.question_row(spec) for spec in exchange.questions.values()],
+            "deployers": [{"deployer": d.address, "venue": d.venue, "subDeployers": []} for d in deployers.values()],
+            "feeScale": "1.0" if exchange.rules.outcome_fees or deployers else "0.0",
+        }
 
     def _settled_outcome(self, request: Request) -> Json | None:
         outcome = request.get("outcome")
@@ -215,24 +222,29 @@ class Info:
         return [rows.fill_row(fill) for fill in reversed(self._fills(request)[-_FILLS_PAGE:])]
 
     def _user_fills_by_time(self, request: Request) -> list[Json]:
-        start, end = request.get("startTime"), request.get("endTime")
-        if not isinstance(start, int) or not (end is None or isinstance(end, int)):
-            raise Malformed("expected startTime in milliseconds")
-        chosen = [f for f in self._fills(request) if start <= f.time_ms and (end is None or f.time_ms <= end)]
+        start, end = _span(request)
+        chosen = [f for f in self._fills(request) if start <= f.time_ms <= end]
         return [rows.fill_row(fill) for fill in reversed(chosen[-_FILLS_PAGE:])]
 
     # -- accounts
 
     def _clearinghouse(self, request: Request) -> Json:
         account = self._account(request) or Account("", "")
-        return rows.clearinghouse(self._exchange, account, self._now_ms)
+        return perp_rows.clearinghouse(self._exchange, account, self._now_ms)
 
     def _user_funding(self, request: Request) -> list[Json]:
-        """No funding is simulated, so none was ever paid."""
-        self._account(request)
-        if not isinstance(request.get("startTime"), int):
-            raise Malformed("expected startTime in milliseconds")
-        return []
+        account = self._account(request)
+        start, end = _span(request)
+        fundings = [] if account is None else self._exchange.tape.blotter_of(account).fundings
+        chosen = [row for row in fundings if start <= row.time_ms <= end]
+        return [perp_rows.funding_delta(row) for row in chosen[:_PAGE]]
+
+    def _funding_history(self, request: Request) -> list[Json]:
+        if request.get("coin") != PERP_COIN:
+            raise ServerError
+        start, end = _span(request)
+        chosen = [point for point in self._exchange.funding.history if start <= point.time_ms <= end]
+        return [perp_rows.funding_point(point) for point in chosen[:_PAGE]]
 
     def _spot_clearinghouse(self, request: Request) -> Json:
         account = self._account(request)
@@ -272,3 +284,11 @@ class Info:
 
     def _sub_accounts(self, request: Request) -> None:
         self._account(request)
+
+
+def _span(request: Request) -> tuple[int, int]:
+    """First and last millisecond a request asks for; Malformed without a start."""
+    start, end = request.get("startTime"), request.get("endTime")
+    if not isinstance(start, int) or not (end is None or isinstance(end, int)):
+        raise Malformed("expected startTime in milliseconds")
+    return start, _EVER if end is None else end

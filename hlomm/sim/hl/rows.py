@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
-from hlomm.domain.units import SCALE
 from hlomm.sim.accounts import Account
+from hlomm.sim.board import QuestionSpec, Settled
 from hlomm.sim.coins import OUTCOME_GRID, PERP_COIN, PERP_GRID, WHOLE, outcome_coin, outcome_token, wire
 from hlomm.sim.events import FillRow, Trade, mirrored
-from hlomm.sim.exchange import Exchange, Settled
+from hlomm.sim.exchange import Exchange
 from hlomm.sim.market import Market
 from hlomm.sim.orders import OrderRow
 from hlomm.sim.outcome_market import OutcomeSpec
@@ -87,32 +87,11 @@ def all_mids(exchange: Exchange) -> dict[str, str]:
     return {coin: wire(px) for coin, px in mids.items() if px is not None}
 
 
-def perp_ctx(exchange: Exchange) -> Json:
-    """The perp's asset context. Funding is quoted at its neutral rate and never paid."""
-    perp = exchange.perp
-    mark = wire(perp.mark_ticks * PERP_GRID.tick)
-    middle = mid(perp, Leg.YES)
-    bids, asks = levels(perp, Leg.YES, 1)
-    held = sum(account.perp.lots for account in exchange.accounts.values() if account.perp.lots > 0)
-    return {
-        "funding": "0.0000125",
-        "openInterest": wire(held * PERP_GRID.lot),
-        "prevDayPx": mark,
-        "dayNtlVlm": "0.0",
-        "premium": "0.0",
-        "oraclePx": mark,
-        "markPx": mark,
-        "midPx": None if middle is None else wire(middle),
-        "impactPxs": [bids[0]["px"], asks[0]["px"]] if bids and asks else None,
-        "dayBaseVlm": "0.0",
-    }
-
-
 def outcome_ctx(exchange: Exchange, outcome: int, leg: Leg) -> Json:
     """The context of an outcome coin; its mark is the mid where there is one."""
     market = exchange.outcomes[outcome]
     middle = mid(market, leg)
-    supply = wire(exchange.ledger.sets.get(outcome, 0) * OUTCOME_GRID.lot)
+    supply = wire(exchange.ledger.supply(outcome, leg) * OUTCOME_GRID.lot)
     return {
         "dayNtlVlm": wire(market.day_volume),
         "prevDayPx": "0.5",
@@ -126,17 +105,33 @@ def outcome_ctx(exchange: Exchange, outcome: int, leg: Leg) -> Json:
 
 
 def outcome_row(spec: OutcomeSpec) -> Json:
-    return {
+    row: Json = {
         "outcome": spec.outcome,
         "name": spec.name,
         "description": spec.description,
         "sideSpecs": [{"name": name} for name in spec.side_names],
         "quoteToken": spec.quote_token,
     }
+    if spec.deployer is not None:
+        row |= {"venue": spec.deployer.venue, "deployer": spec.deployer.address}
+        row["deployerFeeScale"] = wire(spec.deployer.fee_scale)
+    return row
+
+
+def question_row(spec: QuestionSpec) -> Json:
+    return {
+        "question": spec.question,
+        "name": spec.name,
+        "description": spec.description,
+        "fallbackOutcome": spec.fallback,
+        "namedOutcomes": list(spec.named),
+        "settledNamedOutcomes": list(spec.settled_named),
+    }
 
 
 def settled_row(settled: Settled) -> Json:
-    return {"spec": outcome_row(settled.spec), "settleFraction": wire(settled.fraction), "details": settled.details}
+    row = {"spec": outcome_row(settled.spec), "settleFraction": wire(settled.fraction), "details": settled.details}
+    return row if settled.question is None else row | {"question": question_row(settled.question)}
 
 
 # -- orders and fills
@@ -203,6 +198,10 @@ def fill_row(row: FillRow) -> Json:
     }
     if row.cloid is not None:
         fill["cloid"] = row.cloid
+    if row.liquidation is not None:
+        how = row.liquidation
+        mark = wire(how.mark_ticks * PERP_GRID.tick)
+        fill["liquidation"] = {"liquidatedUser": how.user, "markPx": mark, "method": how.method}
     return fill | {"feeToken": QUOTE, "twapId": None}
 
 
@@ -231,48 +230,3 @@ def spot_state(account: Account) -> Json:
                 }
             )
     return {"balances": balances}
-
-
-def clearinghouse(exchange: Exchange, account: Account, time_ms: int) -> Json:
-    """The perp account. Summary figures at the mark; withdrawable is what no margin binds."""
-    position, mark = account.perp, exchange.perp.mark_ticks
-    value, used = position.value(mark), position.used(mark)
-    notional = abs(position.lots) * mark * PERP_GRID.cash
-    summary = {
-        "accountValue": wire(value),
-        "totalNtlPos": wire(notional),
-        "totalRawUsd": wire(position.raw),
-        "totalMarginUsed": wire(used),
-    }
-    free = max(min(exchange.perp.margin_free(account), position.raw if position.lots >= 0 else value), 0)
-    return {
-        "marginSummary": summary,
-        "crossMarginSummary": dict(summary),
-        "crossMaintenanceMarginUsed": wire(used // 2),
-        "withdrawable": wire(free),
-        "assetPositions": [] if position.lots == 0 else [_position(account, mark)],
-        "time": time_ms,
-    }
-
-
-def _position(account: Account, mark: int) -> Json:
-    position = account.perp
-    value = abs(position.lots) * mark * PERP_GRID.cash
-    unrealised = position.lots * mark * PERP_GRID.cash - position.entry
-    used = position.used(mark)
-    return {
-        "type": "oneWay",
-        "position": {
-            "coin": PERP_COIN,
-            "szi": wire(position.lots * PERP_GRID.lot),
-            "entryPx": wire(abs(position.entry) * PERP_GRID.tick // (abs(position.lots) * PERP_GRID.cash)),
-            "positionValue": wire(value),
-            "unrealizedPnl": wire(unrealised),
-            "returnOnEquity": wire(unrealised * SCALE // used) if used else "0.0",
-            "liquidationPx": None,
-            "marginUsed": wire(used),
-            "maxLeverage": 40,
-            "leverage": {"type": "cross", "value": position.leverage},
-            "cumFunding": {"allTime": "0.0", "sinceOpen": "0.0", "sinceChange": "0.0"},
-        },
-    }

@@ -9,9 +9,10 @@ import msgspec
 
 from hlomm.domain.times import NS_PER_MS
 from hlomm.sim.faults import FaultName
+from hlomm.sim.hl.account_frames import frame
 from hlomm.sim.hl.actions import Reply, weight_of
 from hlomm.sim.hl.envelope import convert_envelope
-from hlomm.sim.hl.hub import Hub, frame
+from hlomm.sim.hl.hub import Hub
 from hlomm.sim.hl.info import Info
 from hlomm.sim.hl.peers import AddressState, Lane, Peer
 from hlomm.sim.hl.schema import Malformed

@@ -22,6 +22,7 @@ class Topic(StrEnum):
     ORDER_UPDATES = "orderUpdates"
     USER_FILLS = "userFills"
     USER_EVENTS = "userEvents"
+    USER_FUNDINGS = "userFundings"
     SPOT_STATE = "spotState"
     OUTCOME_META_UPDATES = "outcomeMetaUpdates"
     FAST_ASSET_CTXS = "fastAssetCtxs"
@@ -64,7 +65,7 @@ class Subscription:
                 row["coin"] = self.coin
             case Topic.ALL_MIDS:
                 row["dex"] = None
-            case Topic.ORDER_UPDATES | Topic.USER_EVENTS:
+            case Topic.ORDER_UPDATES | Topic.USER_EVENTS | Topic.USER_FUNDINGS:
                 row["user"] = self.user
             case Topic.USER_FILLS:
                 row |= {"user": self.user, "aggregateByTime": self.aggregate}
@@ -76,7 +77,9 @@ class Subscription:
 
 
 _COIN_TOPICS: Final = frozenset({Topic.L2_BOOK, Topic.BBO, Topic.TRADES, Topic.ACTIVE_ASSET_CTX})
-USER_TOPICS: Final = frozenset({Topic.ORDER_UPDATES, Topic.USER_FILLS, Topic.USER_EVENTS, Topic.SPOT_STATE})
+USER_TOPICS: Final = frozenset(
+    {Topic.ORDER_UPDATES, Topic.USER_FILLS, Topic.USER_EVENTS, Topic.USER_FUNDINGS, Topic.SPOT_STATE}
+)
 
 
 def parse_subscription(raw: Any) -> Subscription:

@@ -24,6 +24,7 @@ from hlomm.venues.hyperliquid.market_feed import MarketFeed
 from hlomm.venues.hyperliquid.nonces import Nonces
 from hlomm.venues.hyperliquid.registry import Registry
 from hlomm.venues.hyperliquid.rest import HyperliquidRest
+from hlomm.venues.hyperliquid.roll import MarketRoll
 from hlomm.venues.hyperliquid.schedule import ScheduleCancel
 from hlomm.venues.hyperliquid.signing import Signer
 from hlomm.venues.hyperliquid.streams import Streams
@@ -75,6 +76,7 @@ class Parts:
     account_feed: AccountFeed
     market_feed: MarketFeed
     streams: Streams
+    roll: MarketRoll
     upkeep: Upkeep
     direct: DirectRequests
     inbox: Inbox
@@ -99,7 +101,10 @@ def assemble(config: HyperliquidConfig, transport: Transport, clock: Clock) -> P
     account_feed = AccountFeed(counters, config.fill_memory, account.owns, amends)
     market_feed = MarketFeed(counters, int(config.print_age_s * 1_000), config.print_memory)
     streams = Streams(config.account, registry, market_feed, counters, config.perp_trades, config.fast_marks)
-    upkeep = Upkeep(config, clock, counters, rest, registry, streams, gateway, account, account_feed, time, outlet.emit)
+    roll = MarketRoll(config, clock, counters, rest, registry, streams, outlet.emit)
+    upkeep = Upkeep(
+        config, clock, counters, rest, registry, streams, gateway, account, account_feed, time, roll, outlet.emit
+    )
     time.measure = upkeep.measure_soon
     inbox = Inbox(
         config.account,
@@ -111,7 +116,7 @@ def assemble(config: HyperliquidConfig, transport: Transport, clock: Clock) -> P
         streams,
         gateway,
         outlet.emit_at,
-        upkeep.on_meta,
+        roll.on_meta,
     )
     direct = DirectRequests(rest, encoder, registry, time, counters)
     deadman = None
@@ -135,6 +140,7 @@ def assemble(config: HyperliquidConfig, transport: Transport, clock: Clock) -> P
         account_feed=account_feed,
         market_feed=market_feed,
         streams=streams,
+        roll=roll,
         upkeep=upkeep,
         direct=direct,
         inbox=inbox,

@@ -22,7 +22,6 @@ from hlomm.domain.inputs import (
     AccountState,
     BookSnapshot,
     Input,
-    MarketListed,
     RestingOrder,
     SessionDown,
     SessionUp,
@@ -109,7 +108,7 @@ class HyperliquidSession:
                 if parts.deadman is not None:
                     nursery.start_soon(parts.deadman.run, self._is_live)
                 # Only a second run knows any yet; its engine may be a new one.
-                parts.outlet.emit([MarketListed(market) for market in parts.registry.markets.values()])
+                parts.roll.tell_all()
                 try:
                     await self._stay_connected()
                 except VenueRefused as error:

@@ -1,4 +1,4 @@
-"""What a session does by the clock: reconcile, budgets, clock skew, market list, settlements, questions about orders.
+"""What a session does by the clock: reconcile, budgets, clock skew, market list, questions about orders.
 
 Every method is one round that ends within request deadlines and raises VenueUnavailable if the venue does not answer;
 the loops around them belong to the session's nurseries. Inputs go out through `emit`.
@@ -20,13 +20,11 @@ from hlomm.domain.inputs import (
     ClockSkew,
     FundingPaid,
     Input,
-    MarketDelisted,
     MarketListed,
-    MarketSettled,
     OrderAnswer,
     RateBudget,
 )
-from hlomm.domain.markets import Leg, Market
+from hlomm.domain.markets import Leg
 from hlomm.domain.units import Qty
 from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid.account import AccountReader
@@ -37,14 +35,12 @@ from hlomm.venues.hyperliquid.fees import outcome_fees
 from hlomm.venues.hyperliquid.gateway import Gateway
 from hlomm.venues.hyperliquid.registry import Registry
 from hlomm.venues.hyperliquid.rest import HyperliquidRest
+from hlomm.venues.hyperliquid.roll import MarketRoll
 from hlomm.venues.hyperliquid.streams import Streams
 from hlomm.venues.hyperliquid.wire.account import OrderReport
 from hlomm.venues.hyperliquid.wire.coins import coin_of
 from hlomm.venues.hyperliquid.wire.fills import FillRows
-from hlomm.venues.hyperliquid.wire.frames import MetaChanges
-from hlomm.venues.hyperliquid.wire.outcomes import Settlement
 from hlomm.venues.hyperliquid.wire.statuses import UNKNOWN_OID, Standing, standing
-from hlomm.venues.pacing import backoff_s
 from hlomm.venues.venue_time import VenueTime
 
 Emit = Callable[[Sequence[Input]], None]
@@ -71,10 +67,10 @@ class Upkeep:
     _account: AccountReader
     _account_feed: AccountFeed
     _time: VenueTime
+    _roll: MarketRoll
     _emit: Emit
     last_state: AccountState | None = None
     _nursery: trio.Nursery | None = None
-    _settling: dict[int, None] = attrs.field(factory=dict)
     _asking: dict[ClientId, None] = attrs.field(factory=dict)
     _asking_account: bool = False
     _measuring: bool = False
@@ -82,10 +78,11 @@ class Upkeep:
     def attach(self, nursery: trio.Nursery) -> None:
         """Let settlements and questions live in `nursery` from now on."""
         self._nursery = nursery
+        self._roll.attach(nursery)
 
     def detach(self) -> None:
         self._nursery = None
-        self._settling.clear()
+        self._roll.detach()
         self._asking.clear()
         self._asking_account = False
         self._measuring = False
@@ -150,10 +147,7 @@ class Upkeep:
 
     async def read_outcomes(self) -> None:
         """Take the outcome list in: new markets are listed, vanished ones are settled."""
-        delta = self._registry.apply_outcomes(await self._rest.outcome_meta())
-        self._list(delta.listed)
-        for outcome in delta.vanished:
-            self._end(outcome, "no longer listed")
+        self._roll.take(self._registry.apply_outcomes(await self._rest.outcome_meta()), "no longer listed")
 
     async def read_books(self) -> None:
         """Books over REST of the followed markets where something is at stake."""
@@ -171,58 +165,6 @@ class Upkeep:
         held = {row.market for row in state.tokens} | {row.market for row in state.perps}
         held |= {order.market for order in state.orders}
         return [market for market in self._streams.wanted if market in held]
-
-    # -- the market roll
-
-    def on_meta(self, changes: MetaChanges) -> None:
-        """News of the market list: settlements first, so that a roll lists the new day after ending the old."""
-        for outcome in changes.settled:
-            self._end(outcome, "settled")
-        created = [self._registry.apply_created(spec) for spec in changes.created]
-        self._list([market for market in created if market is not None])
-
-    def _list(self, markets: Sequence[Market]) -> None:
-        if markets:
-            _log.info("markets listed", tickers=[market.ticker for market in markets])
-            self._emit([MarketListed(market) for market in markets])
-
-    def _end(self, outcome: int, why: str) -> None:
-        """An outcome is over: never ask for its coin again, find out what it paid."""
-        market = self._registry.end(outcome)
-        if market is None or self._nursery is None:
-            return
-        self._streams.forget(market.id)
-        if outcome not in self._settling:
-            _log.info("market ended", ticker=market.ticker, why=why)
-            self._settling[outcome] = None
-            self._nursery.start_soon(self._settle, outcome, market)
-
-    async def _settle(self, outcome: int, market: Market) -> None:
-        """Ask what an outcome paid until the venue knows, a bounded number of times."""
-        await trio.lowlevel.checkpoint()
-        for attempt in range(self._config.settlement_attempts):
-            settlement = await self._settlement(outcome)
-            if settlement is not None:
-                _log.info("market settled", ticker=market.ticker, yes_px=settlement.yes_px, detail=settlement.details)
-                self._emit([MarketSettled(market.id, settlement.yes_px, settlement.details)])
-                break
-            pause = backoff_s(
-                attempt, base_s=self._config.settlement_base_s, cap_s=self._config.settlement_cap_s, jitter=0
-            )
-            await self._clock.sleep(pause)
-        else:
-            self._counters.add("settlements_unknown")
-            reason = f"no settlement price after {self._config.settlement_attempts} questions"
-            self._emit([MarketDelisted(market.id, reason)])
-        self._settling.pop(outcome, None)
-
-    async def _settlement(self, outcome: int) -> Settlement | None:
-        await trio.lowlevel.checkpoint()
-        try:
-            return await self._rest.settled_outcome(outcome)
-        except VenueUnavailable:
-            self._counters.add("settlement_questions_failed")
-            return None
 
     # -- questions about one order
 

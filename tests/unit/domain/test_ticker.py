@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlomm.domain.markets import Leg
-from hlomm.domain.ticker import civil_from_days, days_from_civil, outcome_ticker, parse_ticker, perp_ticker, wall_ns_of
+from hlomm.domain.markets import Comparator, Leg
+from hlomm.domain.ticker import (
+    Terms,
+    civil_from_days,
+    days_from_civil,
+    outcome_ticker,
+    parse_ticker,
+    perp_ticker,
+    wall_ns_of,
+)
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Px, parse
 
@@ -89,6 +98,65 @@ def test_no_text_raises(text: str) -> None:
     parse_ticker(text)
     parse_ticker(f"OUT:BTC-{text}-2026-05-10")
     assert parse_ticker(f"OUT:BTC-80000-2026-05-{text}") is None or text.isascii()
+
+
+BOUNDS = st.lists(STRIKES, min_size=2, max_size=2, unique=True).map(sorted)
+TERMS = st.one_of(
+    st.builds(Terms, strike=STRIKES, comparator=st.sampled_from(list(Comparator))),
+    BOUNDS.map(lambda both: Terms(floor=both[0], ceiling=both[1])),
+    st.builds(Terms, floor=STRIKES),
+    st.builds(Terms, ceiling=STRIKES),
+    st.just(Terms(other=True)),
+)
+
+
+@given(UNDERLYINGS, TERMS, MINUTES, st.sampled_from([None, *Leg]))
+def test_a_name_says_when_it_pays(underlying: str, terms: Terms, at: dt.datetime, leg: Leg | None) -> None:
+    expiry_ns = int(at.timestamp()) * NS_PER_S
+    name = outcome_ticker(underlying, terms, expiry_ns)
+    ticker = parse_ticker(name if leg is None else f"{name}-{leg.name}")
+    assert ticker is not None
+    assert (ticker.underlying, ticker.terms, ticker.strike, ticker.side) == (underlying, terms, terms.strike, leg)
+    assert outcome_ticker(ticker.underlying, ticker.terms, expiry_ns) == name
+
+
+@given(TERMS, TERMS)
+def test_no_two_terms_read_alike(one: Terms, other: Terms) -> None:
+    assert (one == other) is (str(one) == str(other))
+
+
+@given(UNDERLYINGS, TERMS)
+def test_a_name_needs_no_quotes_in_a_shell(underlying: str, terms: Terms) -> None:
+    name = outcome_ticker(underlying, terms, 0)
+    assert shlex.quote(name.replace("~", "")) == name.replace("~", "")
+    assert "~" not in (name[0], name[name.index(":") + 1]), "a tilde is expanded at the beginning of a word only"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("<79043", "~79043"),
+        (">=82270", "82270~"),
+        (">77177", "above77177"),
+        ("79043.0~82270.50", "79043~82270.5"),
+        ("other", "other"),
+    ],
+)
+def test_terms_may_be_typed_in_other_ways(typed: str, said: str) -> None:
+    ticker = parse_ticker(f"OUT:BTC-{typed}-2026-05-11T0600")
+    assert ticker is not None
+    assert str(ticker.terms) == said
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        "~", "1~1", "2~1", "1~2~3", "~~1", "<", ">", ">=", "<=5", "=5", "<>5", "above", "above~5", "above-5", "Other",
+        "others", "5~other", "<5~6", "~1e5", "~٣", "~9999999999999999", "above0.123456789",
+    ],
+)  # fmt: skip
+def test_terms_that_make_no_sense_are_no_name(terms: str) -> None:
+    assert parse_ticker(f"OUT:BTC-{terms}-2026-05-11") is None
 
 
 def test_seconds_are_dropped_not_rounded() -> None:

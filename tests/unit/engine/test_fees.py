@@ -65,7 +65,6 @@ def test_what_is_learned_holds_for_the_class_and_outlives_the_next_table_of_rate
 def test_settlement_fees_are_learned_too() -> None:
     rig = up()
     rig.tell(MarketSettled(M, px(1), "price:1"))
-    from hlomm.domain.fills import FillKind
 
     (alert,) = alerts(
         rig.buy(100, "1", side=Side.SELL, leg=Leg.YES, kind=FillKind.SETTLEMENT, fee="0.14"), "fee_differs"

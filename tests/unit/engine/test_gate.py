@@ -129,10 +129,17 @@ def test_flattening_only_sells_or_completes_what_is_single(rig: Rig) -> None:
     assert limit_of(judge(rig, leg=Leg.NO, purpose=Purpose.FLATTEN, tif=Tif.IOC)) == "tokens"
 
 
-def test_perps_are_only_reduced(rig: Rig) -> None:
+def test_perps_are_only_reduced_or_hedged_with(rig: Rig) -> None:
     rig.tell(BookSnapshot(PERP, levels(("80000", 1)), levels(("80001", 1)), rig.ms))
     assert limit_of(perp_order(rig, Side.SELL, purpose=Purpose.QUOTE)) == "perp"
-    assert limit_of(perp_order(rig, Side.SELL, purpose=Purpose.HEDGE)) == "perp"
+    assert limit_of(perp_order(rig, Side.SELL, purpose=Purpose.LEG)) == "perp"
+    assert limit_of(perp_order(rig, Side.SELL, purpose=Purpose.HEDGE)) == "perp_wallet", "nothing in it"
+    rig.state.portfolio.perps.raw = usd(1_000_000)
+    assert perp_order(rig, Side.SELL, purpose=Purpose.HEDGE) == passed(0.01)
+    large = perp_order(rig, Side.SELL, 0.1, purpose=Purpose.HEDGE)
+    assert isinstance(large, Resize)
+    assert (large.limit, large.qty) == ("max_hedge_notional", lots(0.06249))
+    rig.state.portfolio.perps.raw = 0
     assert limit_of(perp_order(rig, Side.SELL)) == "perp", "nothing is held"
     rig.buy(0.01, "80000", market=PERP)
     assert perp_order(rig, Side.SELL) == passed(0.01)
@@ -646,6 +653,15 @@ def test_resting_collateral_without_a_deadman_has_a_cap_in_whole_lots() -> None:
 
 
 RIG = Rig(WIDE)
+
+
+@pytest.mark.parametrize("name", ["max_loss_event", "max_loss_underlying", "max_loss_total"])
+def test_what_may_be_lost_is_bounded(name: str) -> None:
+    """Edges and interleavings in `test_payoffs.py`."""
+    rig = Rig(wide(**{name: usd(26)}))
+    assert judge(rig, 100, "0.52") == Resize(lots(50), name, ANY)
+    rig.buy(50, "0.52")
+    assert limit_of(judge(rig, 100, "0.52")) == name
 
 
 def test_every_limit_has_a_test_here() -> None:

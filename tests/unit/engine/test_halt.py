@@ -121,7 +121,7 @@ def test_a_strays_cancel_that_could_not_leave_before_the_session_was_up_is_repea
     stray = earlier_run_id()
     rig.tell(MarketListed(perp()), MarketListed(outcome()), account(orders=(resting(stray),)))
     rig.tell(SendRefused((stray,), SentAction.CANCEL, "no session"))
-    outputs = rig.tell(SessionUp(HYPERLIQUID))
+    outputs = rig.tell(SessionUp(HYPERLIQUID)) + rig.wait(0.3)
     assert [one.client_id for one in cancelled(rig.outputs) + cancelled(outputs)].count(stray) >= 2
 
 
@@ -291,6 +291,31 @@ def test_a_lost_session_flattens_by_policy() -> None:
     rig.closed(sale, filled=100, status="filled")
     assert rig.halt is S.HALTED
     assert rig.net() == 0
+
+
+def test_what_happens_while_halted_does_not_hide_why_it_was_halted() -> None:
+    """A blip of the network at night must not leave `session lost` as the whole reason: the morning would resume."""
+    rig = Rig()
+    rig.command(OperatorAction.KILL, reason="the feed looks odd")
+    first = rig.state.halt_reason
+    for _ in range(3):
+        rig.down()
+        rig.up()
+        rig.wait(20)
+    assert rig.halt is S.HALTED
+    assert rig.state.halt_reason == f"hyperliquid session lost (socket closed) — before that: {first}"
+    kept = of(rig.outputs, HaltChanged)[-1]
+    assert (kept.reason, kept.persist) == (rig.state.halt_reason, True)
+    assert halts(rig.command(OperatorAction.RESUME)) == [S.RUNNING]
+    rig.down()
+    assert "before that" not in rig.state.halt_reason
+
+
+def test_danger_before_the_sessions_are_up_does_not_hide_the_carried_halt() -> None:
+    rig = Rig(boot=False)
+    rig.boot(halted="drawdown 151 > 150")
+    rig.command(OperatorAction.FLATTEN)
+    assert rig.state.halt_reason == "flatten by uid 1000 — before that: drawdown 151 > 150"
 
 
 def test_a_lost_session_pauses_by_policy() -> None:

@@ -155,6 +155,11 @@ def test_an_order_of_ours_in_a_market_we_do_not_follow_is_cancelled_too() -> Non
     assert (request.client_id, request.market) == (stray, market)
     rig.cancel_failed(rig.order(stray))
     assert queried(rig.outputs) == [stray], "and asked about like any other"
+    rig.answer(rig.order(stray), oid="9001", leaves=100)
+    rig.wait(0.3)
+    outputs = report(rig, orders=(resting(stray, market=market),))
+    assert [one.client_id for one in cancelled(outputs)] == [stray], "nobody else takes it out: it is tried again"
+    assert not cancelled(report(rig, orders=(resting(stray, market=market),))), "while that cancel is out, no other"
 
 
 def test_it_is_taken_out_once_per_report_at_most() -> None:

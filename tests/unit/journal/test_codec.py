@@ -28,7 +28,7 @@ from hlomm.journal.codec import (
     encode_outputs,
     is_checkpoint,
 )
-from hlomm.venues.hyperliquid.wire import fields, outcomes
+from hlomm.venues.hyperliquid.wire import descriptions, fields
 from tests.support.rig import Rig
 from tests.support.values import M, usd
 from tests.unit.journal.generating import INPUTS, NOW, OUTPUTS, RECORDS, any_of, paths, record_of, replaced
@@ -339,7 +339,7 @@ def test_a_number_a_venue_may_say_can_be_written_down(take: Any, text: str) -> N
 def test_an_expiry_a_venue_may_say_can_be_written_down(year: str) -> None:
     """Anybody may deploy an outcome; its expiry must not be able to stop a daemon."""
     try:
-        terms = outcomes.price_binary(
+        terms = descriptions.price_binary(
             f"class:priceBinary|underlying:BTC|expiry:{year}0101-0000|targetPrice:80000|period:1d"
         )
     except ProtocolViolation:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, optimize, special, stats
 
-from hlomm.pricing import digital, horizon, kelly, normal
+from hlomm.pricing import digital, horizon, joint, normal
 
 PROBABILITIES = st.floats(1e-9, 1 - 1e-9)
 
@@ -46,9 +46,9 @@ def test_digital_is_the_integral_of_the_lognormal_density(spot, strike, sigma, t
 def test_simultaneous_kelly_is_the_optimum_a_general_solver_finds():
     states = [0.2, 0.5, 0.3]
     instruments = [
-        kelly.Instrument(cost=0.15, payoff=(1.0, 0.0, 0.0)),
-        kelly.Instrument(cost=0.48, payoff=(0.0, 1.0, 0.0)),
-        kelly.Instrument(cost=0.65, payoff=(1.0, 1.0, 0.0)),
+        joint.Instrument(cost=0.15, payoff=(1.0, 0.0, 0.0)),
+        joint.Instrument(cost=0.48, payoff=(0.0, 1.0, 0.0)),
+        joint.Instrument(cost=0.65, payoff=(1.0, 1.0, 0.0)),
     ]
 
     def loss(x):
@@ -62,5 +62,5 @@ def test_simultaneous_kelly_is_the_optimum_a_general_solver_finds():
         loss, np.full(3, 0.05), bounds=[(0, 5)] * 3, method="SLSQP", options={"ftol": 1e-14, "maxiter": 500},
         constraints={"type": "ineq", "fun": unspent},
     )  # fmt: skip
-    ours = kelly.simultaneous(states, instruments)
+    ours = joint.simultaneous(states, instruments)
     assert loss(ours.contracts) <= loss(found.x) + 1e-8

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
-from hlomm.pricing import digital, fair
+from hlomm.pricing import fair
 from hlomm.pricing.fair import Estimate, FairSource
 
 PROPERTY = settings.get_profile("pricing")
@@ -67,28 +67,6 @@ def test_a_precise_book_outweighs_a_vague_model():
     assert made.p == pytest.approx(0.6, abs=0.002)
 
 
-@PROPERTY
-@given(st.floats(0.9, 1.1), st.floats(0.2, 1.5), st.floats(1e-5, 0.05), st.floats(0.001, 0.05))
-def test_model_error_is_the_spread_of_prices_when_the_vol_is_wrong(moneyness, sigma, tau, error):
-    spot = 80_000.0
-    d = digital.price(spot, spot * moneyness, sigma, tau).d
-    made = fair.model_estimate(d, sigma, tau, spot, sigma_sd=error * 1e-3, basis_sd=0.0)
-    higher = digital.price(spot, spot * moneyness, sigma + error * 1e-3, tau).d
-    lower = digital.price(spot, spot * moneyness, sigma - error * 1e-3, tau).d
-    assert made.sd_z == pytest.approx(abs(higher - lower) / 2, rel=1e-4, abs=1e-8)
-
-
-@PROPERTY
-@given(st.floats(0.9, 1.1), st.floats(0.2, 1.5), st.floats(1e-5, 0.05), st.floats(0.1, 50.0))
-def test_model_error_is_the_spread_of_prices_when_the_index_is_off(moneyness, sigma, tau, basis):
-    spot = 80_000.0
-    d = digital.price(spot, spot * moneyness, sigma, tau).d
-    made = fair.model_estimate(d, sigma, tau, spot, sigma_sd=0.0, basis_sd=basis)
-    gap = digital.price(spot + basis, spot * moneyness, sigma, tau).d
-    gap -= digital.price(spot - basis, spot * moneyness, sigma, tau).d
-    assert made.sd_z == pytest.approx(gap / 2, rel=1e-5)
-
-
 def test_book_error_is_half_the_spread_in_price():
     made = fair.book_estimate(0.93, 0.01)
     assert made.p == pytest.approx(0.93)
@@ -104,22 +82,5 @@ def test_a_book_that_says_nothing_is_absent(p, spread):
     assert fair.book_estimate(p, spread) is None
 
 
-@pytest.mark.parametrize(
-    ("d", "sigma", "tau", "spot"),
-    [(math.inf, 0.5, 0.01, 100.0), (math.nan, 0.5, 0.01, 100.0), (0.1, 0.0, 0.01, 100.0), (0.1, 0.5, 0.0, 100.0),
-     (0.1, math.nan, 0.01, 100.0), (0.1, 0.5, 0.01, 0.0)],
-)  # fmt: skip
-def test_a_model_that_says_nothing_is_absent(d, sigma, tau, spot):
-    assert fair.model_estimate(d, sigma, tau, spot, sigma_sd=0.05, basis_sd=5.0) is None
-
-
-def test_a_model_without_errors_is_still_not_certain():
-    made = fair.model_estimate(0.3, 0.5, 0.01, 100.0, sigma_sd=0.0, basis_sd=0.0)
-    assert made.sd_z > 0.0
-    floored = fair.model_estimate(0.3, 0.5, 0.01, 100.0, sigma_sd=0.0, basis_sd=0.0, z_sd_min=0.1)
-    assert floored.sd_z == pytest.approx(0.1)
-
-
 def test_an_error_larger_than_any_probability_counts_as_absence():
-    assert fair.model_estimate(0.3, 0.5, 1e-18, 100.0, sigma_sd=0.0, basis_sd=1e3) is None
     assert fair.book_estimate(1e-9, 1.0) is None or fair.book_estimate(1e-9, 1.0).sd_z < 1e9

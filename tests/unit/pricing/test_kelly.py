@@ -2,14 +2,16 @@
 
 import math
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from hlomm.pricing import kelly
-from hlomm.pricing.kelly import BetSide, Instrument, SizeBound
+from hlomm.pricing import joint, kelly
+from hlomm.pricing.joint import Instrument
+from hlomm.pricing.kelly import BetSide, SizeBound
 
 PROPERTY = settings.get_profile("pricing")
 P = st.floats(0.02, 0.98)
@@ -97,7 +99,7 @@ def test_arbitrage_fraction(case, check):
 @pytest.mark.quant("kelly", "kelly_multi")
 def test_simultaneous(case, check):
     instruments = [Instrument(item["cost"], tuple(item["payoff"])) for item in case.given["instruments"]]
-    made = kelly.simultaneous(case.given["states"], instruments)
+    made = joint.simultaneous(case.given["states"], instruments)
     check(
         {
             "contracts_per_equity": list(made.contracts),
@@ -184,7 +186,7 @@ def test_simultaneous_bets_meet_the_optimality_conditions(seed):
     pi = rng.dirichlet(np.ones(states))
     payoff = (rng.random((count, states)) < 0.5).astype(float)
     cost = rng.uniform(0.02, 0.95, count)
-    made = kelly.simultaneous(
+    made = joint.simultaneous(
         pi.tolist(), [Instrument(float(c), tuple(row)) for c, row in zip(cost, payoff.tolist(), strict=True)]
     )
     x = np.array(made.contracts)
@@ -202,20 +204,20 @@ def test_simultaneous_bets_meet_the_optimality_conditions(seed):
 
 
 def test_a_single_instrument_is_sized_like_a_single_bet():
-    alone = kelly.simultaneous([0.4, 0.6], [Instrument(0.55, (0.0, 1.0))])
+    alone = joint.simultaneous([0.4, 0.6], [Instrument(0.55, (0.0, 1.0))])
     assert alone.contracts[0] == pytest.approx(kelly.binary(0.6, 0.55, 0.5).contracts, rel=1e-9)
 
 
 def test_nested_strikes_are_sized_smaller_together_than_apart():
     states = [0.3, 0.25, 0.45]
     low, high = Instrument(0.6, (0.0, 1.0, 1.0)), Instrument(0.38, (0.0, 0.0, 1.0))
-    together = kelly.simultaneous(states, [low, high]).budget_used
-    apart = sum(kelly.simultaneous(states, [one]).budget_used for one in (low, high))
+    together = joint.simultaneous(states, [low, high]).budget_used
+    apart = sum(joint.simultaneous(states, [one]).budget_used for one in (low, high))
     assert together < apart
 
 
 def test_arbitrage_uses_the_whole_budget():
-    made = kelly.simultaneous([0.5, 0.5], [Instrument(0.4, (1.0, 0.0)), Instrument(0.4, (0.0, 1.0))])
+    made = joint.simultaneous([0.5, 0.5], [Instrument(0.4, (1.0, 0.0)), Instrument(0.4, (0.0, 1.0))])
     assert made.budget_binding
     assert made.min_wealth == pytest.approx(1.25, rel=1e-9)
 
@@ -250,3 +252,50 @@ def test_a_size_respects_cap_floor_and_decimals(mu, sigma2, equity, cap, floor, 
     assert made.contracts == pytest.approx(round(made.contracts, decimals), abs=1e-9)
     if made.bound is SizeBound.KELLY:
         assert made.contracts <= 0.25 * equity * mu / sigma2 * (1 + 1e-9)
+
+
+# -- bets to orders, and what is no number
+
+
+def test_a_bet_becomes_an_order_and_each_bound_acts_on_its_own_quantity():
+    bet = kelly.binary(0.6, 0.5, 0.49)
+    rules = {"fraction": 0.25, "max_stake": 1.0, "cap": 1e6, "floor": 1.0, "decimals": 0}
+    assert kelly.bet_size(bet, 1_000.0, **rules) == kelly.Size(100.0, SizeBound.KELLY)
+    assert kelly.bet_size(bet, 1_000.0, **{**rules, "max_stake": 0.02}) == kelly.Size(40.0, SizeBound.CAP)
+    assert kelly.bet_size(bet, 1_000.0, **{**rules, "cap": 30.0}) == kelly.Size(30.0, SizeBound.CAP)
+    assert kelly.bet_size(bet, 1_000.0, **{**rules, "floor": 101.0}) == kelly.Size(0.0, SizeBound.FLOOR)
+    assert kelly.bet_size(bet, 0.0, **rules) == kelly.Size(0.0, SizeBound.NO_EDGE)
+    idle = kelly.binary(0.5, 0.51, 0.49)
+    assert kelly.bet_size(idle, 1_000.0, **rules) == kelly.Size(0.0, SizeBound.NO_EDGE)
+
+
+EDGES = st.sampled_from([0.0, 1.0, 0.5, 1e-300, 1.0 - 1e-16, -0.5, 1.5, math.inf, -math.inf, math.nan])
+
+
+def numbers(value):
+    """Every float in a result."""
+    return [value] if isinstance(value, float) else [x for x in attrs.astuple(value) if isinstance(x, float)]
+
+
+@PROPERTY
+@given(EDGES, EDGES, EDGES, EDGES)
+def test_nothing_that_comes_in_makes_a_nan_come_out(a, b, c, d):
+    made = [
+        kelly.two_point(a, b, c), kelly.binary(a, b, c, fee_buy=d, fee_sell=d), kelly.per_contract(a, b),
+        kelly.fractional(a, b, 0.25), kelly.continuous(a, b), kelly.arbitrage_fraction(10.0, 2.0, abs(c)),
+        kelly.quote_size(a, b, c, fraction=0.5, cap=d, floor=0.0, decimals=2),
+        kelly.bet_size(kelly.binary(a, b, c), 100.0, fraction=0.5, max_stake=d, cap=d, floor=0.0, decimals=2),
+    ]  # fmt: skip
+    for one in made:
+        assert not any(math.isnan(x) for x in numbers(one)), one
+
+
+def test_the_edges_have_stated_answers():
+    assert kelly.per_contract(0.5, 0.0) == kelly.per_contract(0.5, 1.0) == kelly.MarginBet(0.0, None, None)
+    assert kelly.binary(0.5, 0.0, 0.0).side is BetSide.NONE, "a price of 0 is no offer"
+    assert kelly.fractional(0.5, 0.5, 0.25).growth_full == 0.0
+    assert kelly.continuous(1.0, 0.0) == kelly.Continuous(0.0, 0.0)
+    assert kelly.arbitrage_fraction(10.0, 2.0, 0.0) == 0.0
+    assert kelly.drawdown_probability(0.0, 0.5) == 0.0
+    assert kelly.drawdown_probability(3.0, 0.0) == 1.0
+    assert kelly.posterior(0.6, 0.0, 0.4, 0.0) == kelly.Posterior(0.5, 0.5)

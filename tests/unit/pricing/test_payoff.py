@@ -1,5 +1,7 @@
 """Extremes over settlement values: the vectors and a dense search that may never beat them."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -41,7 +43,7 @@ def pays(item, s):
     if isinstance(item, PerpLeg):
         return item.qty * (s - item.entry)
     if isinstance(item, BucketLeg):
-        return item.qty * ((1.0 if item.lo <= s < item.hi else 0.0) - item.cost)
+        return item.qty * ((1.0 if (item.lo or 0.0) <= s < (item.hi or math.inf) else 0.0) - item.cost)
     yes = s >= item.strike if item.comparator is Comparator.AT_LEAST else s > item.strike
     return item.qty * ((1.0 if yes is (item.kind is LegKind.YES) else 0.0) - item.cost)
 
@@ -54,7 +56,9 @@ DIGITALS = st.builds(
     DigitalLeg, kind=st.sampled_from(LegKind), qty=QTY, strike=STRIKES, cost=COST,
     comparator=st.sampled_from(Comparator), source=SOURCES,
 )  # fmt: skip
-BUCKETS = st.builds(BucketLeg, qty=QTY, lo=st.just(95.0), hi=st.just(105.0), cost=COST, source=SOURCES)
+BUCKETS = st.builds(
+    BucketLeg, qty=QTY, lo=st.just(95.0) | st.none(), hi=st.just(105.0) | st.none(), cost=COST, source=SOURCES
+)
 PERPS = st.builds(PerpLeg, qty=st.floats(-2.0, 2.0), entry=st.floats(90.0, 110.0))
 LEGS = st.lists(DIGITALS | BUCKETS | PERPS, min_size=1, max_size=6)
 

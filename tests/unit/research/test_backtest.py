@@ -10,7 +10,8 @@ import pytest
 from hlomm.domain.inputs import BookSnapshot, TradePrint
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, parse
-from hlomm.research.backtest import BacktestResult, backtest, settlement_mark
+from hlomm.research.backtest import backtest, settlement_mark
+from hlomm.research.backtest_result import BacktestResult
 from hlomm.research.chart import draw
 from hlomm.research.recording import Recording, load
 from hlomm.settings.load import load as load_settings
@@ -84,12 +85,57 @@ def test_document_has_the_contracted_keys(result):
     for key in (
         "profile", "seed", "duration_s", "orders_placed", "cancels", "fills", "volume", "pnl", "max_drawdown",
         "inventory", "settlements", "rolls", "risk", "halt", "venue_open_orders", "invariant_breaks", "journal",
-        "latency_us", "quotes", "fill_model", "markouts", "brier",
+        "latency_us", "quotes", "fill_model", "markouts", "brier", "fair_error", "hedge_overlay",
     ):  # fmt: skip
         assert key in document
     assert set(document["markouts"]) == {"1", "5", "30", "60"}
     assert all(row["n"] > 0 for row in document["markouts"].values())
     assert 0 <= document["brier"] < 0.01
+
+
+def test_the_default_fair_value_beats_constant_vols_against_the_market(result):
+    rows = {row["tau"]: row for row in result.document("sim")["fair_error"]["bins"]}
+    for tau in (">60 min", "60-30", "30-15", "15-5", "all"):
+        errors = rows[tau]["errors"]
+        for mine in ("model", "default"):
+            for constant in ("constant_realised", "constant_configured"):
+                assert errors[mine]["mid_error"] < errors[constant]["mid_error"], (tau, mine, constant)
+    overall = rows["all"]["errors"]
+    assert overall["default"]["mid_error"] < 0.002
+    assert overall["default"]["squared"] < overall["market"]["squared"]
+    assert overall["model"]["squared"] < overall["constant_configured"]["squared"]
+    assert rows["5-1"]["two_sided"] == rows["<1"]["two_sided"] == 0, "nobody offers at the end"
+    assert rows["<1"]["errors"]["model"]["mid_error"] is None
+
+
+def test_the_vols_behind_it_are_those_that_the_market_showed(result):
+    rows = {row["tau"]: row["vol"] for row in result.document("sim")["fair_error"]["bins"]}
+    assert 0.08 < rows["all"]["realised"] < 0.14
+    assert 0.15 < rows[">60 min"]["implied"] < 0.20
+    assert rows["15-5"]["implied"] > 1.4 * rows[">60 min"]["implied"]
+    assert rows["15-5"]["expected"] > rows["15-5"]["realised"]
+
+
+def test_snapshots_are_counted_once_and_calibration_covers_them(result):
+    document = result.document("sim")["fair_error"]
+    *parts, everything = document["bins"]
+    assert sum(row["snapshots"] for row in parts) == everything["snapshots"] > 13_000
+    assert sum(row["n"] for row in document["calibration"]["default"]) == everything["errors"]["default"]["n"]
+
+
+def test_hedged_and_unhedged_results_are_reported(result):
+    hedged = result.document("sim")["hedge_overlay"]
+    assert hedged["unhedged"] == pytest.approx(result.final.pnl.total / SCALE)
+    assert hedged["hedged"] == pytest.approx(hedged["unhedged"] + hedged["hedge"])
+    assert hedged["trades"] > 0
+    assert hedged["fees"] == pytest.approx(hedged["turnover"] * 4.5e-4)
+
+
+def test_the_text_says_what_is_in_sample(result):
+    text = result.text()
+    assert "In sample" in text
+    assert "hedge overlay" in text
+    assert "calibration of default" in text
 
 
 def test_two_runs_are_the_same_run(result, recording):

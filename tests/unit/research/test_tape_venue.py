@@ -239,3 +239,16 @@ def test_settlement_pays_both_legs(yes):
     cash = bench.venue.cash
     bench.venue.settle(Px(yes))
     assert bench.venue.cash == cash + 50 * yes
+
+
+def test_an_order_in_the_perp_is_refused_for_the_wallet_is_empty():
+    bench = Bench()
+    order = OrderRequest(
+        client_id=bench.ids.mint(), market="hyperliquid:p:BTC", leg=Leg.YES, side=Side.BUY, px=px(80_000.0), qty=Qty(1),
+        tif=Tif.IOC, purpose=Purpose.QUOTE,
+    )  # fmt: skip
+    bench.venue.submit(PlaceOrders(HYPERLIQUID, (order,)), bench.now)
+    (news,) = bench.later()
+    assert isinstance(news, OrderRejected)
+    assert news.code == "PerpMargin"
+    assert bench.venue.cash == 10_000 * SCALE

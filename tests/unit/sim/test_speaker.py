@@ -300,3 +300,12 @@ async def test_frames_are_json_with_channel_and_data(autojump_clock: Any, sim: S
     for _ in range(20):
         frame = msgspec.json.decode(await ws.next_text())
         assert set(frame) == {"channel", "data"}
+
+
+async def test_control_gives_an_account_a_past(autojump_clock: Any, sim: SimulatedVenue, client: Any) -> None:
+    rest = await client(sim).rest()
+    request = {"type": "volume", "account": "daemon", "usd": 2_000_000}
+    assert await rest.control(request) == {"account": "daemon", "volume": "2000000.0"}
+    assert (await rest.control({"type": "state"}))["accounts"]["daemon"]["volume"] == "2000000.0"
+    for bad in ({"usd": -1}, {"usd": True}, {"usd": "1"}, {"account": "maker-0"}, {"account": None}):
+        assert (await rest.post("/sim", request | bad))[0] == 422

@@ -261,5 +261,9 @@ def test_every_fault_is_exercised() -> None:
         FaultName.SETTLEMENT_LATE,  # test_market_model
         FaultName.SETTLEMENT_VOID,  # test_market_model
         FaultName.SETTLEMENT_MISSING,  # test_market_model
+        FaultName.LISTING_LATE,  # test_buckets
+        FaultName.LISTING_MISSING,  # test_buckets
+        FaultName.LISTING_RENAMED,  # test_buckets
+        FaultName.QUESTION_HIDDEN,  # test_buckets
     }
     assert here | elsewhere == set(FaultName)

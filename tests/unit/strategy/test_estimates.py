@@ -7,14 +7,19 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from hlomm.domain.view import BookShape
-from hlomm.pricing import digital, fair
+from hlomm.domain.view import BookShape, Desired
+from hlomm.pricing import fair, terminal
+from hlomm.strategy.avellaneda import Avellaneda, RealisedKind
 from hlomm.strategy.signals import SECONDS_PER_YEAR
 from tests.support.values import M, levels, lots, outcome, px
 from tests.unit.strategy.views import ASKS, BIDS, CONFIG, decide, facts, maker, number, view
 
-FACTS = ("fair", "model", "book", "weight_model", "vol", "nu", "reservation", "half", "size", "size_bound")
+FACTS = (
+    "fair", "model", "book", "weight_model", "vol", "implied", "expected", "premium", "nu", "reservation", "half",
+    "size", "size_bound",
+)  # fmt: skip
 
 
 # -- book and model
@@ -30,11 +35,82 @@ def test_with_both_fair_value_lies_between_them() -> None:
 
 
 def test_the_model_is_the_digital_on_the_underlying() -> None:
+    """At a cold start: the prior vol (which is also the long-run one) and the settlement's own noise, no premium."""
     desired = decide(spot="80100", bids=(), asks=())
-    expected = digital.price(80_100.0, 80_000.0, CONFIG.vol_annual, 3_600.0 / SECONDS_PER_YEAR).p_yes
+    v = math.hypot(CONFIG.vol_annual * math.sqrt(3_600.0 / SECONDS_PER_YEAR), CONFIG.basis_bps * 1e-4)
+    expected = terminal.odds(80_100.0, 80_000.0, v).p_yes
     assert number(desired, "model") == pytest.approx(expected, rel=1e-12)
     assert number(desired, "fair") == pytest.approx(expected, rel=1e-12)
     assert number(desired, "vol") == pytest.approx(CONFIG.vol_annual)
+    assert number(desired, "expected") == pytest.approx(v / math.sqrt(3_600.0 / SECONDS_PER_YEAR))
+    assert number(desired, "premium") == 1.0
+    assert facts(desired)["implied"] == "-"
+
+
+def quiet_hour(strategy: Avellaneda, *, dear: bool) -> Desired:
+    """The underlying stands 50 bp above the strike and hardly moves; the book pays for more vol, or does not."""
+    low, high = ("0.975", "0.977") if dear else ("0.9990", "0.9994")
+    desired = None
+    for step in range(900):
+        desired = decide(
+            strategy, spot=80_400 + step % 2, tau_s=7_200.0 - 4.0 * step, at_s=4.0 * step, count=step,
+            bids=levels((low, 300)), asks=levels((high, 300)),
+        )  # fmt: skip
+    assert desired is not None
+    return desired
+
+
+def test_realised_and_implied_are_both_shown_and_the_market_is_believed() -> None:
+    dear, cheap = quiet_hour(maker(), dear=True), quiet_hour(maker(), dear=False)
+    assert number(dear, "vol") == number(cheap, "vol") < 0.1
+    assert number(dear, "implied") > number(cheap, "implied") > number(cheap, "vol")
+    assert number(dear, "premium") > 1.0 > number(cheap, "premium")
+    assert number(dear, "expected") > number(cheap, "expected")
+
+
+def test_when_the_last_offers_are_gone_the_value_does_not_jump_to_certainty() -> None:
+    """What a vol that is only realised would do: a favourite that nobody offers would be bought without end."""
+    strategy = maker()
+    before = number(quiet_hour(strategy, dear=True), "fair")
+    after = decide(
+        strategy, spot="80400", tau_s=3_590.0, at_s=3_610.0, count=1_000, bids=levels(("0.975", 300)), asks=()
+    )
+    assert after.fair_source == "model"
+    assert number(after, "fair") == pytest.approx(before, abs=0.01)
+    realised = number(after, "vol") * math.sqrt(3_590.0 / SECONDS_PER_YEAR)
+    assert terminal.odds(80_400.0, 80_000.0, realised, kernel=terminal.NORMAL).p_yes > 0.999
+
+
+def test_a_bucket_is_priced_between_its_bounds_and_teaches_the_same_premium() -> None:
+    bucket = structs.replace(outcome(9, strike=None), floor=px("79900"), ceiling=px("80100"))
+    strategy = maker()
+    first = decide(strategy, market=bucket, bids=(), asks=())
+    v = math.hypot(CONFIG.vol_annual * math.sqrt(3_600.0 / SECONDS_PER_YEAR), CONFIG.basis_bps * 1e-4)
+    assert number(first, "model") == pytest.approx(terminal.between(80_000.0, 79_900.0, 80_100.0, v).p_yes, rel=1e-12)
+    for step in range(60):
+        decide(
+            strategy, market=bucket, at_s=2.0 * step, count=step, bids=levels(("0.70", 300)), asks=levels(("0.72", 300))
+        )
+    assert number(decide(strategy, at_s=121.0), "premium") < 0.9, "dear buckets around the spot say: less vol"
+
+
+def test_an_averaged_settlement_has_less_variance_and_no_model_once_it_has_begun() -> None:
+    averaged = structs.replace(outcome(9), averaging_s=60)
+    point = decide(spot="80030", tau_s=60.0, bids=(), asks=())
+    mean = decide(spot="80030", tau_s=61.0, market=averaged, bids=(), asks=())
+    assert number(mean, "model") > number(point, "model")
+    assert decide(spot="80030", tau_s=59.0, market=averaged).fair_source == "book"
+
+
+def test_the_noise_robust_estimator_does_not_take_bounce_for_volatility() -> None:
+    vols = {}
+    for kind in RealisedKind:
+        strategy, desired = Avellaneda(CONFIG, realised=kind), None
+        for step in range(900):
+            desired = decide(strategy, spot=80_000 + 8 * (step % 2), at_s=2.0 * step)
+        assert desired is not None
+        vols[kind] = number(desired, "vol")
+    assert vols[RealisedKind.TWO_SCALE] < 0.5 * vols[RealisedKind.EWMA]
 
 
 @given(st.lists(st.floats(79_000.0, 81_000.0), min_size=2, max_size=5).map(sorted))

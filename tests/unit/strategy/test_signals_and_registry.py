@@ -157,6 +157,6 @@ def test_the_models_of_the_schema_are_those_of_the_quoter() -> None:
 
 def test_every_strategy_keeps_the_whole_contract() -> None:
     wanted = {name for name in vars(Strategy) if not name.startswith("_")}
-    assert wanted == {"id", "wants", "decide", "forget"}
+    assert wanted == {"id", "wants", "unmatched", "decide", "forget"}
     for _, constructor in STRATEGIES.values():
         assert wanted <= set(dir(constructor))

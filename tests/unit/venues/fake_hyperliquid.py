@@ -47,6 +47,46 @@ def binary(outcome: int, *, expiry: str = "20260731-0600", target: str = "118250
     }
 
 
+def bucket(
+    question: int, fallback: int, *named: Any, thresholds: str = "115885,120615", **fields: Any
+) -> dict[str, Any]:
+    """Recurring BTC bucket question; `named` are the outcomes of its legs."""
+    return {
+        "question": question,
+        "name": "Recurring",
+        "description": f"class:priceBucket|underlying:BTC|expiry:20260731-0600|priceThresholds:{thresholds}|period:1d",
+        "fallbackOutcome": fallback,
+        "namedOutcomes": list(named),
+        "settledNamedOutcomes": [],
+        **fields,
+    }
+
+
+def leg(outcome: int, index: int, **fields: Any) -> dict[str, Any]:
+    """Specification of a leg of a recurring question."""
+    return binary(outcome, **{"name": "Recurring Named Outcome", "description": f"index:{index}", **fields})
+
+
+def fallback(outcome: int, **fields: Any) -> dict[str, Any]:
+    return binary(outcome, **{"name": "Recurring Fallback", "description": "other", **fields})
+
+
+def template(outcome: int, *, threshold: str = "77177", **fields: Any) -> dict[str, Any]:
+    """Specification of a deployer's contract on an averaged price, as captured in September 2026."""
+    return binary(
+        outcome,
+        **{
+            "name": "template:binaryPrice",
+            "description": (
+                f"perp:BTC|priceDescription:BTC-USDC perp mark|seconds:60|threshold:{threshold}|time:20260912-0630"
+            ),
+            "venue": "out",
+            "deployerFeeScale": "1.0",
+            **fields,
+        },
+    )
+
+
 def mock_clock() -> Clock:
     """Trio's (mock) clock as host clock; wall time starts at WALL_START_MS."""
 
@@ -94,6 +134,7 @@ class Stallable(trio.abc.Stream):
 class FakeHyperliquid:
     def __init__(self) -> None:
         self.outcomes: list[dict[str, Any]] = [binary(900)]
+        self.questions: list[dict[str, Any]] = []
         self.balances: list[dict[str, Any]] = [
             {"coin": "USDC", "token": 0, "total": "1000.0", "hold": "0.0", "entryNtl": "0.0"}
         ]
@@ -218,7 +259,7 @@ class FakeHyperliquid:
             case "exchangeStatus":
                 return {"time": now_ms() + self.clock_offset_ms, "specialStatuses": None}
             case "outcomeMeta":
-                return {"outcomes": self.outcomes, "questions": [], "deployers": [], "feeScale": "1.0"}
+                return {"outcomes": self.outcomes, "questions": self.questions, "deployers": [], "feeScale": "1.0"}
             case "meta":
                 return {"universe": [{"name": "BTC", "szDecimals": 5}, {"name": "ETH", "szDecimals": 4}]}
             case "spotClearinghouseState":

@@ -28,6 +28,7 @@ def fuse(**fields: Any) -> Fuse:
         "notional_per_min": Cash(parse("1000")),
         "order_notional": Cash(parse("100")),
         "order_qty": Qty(parse("800")),
+        "hedge_notional": Cash(parse("500")),
     }
     return Fuse(HYPERLIQUID, FuseLimits(**{**limits, **fields}))
 

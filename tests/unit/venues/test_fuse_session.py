@@ -24,6 +24,7 @@ LIMITS = FuseLimits(
     notional_per_min=Cash(parse("5000")),
     order_notional=Cash(parse("400")),
     order_qty=Qty(parse("800")),
+    hedge_notional=Cash(parse("10000")),
 )
 
 

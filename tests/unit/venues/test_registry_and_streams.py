@@ -15,8 +15,9 @@ from hlomm.venues.hyperliquid.market_feed import MarketFeed
 from hlomm.venues.hyperliquid.registry import MetaDelta, Registry
 from hlomm.venues.hyperliquid.streams import Streams
 from hlomm.venues.hyperliquid.wire import info
+from hlomm.venues.hyperliquid.wire.descriptions import expiry_ns
 from hlomm.venues.hyperliquid.wire.frames import SubscriptionAck
-from hlomm.venues.hyperliquid.wire.outcomes import PerpRow, expiry_ns
+from hlomm.venues.hyperliquid.wire.outcomes import PerpRow
 from tests.unit.venues.fake_hyperliquid import ACCOUNT, binary
 from tests.unit.venues.harness import OUTCOME, PERP
 
@@ -109,7 +110,7 @@ def test_what_is_not_traded_is_counted_once_by_reason() -> None:
     specs = (
         binary(900),
         binary(901, name="Recurring Fallback", description="other"),
-        binary(902, name="template:binaryPrice", description="perp:BTC"),
+        binary(902, name="template:priceTouch", description="perp:BTC"),
         binary(903, description="class:priceBinary|underlying:ETH|expiry:20260731-0600|targetPrice:1|period:1d"),
         binary(904, quoteToken="USDH"),
         binary(905, quoteToken=""),
@@ -120,7 +121,8 @@ def test_what_is_not_traded_is_counted_once_by_reason() -> None:
         markets.apply_outcomes(meta(*specs))
     assert sorted(markets.markets) == ["hyperliquid:o900", "hyperliquid:o907"]
     assert markets.counters.counts == {
-        "not_traded.class": 2,
+        "not_traded.no_question": 1,
+        "not_traded.class": 1,
         "not_traded.underlying": 1,
         "not_traded.quote_token": 1,
         "not_traded.no_quote_token": 1,

@@ -388,7 +388,7 @@ async def test_outcomes_that_are_not_traded_are_reported_as_such(venue: FakeHype
     venue.outcomes = [
         binary(900),
         binary(905, name="Recurring Named Outcome", description="index:0"),
-        binary(906, name="template:binaryPrice", description="perp:BTC|threshold:1"),
+        binary(906, name="template:priceTouch", description="perp:BTC|threshold:1"),
         binary(907, quoteToken="USDH"),
         {"outcome": 908},
     ]
@@ -396,7 +396,8 @@ async def test_outcomes_that_are_not_traded_are_reported_as_such(venue: FakeHype
         await rolled(live, {"outcomeCreated": binary(909, description="class:priceBinary|underlying:HYPE")})
         await trio.sleep(130)
         counters = live.session.statistics().counters
-        assert counters["not_traded.class"] == 2
+        assert counters["not_traded.class"] == 1
+        assert counters["not_traded.no_question"] == 1
         assert counters["not_traded.quote_token"] == 1
         assert counters["malformed.outcome.expiry"] == 1
         assert counters["malformed.outcome.schema"] == 3, "once per reading of the list"

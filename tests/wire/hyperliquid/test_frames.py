@@ -23,7 +23,7 @@ from hlomm.venues.hyperliquid.wire.frames import (
     decode_frame,
 )
 from hlomm.venues.hyperliquid.wire.replies import Accepted, ActionRefused
-from tests.unit.venues.fake_hyperliquid import binary
+from tests.unit.venues.fake_hyperliquid import binary, bucket
 from tests.wire.hyperliquid.tools import book, decoded, fill_row, frame, kinds, levels, refusal, update_row, value
 
 
@@ -206,14 +206,25 @@ def test_creations_and_settlements_keep_their_order() -> None:
         [
             {"outcomeSettled": 900},
             {"outcomeCreated": binary(908)},
-            {"questionUpdated": {"question": 4}},
+            {"questionUpdated": bucket(4, 908, 909)},
             {"questionSettled": 4},
+            {"questionSettled": {"question": 5}},
             {"outcomeSettled": {"outcome": 901}},
         ],
         MetaChanges,
     )
     assert changes.settled == (900, 901)
     assert [spec.outcome for spec in changes.created] == [908]
+    assert [(one.question, one.fallback_outcome, one.named_outcomes) for one in changes.questions] == [(4, 908, (909,))]
+    assert changes.settled_questions == (4, 5)
+
+
+@pytest.mark.parametrize("row", [{}, 5, {"question": 4}, bucket(-1, 1), bucket(4, 1, "2"), bucket(4, 1, name=None)])
+def test_one_unreadable_question_does_not_cost_its_neighbours(row: Any) -> None:
+    result = decoded("outcomeMetaUpdates", [{"questionUpdated": row}, {"questionUpdated": bucket(4, 908)}])
+    assert kinds(result) == ["question.schema"]
+    assert isinstance(result.frame, MetaChanges)
+    assert [one.question for one in result.frame.questions] == [4]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from hlomm.venues.hyperliquid.wire.frames import (
 from hlomm.venues.hyperliquid.wire.outcomes import Settlement
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
 from hlomm.venues.hyperliquid.wire.replies import Accepted, Filled, decode_exchange
-from tests.unit.venues.fake_hyperliquid import binary
+from tests.unit.venues.fake_hyperliquid import binary, bucket
 from tests.wire.hyperliquid.tools import book, fill_row, frame, level, levels, update_row
 
 RELAXED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -49,6 +49,7 @@ REAL_FRAMES = [
     frame("userFills", {"isSnapshot": True, "user": USER, "fills": [fill_row(), fill_row(dir="Settlement", px="1.0")]}),
     frame("spotState", {"user": USER, "spotState": {"balances": [{"coin": "+9000", "total": "5", "entryNtl": "2.5"}]}}),
     frame("outcomeMetaUpdates", [{"outcomeCreated": binary(908)}, {"outcomeSettled": 900}]),
+    frame("outcomeMetaUpdates", [{"questionUpdated": bucket(40, 904, 905, 906)}, {"questionSettled": 39}]),
     frame("subscriptionResponse", {"method": "subscribe", "subscription": {"type": "bbo", "coin": "#9000"}}),
     frame("error", "too many pending post requests id=4"),
     frame(
@@ -143,6 +144,8 @@ def check_value(value: Any) -> None:
         case MetaChanges():
             assert all(number >= 0 for number in value.settled)
             assert all(spec.outcome >= 0 for spec in value.created)
+            assert all(number >= 0 for number in value.settled_questions)
+            assert all(number >= 0 for one in value.questions for number in (one.question, *one.outcomes))
         case ChannelError():
             assert len(value.text) <= 2_000
 

@@ -21,9 +21,10 @@ from hlomm.domain.units import SCALE, parse, to_text
 from hlomm.venues.hyperliquid.wire import info
 from hlomm.venues.hyperliquid.wire.account import OrderRows
 from hlomm.venues.hyperliquid.wire.anomalies import Anomaly
+from hlomm.venues.hyperliquid.wire.descriptions import PriceBinary, expiry_ns, price_binary
 from hlomm.venues.hyperliquid.wire.fills import FillRows
 from hlomm.venues.hyperliquid.wire.frames import MetaChanges, decode_frame
-from hlomm.venues.hyperliquid.wire.outcomes import PriceBinary, expiry_ns, perp_listing, price_binary
+from hlomm.venues.hyperliquid.wire.outcomes import perp_listing
 from hlomm.venues.hyperliquid.wire.public import Prints
 from tests.wire.hyperliquid.conftest import Shared
 from tests.wire.hyperliquid.tools import book, decoded, frame, level, value

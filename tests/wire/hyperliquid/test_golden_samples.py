@@ -13,6 +13,7 @@ from hlomm.domain.markets import Leg, Market, MarketKind
 from hlomm.domain.orders import Side
 from hlomm.domain.units import parse
 from hlomm.venues.hyperliquid.wire import info
+from hlomm.venues.hyperliquid.wire.descriptions import name_of, print_description, read_description
 from hlomm.venues.hyperliquid.wire.frames import (
     ChannelError,
     Hello,
@@ -100,12 +101,31 @@ def test_outcome_list_of_late_2026_names_what_is_traded_and_what_not(hip4: dict[
         period="1d",
         deployer=None,
     )
-    assert {one.klass for one in listings.values() if isinstance(one, NotTraded)} == {
-        "Recurring Fallback",
-        "Recurring Named Outcome",
-        "template:binaryPrice",
+    (question,) = meta.questions
+    assert (question.question, question.fallback_outcome, question.named_outcomes) == (40, 904, (905, 906, 907))
+    assert question.settled_named_outcomes == ()
+    assert {listings[outcome] for outcome in (904, 905, 906, 907)} == {
+        NotTraded(904, "Recurring Fallback", "no_question"),
+        *(NotTraded(outcome, "Recurring Named Outcome", "no_question") for outcome in (905, 906, 907)),
     }
-    assert {one.reason for one in listings.values() if isinstance(one, NotTraded)} == {"class"}
+    legs = [outcome_listing(spec, question) for spec in meta.specs if spec.outcome in question.outcomes]
+    assert [leg.ticker for leg in legs if isinstance(leg, Market)] == [
+        "OUT:BTC-other-2026-07-31T0600",
+        "OUT:BTC-~115885-2026-07-31T0600",
+        "OUT:BTC-115885~120615-2026-07-31T0600",
+        "OUT:BTC-120615~-2026-07-31T0600",
+    ]
+    template = listings[2649]
+    assert isinstance(template, Market)
+    assert (template.deployer, template.comparator, template.averaging_s) == ("out", ">", 60)
+
+
+@pytest.mark.parametrize("entry", ["outcomeMeta_doc", "outcomeMeta_shape_late_2026"])
+def test_every_description_of_the_lists_prints_as_it_came(hip4: dict[str, Any], entry: str) -> None:
+    body = hip4[entry]["response"]
+    for row in (*body["outcomes"], *body.get("questions", [])):
+        terms = read_description(row["name"], row["description"])
+        assert (name_of(terms), print_description(terms)) == (row["name"], row["description"])
 
 
 def test_settled_outcome_pays_its_fraction(hip4: dict[str, Any]) -> None:

@@ -12,23 +12,21 @@ from hlomm.domain.markets import Market, MarketKind
 from hlomm.domain.ticker import parse_ticker
 from hlomm.domain.units import parse
 from hlomm.venues.hyperliquid.wire import info
+from hlomm.venues.hyperliquid.wire.descriptions import PriceBinary, description_fields, expiry_ns, price_binary
 from hlomm.venues.hyperliquid.wire.outcomes import (
     NotTraded,
     OutcomeSpec,
     PerpRow,
-    PriceBinary,
-    description_fields,
-    expiry_ns,
+    QuestionSpec,
     outcome_class,
     outcome_listing,
     perp_listing,
-    price_binary,
 )
-from tests.unit.venues.fake_hyperliquid import binary
+from tests.unit.venues.fake_hyperliquid import binary, bucket, fallback, leg, template
 
 
 def spec(**fields: Any) -> OutcomeSpec:
-    body = {"outcomes": [binary(900, **fields)]}
+    body = {"outcomes": [{**binary(900), **fields}]}
     meta, anomalies = info.decode_outcome_meta(json.dumps(body).encode())
     assert anomalies == ()
     assert meta is not None
@@ -128,7 +126,7 @@ def test_terms_that_make_no_sense_are_refused(description: str, kind: str) -> No
         ({"name": "Recurring Named Outcome", "description": "index:1"}, "Recurring Named Outcome"),
         ({"name": "Recurring Fallback", "description": "other"}, "Recurring Fallback"),
         ({"name": "template fallback", "description": "other"}, "template fallback"),
-        ({"name": "template:binaryPrice", "description": "perp:BTC|threshold:1"}, "template:binaryPrice"),
+        ({"name": "template:priceTouch", "description": "perp:BTC|threshold:1"}, "template:priceTouch"),
         # A template may carry a key named class: its name decides all the same.
         ({"name": "template:x", "description": "class:priceBinary"}, "template:x"),
         ({"name": "Recurring", "description": "class:priceTernary|underlying:BTC"}, "priceTernary"),
@@ -141,7 +139,8 @@ def test_classes_are_recognised_by_name(fields: dict[str, str], klass: str) -> N
     if klass == "priceBinary":
         assert isinstance(listing, Market)
     else:
-        assert listing == NotTraded(900, klass, "class")
+        waits = klass in {"Recurring Named Outcome", "Recurring Fallback", "template fallback"}
+        assert listing == NotTraded(900, klass, "no_question" if waits else "class")
 
 
 def test_an_outcome_becomes_a_market_with_a_name_that_reads_back() -> None:
@@ -167,6 +166,102 @@ def test_deployer_markets_carry_their_flag(fields: dict[str, str], deployer: str
     market = outcome_listing(spec(**fields))
     assert isinstance(market, Market)
     assert market.deployer == deployer
+
+
+# -- legs of questions, templates
+
+
+def question(**fields: Any) -> QuestionSpec:
+    body = {"outcomes": [], "questions": [bucket(40, 904, 900, 901, 902, **fields)]}
+    meta, anomalies = info.decode_outcome_meta(json.dumps(body).encode())
+    assert anomalies == ()
+    assert meta is not None
+    return meta.questions[0]
+
+
+@pytest.mark.parametrize(
+    ("index", "floor", "ceiling", "ticker"),
+    [
+        (0, None, "115885", "OUT:BTC-~115885-2026-07-31T0600"),
+        (1, "115885", "120615", "OUT:BTC-115885~120615-2026-07-31T0600"),
+        (2, "120615", None, "OUT:BTC-120615~-2026-07-31T0600"),
+    ],
+)
+def test_a_leg_becomes_a_market_by_its_question(
+    index: int, floor: str | None, ceiling: str | None, ticker: str
+) -> None:
+    market = outcome_listing(spec(**leg(900, index)), question())
+    assert isinstance(market, Market)
+    assert (market.klass, market.underlying, market.period, market.question) == ("priceBucket", "BTC", "1d", 40)
+    assert market.floor == (None if floor is None else parse(floor))
+    assert market.ceiling == (None if ceiling is None else parse(ceiling))
+    assert market.expiry_ns == expiry_ns("20260731-0600")
+    assert (market.ticker, market.strike, market.fallback, market.deployer) == (ticker, None, False, None)
+
+
+def test_a_fallback_becomes_a_market_that_says_what_it_is() -> None:
+    market = outcome_listing(spec(outcome=904, name="Recurring Fallback", description="other"), question())
+    assert isinstance(market, Market)
+    assert (market.fallback, market.floor, market.ceiling, market.strike) == (True, None, None, None)
+    assert market.ticker == "OUT:BTC-other-2026-07-31T0600"
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        (leg(900, 3), "outcome.index"),
+        (leg(999, 1), "outcome.question"),
+        (leg(904, 1), "outcome.question"),
+        (fallback(900), "outcome.question"),
+    ],
+)
+def test_a_leg_and_its_question_must_agree(fields: dict[str, Any], kind: str) -> None:
+    with pytest.raises(ProtocolViolation) as refused:
+        outcome_listing(spec(**fields), question())
+    assert refused.value.kind == kind
+
+
+def test_legs_of_a_question_of_another_class_are_passed_over_by_its_name() -> None:
+    other = question(description="class:priceRange|underlying:BTC")
+    assert outcome_listing(spec(**leg(900, 1)), other) == NotTraded(900, "priceRange", "class")
+    binary_as_question = question(description=binary(1)["description"])
+    assert outcome_listing(spec(**leg(900, 1)), binary_as_question) == NotTraded(900, "priceBinary", "class")
+
+
+def test_a_bucket_is_no_outcome() -> None:
+    one = spec(description=bucket(40, 904)["description"])
+    assert outcome_listing(one) == NotTraded(900, "priceBucket", "class")
+
+
+def test_a_template_pays_above_the_average_and_is_a_deployers() -> None:
+    market = outcome_listing(spec(**template(2649)))
+    assert isinstance(market, Market)
+    assert (market.klass, market.underlying, market.strike) == ("template:binaryPrice", "BTC", parse("77177"))
+    assert (market.comparator, market.averaging_s, market.expiry_ns) == (">", 60, expiry_ns("20260912-0630"))
+    assert (market.deployer, market.fee_scale) == ("out", parse("1"))
+    assert market.ticker == "OUT:BTC-above77177-2026-09-12T0630"
+
+
+def test_what_only_deployers_make_is_never_taken_for_the_protocols() -> None:
+    for fields in (template(900, venue=None), binary(900, deployerFeeScale="0.0")):
+        market = outcome_listing(spec(**fields))
+        assert isinstance(market, Market)
+        assert market.deployer == "nameless"
+
+
+@pytest.mark.parametrize("scale", ["-1", "10.1", "NaN", "", "1e3"])
+def test_a_fee_factor_that_is_none_is_refused(scale: str) -> None:
+    with pytest.raises(ProtocolViolation) as refused:
+        outcome_listing(spec(deployerFeeScale=scale))
+    assert refused.value.kind == "outcome.fee_scale"
+
+
+def test_a_list_loses_only_the_questions_it_cannot_read() -> None:
+    body = {"outcomes": [], "questions": [bucket(40, 904), {"question": 41}, 5, bucket(42, 905)]}
+    meta, anomalies = info.decode_outcome_meta(json.dumps(body).encode())
+    assert meta is not None
+    assert [one.question for one in meta.questions] == [40, 42]
+    assert [one.kind for one in anomalies] == ["question.schema", "question.schema"]
 
 
 def test_collateral_is_read_per_outcome() -> None:

@@ -22,7 +22,7 @@ from hlomm.venues.hyperliquid.wire.duplicates import refuse_duplicate_keys, refu
 from hlomm.venues.hyperliquid.wire.errors import channel_error_code, post_id_in
 from hlomm.venues.hyperliquid.wire.fields import Text
 from hlomm.venues.hyperliquid.wire.fills import FillRows, fills
-from hlomm.venues.hyperliquid.wire.outcomes import OutcomeSpec, outcome_specs
+from hlomm.venues.hyperliquid.wire.outcomes import OutcomeSpec, QuestionSpec, outcome_specs, question_specs
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
 from hlomm.venues.hyperliquid.wire.replies import ExchangeReply, decode_exchange
 
@@ -64,6 +64,9 @@ class PostAnswer(Struct, frozen=True):
 class MetaChanges(Struct, frozen=True):
     created: tuple[OutcomeSpec, ...]
     settled: tuple[int, ...]
+    questions: tuple[QuestionSpec, ...] = ()
+    """As they are now; told whenever one appears or changes."""
+    settled_questions: tuple[int, ...] = ()
 
 
 Frame = (
@@ -219,7 +222,10 @@ def _meta_updates(frame: schemas.MetaUpdatesFrame, data: str | bytes) -> Decoded
     created, anomalies = outcome_specs([row.outcome_created for row in frame.data if row.outcome_created is not UNSET])
     settled = [row.outcome_settled for row in frame.data if row.outcome_settled is not UNSET]
     numbers = tuple(one.outcome if isinstance(one, schemas.Settled) else one for one in settled)
-    return Decoded(MetaChanges(created, numbers), anomalies)
+    questions, more = question_specs([row.question_updated for row in frame.data if row.question_updated is not UNSET])
+    ended = [row.question_settled for row in frame.data if row.question_settled is not UNSET]
+    over = tuple(one.question if isinstance(one, schemas.SettledQuestion) else one for one in ended)
+    return Decoded(MetaChanges(created, numbers, questions, over), anomalies + more)
 
 
 _READERS: Final[dict[type, Callable[[Any, str | bytes], Decoded]]] = {

@@ -20,7 +20,7 @@ from hlomm.venues.hyperliquid.wire.account import Balances, OrderReport
 from hlomm.venues.hyperliquid.wire.anomalies import Anomaly, guarded
 from hlomm.venues.hyperliquid.wire.fields import DecimalText, Millis, VenueNumber, Word, signed
 from hlomm.venues.hyperliquid.wire.fills import FillRows, fills
-from hlomm.venues.hyperliquid.wire.outcomes import OutcomeSpec, PerpRow, Settlement
+from hlomm.venues.hyperliquid.wire.outcomes import OutcomeSpec, PerpRow, QuestionSpec, Settlement
 from hlomm.venues.hyperliquid.wire.perps import PerpAccount
 
 Anomalies = tuple[Anomaly, ...]
@@ -68,6 +68,7 @@ class OutcomeMeta(Struct, frozen=True):
     specs: tuple[OutcomeSpec, ...]
     listed: frozenset[int]
     """Numbers of every outcome the venue lists, also of those whose specification could not be read."""
+    questions: tuple[QuestionSpec, ...] = ()
 
 
 class UserFees(Struct, frozen=True, kw_only=True):
@@ -137,7 +138,8 @@ def decode_outcome_meta(body: bytes) -> tuple[OutcomeMeta | None, Anomalies]:
         return None, wrong
     heads = [guarded("outcome.schema", _outcome_head.decode, raw)[0] for raw in rows.outcomes]
     specs, wrong = outcomes.outcome_specs(rows.outcomes)
-    return OutcomeMeta(specs, frozenset(head.outcome for head in heads if head is not None)), wrong
+    questions, more = outcomes.question_specs(rows.questions)
+    return OutcomeMeta(specs, frozenset(head.outcome for head in heads if head is not None), questions), wrong + more
 
 
 def decode_perp_meta(body: bytes) -> tuple[tuple[PerpRow, ...] | None, Anomalies]:

@@ -1,24 +1,34 @@
-"""Outcome metadata: specifications, the description grammar, domain markets (venue sheet sections 7.2 and 7.3).
+"""Outcome metadata: specifications of outcomes and questions, domain markets (venue sheet sections 7.2 and 7.3).
 
-A description is `key:value|key:value`, split at the first colon only, because coin names of builder-deployed perps
-contain colons. Only `priceBinary` is traded; every other class is recognised by name and passed over.
+`priceBinary`, the legs and fallback of `priceBucket` questions and the template `binaryPrice` become markets; every
+other class is recognised by name and passed over. What is listed here is not yet quoted: strategies choose.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.ids import HYPERLIQUID, outcome_market, perp_market
-from hlomm.domain.markets import Market, MarketKind
-from hlomm.domain.ticker import civil_from_days, days_from_civil, outcome_ticker, perp_ticker, wall_ns_of
+from hlomm.domain.markets import Comparator, Market, MarketKind
+from hlomm.domain.ticker import Terms, outcome_ticker, perp_ticker
 from hlomm.domain.units import ONE, SCALE, Cash, Px, Qty
 from hlomm.venues.hyperliquid.wire.anomalies import Anomaly, guarded
-from hlomm.venues.hyperliquid.wire.fields import DecimalText, OutcomeNumber, Text, Word, positive, unsigned
+from hlomm.venues.hyperliquid.wire.descriptions import (
+    PRICE_BUCKET,
+    BinaryPrice,
+    BucketLeg,
+    Description,
+    Fallback,
+    PriceBinary,
+    PriceBucket,
+    outcome_class_of,
+    read_description,
+)
+from hlomm.venues.hyperliquid.wire.fields import DecimalText, OutcomeNumber, Text, Word, unsigned
 
 OUTCOME_TICK: Final = Px(SCALE // 100_000)
 OUTCOME_LOT: Final = Qty(SCALE)
@@ -28,12 +38,12 @@ PERP_DECIMALS: Final = 6
 _PERP_COLLATERAL: Final = "USDC"
 """Of the first perp dex, the only one traded here."""
 
-PRICE_BINARY: Final = "priceBinary"
-
-LAST_YEAR: Final = 2199
-"""Nanoseconds of later ones outgrow the 64 bits of a record."""
-_EXPIRY: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})-([0-9]{2})([0-9]{2})", re.ASCII)
-_UNDERLYING: Final = re.compile(r"[A-Za-z0-9:._]{1,40}", re.ASCII)
+NO_QUESTION: Final = "no_question"
+"""Why a leg is not traded as long as nobody said which question it belongs to."""
+NAMELESS: Final = "nameless"
+"""Stands for a deployer whom the list does not name."""
+FEE_SCALE_MAX: Final = 10 * SCALE
+"""Of a deployer (sheet section 7.10)."""
 
 
 class SideSpec(Struct, frozen=True):
@@ -49,10 +59,33 @@ class OutcomeSpec(Struct, frozen=True, rename="camel"):
     """Absent before June 2026."""
     venue: Word | None = None
     deployer: Word | None = None
+    deployer_fee_scale: DecimalText | None = None
+
+
+Numbers = Annotated[tuple[OutcomeNumber, ...], Meta(max_length=1_000)]
+
+
+class QuestionSpec(Struct, frozen=True, rename="camel"):
+    """Several outcomes of which exactly one pays YES."""
+
+    question: OutcomeNumber
+    name: Word
+    description: Text
+    fallback_outcome: OutcomeNumber | None = None
+    named_outcomes: Numbers = ()
+    settled_named_outcomes: Numbers = ()
+
+    @property
+    def outcomes(self) -> tuple[int, ...]:
+        """Every outcome that belongs to it, settled ones and the fallback included."""
+        fallback = () if self.fallback_outcome is None else (self.fallback_outcome,)
+        return (*self.named_outcomes, *self.settled_named_outcomes, *fallback)
 
 
 class OutcomeMetaReply(Struct, frozen=True):
     outcomes: Annotated[list[msgspec.Raw], Meta(max_length=20_000)]
+    questions: Annotated[list[msgspec.Raw], Meta(max_length=5_000)] = []
+    """Absent from the official example."""
 
 
 class SettledOutcomeReply(Struct, frozen=True, rename="camel"):
@@ -69,15 +102,6 @@ class PerpRow(Struct, frozen=True, rename="camel"):
 
 class PerpMetaReply(Struct, frozen=True):
     universe: Annotated[list[PerpRow], Meta(max_length=5_000)]
-
-
-class PriceBinary(Struct, frozen=True, kw_only=True):
-    """YES iff the mark, interpolated at the instant, is at or above the target."""
-
-    underlying: str
-    expiry_ns: int
-    target: Px
-    period: str
 
 
 class Settlement(Struct, frozen=True):
@@ -97,89 +121,122 @@ class NotTraded(Struct, frozen=True):
 
 
 _spec: Final = msgspec.json.Decoder(OutcomeSpec)
+_question: Final = msgspec.json.Decoder(QuestionSpec)
+
+T = TypeVar("T")
 
 
 def outcome_specs(rows: list[msgspec.Raw]) -> tuple[tuple[OutcomeSpec, ...], tuple[Anomaly, ...]]:
     """Specifications that can be read; the others become `outcome.schema`."""
-    specs: list[OutcomeSpec] = []
+    return _readable("outcome.schema", _spec, rows)
+
+
+def question_specs(rows: list[msgspec.Raw]) -> tuple[tuple[QuestionSpec, ...], tuple[Anomaly, ...]]:
+    """Questions that can be read; the others become `question.schema`."""
+    return _readable("question.schema", _question, rows)
+
+
+def _readable(
+    kind: str, decoder: msgspec.json.Decoder[T], rows: list[msgspec.Raw]
+) -> tuple[tuple[T, ...], tuple[Anomaly, ...]]:
+    values: list[T] = []
     anomalies: list[Anomaly] = []
     for raw in rows:
-        spec, wrong = guarded("outcome.schema", _spec.decode, raw)
+        value, wrong = guarded(kind, decoder.decode, raw)
         anomalies += wrong
-        if spec is not None:
-            specs.append(spec)
-    return tuple(specs), tuple(anomalies)
-
-
-def description_fields(description: str) -> dict[str, str]:
-    """The pairs of a description; a part without a colon is kept as a key with an empty value."""
-    pairs = (part.partition(":") for part in description.split("|"))
-    return {key: value for key, _, value in pairs}
+        if value is not None:
+            values.append(value)
+    return tuple(values), tuple(anomalies)
 
 
 def outcome_class(spec: OutcomeSpec) -> str:
     """Class of an outcome as the venue names it."""
-    if spec.name.startswith("template:"):
-        return spec.name
-    klass = description_fields(spec.description).get("class")
-    if klass:
-        return klass
-    # Legs and fallbacks of a question carry only their place in it; their name says what they are.
-    return spec.name or "unnamed"
+    return outcome_class_of(spec.name, spec.description)
 
 
-def price_binary(description: str) -> PriceBinary:
-    """The terms of a `priceBinary`. ProtocolViolation `outcome.*` for terms that make no sense."""
-    fields = description_fields(description)
-    underlying = fields.get("underlying", "")
-    if _UNDERLYING.fullmatch(underlying) is None:
-        raise ProtocolViolation("outcome.underlying", f"expected a coin name, was {underlying!r}")
-    return PriceBinary(
-        underlying=underlying,
-        expiry_ns=expiry_ns(fields.get("expiry", "")),
-        target=Px(positive(fields.get("targetPrice", ""), "outcome.target")),
-        period=fields.get("period", "")[:16],
-    )
+def outcome_listing(spec: OutcomeSpec, question: QuestionSpec | None = None) -> Market | NotTraded:
+    """The domain market of an outcome, or why it is not traded. ProtocolViolation for terms that make no sense.
 
-
-def expiry_ns(text: str) -> int:
-    """Wall nanoseconds of `YYYYMMDD-HHMM` UTC. ProtocolViolation `outcome.expiry` if it is no such instant."""
-    match = _EXPIRY.fullmatch(text)
-    if match is None:
-        raise ProtocolViolation("outcome.expiry", f"expected YYYYMMDD-HHMM, was {text[:40]!r}")
-    year, month, day, hour, minute = (int(part) for part in match.groups())
-    if not (1970 <= year <= LAST_YEAR and 1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59):
-        raise ProtocolViolation("outcome.expiry", f"no such instant: {text!r}")
-    # The calendar's own round trip catches the 31st of a short month.
-    if civil_from_days(days_from_civil(year, month, day)) != (year, month, day):
-        raise ProtocolViolation("outcome.expiry", f"no such day: {text!r}")
-    return wall_ns_of(year, month, day, hour * 60 + minute)
-
-
-def outcome_listing(spec: OutcomeSpec) -> Market | NotTraded:
-    """The domain market of an outcome, or why it is not traded. ProtocolViolation for terms that make no sense."""
+    `question` is the one the outcome belongs to, if it is known: legs and fallbacks are nothing without it.
+    """
     klass = outcome_class(spec)
-    if klass != PRICE_BINARY:
+    terms = read_description(spec.name, spec.description)
+    if isinstance(terms, BucketLeg | Fallback):
+        if question is None:
+            return NotTraded(spec.outcome, klass, NO_QUESTION)
+        parent = read_description(question.name, question.description)
+        if not isinstance(parent, PriceBucket):
+            return NotTraded(spec.outcome, outcome_class_of(question.name, question.description), "class")
+        known = _leg_fields(spec, terms, question, parent)
+    elif isinstance(terms, PriceBinary | BinaryPrice):
+        known = _binary_fields(klass, terms)
+    else:
         return NotTraded(spec.outcome, klass, "class")
     if not spec.quote_token:
         return NotTraded(spec.outcome, klass, "no_quote_token")
-    terms = price_binary(spec.description)
     return Market(
         id=outcome_market(HYPERLIQUID, spec.outcome),
         venue=HYPERLIQUID,
         kind=MarketKind.OUTCOME,
-        ticker=outcome_ticker(terms.underlying, terms.target, terms.expiry_ns),
-        underlying=terms.underlying,
         tick=OUTCOME_TICK,
         lot=OUTCOME_LOT,
         min_notional=MIN_NOTIONAL,
         quote_token=spec.quote_token,
-        klass=klass,
-        strike=terms.target,
-        expiry_ns=terms.expiry_ns,
-        period=terms.period,
-        deployer=spec.deployer or spec.venue,
+        deployer=_deployer(spec, terms),
+        question=None if question is None else question.question,
+        fee_scale=_fee_scale(spec),
+        **known,
     )
+
+
+def _binary_fields(klass: str, terms: PriceBinary | BinaryPrice) -> dict[str, Any]:
+    if isinstance(terms, PriceBinary):
+        return {
+            "ticker": outcome_ticker(terms.underlying, terms.target, terms.expiry_ns), "klass": klass,
+            "underlying": terms.underlying, "strike": terms.target, "expiry_ns": terms.expiry_ns,
+            "period": terms.period,
+        }  # fmt: skip
+    above = Terms(strike=terms.threshold, comparator=Comparator.ABOVE)
+    return {
+        "ticker": outcome_ticker(terms.perp, above, terms.time_ns), "klass": klass, "underlying": terms.perp,
+        "strike": terms.threshold, "expiry_ns": terms.time_ns, "comparator": Comparator.ABOVE,
+        "averaging_s": terms.seconds,
+    }  # fmt: skip
+
+
+def _leg_fields(
+    spec: OutcomeSpec, leg: BucketLeg | Fallback, question: QuestionSpec, parent: PriceBucket
+) -> dict[str, Any]:
+    """What a leg has from its question. Both must agree on what it is: either may be wrong."""
+    fallback = isinstance(leg, Fallback)
+    if fallback is not (spec.outcome == question.fallback_outcome) or spec.outcome not in question.outcomes:
+        raise ProtocolViolation("outcome.question", f"{spec.name!r} is not what question {question.question} says")
+    floor, ceiling = (None, None) if isinstance(leg, Fallback) else parent.bounds(leg.index)
+    named = Terms(other=True) if fallback else Terms(floor=floor, ceiling=ceiling)
+    return {
+        "ticker": outcome_ticker(parent.underlying, named, parent.expiry_ns), "klass": PRICE_BUCKET,
+        "underlying": parent.underlying, "expiry_ns": parent.expiry_ns, "period": parent.period, "floor": floor,
+        "ceiling": ceiling, "fallback": fallback,
+    }  # fmt: skip
+
+
+def _deployer(spec: OutcomeSpec, terms: Description) -> str | None:
+    """Whose key settles it; None for the protocol.
+
+    Templates and fee factors are for deployers only, so their outcomes are never taken for the protocol's, whatever
+    the list leaves out.
+    """
+    deployed = isinstance(terms, BinaryPrice) or spec.deployer_fee_scale is not None
+    return spec.deployer or spec.venue or (NAMELESS if deployed else None)
+
+
+def _fee_scale(spec: OutcomeSpec) -> int:
+    if spec.deployer_fee_scale is None:
+        return 0
+    scale = unsigned(spec.deployer_fee_scale, "outcome.fee_scale")
+    if scale > FEE_SCALE_MAX:
+        raise ProtocolViolation("outcome.fee_scale", f"expected 0..10, was {spec.deployer_fee_scale!r}")
+    return scale
 
 
 def perp_listing(row: PerpRow) -> Market:

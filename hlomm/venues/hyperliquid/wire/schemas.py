@@ -97,10 +97,16 @@ class Settled(Struct, frozen=True):
     outcome: OutcomeNumber
 
 
+class SettledQuestion(Struct, frozen=True):
+    question: OutcomeNumber
+
+
 class MetaUpdate(Struct, frozen=True, rename="camel"):
     outcome_created: Raw | UnsetType = UNSET
     # Live captures carry the bare number; one third-party typing says an object. Both cost nothing.
     outcome_settled: OutcomeNumber | Settled | UnsetType = UNSET
+    question_updated: Raw | UnsetType = UNSET
+    question_settled: OutcomeNumber | SettledQuestion | UnsetType = UNSET
 
 
 class MetaUpdatesFrame(Frame, frozen=True, tag="outcomeMetaUpdates"):

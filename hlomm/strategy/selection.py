@@ -1,0 +1,71 @@
+"""Which markets a strategy is for, said by patterns: contracts come and go daily, their series stay.
+
+Patterns are globs (`*`, `?`, `[...]`), compared case by case as the venue writes its names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Final
+
+import attrs
+
+from hlomm.domain.markets import Market, MarketKind
+
+_SHOWN: Final = 12
+
+
+@attrs.frozen(kw_only=True)
+class Selection:
+    """Outcome markets by pattern. Empty `classes` or `underlyings` select nothing, empty `periods` every period."""
+
+    classes: tuple[str, ...]
+    underlyings: tuple[str, ...]
+    periods: tuple[str, ...]
+    deployers: tuple[str, ...] = ()
+    """Whose own markets are taken as well as the protocol's. A deployer settles by key, and at any fraction."""
+
+    def takes(self, market: Market) -> bool:
+        """Whether a market fits. Perps never do, nor does a fallback: it has no terms of its own to price."""
+        return (
+            market.kind is MarketKind.OUTCOME
+            and not market.fallback
+            and _fits(market.klass, self.classes)
+            and _fits(market.underlying, self.underlyings)
+            and (not self.periods or _fits(market.period, self.periods))
+            and (market.deployer is None or _fits(market.deployer, self.deployers))
+        )
+
+    def unmatched(self, listed: Iterable[Market]) -> dict[str, str]:
+        """Patterns that fit nothing of what is listed: `setting pattern` to a sentence with what there is instead.
+
+        A caller that remembers the keys says each sentence once, however what is listed changes. While no outcome is
+        listed at all there is nothing to compare with, and nothing is said.
+        """
+        markets = [market for market in listed if market.kind is MarketKind.OUTCOME]
+        if not markets:
+            return {}
+        settings: tuple[tuple[str, tuple[str, ...], list[str]], ...] = (
+            ("classes", self.classes, [market.klass for market in markets]),
+            ("underlyings", self.underlyings, [market.underlying for market in markets]),
+            ("periods", self.periods, [market.period for market in markets]),
+            ("deployers", self.deployers, [market.deployer for market in markets if market.deployer is not None]),
+        )
+        return {
+            f"{setting} {pattern}": f"{setting}: {pattern!r} fits nothing that is listed; there are: {_those(names)}"
+            for setting, patterns, names in settings
+            for pattern in patterns
+            if not any(fnmatchcase(name, pattern) for name in names)
+        }
+
+
+def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _those(names: list[str]) -> str:
+    """Names in order, each once; `-` stands for an empty one."""
+    known = sorted({name or "-" for name in names})
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return (", ".join(known[:_SHOWN]) or "none") + more

@@ -1,0 +1,110 @@
+"""Markets by pattern, and patterns that fit nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hlomm.strategy.selection import Selection
+from tests.support.values import outcome, perp
+from tests.unit.strategy.views import maker
+
+
+def selection(**changes: Any) -> Selection:
+    return Selection(**{"classes": ("priceBinary",), "underlyings": ("BTC",), "periods": (), **changes})
+
+
+@pytest.mark.parametrize(
+    ("patterns", "market", "taken"),
+    [
+        ({}, {}, True),
+        ({}, {"klass": "priceBucket"}, False),
+        ({"classes": ("price*",)}, {"klass": "priceBucket"}, True),
+        ({"classes": ("template:*",)}, {"klass": "template:binaryPrice"}, True),
+        ({"classes": ()}, {}, False),
+        ({"underlyings": ()}, {}, False),
+        ({"underlyings": ("?TC",)}, {}, True),
+        ({"underlyings": ("btc",)}, {}, False),
+        ({"underlyings": ("xyz:*",)}, {"underlying": "xyz:NVDA"}, True),
+        ({"underlyings": ("[BE]T[CH]",)}, {"underlying": "ETH"}, True),
+        ({"periods": ("*m",)}, {"period": "15m"}, True),
+        ({"periods": ("*m",)}, {}, False),
+        ({"periods": ("1d", "15m")}, {}, True),
+        ({"periods": ("*",)}, {"period": ""}, True),
+        ({}, {"deployer": "out"}, False),
+        ({"deployers": ("out",)}, {"deployer": "out"}, True),
+        ({"deployers": ("out",)}, {}, True),
+        ({"deployers": ("*",)}, {"deployer": "0xd0"}, True),
+        ({"deployers": ("skew",)}, {"deployer": "out"}, False),
+        ({"classes": ("*",)}, {"klass": "priceBucket", "fallback": True}, False),
+    ],
+)
+def test_a_market_is_taken_by_what_it_is(patterns: dict[str, Any], market: dict[str, Any], *, taken: bool) -> None:
+    assert selection(**patterns).takes(outcome(**market)) is taken
+
+
+def test_no_pattern_takes_a_perp() -> None:
+    assert not selection(classes=("*",), underlyings=("*",)).takes(perp())
+
+
+LISTED = [
+    outcome(),
+    outcome(16, underlying="ETH", period="15m"),
+    outcome(17, klass="priceBucket", deployer="out"),
+    perp(),
+]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "said"),
+    [
+        ({}, {}),
+        (
+            {"underlyings": ("BTC", "BTX")},
+            {"underlyings BTX": "underlyings: 'BTX' fits nothing that is listed; there are: BTC, ETH"},
+        ),
+        (
+            {"classes": ("template:*",)},
+            {
+                "classes template:*": "classes: 'template:*' fits nothing that is listed; "
+                "there are: priceBinary, priceBucket"
+            },
+        ),
+        ({"periods": ("3m",)}, {"periods 3m": "periods: '3m' fits nothing that is listed; there are: 15m, 1d"}),
+        (
+            {"deployers": ("skew", "o*")},
+            {"deployers skew": "deployers: 'skew' fits nothing that is listed; there are: out"},
+        ),
+    ],
+)
+def test_a_pattern_that_fits_nothing_is_told_with_what_there_is(patterns: dict[str, Any], said: dict[str, str]) -> None:
+    assert selection(**patterns).unmatched(LISTED) == said
+
+
+def test_long_lists_and_empty_names_stay_readable() -> None:
+    many = [outcome(number, underlying=f"C{number:02}", period="") for number in range(15)]
+    told = selection(periods=("1d",), deployers=("out",)).unmatched(many)
+    assert told["underlyings BTC"].endswith("C10, C11 and 3 more")
+    assert told["periods 1d"].endswith("there are: -")
+    assert told["deployers out"].endswith("there are: none")
+
+
+def test_before_anything_is_listed_nothing_is_missing() -> None:
+    assert selection().unmatched([perp()]) == {}
+
+
+@given(st.sampled_from(["BTC", "ETH", "*", "B*", "X"]), st.sampled_from(["priceBinary", "price*", "x"]))
+def test_what_takes_a_market_is_not_told_of(underlying: str, klass: str) -> None:
+    one = selection(underlyings=(underlying,), classes=(klass,))
+    if any(one.takes(market) for market in LISTED):
+        assert one.unmatched(LISTED) == {}
+
+
+def test_the_market_maker_prices_no_averages_and_no_buckets() -> None:
+    wide = maker(classes=("*",), deployers=("*",))
+    assert wide.wants(outcome(deployer="out"))
+    assert not wide.wants(outcome(averaging_s=60))
+    assert not wide.wants(outcome(klass="priceBucket", strike=None))
