@@ -45,7 +45,8 @@ def strategies(settings: EngineSettings) -> list[Strategy]:
         section = getattr(settings.strategy, name)
         values = msgspec.structs.asdict(section)
         if values.pop("enabled"):
-            values["model"] = QuoteModel(values["model"])
+            if "model" in values:
+                values["model"] = QuoteModel(values["model"])
             built.append(constructor(config_class(**values)))
     return built
 

@@ -51,6 +51,12 @@ class MarketView(msgspec.Struct, frozen=True, kw_only=True):
     equity: Cash
     close_maker_fee: int
     """Fee fraction in 1e-8 on a maker fill that reduces."""
+    open_taker_fee: int = 0
+    """The same on a taker fill that opens."""
+    close_taker_fee: int = 0
+    """On a taker fill that reduces."""
+    settle_fee: int = 0
+    """On what a settlement pays."""
 
     @property
     def net(self) -> int:

@@ -55,6 +55,9 @@ def view_of(state: State, market: MarketState) -> MarketView:
         underlying_age_ns=now.mono_ns - heard_ns, underlying_mid2=mid2,
         yes=Qty(position.yes), no=Qty(position.no), equity=Cash(state.equity()),
         close_maker_fee=fees.close_maker if fees is not None else 0,
+        open_taker_fee=fees.open_taker if fees is not None else 0,
+        close_taker_fee=fees.close_taker if fees is not None else 0,
+        settle_fee=fees.settle if fees is not None else 0,
     )  # fmt: skip
 
 

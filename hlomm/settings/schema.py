@@ -155,8 +155,33 @@ class Avellaneda(_Section, frozen=True):
     stretch: Annotated[float, msgspec.Meta(ge=1, le=100)]
 
 
+class BtcParity(_Section, frozen=True):
+    enabled: bool
+    classes: tuple[str, ...]
+    underlyings: tuple[str, ...]
+    periods: tuple[str, ...]
+    deployers: tuple[str, ...]
+    min_edge: Share
+    doubt: NonNegative
+    hedge_cost: NonNegative
+    follow_book: bool
+    min_tau_s: NonNegative
+    vol_annual: Positive
+    vol_prior_s: Positive
+    vol_halflife_s: Positive
+    sample_s: Positive
+    basis_bps: NonNegative
+    vol_error: NonNegative
+    max_underlying_age_s: Positive
+    kelly_fraction: Fraction
+    max_stake: Fraction
+    max_size: Positive
+    min_size: NonNegative
+
+
 class Strategies(_Section, frozen=True):
     avellaneda: Avellaneda
+    btc_parity: BtcParity
 
 
 class Hyperliquid(_Section, frozen=True):

@@ -13,7 +13,6 @@ half-spread net of fees against the variance over the holding horizon.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import Final
 
 import attrs
@@ -25,18 +24,15 @@ from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, ceil_to, floor_from_float, to_float
 from hlomm.domain.view import BookShape, Desired, MarketView, Sensitivity, Wish, no_quote
 from hlomm.pricing import binary, fair, horizon, kelly, microprice
-from hlomm.pricing.expected import ExpectedVol, Outlook, contract_of, implied_vol
-from hlomm.pricing.premium import VolPremium
+from hlomm.pricing.expected import Outlook, contract_of, implied_vol
 from hlomm.pricing.probit_vol import ProbitVol
 from hlomm.pricing.quoter import Quote, QuoteModel, quote
-from hlomm.pricing.rolling import RollingTwoScale
+from hlomm.strategy.outlooks import OutlookRules, Outlooks, RealisedKind, spot_of
 from hlomm.strategy.selection import Selection
 from hlomm.strategy.sensitivity import sensitivity
-from hlomm.strategy.signals import UnderlyingVol
 
 _NU_RANGE: Final = (0.25, 4.0)
 """Realised over implied volatility outside this range says more about the book than about the market."""
-_BPS: Final = 1e-4
 
 
 @attrs.frozen(kw_only=True)
@@ -76,17 +72,6 @@ class AvellanedaConfig:
     stretch: float
 
 
-class RealisedKind(StrEnum):
-    """Estimators of the underlying's vol."""
-
-    EWMA = "ewma"
-    TWO_SCALE = "two_scale"
-    """Subtracts the noise of the quotes (QUANT 3.3)."""
-
-
-Realised = UnderlyingVol | RollingTwoScale
-
-
 @attrs.define(eq=False)
 class _Memory:
     """What is kept per market."""
@@ -95,25 +80,22 @@ class _Memory:
     book_count: int = -1
 
 
-@attrs.frozen
-class _Underlying:
-    """What is kept per underlying: every market on it feeds both."""
-
-    realised: Realised
-    expected: ExpectedVol
-
-
 class Avellaneda:
     id: Final = StrategyId("avellaneda")
 
     def __init__(self, config: AvellanedaConfig, realised: RealisedKind = RealisedKind.EWMA) -> None:
         self._config = config
-        self._realised = realised
+        self._outlooks = Outlooks(
+            OutlookRules(
+                vol_annual=config.vol_annual, vol_prior_s=config.vol_prior_s, vol_halflife_s=config.vol_halflife_s,
+                sample_s=config.sample_s, basis_bps=config.basis_bps, vol_error=config.vol_error,
+                max_underlying_age_s=config.max_underlying_age_s, realised=realised,
+            )
+        )  # fmt: skip
         self.selection = Selection(
             classes=config.classes, underlyings=config.underlyings, periods=config.periods, deployers=config.deployers
         )
         self._memory: dict[MarketId, _Memory] = {}
-        self._underlyings: dict[str, _Underlying] = {}
 
     def wants(self, market: Market) -> bool:
         """Markets that are selected and that the model can price: one strike, against the mark of one instant."""
@@ -135,16 +117,15 @@ class Avellaneda:
         tau_s = view.tau_ns / NS_PER_S
         if tau_s <= 0.0:
             return no_quote("expired: waiting for settlement")
-        underlying = self._observe_underlying(view)
+        underlying = self._outlooks.observe(view)
         book = self._book_price(view)
         said = fair.book_estimate(book.value, book.spread)
         memory, fresh = self._observe_book(view, book)
-        outlook = self._outlook(view, underlying, tau_s)
+        outlook = self._outlooks.outlook(view, underlying)
         model = None if outlook is None else outlook.estimate()
         value = fair.blend(model, said)
         if fresh and outlook is not None and said is not None:
-            # After the value: a price that is blended with a book must not already contain it.
-            underlying.expected.learn(view.mono_ns / NS_PER_S, outlook, said)
+            self._outlooks.learn(view, underlying, outlook, said)
         if value.p is None:
             return no_quote(f"no_fair_value: {value.reason}")
         nu = min(max(memory.nu.nu, _NU_RANGE[0]), _NU_RANGE[1])
@@ -157,34 +138,10 @@ class Avellaneda:
         )  # fmt: skip
         size = self._size(view, wanted, value.p, tau_s, nu)
         vols = _Vols(underlying.realised.annual, _implied(view, book.mid, tau_s), outlook, model)
-        moves = None if outlook is None or model is None else sensitivity(view, _spot(view), outlook.sigma)
+        moves = None if outlook is None or model is None else sensitivity(outlook)
         return self._desired(view, value, wanted, size, moves, _facts(value, book, vols, nu, wanted, size))
 
     # -- estimates
-
-    def _observe_underlying(self, view: MarketView) -> _Underlying:
-        known = self._underlyings.get(view.market.underlying)
-        if known is None:
-            known = self._underlyings[view.market.underlying] = self._new_underlying()
-        spot = _spot(view)
-        if spot is not None:
-            known.realised.update(view.mono_ns / NS_PER_S, spot)
-        return known
-
-    def _new_underlying(self) -> _Underlying:
-        c = self._config
-        realised: Realised
-        if self._realised is RealisedKind.TWO_SCALE:
-            realised = RollingTwoScale(
-                prior=c.vol_annual, prior_s=c.vol_prior_s, window_s=2.0 * c.vol_halflife_s, grid_s=c.sample_s
-            )
-        else:
-            realised = UnderlyingVol.with_prior(
-                annual=c.vol_annual, prior_s=c.vol_prior_s, halflife_s=c.vol_halflife_s, grid_s=c.sample_s
-            )
-        # One figure for the prior and for what vol returns to: before anything was seen they are the same statement.
-        expected = ExpectedVol(long_run=c.vol_annual, noise=c.basis_bps * _BPS, premium=VolPremium(sd0=c.vol_error))
-        return _Underlying(realised, expected)
 
     def _book_price(self, view: MarketView) -> microprice.BookPrice:
         if view.shape is not BookShape.TWO_SIDED:
@@ -213,22 +170,6 @@ class Avellaneda:
             assert book.mid is not None
             memory.nu.update(view.mono_ns / NS_PER_S, book.mid)
         return memory, fresh
-
-    def _outlook(self, view: MarketView, underlying: _Underlying, tau_s: float) -> Outlook | None:
-        """The digital with the expected vol; None without a fresh underlying."""
-        spot, contract = _spot(view), contract_of(view.market)
-        if spot is None or contract is None or view.underlying_age_ns > self._config.max_underlying_age_s * NS_PER_S:
-            return None
-        averaging_s = view.market.averaging_s
-        if averaging_s > 0:
-            # The mean of a window has two thirds of it less variance (QUANT 4.4); once the window has begun the value
-            # hangs on prints that are already made, which a view does not carry.
-            if tau_s <= averaging_s:
-                return None
-            tau_s -= 2.0 / 3.0 * averaging_s
-        return underlying.expected.outlook(
-            view.mono_ns / NS_PER_S, sigma=underlying.realised.annual, tau_s=tau_s, spot=spot, contract=contract
-        )
 
     # -- decision
 
@@ -281,15 +222,6 @@ class Avellaneda:
         return Qty(least) if qty < least <= qty * self._config.stretch else qty
 
 
-def _spot(view: MarketView) -> float | None:
-    """The perp's mid where there is one (the mark follows it within seconds), else the mark; None for no price."""
-    if view.underlying_mid2 is not None:
-        spot = view.underlying_mid2 / (2 * SCALE)
-    else:
-        spot = 0.0 if view.underlying_px is None else to_float(view.underlying_px)
-    return spot if spot > 0.0 else None
-
-
 class _Vols(msgspec.Struct, frozen=True, gc=False):
     """Volatilities of the underlying behind a decision, per sqrt(year)."""
 
@@ -302,7 +234,7 @@ class _Vols(msgspec.Struct, frozen=True, gc=False):
 
 def _implied(view: MarketView, mid: float | None, tau_s: float) -> float | None:
     """Black-Scholes vol of a mid."""
-    spot, contract = _spot(view), contract_of(view.market)
+    spot, contract = spot_of(view), contract_of(view.market)
     if spot is None or contract is None or mid is None:
         return None
     return implied_vol(contract, spot, tau_s, mid)

@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from hlomm.strategy.avellaneda import Avellaneda, AvellanedaConfig
 from hlomm.strategy.base import Strategy
+from hlomm.strategy.btc_parity import BtcParity, BtcParityConfig
 
 STRATEGIES: Final[dict[str, tuple[type, Callable[[Any], Strategy]]]] = {
     "avellaneda": (AvellanedaConfig, Avellaneda),
+    "btc_parity": (BtcParityConfig, BtcParity),
 }
 """Name to (configuration class, constructor)."""
