@@ -23,7 +23,7 @@ def test_run_look_kill_restart_resume_replay(hlomm, tmp_path):
 
     assert status()["guardian"]["state"] == "up"
     orders = hlomm("orders", "--state-dir", state, "--json").json()
-    assert all(order["purpose"] == "quote" for order in orders)
+    assert all(order["purpose"] in {"quote", "hedge"} for order in orders)
     explained = hlomm("explain", "--state-dir", state, "--json").json()
     assert any(row["bid"]["guard"] == "ok" for row in explained)
     market = explained[0]["market"]
