@@ -128,6 +128,18 @@ def test_a_position_beyond_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "exposure" in found
 
 
+def test_a_hedge_larger_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = world.Checks
+
+    def checks(timeline: Any, front: Any, settings: Any) -> Any:
+        made = honest(timeline, front, settings)
+        made._max_hedge //= 100
+        return made
+
+    monkeypatch.setattr(world, "Checks", checks)
+    assert "hedge" in lived(seed=4, days=0.5)
+
+
 def test_more_at_rest_than_may_be_stranded(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = world.Checks
 

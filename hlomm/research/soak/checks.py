@@ -24,7 +24,7 @@ from hlomm.research.soak.front import Front
 from hlomm.research.soak.process import Process
 from hlomm.research.soak.timeline import S, Timeline
 from hlomm.settings.schema import Settings
-from hlomm.sim.coins import OUTCOME_GRID
+from hlomm.sim.coins import OUTCOME_GRID, PERP_GRID
 from hlomm.venues.hyperliquid.batches import Batch
 
 FINDINGS_MAX: Final = 20
@@ -54,6 +54,7 @@ class Checks:
         self._max_position = scaled(limits.max_position)
         self._max_gross = scaled(limits.max_gross_notional)
         self._max_stranded = scaled(limits.max_resting_without_deadman)
+        self._max_hedge = scaled(limits.max_hedge_notional)
         self._stale_ns = round(limits.stale_book_s * S)
         self.findings: list[Finding] = []
         self.looks: dict[str, int] = {}
@@ -150,6 +151,7 @@ class Checks:
     def on_change(self) -> None:
         """Worst cases by the exchange's own word."""
         self._look("exposure")
+        self._hedge()
         account, exchange = self._front.account, self._front.exchange
         up: dict[int, int] = {}
         down: dict[int, int] = {}
@@ -182,6 +184,16 @@ class Checks:
             )
         if stranded > self._max_stranded:
             self.found("stranded", f"{to_text(stranded)} rests > {to_text(self._max_stranded)}")
+
+    def _hedge(self) -> None:
+        """The perp never grows beyond what hedging may hold; the price may have moved a little since."""
+        lots, mark = self._front.account.perp.lots, self._front.exchange.perp.mark_ticks
+        if not lots:
+            return
+        self._look("hedge")
+        notional = abs(lots) * mark * PERP_GRID.cash
+        if notional > self._max_hedge * 11 // 10:
+            self.found("hedge", f"{to_text(notional)} of the perp > {to_text(self._max_hedge)}")
 
     def moved_by_others(self, outcome: int, lots: int, cash: int) -> None:
         """An order of somebody else on the account traded: our limits cannot have foreseen it."""
