@@ -110,6 +110,9 @@ class Daemon:
         self._refused: str | None = None
         self._crash: BaseException | None = None
         self._halted_at_stop = False
+        self._halt_note: halt_file.HaltNote | None = None
+        self._halt_note_due = False
+        """The disk refused the note, or its removal."""
         self.swept: list[str] = []
 
     # -- the run
@@ -254,13 +257,28 @@ class Daemon:
     def _halt_changed(self, output: HaltChanged) -> None:
         _log.info("state", state=output.state.value, reason=output.reason)
         if output.persist:
-            halt_file.write(self._paths.halt, halt_file.HaltNote(output.reason, self._clock.wall_ms()))
+            self._halt_note = halt_file.HaltNote(output.reason, self._clock.wall_ms())
         elif output.state is HaltState.RUNNING:
-            halt_file.clear(self._paths.halt)
+            self._halt_note = None
+        if output.persist or output.state is HaltState.RUNNING:
+            self._keep_halt_note()
         if output.state is HaltState.STOPPED:
             self._stopped.set()
         elif output.state is HaltState.HALTED and self.pump.journal_dead is not None:
             self.request_stop("the journal cannot be written")
+
+    def _keep_halt_note(self) -> None:
+        """Bring the note on disk to what it should be; a disk that refuses is tried again, and ends nothing."""
+        try:
+            if self._halt_note is None:
+                halt_file.clear(self._paths.halt)
+            else:
+                halt_file.write(self._paths.halt, self._halt_note)
+        except OSError as error:
+            self._halt_note_due = True
+            _log.critical("halt_note_failed", error=str(error), next="free the disk: it is tried again every second")
+        else:
+            self._halt_note_due = False
 
     # -- beside trading
 
@@ -273,6 +291,8 @@ class Daemon:
         while True:
             await trio.sleep(HOUSEKEEPING_S)
             self.monitor.sample_pnl()
+            if self._halt_note_due:
+                self._keep_halt_note()
 
     async def _end_after(self, duration_s: float) -> None:
         await trio.sleep(duration_s)
@@ -281,6 +301,8 @@ class Daemon:
     # -- the end
 
     def _result(self, remaining: int | None) -> RunResult:
+        if self._halt_note_due:
+            self._keep_halt_note()
         duration_s = (self._clock.read().mono_ns - self._started_ns) / 1e9
         summary = summarise(
             self.pump, self.monitor, profile=self._loaded.profile, seed=self._seed, duration_s=duration_s,

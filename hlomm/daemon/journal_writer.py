@@ -63,6 +63,7 @@ class JournalWriter:
     def _roll(self) -> None:
         closed = self._directory / Segment(self._epoch_ms, self._number).name
         os.close(self._fd)
+        self._fd = -1  # should the next one not open, nobody closes this one again
         self._number += 1
         self._open_segment()
         self._closed_segments.append(closed)
@@ -73,7 +74,12 @@ class JournalWriter:
             await trio.sleep(interval_s)
             await self.sync()
             while self._closed_segments:
-                await trio.to_thread.run_sync(_compress, self._closed_segments.pop(0))
+                path = self._closed_segments.pop(0)
+                try:
+                    await trio.to_thread.run_sync(_compress, path)
+                except OSError as error:
+                    # Nothing is lost: the segment stays as it is, larger than it need be.
+                    _log.warning("journal_segment_not_compressed", segment=path.name, error=str(error))
 
     async def sync(self) -> None:
         if self._unsynced and self._fd >= 0:

@@ -22,7 +22,7 @@ from hlomm.domain.ids import ClientId, MarketId, is_outcome
 from hlomm.domain.inputs import BookSnapshot, Level, PerpBalance, TokenBalance
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
-from hlomm.domain.units import SCALE, Cash, Px, Qty, complement, floor_to, to_text
+from hlomm.domain.units import SCALE, Cash, Px, Qty, ceil_to, complement, floor_to, to_text
 
 
 class HoldReason(StrEnum):
@@ -197,11 +197,13 @@ def _sale(
     bid = _best_bid(book, token.leg)
     if bid is None:
         return HoldReason.NO_BID
-    px = Px(max(floor_to(bid[0] - bounds.slippage, bounds.tick), bounds.tick))
     qty = Qty(floor_to(surplus, bounds.lot))
     # The limit price is the lowest of the possible bases of the minimum, so an order that passes here always passes.
-    if qty * px < bounds.min_notional * SCALE:
+    least = ceil_to(-(-bounds.min_notional * SCALE // max(qty, 1)), bounds.tick)
+    if qty <= 0 or least > bid[0]:
         return HoldReason.BELOW_MINIMUM
+    # Within the slippage, but never so low that a bid near zero makes the order too small to be taken.
+    px = Px(max(floor_to(bid[0] - bounds.slippage, bounds.tick), least, bounds.tick))
     return OrderRequest(
         client_id=mint(),
         market=token.market,

@@ -129,6 +129,29 @@ async def test_journal_that_cannot_be_written_cancels_halts_and_ends(rig, autoju
         assert "journal" in note.reason
 
 
+async def test_a_halt_note_that_the_disk_refuses_is_written_when_it_can_be_and_ends_nothing(
+    rig, autojump_clock, monkeypatch
+):
+    honest, refused = halt_file.write, []
+
+    def write(path, note):
+        if len(refused) < 3:
+            refused.append(note)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        honest(path, note)
+
+    monkeypatch.setattr(halt_file, "write", write)
+    async with rig(seed=7) as r:
+        await r.quoting()
+        r.daemon.pump([OperatorCommand(action=OperatorAction.KILL, actor="test", reason="drill")], 0)
+        await r.until(lambda: r.state == "halted", 60)
+        await r.until(lambda: halt_file.read(r.paths.halt) is not None, 10)
+        assert "drill" in halt_file.read(r.paths.halt).reason
+        assert len(refused) == 3
+        assert r.daemon.pump.fault is None
+        assert r.resting_at_venue() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_signals_stop_in_order(rig, autojump_clock, number):
     async with rig(seed=7) as r:

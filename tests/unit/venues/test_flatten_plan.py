@@ -90,6 +90,13 @@ def test_the_limit_is_floored_to_the_tick_and_stays_above_zero(bid: str, slippag
     assert order.px % 1_000 == 0
 
 
+def test_a_bid_within_the_slippage_of_zero_is_sold_to_at_a_limit_that_the_venue_takes() -> None:
+    """100 at a bid of 0.12 are worth 12: at a limit of 0.02 the venue would call them worth 2 and refuse."""
+    bounds = FlattenBounds(slippage=Px(parse("0.1")), tick=Px(1_000), lot=Qty(SCALE), min_notional=Cash(parse("10")))
+    (order,) = plan(token(), books={M: book([("0.12", "500")], [])}, bounds=bounds).orders
+    assert order.px == parse("0.1")
+
+
 def held(qty: str, loss: str, reason: HoldReason, leg: Leg = Leg.YES, market: MarketId = M) -> HeldToken:
     return HeldToken(market=market, leg=leg, qty=Qty(parse(qty)), worst_loss=Cash(parse(loss)), reason=reason)
 
