@@ -29,6 +29,7 @@ from hlomm.engine.core import Engine
 from hlomm.pricing.quoter import QuoteModel
 from hlomm.settings.schema import Breakers, EngineSettings
 from hlomm.strategy.base import Strategy
+from hlomm.strategy.outlooks import RealisedKind
 from hlomm.strategy.registry import STRATEGIES
 
 VENUES: tuple[VenueId, ...] = (HYPERLIQUID,)
@@ -45,6 +46,7 @@ def strategies(settings: EngineSettings) -> list[Strategy]:
         section = getattr(settings.strategy, name)
         values = msgspec.structs.asdict(section)
         if values.pop("enabled"):
+            values["realised"] = RealisedKind(values["realised"])
             if "model" in values:
                 values["model"] = QuoteModel(values["model"])
             built.append(constructor(config_class(**values)))

@@ -139,6 +139,7 @@ class Avellaneda(_Section, frozen=True):
     vol_annual: Positive
     vol_prior_s: Positive
     vol_halflife_s: Positive
+    realised: Literal["ewma", "two_scale"]
     nu_prior_s: Positive
     nu_halflife_s: Positive
     sample_s: Positive
@@ -169,6 +170,7 @@ class BtcParity(_Section, frozen=True):
     vol_annual: Positive
     vol_prior_s: Positive
     vol_halflife_s: Positive
+    realised: Literal["ewma", "two_scale"]
     sample_s: Positive
     basis_bps: NonNegative
     vol_error: NonNegative

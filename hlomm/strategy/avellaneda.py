@@ -56,6 +56,7 @@ class AvellanedaConfig:
     vol_annual: float
     vol_prior_s: float
     vol_halflife_s: float
+    realised: RealisedKind
     nu_prior_s: float
     nu_halflife_s: float
     sample_s: float
@@ -83,13 +84,13 @@ class _Memory:
 class Avellaneda:
     id: Final = StrategyId("avellaneda")
 
-    def __init__(self, config: AvellanedaConfig, realised: RealisedKind = RealisedKind.EWMA) -> None:
+    def __init__(self, config: AvellanedaConfig) -> None:
         self._config = config
         self._outlooks = Outlooks(
             OutlookRules(
                 vol_annual=config.vol_annual, vol_prior_s=config.vol_prior_s, vol_halflife_s=config.vol_halflife_s,
                 sample_s=config.sample_s, basis_bps=config.basis_bps, vol_error=config.vol_error,
-                max_underlying_age_s=config.max_underlying_age_s, realised=realised,
+                max_underlying_age_s=config.max_underlying_age_s, realised=config.realised,
             )
         )  # fmt: skip
         self.selection = Selection(

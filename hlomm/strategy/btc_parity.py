@@ -46,6 +46,7 @@ class BtcParityConfig:
     vol_annual: float
     vol_prior_s: float
     vol_halflife_s: float
+    realised: RealisedKind
     sample_s: float
     basis_bps: float
     vol_error: float
@@ -71,7 +72,7 @@ class _Offer:
 class BtcParity:
     id: Final = StrategyId("btc_parity")
 
-    def __init__(self, config: BtcParityConfig, realised: RealisedKind = RealisedKind.EWMA) -> None:
+    def __init__(self, config: BtcParityConfig) -> None:
         self._config = config
         self.selection = Selection(
             classes=config.classes, underlyings=config.underlyings, periods=config.periods, deployers=config.deployers
@@ -80,7 +81,7 @@ class BtcParity:
             OutlookRules(
                 vol_annual=config.vol_annual, vol_prior_s=config.vol_prior_s, vol_halflife_s=config.vol_halflife_s,
                 sample_s=config.sample_s, basis_bps=config.basis_bps, vol_error=config.vol_error,
-                max_underlying_age_s=config.max_underlying_age_s, realised=realised,
+                max_underlying_age_s=config.max_underlying_age_s, realised=config.realised,
             )
         )  # fmt: skip
 

@@ -11,7 +11,8 @@ from msgspec import structs
 
 from hlomm.domain.view import BookShape, Desired
 from hlomm.pricing import fair, terminal
-from hlomm.strategy.avellaneda import Avellaneda, RealisedKind
+from hlomm.strategy.avellaneda import Avellaneda
+from hlomm.strategy.outlooks import RealisedKind
 from hlomm.strategy.signals import SECONDS_PER_YEAR
 from tests.support.values import M, levels, lots, outcome, px
 from tests.unit.strategy.views import ASKS, BIDS, CONFIG, decide, facts, maker, number, view
@@ -105,7 +106,7 @@ def test_an_averaged_settlement_has_less_variance_and_no_model_once_it_has_begun
 def test_the_noise_robust_estimator_does_not_take_bounce_for_volatility() -> None:
     vols = {}
     for kind in RealisedKind:
-        strategy, desired = Avellaneda(CONFIG, realised=kind), None
+        strategy, desired = maker(realised=kind), None
         for step in range(900):
             desired = decide(strategy, spot=80_000 + 8 * (step % 2), at_s=2.0 * step)
         assert desired is not None
