@@ -36,10 +36,10 @@ from hlomm.domain.ids import ClientIds, VenueId, perp_market
 from hlomm.domain.inputs import Booted, StopRequested
 from hlomm.domain.outputs import (
     Alert,
+    ConvertSet,
     ExitRequested,
     HaltChanged,
     HaltState,
-    MergeSet,
     Output,
     Subscribe,
     Unsubscribe,
@@ -249,7 +249,7 @@ class Daemon:
             case ExitRequested(reason=reason):
                 if not self._stop_wanted.is_set():  # a second request would cut the walk to safety short
                     self.request_stop(reason)
-            case Subscribe(market=market) | Unsubscribe(market=market) | MergeSet(market=market):
+            case Subscribe(market=market) | Unsubscribe(market=market) | ConvertSet(market=market):
                 self._sessions[VenueId(market.partition(":")[0])].submit(output)
             case _:
                 self._sessions[output.venue].submit(output)

@@ -18,7 +18,7 @@ from hlomm.daemon.ledger_orders import Orders
 from hlomm.daemon.ledger_schema import exact
 from hlomm.domain.carried import Carried
 from hlomm.domain.faults import HlommError
-from hlomm.domain.fills import FillKind
+from hlomm.domain.fills import Fill, FillKind
 from hlomm.domain.inputs import Booted, FillReceived, FundingPaid, MarketSettled
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side, yes_px
@@ -26,9 +26,9 @@ from hlomm.domain.outputs import (
     Alert,
     AmendOrders,
     CancelOrders,
+    ConvertSet,
     HaltChanged,
     HaltState,
-    MergeSet,
     Output,
     PlaceOrders,
 )
@@ -142,7 +142,10 @@ class Fold:
         )  # fmt: skip
 
     def _fill(self, item: FillReceived, wall_ms: int) -> None:
-        fill = item.fill
+        for fill in item.fills:
+            self._one_fill(fill, wall_ms)
+
+    def _one_fill(self, fill: Fill, wall_ms: int) -> None:
         new = self._execute(
             "INSERT OR IGNORE INTO fills VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", self._account, fill.key,
             self._epoch, self._seq, wall_ms, fill.venue_ms, fill.market, Leg(fill.leg).name, Side(fill.side).name,
@@ -185,8 +188,8 @@ class Fold:
                 for cancel in cancels:
                     self._orders.cancel_sent(cancel.client_id, wall_ms)
                     self._decision("cancel", cancel, wall_ms)
-            case MergeSet():
-                self._decision("merge", output, wall_ms)
+            case ConvertSet(action=action):
+                self._decision(action.value, output, wall_ms)
             case Alert():
                 self._alert(n, output.level.value, output.code, output.text, output.market, wall_ms)
             case HaltChanged():

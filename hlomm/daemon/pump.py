@@ -17,7 +17,7 @@ import trio
 
 from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.domain.inputs import Input, JournalFailed
-from hlomm.domain.outputs import AmendOrders, CancelOrders, MergeSet, Output, PlaceOrders
+from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, Output, PlaceOrders
 from hlomm.domain.times import NS_PER_S
 from hlomm.engine.core import Engine
 from hlomm.journal.codec import FAULT_NOTE, CheckpointRecord, InputRecord, NoteRecord, Record, TurnRecord, encode
@@ -29,7 +29,7 @@ _log = structlog.get_logger("hlomm.pump")
 INBOX_LIMIT: Final = 100_000
 """Inputs waiting inside one call; beyond it something feeds the engine in a circle."""
 LATENCIES_KEPT: Final = 20_000
-_RISKY: Final = (PlaceOrders, AmendOrders, MergeSet)
+_RISKY: Final = (PlaceOrders, AmendOrders, ConvertSet)
 _ORDERS: Final = (PlaceOrders, AmendOrders, CancelOrders)
 
 

@@ -24,8 +24,9 @@ class FillKind(StrEnum):
 class Fill(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """One movement of tokens against cash on our account, as the venue reported it.
 
-    `key` identifies it for de-duplication (replayed snapshots repeat fills). Split, merge and the like are
-    reported by the venue as fills at synthetic prices: each leg moves like a trade and only the sum is meaningful.
+    `key` identifies it for de-duplication (replayed snapshots repeat fills). Split, merge and the like are reported as
+    one fill per token that moved. The prices that a venue prints on them are rounded fictions, so a session replaces
+    them: `px` is such that the parts of one conversion add up to the cash that moved, to the last unit.
     """
 
     key: str

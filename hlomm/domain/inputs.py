@@ -16,6 +16,7 @@ from hlomm.domain.fills import Fill
 from hlomm.domain.ids import ClientId, MarketId, VenueId, VenueOrderId
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import Side
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Cash, Px, Qty
 
 Level = tuple[int, int]
@@ -294,7 +295,14 @@ class OrderAnswer(_Input, frozen=True, kw_only=True):
 
 
 class FillReceived(_Input, frozen=True):
+    """A fill. A conversion moves several tokens at once: `rest` has its other parts, and no moment lies between."""
+
     fill: Fill
+    rest: tuple[Fill, ...] = ()
+
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        return (self.fill, *self.rest)
 
 
 class FundingPaid(_Input, frozen=True, kw_only=True):
@@ -307,9 +315,13 @@ class FundingPaid(_Input, frozen=True, kw_only=True):
     venue_ms: int
 
 
-class MergeFailed(_Input, frozen=True):
+class ConversionFailed(_Input, frozen=True, kw_only=True):
+    """A conversion did not happen; if `lost`, nobody knows whether it did."""
+
+    action: SetAction
     market: MarketId
     text: str
+    lost: bool = False
 
 
 class TokenBalance(msgspec.Struct, frozen=True, array_like=True):
@@ -388,6 +400,6 @@ Input = (
     | OrderAnswer
     | FillReceived
     | FundingPaid
-    | MergeFailed
+    | ConversionFailed
     | AccountState
 )

@@ -70,6 +70,8 @@ class Market(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """Pays YES if no named outcome of its question does."""
     fee_scale: int = 0
     """The deployer's factor in the fee rule, in 1e-8; 0 for what the protocol lists."""
+    question_size: int = 0
+    """Outcomes that its question had when it was listed, the fallback among them; 0 without a question."""
 
     def tau_ns(self, wall_ns: int) -> int:
         """Nanoseconds to settlement, never negative; 0 for perps."""

@@ -8,6 +8,7 @@ import msgspec
 
 from hlomm.domain.ids import ClientId, MarketId, VenueId
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty
 
 
@@ -45,11 +46,16 @@ class QueryAccount(_Output, frozen=True):
     venue: VenueId
 
 
-class MergeSet(_Output, frozen=True):
-    """Turn equal numbers of YES and NO into cash."""
+class ConvertSet(_Output, frozen=True, kw_only=True):
+    """Split, merge, negate or merge a question: tokens and cash for one another at exactly their worth."""
 
+    action: SetAction
     market: MarketId
+    """The outcome; of a question to be merged any of its outcomes."""
     qty: Qty
+    """Sets, whole contracts."""
+    question: int | None = None
+    """Number of the question, for `negate` and `merge_question`."""
 
 
 class Subscribe(_Output, frozen=True):
@@ -106,7 +112,7 @@ Output = (
     | CancelOrders
     | QueryOrder
     | QueryAccount
-    | MergeSet
+    | ConvertSet
     | Subscribe
     | Unsubscribe
     | Alert

@@ -12,8 +12,9 @@ from __future__ import annotations
 from hlomm.domain.inputs import Level
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose, Tif
-from hlomm.domain.outputs import MergeSet
+from hlomm.domain.outputs import ConvertSet
 from hlomm.domain.report import SideNote
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty, floor_to, to_text
 from hlomm.engine import gate, quoting, ways
 from hlomm.engine.exposure import mid_own
@@ -38,7 +39,7 @@ def reduce(state: State, walk: Walk, market: MarketState) -> bool:
     if pairs > 0 and merges < rules.attempts and not market.gone:
         walk.merges[market_id] = merges + 1
         walk.again_ns[market_id] = now_ns + rules.retry_ns
-        state.out.merge(market_id, MergeSet(market_id, Qty(pairs)))
+        state.out.convert(market_id, ConvertSet(action=SetAction.MERGE, market=market_id, qty=Qty(pairs)))
         state.budgets.spend(market.market.venue, 1)
         return False
     reason = _close_surplus(state, walk, market)

@@ -18,6 +18,7 @@ from hlomm.domain.inputs import (
     Booted,
     CancelFailed,
     ClockSkew,
+    ConversionFailed,
     DeadmanArmed,
     FeeRates,
     FillReceived,
@@ -31,7 +32,6 @@ from hlomm.domain.inputs import (
     MarketListed,
     MarketSettled,
     MarkPrice,
-    MergeFailed,
     OperatorCommand,
     OrderAnswer,
     OrderClosed,
@@ -83,7 +83,7 @@ HANDLERS: Final[dict[type, Callable[[State, Any, Strategies], None]]] = {
     OrderAnswer: orders.answered,
     FillReceived: account.fill,
     FundingPaid: account.funding,
-    MergeFailed: account.merge_failed,
+    ConversionFailed: account.conversion_failed,
     AccountState: account.account,
 }
 

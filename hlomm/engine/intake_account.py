@@ -6,10 +6,11 @@ from typing import Final
 
 from hlomm.domain.fills import Fill, FillKind
 from hlomm.domain.ids import is_outcome, venue_of
-from hlomm.domain.inputs import AccountState, FillReceived, FundingPaid, MergeFailed
+from hlomm.domain.inputs import AccountState, ConversionFailed, FillReceived, FundingPaid
 from hlomm.domain.orders import direction, yes_px
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import FillRow
+from hlomm.domain.sets import CONVERSIONS
 from hlomm.domain.units import SCALE, Px, to_text
 from hlomm.engine import fees, safety
 from hlomm.engine.intake_life import venue_of_input
@@ -22,33 +23,63 @@ FILLS_REMEMBERED: Final = 20_000
 
 
 def fill(state: State, item: FillReceived, strategies: Strategies) -> None:
-    fill = item.fill
-    if fill.key in state.seen_fills:
+    fills = [fill for fill in item.fills if _news(state, fill)]
+    if not fills:
         return
+    state.last_move_ns = state.now.mono_ns
+    state.books_moved = True
+    if fills[0].kind in CONVERSIONS:
+        _converted(state, fills)
+    else:
+        for fill in fills:
+            _booked(state, fill, strategies)
+    state.portfolio.check()
+    for fill in fills:
+        _noted(state, fill)
+
+
+def _news(state: State, fill: Fill) -> bool:
+    """Whether the books do not hold this fill yet."""
+    if fill.key in state.seen_fills:
+        return False
     state.seen_fills[fill.key] = fill.venue_ms
     if len(state.seen_fills) > FILLS_REMEMBERED:
         del state.seen_fills[next(iter(state.seen_fills))]
     if not state.opened:
-        return  # already inside the balances that the account opens with
-    if not is_outcome(fill.market) and not state.portfolio.perps.known:
-        return  # the books are of a version that knew no perps: the wallet is yet to be told
-    state.last_move_ns = state.now.mono_ns
-    state.last_fill_ms = max(state.last_fill_ms, fill.venue_ms)
-    state.books_moved = True
-    state.recent_fills.append(_fill_row(state, fill))
+        return False  # already inside the balances that the account opens with
+    # Books of a version that knew no perps are yet to be told the wallet.
+    return is_outcome(fill.market) or state.portfolio.perps.known
+
+
+def _booked(state: State, fill: Fill, strategies: Strategies) -> None:
     if fill.kind is FillKind.SETTLEMENT:
         settle(state, fill.market, yes_px(fill.leg, fill.px), "settlement fill", strategies)
         state.portfolio.charge(fill.market, fill.fee)
     else:
-        settled_px = state.portfolio.settled.get(fill.market)
-        if settled_px is not None:
-            state.attribution.settled(fill.market, settled_px)  # the market may have been forgotten since
-        state.attribution.filled(fill)
+        _attributed(state, fill)
         state.portfolio.apply(fill)
     fees.learn(state, fill)
-    if fill.kind is FillKind.MERGE:
-        _merge_cost(state, fill)
-    state.portfolio.check()
+
+
+def _converted(state: State, fills: list[Fill]) -> None:
+    for fill in fills:
+        _attributed(state, fill)
+    state.portfolio.convert(fills)
+    if fills[0].kind is FillKind.MERGE:
+        _merge_cost(state, fills)
+
+
+def _attributed(state: State, fill: Fill) -> None:
+    settled_px = state.portfolio.settled.get(fill.market)
+    if settled_px is not None:
+        state.attribution.settled(fill.market, settled_px)  # the market may have been forgotten since
+    state.attribution.filled(fill)
+
+
+def _noted(state: State, fill: Fill) -> None:
+    """What a booked fill means outside the books: for its order, the screens and the market's next look."""
+    state.last_fill_ms = max(state.last_fill_ms, fill.venue_ms)
+    state.recent_fills.append(_fill_row(state, fill))
     if fill.market not in state.markets and is_outcome(fill.market) and state.portfolio.position(fill.market).flat:
         state.portfolio.forget(fill.market)
         state.attribution.forget(fill.market)
@@ -79,11 +110,13 @@ def _fill_row(state: State, fill: Fill) -> FillRow:
     )  # fmt: skip
 
 
-def _merge_cost(state: State, fill: Fill) -> None:
-    """Learn what merging costs. Either half is told with a fee: twice the dearest seen stands, rounded up."""
-    venue = venue_of(fill.market)
-    if fill.qty:
-        state.merge_fee[venue] = max(state.merge_fee.get(venue, 0), -(-2 * max(fill.fee, 0) * SCALE // fill.qty))
+def _merge_cost(state: State, fills: list[Fill]) -> None:
+    """Learn what merging a pair costs: the dearest seen stands, rounded up. A half told alone stands for both."""
+    venue = venue_of(fills[0].market)
+    pairs = max(fill.qty for fill in fills)
+    fee = sum(max(fill.fee, 0) for fill in fills) * (2 if len(fills) == 1 else 1)
+    if pairs:
+        state.merge_fee[venue] = max(state.merge_fee.get(venue, 0), -(-fee * SCALE // pairs))
 
 
 def funding(state: State, item: FundingPaid, _: Strategies) -> None:
@@ -102,9 +135,9 @@ def funding(state: State, item: FundingPaid, _: Strategies) -> None:
     state.digest.mix(item.amount, state.portfolio.perps.raw)
 
 
-def merge_failed(state: State, item: MergeFailed, _: Strategies) -> None:
+def conversion_failed(state: State, item: ConversionFailed, _: Strategies) -> None:
     state.out.alert(
-        AlertLevel.WARNING, "merge_failed", f"pairs of {item.market} stay unmerged: {item.text}", item.market
+        AlertLevel.WARNING, "conversion_failed", f"{item.action} of {item.market}: {item.text}", item.market
     )
     state.touch(item.market)
 

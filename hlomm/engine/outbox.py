@@ -9,9 +9,9 @@ from hlomm.domain.outputs import (
     AlertLevel,
     AmendOrders,
     CancelOrders,
+    ConvertSet,
     ExitRequested,
     HaltChanged,
-    MergeSet,
     Output,
     PlaceOrders,
     QueryAccount,
@@ -25,7 +25,7 @@ class Outbox:
     def __init__(self) -> None:
         self._news: list[Output] = []
         self._cancels: dict[VenueId, list[CancelRequest]] = {}
-        self._merges: list[Output] = []
+        self._conversions: list[Output] = []
         self._amends: dict[VenueId, list[AmendRequest]] = {}
         self._places: dict[tuple[VenueId, bool, Tif, bool], list[OrderRequest]] = {}
         self._rest: list[Output] = []
@@ -40,9 +40,9 @@ class Outbox:
         kind = (venue, request.purpose is Purpose.QUOTE, request.tif, is_outcome(request.market))
         self._places.setdefault(kind, []).append(request)
 
-    def merge(self, market: MarketId, output: MergeSet) -> None:
+    def convert(self, market: MarketId, output: ConvertSet) -> None:
         assert output.market == market
-        self._merges.append(output)
+        self._conversions.append(output)
 
     def query(self, venue: VenueId, client_id: ClientId) -> None:
         self._rest.append(QueryOrder(venue, client_id))
@@ -69,11 +69,11 @@ class Outbox:
 
     def drain(self) -> list[Output]:
         """Everything collected, in sending order; the outbox is empty afterwards."""
-        if not (self._news or self._cancels or self._merges or self._amends or self._places or self._rest):
+        if not (self._news or self._cancels or self._conversions or self._amends or self._places or self._rest):
             return []
         outputs: list[Output] = self._news
         outputs.extend(CancelOrders(venue, tuple(items)) for venue, items in self._cancels.items())
-        outputs.extend(self._merges)
+        outputs.extend(self._conversions)
         # Batches keep one time in force: a single taker order would cost the whole batch its post-only priority. Perps
         # go by themselves, because a price the venue refuses would take the whole batch with it.
         for quotes in (False, True):
@@ -83,6 +83,6 @@ class Outbox:
                 if is_quote is quotes:
                     outputs.append(PlaceOrders(venue, tuple(items)))
         outputs.extend(self._rest)
-        self._news, self._merges, self._rest = [], [], []
+        self._news, self._conversions, self._rest = [], [], []
         self._cancels, self._amends, self._places = {}, {}, {}
         return outputs

@@ -11,6 +11,7 @@ carries the rest and closing a position always releases all of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -139,7 +140,7 @@ class Portfolio:
         self.check()
 
     def apply(self, fill: Fill) -> None:
-        """One fill of any kind. Tokens of a market that is already settled turn into cash at once."""
+        """One fill by a trade. Tokens of a market that is already settled turn into cash at once."""
         if not is_outcome(fill.market):
             self._apply_perp(fill)
             return
@@ -161,6 +162,37 @@ class Portfolio:
         yes_px = self.settled.get(fill.market)
         if yes_px is not None:
             self._convert(position, yes_px)
+        self.check()
+
+    def convert(self, fills: Sequence[Fill]) -> None:
+        """Parts of one conversion (see `hlomm.domain.sets`), all of them or those that were told so far.
+
+        Cost follows the tokens. Those that came have cost what those that went had cost, in equal parts, and the cash
+        that was paid; if none came, those that went share the cash by their cost. A unit that cannot be shared falls to
+        the first.
+        """
+        gone = [fill for fill in fills if fill.side is Side.SELL]
+        come = [fill for fill in fills if fill.side is Side.BUY]
+        paid = sum(notional_ceil(fill.px, fill.qty) for fill in come)
+        got = sum(notional_floor(fill.px, fill.qty) for fill in gone)
+        released = [self._release(self._own(fill.market), fill.leg, fill.qty) for fill in gone]
+        self.cash += got - paid
+        if gone and come:
+            moved = sum(released) + paid - got
+            for fill, cost in zip(come, _shares(moved, [1] * len(come)), strict=True):
+                self._add(self._own(fill.market), fill.leg, fill.qty, cost)
+        elif come:
+            for fill in come:
+                self._add(self._own(fill.market), fill.leg, fill.qty, notional_ceil(fill.px, fill.qty))
+        for fill, cost, part in zip(gone, released, _shares(got, released), strict=True):
+            if not come:
+                self.realised += part - cost
+                self._own(fill.market).realised += part - cost
+        for fill in fills:
+            self.charge(fill.market, fill.fee)
+            yes_px = self.settled.get(fill.market)
+            if yes_px is not None:
+                self._convert(self._own(fill.market), yes_px)
         self.check()
 
     def _apply_perp(self, fill: Fill) -> None:
@@ -290,3 +322,14 @@ class Portfolio:
     def totals(self) -> tuple[Cash, Cash, Cash]:
         """(cash, realised, fees)."""
         return Cash(self.cash), Cash(self.realised), Cash(self.fees)
+
+
+def _shares(amount: int, weights: Sequence[int]) -> list[int]:
+    """The amount in parts that add up to it, in proportion to the weights; equal parts if none weighs anything."""
+    total = sum(weights)
+    if not total:
+        weights, total = [1] * len(weights), len(weights)
+    parts = [amount * weight // total for weight in weights]
+    if parts:
+        parts[0] += amount - sum(parts)
+    return parts

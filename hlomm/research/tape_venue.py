@@ -20,10 +20,10 @@ from hlomm.domain.inputs import (
     AccountState,
     AmendFailed,
     BookSnapshot,
+    ConversionFailed,
     FillReceived,
     Input,
     Level,
-    MergeFailed,
     OrderAnswer,
     OrderClosed,
     OrderOpened,
@@ -33,7 +33,8 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import AmendRequest, OrderRequest, Side, Tif, direction, yes_px
-from hlomm.domain.outputs import AmendOrders, CancelOrders, MergeSet, Output, PlaceOrders, QueryAccount, QueryOrder
+from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, Output, PlaceOrders, QueryAccount, QueryOrder
+from hlomm.domain.sets import SetAction
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, Cash, Px, Qty, complement, notional_ceil, notional_floor, to_float
 from hlomm.pricing.queues import QueueModel, QueuePosition
@@ -129,7 +130,7 @@ class TapeVenue:
                 self._tell(at_ns, self._answer(client_id))
             case QueryAccount():
                 self._tell(at_ns, self.account(at_ns))
-            case MergeSet(qty=qty):
+            case ConvertSet(qty=qty):
                 self._merge(qty, at_ns)
             case _:
                 pass  # alerts, halts and subscriptions mean nothing to a tape
@@ -221,10 +222,15 @@ class TapeVenue:
 
     def _merge(self, qty: Qty, at_ns: int) -> None:
         if min(self.tokens.values()) < qty:
-            self._tell(at_ns, MergeFailed(self._market.id, "not that many pairs"))
+            self._tell(
+                at_ns, ConversionFailed(action=SetAction.MERGE, market=self._market.id, text="not that many pairs")
+            )
             return
-        for leg in Leg:
-            self._book_fill(None, leg, Side.SELL, Px(SCALE // 2), qty, at_ns, kind=FillKind.MERGE, maker=False)
+        halves = [
+            self._booked(None, leg, Side.SELL, Px(SCALE // 2), qty, at_ns, kind=FillKind.MERGE, maker=False)
+            for leg in Leg
+        ]
+        self._tell(at_ns, FillReceived(halves[0], tuple(halves[1:])))
 
     def account(self, asked_ns: int) -> AccountState:
         tokens = tuple(
@@ -311,7 +317,7 @@ class TapeVenue:
         request = resting.request
         at_ns = received_ns - self._delays.answer_ns  # `_tell` adds the way back; the print's own delay is enough
         self._book_fill(
-            resting, request.leg, request.side, resting.px, qty, at_ns, kind=FillKind.TRADE, maker=True,
+            resting, request.leg, request.side, resting.px, qty, at_ns, maker=True,
             exchange_ns=exchange_ns,
         )  # fmt: skip
         assert resting.queue is not None
@@ -330,7 +336,7 @@ class TapeVenue:
             left -= taken
             own = Px(px) if request.leg is Leg.YES else complement(px)
             resting.filled += taken
-            self._book_fill(resting, request.leg, request.side, own, taken, at_ns, kind=FillKind.TRADE, maker=False)
+            self._book_fill(resting, request.leg, request.side, own, taken, at_ns, maker=False)
         status = "filled" if resting.filled else "iocCancelRejected"
         self._finished[request.client_id] = (resting.oid, resting.filled, status)
         self._tell(
@@ -342,9 +348,18 @@ class TapeVenue:
         )  # fmt: skip
 
     def _book_fill(
+        self, resting: _Resting, leg: Leg, side: Side, px: Px, qty: int, at_ns: int, *, maker: bool,
+        exchange_ns: int | None = None,
+    ) -> None:  # fmt: skip
+        fill = self._booked(
+            resting, leg, side, px, qty, at_ns, kind=FillKind.TRADE, maker=maker, exchange_ns=exchange_ns
+        )
+        self._tell(at_ns, FillReceived(fill))
+
+    def _booked(
         self, resting: _Resting | None, leg: Leg, side: Side, px: Px, qty: int, at_ns: int, *, kind: FillKind,
         maker: bool, exchange_ns: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> Fill:  # fmt: skip
         if side is Side.BUY:
             self.cash -= notional_ceil(px, qty)
             self.tokens[leg] += qty
@@ -354,13 +369,12 @@ class TapeVenue:
         assert self.cash >= 0
         assert self.tokens[leg] >= 0
         self._trades += 1
-        fill = Fill(
+        return Fill(
             key=f"tape:{self._trades}", market=self._market.id, leg=leg, side=side, px=px, qty=Qty(qty), fee=Cash(0),
             kind=kind, maker=maker, client_id=resting.request.client_id if resting is not None else None,
             venue_order_id=resting.oid if resting is not None else None,
             venue_ms=(at_ns if exchange_ns is None else exchange_ns) // NS_PER_MS,
         )  # fmt: skip
-        self._tell(at_ns, FillReceived(fill))
 
     def settle(self, yes_px: Px) -> None:
         """Tokens become cash, resting orders go."""

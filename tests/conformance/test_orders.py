@@ -18,7 +18,8 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side, Tif
-from hlomm.domain.outputs import MergeSet, QueryOrder
+from hlomm.domain.outputs import ConvertSet, QueryOrder
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import SCALE, Qty, complement, parse
 from hlomm.sim.faults import FaultArgs
 
@@ -89,13 +90,13 @@ async def test_buying_both_legs_and_merging_returns_the_cash(rig, autojump_clock
         r.place(yes)
         r.place(no)
         await r.until(lambda: sum(f.fill.qty for f in r.all(FillReceived)) >= parse("60"))
-        r.session.submit(MergeSet(r.market.id, Qty(parse("30"))))
-        await r.until(lambda: len([f for f in r.all(FillReceived) if f.fill.kind is FillKind.MERGE]) == 2)
-        merged = [item.fill for item in r.all(FillReceived) if item.fill.kind is FillKind.MERGE]
+        r.session.submit(ConvertSet(action=SetAction.MERGE, market=r.market.id, qty=Qty(parse("30"))))
+        await r.until(lambda: any(f.fill.kind is FillKind.MERGE for f in r.all(FillReceived)))
+        (merged,) = (item.fills for item in r.all(FillReceived) if item.fill.kind is FillKind.MERGE)
+        assert {(fill.leg, fill.side) for fill in merged} == {(Leg.YES, Side.SELL), (Leg.NO, Side.SELL)}
         assert sum(fill.px * fill.qty // SCALE for fill in merged) == parse("30")
         cash = parse("10000")
-        for item in r.all(FillReceived):
-            fill = item.fill
+        for fill in (fill for item in r.all(FillReceived) for fill in item.fills):
             sign = -1 if fill.side is Side.BUY else 1
             cash += sign * (fill.px * fill.qty // SCALE) - fill.fee
         assert parse(r.truth["quote"]) == cash

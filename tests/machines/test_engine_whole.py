@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hlomm.domain.orders import Purpose
-from hlomm.domain.outputs import AmendOrders, HaltChanged, HaltState, MergeSet, PlaceOrders
+from hlomm.domain.outputs import AmendOrders, ConvertSet, HaltChanged, HaltState, PlaceOrders
 from hlomm.engine.core import MARKETS_KEPT, Engine
 from hlomm.engine.order_register import REMEMBERED
 from hlomm.engine.report import pnl, report
@@ -57,7 +57,7 @@ def check_record(storm: Storm) -> None:
                 assert running
             elif isinstance(output, PlaceOrders) and not running:
                 assert all(order.reduce_only and order.purpose is Purpose.FLATTEN for order in output.orders)
-            elif isinstance(output, MergeSet):
+            elif isinstance(output, ConvertSet):
                 assert not running
 
 

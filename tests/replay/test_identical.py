@@ -14,7 +14,7 @@ from hlomm.domain.ids import HYPERLIQUID, outcome_market
 from hlomm.domain.inputs import BookSnapshot, Booted, MarketListed, OperatorAction, OperatorCommand
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
-from hlomm.domain.outputs import AmendOrders, CancelOrders, HaltChanged, MergeSet, PlaceOrders
+from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, HaltChanged, PlaceOrders
 from hlomm.domain.units import Qty
 from hlomm.journal.codec import CheckpointRecord, InputRecord
 from hlomm.journal.framing import HEADER
@@ -48,7 +48,7 @@ def test_the_runs_replayed_here_hold_decisions_of_every_kind() -> None:
         for turn in Run().weather(seed, 500, hostility=HOSTILITY[seed % len(HOSTILITY)]).turns
         for output in turn.outputs
     }
-    assert {PlaceOrders, AmendOrders, CancelOrders, MergeSet, HaltChanged} <= made
+    assert {PlaceOrders, AmendOrders, CancelOrders, ConvertSet, HaltChanged} <= made
     records = Run().weather(2, 500).records
     assert sum(isinstance(record, CheckpointRecord) for record in records) > 5
 

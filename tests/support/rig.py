@@ -38,9 +38,9 @@ from hlomm.domain.outputs import (
     Alert,
     AmendOrders,
     CancelOrders,
+    ConvertSet,
     HaltChanged,
     HaltState,
-    MergeSet,
     Output,
     PlaceOrders,
     QueryAccount,
@@ -388,7 +388,7 @@ def _rank(output: Output) -> int | None:
     match output:
         case CancelOrders():
             return 0
-        case MergeSet():
+        case ConvertSet():
             return 1
         case PlaceOrders(orders=orders):
             return 4 if orders[0].tif is Tif.ALO else 2
@@ -432,7 +432,7 @@ def asked_account(outputs: Iterable[Output]) -> int:
 
 def risky(outputs: Iterable[Output]) -> list[Output]:
     """Everything that could add risk or move tokens."""
-    return [output for output in outputs if isinstance(output, PlaceOrders | AmendOrders | MergeSet)]
+    return [output for output in outputs if isinstance(output, PlaceOrders | AmendOrders | ConvertSet)]
 
 
 def wall_ms(now: Now) -> int:

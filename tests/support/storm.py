@@ -25,6 +25,7 @@ from hlomm.domain.inputs import (
     Booted,
     CancelFailed,
     ClockSkew,
+    ConversionFailed,
     DeadmanArmed,
     FeeRates,
     FillReceived,
@@ -35,7 +36,6 @@ from hlomm.domain.inputs import (
     MarketListed,
     MarketSettled,
     MarkPrice,
-    MergeFailed,
     OperatorAction,
     OperatorCommand,
     OrderAnswer,
@@ -55,7 +55,8 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
-from hlomm.domain.outputs import MergeSet, Output
+from hlomm.domain.outputs import ConvertSet, Output
+from hlomm.domain.sets import SetAction
 from hlomm.domain.times import Now
 from hlomm.domain.units import SCALE, Cash, Px, Qty
 from hlomm.engine.core import Engine
@@ -137,7 +138,7 @@ class Storm:
         self.venue.send(outputs, self.now.mono_ns)
         self.placed += [flight.request.client_id for flight in self.venue.in_flight[-3:]]
         for output in outputs:
-            if isinstance(output, MergeSet):
+            if isinstance(output, ConvertSet):
                 self._merge(output)
         if self.look is not None:
             self.look(self.engine)
@@ -176,10 +177,10 @@ class Storm:
         self.keys += 1
         return f"storm-{self.keys}"
 
-    def _merge(self, output: MergeSet) -> None:
+    def _merge(self, output: ConvertSet) -> None:
         self.merged += 1
         if self.merged % 3 == 0:
-            self.feed(MergeFailed(output.market, "Outcome error"))
+            self.feed(ConversionFailed(action=SetAction.MERGE, market=output.market, text="Outcome error"))
             return
         for leg in Leg:
             self.feed(self.fill(output.market, leg, Side.SELL, SCALE // 2, output.qty, FillKind.MERGE))

@@ -29,7 +29,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.outputs import (
     AmendOrders,
     CancelOrders,
-    MergeSet,
+    ConvertSet,
     Output,
     PlaceOrders,
     QueryAccount,
@@ -85,7 +85,9 @@ class Desk:
         self.counters = Counters()
         self.registry = Registry(("BTC",), self.counters, settings.venue.hyperliquid.quote_token)
         self.markets = MarketFeed(self.counters, 30_000, 8_192)
-        self.account = AccountFeed(self.counters, 20_000, lambda cloid: cloid in self.posting.placed)
+        self.account = AccountFeed(
+            self.counters, 20_000, lambda cloid: cloid in self.posting.placed, self.registry.is_fallback
+        )
         self.posting = Posting(inside, settings, self.account.amends, self.counters, self._measure)
         self.questions = Questions(inside, contracts, self.account, self.posting)
         self.up = False
@@ -322,7 +324,7 @@ class Desk:
     def submit(self, output: Output) -> None:
         """Carry out one output; what comes of it arrives as inputs, later."""
         match output:
-            case PlaceOrders() | AmendOrders() | CancelOrders() | MergeSet():
+            case PlaceOrders() | AmendOrders() | CancelOrders() | ConvertSet():
                 self.posting.submit(output)
             case QueryOrder():
                 self.questions.order(output.client_id)

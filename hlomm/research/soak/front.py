@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
 from hlomm.domain.fills import Fill
@@ -15,7 +16,8 @@ from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueOrderId, outc
 from hlomm.domain.inputs import AccountState, BookSnapshot, Level, MarkPrice, PerpBalance, RestingOrder, TokenBalance
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Side, Tif
-from hlomm.domain.outputs import MergeSet
+from hlomm.domain.outputs import ConvertSet
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import SCALE, Cash, Px, Qty
 from hlomm.research.soak.rows import (
     PERP_MARKET,
@@ -34,9 +36,9 @@ from hlomm.sim import refusals
 from hlomm.sim.coins import OUTCOME_GRID, PERP_GRID, WHOLE
 from hlomm.sim.config import RulesConfig
 from hlomm.sim.events import Fill as Filling
-from hlomm.sim.events import OrderChanged
+from hlomm.sim.events import FillRow, OrderChanged
 from hlomm.sim.exchange import Exchange
-from hlomm.sim.orders import NewOrder, Order, Target
+from hlomm.sim.orders import NewOrder, Order, OrderRow, Target
 from hlomm.sim.refusals import WholeActionRefused
 from hlomm.venues.hyperliquid.batches import Batch
 from hlomm.venues.hyperliquid.wire.account import OrderReport
@@ -139,7 +141,7 @@ class Front:
         exchange.tape.next_action()
         return None
 
-    def _one(self, request: OrderRequest | AmendRequest | CancelRequest | MergeSet) -> Reply | None:
+    def _one(self, request: OrderRequest | AmendRequest | CancelRequest | ConvertSet) -> Reply | None:
         match request:
             case OrderRequest():
                 return self._place(request)
@@ -147,8 +149,8 @@ class Front:
                 return self._amend(request)
             case CancelRequest():
                 return self._cancel(request)
-            case MergeSet():
-                self._merge(request)
+            case ConvertSet():
+                self._convert(request)
                 return None
 
     def _place(self, request: OrderRequest) -> Reply:
@@ -202,12 +204,21 @@ class Front:
         for news in held:
             self._timeline.after(round(self._rng.uniform(2, 5) * S), lambda news=news: self.publish(news))  # type: ignore[misc]
 
-    def _merge(self, request: MergeSet) -> None:
-        outcome = outcome_number(request.market)
-        assert outcome is not None, "the engine merges outcomes only"
+    def _convert(self, request: ConvertSet) -> None:
+        outcome, lots = outcome_number(request.market), request.qty // OUTCOME_GRID.lot
+        assert outcome is not None, "only outcomes convert"
         if outcome in self.removed:
             raise WholeActionRefused(refusals.OUTCOME_UNKNOWN)
-        self.exchange.merge(self.account, outcome, request.qty // OUTCOME_GRID.lot)
+        exchange, question = self.exchange, -1 if request.question is None else request.question
+        match request.action:
+            case SetAction.SPLIT:
+                exchange.split(self.account, outcome, lots)
+            case SetAction.MERGE:
+                exchange.merge(self.account, outcome, lots)
+            case SetAction.NEGATE:
+                exchange.negate(self.account, question, outcome, lots)
+            case SetAction.MERGE_QUESTION:
+                exchange.merge_question(self.account, question, lots)
 
     def _is_removed(self, target: Target) -> bool:
         return target.outcome in self.removed
@@ -246,11 +257,14 @@ class Front:
             if isinstance(event, Filling) and event.row.cloid is not None:
                 self._filled_ns[event.row.cloid] = self._timeline.now_ns
         self.on_change()
-        for event in self._swapped(ours):
-            if isinstance(event, OrderChanged):
-                self.publish(OrderNews((report_of(event.row),)))
-            else:
-                self.publish(FillNews((fill_of(event.row),)))
+        for _, events_of_one in groupby(self._swapped(ours), lambda event: (type(event), event.row.oid)):
+            rows = [event.row for event in events_of_one]
+            fills = tuple(fill_of(row) for row in rows if isinstance(row, FillRow))
+            if fills:
+                self.publish(FillNews(fills))
+            for row in rows:
+                if isinstance(row, OrderRow):
+                    self.publish(OrderNews((report_of(row),)))
 
     def _swapped(self, events: list[_Told]) -> list[_Told]:
         """The two halves of a modify, told in the other order if that is the weather."""

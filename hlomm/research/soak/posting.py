@@ -13,7 +13,7 @@ from hlomm.assembly.venues import fuse_limits
 from hlomm.domain.ids import HYPERLIQUID, ClientId
 from hlomm.domain.inputs import Input
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest
-from hlomm.domain.outputs import AmendOrders, CancelOrders, MergeSet, PlaceOrders
+from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrders
 from hlomm.research.soak.inside import Inside
 from hlomm.research.soak.network import POST_DEADLINE_S, Failure, Line
 from hlomm.research.soak.timeline import S
@@ -49,7 +49,7 @@ class Posting:
         self._waiting: dict[int, Batch] = {}
         self._post_id = 0
 
-    def submit(self, output: PlaceOrders | AmendOrders | CancelOrders | MergeSet) -> None:
+    def submit(self, output: PlaceOrders | AmendOrders | CancelOrders | ConvertSet) -> None:
         match output:
             case PlaceOrders() | AmendOrders():
                 passed, news = self.fuse.screen(output, self._in.timeline.now_ns)
@@ -62,8 +62,8 @@ class Posting:
                     self._send(BatchKind.AMEND, passed.amends)
             case CancelOrders():
                 self._send(BatchKind.CANCEL, output.cancels)
-            case MergeSet():
-                self._send(BatchKind.MERGE, (output,))
+            case ConvertSet():
+                self._send(BatchKind.CONVERT, (output,))
 
     def lost(self, reason: str) -> list[Input]:
         """The line is gone: what became of everything posted over it."""
@@ -79,7 +79,7 @@ class Posting:
         return [] if batch is None else self._answers.answered(batch, item.reply)
 
     def _send(
-        self, kind: BatchKind, requests: Sequence[OrderRequest | AmendRequest | CancelRequest | MergeSet]
+        self, kind: BatchKind, requests: Sequence[OrderRequest | AmendRequest | CancelRequest | ConvertSet]
     ) -> None:
         batch = Batch(kind=kind, requests=tuple(requests), body=b"", expires_ms=self._in.venue_ms() + self._expires_ms)
         if kind is BatchKind.PLACE:

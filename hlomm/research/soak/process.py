@@ -16,10 +16,10 @@ from hlomm.domain.inputs import Booted, Input, JournalFailed, StopRequested
 from hlomm.domain.outputs import (
     Alert,
     AmendOrders,
+    ConvertSet,
     ExitRequested,
     HaltChanged,
     HaltState,
-    MergeSet,
     Output,
     PlaceOrders,
 )
@@ -34,7 +34,7 @@ from hlomm.research.soak.host import BOOT_NS
 from hlomm.research.soak.inside import Inside
 from hlomm.settings.load import Loaded
 
-_RISKY: Final = (PlaceOrders, AmendOrders, MergeSet)
+_RISKY: Final = (PlaceOrders, AmendOrders, ConvertSet)
 
 
 class Witness(Protocol):

@@ -23,6 +23,8 @@ _KINDS: Final = {
     FillDir.SETTLEMENT: FillKind.SETTLEMENT,
     FillDir.SPLIT: FillKind.SPLIT,
     FillDir.MERGE: FillKind.MERGE,
+    FillDir.NEGATE: FillKind.NEGATE,
+    FillDir.MERGE_QUESTION: FillKind.MERGE_QUESTION,
 }
 
 

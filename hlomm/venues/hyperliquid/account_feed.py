@@ -17,8 +17,10 @@ from typing import Final
 
 import attrs
 
-from hlomm.domain.ids import ClientId, VenueOrderId
-from hlomm.domain.inputs import FillReceived, FundingPaid, Input, OrderClosed, OrderOpened, OrderRejected
+from hlomm.domain.fills import Fill
+from hlomm.domain.ids import ClientId, MarketId, VenueOrderId
+from hlomm.domain.inputs import FundingPaid, Input, OrderClosed, OrderOpened, OrderRejected
+from hlomm.venues.hyperliquid import conversions
 from hlomm.venues.hyperliquid.bounded import BoundedMap
 from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.wire.account import OrderReport, OrderRows
@@ -78,6 +80,8 @@ class AccountFeed:
     counters: Counters
     fill_memory: int
     is_ours: Callable[[str | None], bool]
+    is_fallback: Callable[[MarketId], bool | None]
+    """Whether a market is the fallback of its question."""
     amends: AmendWatch = attrs.field(factory=AmendWatch)
     start_ms: int = 0
     """Venue time of the session's start; fills before it are history."""
@@ -123,15 +127,15 @@ class AccountFeed:
         return self.on_fills(rows)
 
     def on_fills(self, rows: FillRows) -> list[Input]:
-        fresh: list[Input] = []
+        fresh: list[Fill] = []
         for fill in sorted(rows.fills, key=lambda one: one.venue_ms) if rows.snapshot else rows.fills:
             if not self._seen.add(fill.key, None):
                 self.counters.add("repeated_fills")
             elif fill.venue_ms < self.start_ms:
                 self.counters.add("old_fills")
             else:
-                fresh.append(FillReceived(fill))
-        return fresh
+                fresh.append(fill)
+        return list(conversions.grouped(conversions.priced(fill, self.is_fallback, self.counters) for fill in fresh))
 
     def on_orders(self, rows: OrderRows) -> list[Input]:
         events: list[Input] = []

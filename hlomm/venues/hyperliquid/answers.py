@@ -14,8 +14,8 @@ from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import (
     AmendFailed,
     CancelFailed,
+    ConversionFailed,
     Input,
-    MergeFailed,
     OrderClosed,
     OrderOpened,
     OrderRejected,
@@ -24,7 +24,7 @@ from hlomm.domain.inputs import (
     SentAction,
 )
 from hlomm.domain.orders import AmendRequest, OrderRequest, Tif
-from hlomm.domain.outputs import MergeSet
+from hlomm.domain.outputs import ConvertSet
 from hlomm.venues.hyperliquid.account_feed import AmendWatch
 from hlomm.venues.hyperliquid.batches import Batch, BatchKind
 from hlomm.venues.hyperliquid.counters import Counters
@@ -66,7 +66,7 @@ class Answers:
             if code == EXPIRED:
                 self.on_expired()
             return self._each(batch, (Refused(reply.text),) * len(batch.requests))
-        if batch.kind is BatchKind.MERGE:
+        if batch.kind is BatchKind.CONVERT:
             return []
         statuses = expand(reply.statuses, len(batch.requests))
         if statuses is None:
@@ -84,7 +84,7 @@ class Answers:
         self.counters.add("sends_refused", len(batch.requests))
         action = batch.sent_action()
         if action is None:
-            return [MergeFailed(one.market, reason) for one in batch.requests if isinstance(one, MergeSet)]
+            return _unconverted(batch, reason)
         held = self._amends_refused(batch)
         return [SendRefused(batch.client_ids(), action, reason), *held]
 
@@ -96,8 +96,7 @@ class Answers:
                 self.amends.lost(request.venue_order_id)
         action = batch.sent_action()
         if action is None:
-            text = f"unknown whether merged: {reason}"
-            return [MergeFailed(one.market, text) for one in batch.requests if isinstance(one, MergeSet)]
+            return _unconverted(batch, f"unknown whether done: {reason}", lost=True)
         return [SendLost(batch.client_ids(), action, reason)]
 
     def _amends_refused(self, batch: Batch) -> list[Input]:
@@ -111,8 +110,8 @@ class Answers:
                 events += self._placed(request, status)
             elif isinstance(request, AmendRequest):
                 events += self._amended(request, status)
-            elif isinstance(request, MergeSet):
-                events += [MergeFailed(request.market, status.text)] if isinstance(status, Refused) else []
+            elif isinstance(request, ConvertSet):
+                events += _unconverted(batch, status.text) if isinstance(status, Refused) else []
             else:
                 events += self._canceled(request.client_id, status)
         return events
@@ -175,3 +174,11 @@ def _filled(client_id: ClientId, status: Filled) -> OrderClosed:
         filled=status.filled,
         venue_ms=0,
     )
+
+
+def _unconverted(batch: Batch, text: str, *, lost: bool = False) -> list[Input]:
+    return [
+        ConversionFailed(action=one.action, market=one.market, text=text, lost=lost)
+        for one in batch.requests
+        if isinstance(one, ConvertSet)
+    ]

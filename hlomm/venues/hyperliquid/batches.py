@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from hlomm.domain.ids import ClientId
-from hlomm.domain.inputs import Input, MergeFailed, SendRefused, SentAction
+from hlomm.domain.inputs import ConversionFailed, Input, SendRefused, SentAction
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Tif
-from hlomm.domain.outputs import AmendOrders, CancelOrders, MergeSet, PlaceOrders
+from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrders
 from hlomm.venues.hyperliquid.limits import BATCH_MAX
 from hlomm.venues.hyperliquid.nonces import Nonces
 from hlomm.venues.hyperliquid.registry import Registry
@@ -30,7 +30,7 @@ class BatchKind(Enum):
     PLACE = "place"
     AMEND = "amend"
     CANCEL = "cancel"
-    MERGE = "merge"
+    CONVERT = "convert"
 
 
 _SENT: dict[BatchKind, SentAction] = {
@@ -45,13 +45,13 @@ class Batch:
     """One signed action, ready to be posted, and what it was made of."""
 
     kind: BatchKind
-    requests: tuple[OrderRequest | AmendRequest | CancelRequest | MergeSet, ...]
+    requests: tuple[OrderRequest | AmendRequest | CancelRequest | ConvertSet, ...]
     body: bytes = attrs.field(repr=False)
     expires_ms: int
     """Venue time after which the venue refuses the action if it has not seen it."""
 
     def client_ids(self) -> tuple[ClientId, ...]:
-        return tuple(one.client_id for one in self.requests if not isinstance(one, MergeSet))
+        return tuple(one.client_id for one in self.requests if not isinstance(one, ConvertSet))
 
     def may_rest(self) -> bool:
         """Whether it holds new orders that can rest."""
@@ -87,7 +87,7 @@ class Encoder:
         return actions.exchange_body(action, nonce, signature.fields(), self.vault, expires_ms), expires_ms
 
     def encode(
-        self, output: PlaceOrders | AmendOrders | CancelOrders | MergeSet, now_ms: int
+        self, output: PlaceOrders | AmendOrders | CancelOrders | ConvertSet, now_ms: int
     ) -> tuple[list[Batch], list[Input]]:
         """Signed batches, and refusals of what cannot be expressed (unknown market, unusable id)."""
         match output:
@@ -97,8 +97,8 @@ class Encoder:
                 return self._amend(output.amends, now_ms)
             case CancelOrders():
                 return self._cancel(output.cancels, now_ms)
-            case MergeSet():
-                return self._merge(output, now_ms)
+            case ConvertSet():
+                return self._convert(output, now_ms)
 
     def _place(self, orders: Sequence[OrderRequest], now_ms: int) -> tuple[list[Batch], list[Input]]:
         assert len({order.tif for order in orders}) <= 1, "a batch mixes times in force"
@@ -120,12 +120,14 @@ class Encoder:
             now_ms,
         )
 
-    def _merge(self, merge: MergeSet, now_ms: int) -> tuple[list[Batch], list[Input]]:
-        outcome = outcome_number(merge.market)
-        if outcome is None:
-            return [], [MergeFailed(merge.market, "not an outcome market")]
-        body, expires_ms = self.sign(actions.merge_outcome(outcome, merge.qty), now_ms)
-        return [Batch(kind=BatchKind.MERGE, requests=(merge,), body=body, expires_ms=expires_ms)], []
+    def _convert(self, one: ConvertSet, now_ms: int) -> tuple[list[Batch], list[Input]]:
+        outcome = outcome_number(one.market)
+        action = None if outcome is None else actions.user_outcome(one.action, outcome, one.question, one.qty)
+        if action is None:
+            why = "not an outcome market" if outcome is None else "a question is needed"
+            return [], [ConversionFailed(action=one.action, market=one.market, text=why)]
+        body, expires_ms = self.sign(action, now_ms)
+        return [Batch(kind=BatchKind.CONVERT, requests=(one,), body=body, expires_ms=expires_ms)], []
 
     def _split(self, requests: Iterable[R], usable: Callable[[R], bool]) -> _Split[R]:
         good: list[tuple[int, R]] = []

@@ -18,7 +18,7 @@ import trio
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import Input
-from hlomm.domain.outputs import AmendOrders, CancelOrders, MergeSet, PlaceOrders
+from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrders
 from hlomm.domain.times import seconds_to_ns
 from hlomm.venues.clock import Clock
 from hlomm.venues.deadman import Resting
@@ -124,7 +124,7 @@ class Gateway:
 
     # -- out
 
-    def submit(self, output: PlaceOrders | AmendOrders | CancelOrders | MergeSet) -> None:
+    def submit(self, output: PlaceOrders | AmendOrders | CancelOrders | ConvertSet) -> None:
         """Sign and send. Never waits, never raises for the venue's sake, never calls the sink."""
         if self.fuse is not None and isinstance(output, PlaceOrders | AmendOrders):
             passed = self._screen(self.fuse, output)

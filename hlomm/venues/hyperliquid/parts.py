@@ -98,7 +98,7 @@ def assemble(config: HyperliquidConfig, transport: Transport, clock: Clock) -> P
     fuse = None if config.fuse is None else Fuse(HYPERLIQUID, config.fuse)
     gateway = Gateway(config, clock, counters, rest, encoder, answers, time, outlet.emit, fuse, resting)
     account = AccountReader(rest, registry, gateway, clock)
-    account_feed = AccountFeed(counters, config.fill_memory, account.owns, amends)
+    account_feed = AccountFeed(counters, config.fill_memory, account.owns, registry.is_fallback, amends)
     market_feed = MarketFeed(counters, int(config.print_age_s * 1_000), config.print_memory)
     streams = Streams(config.account, registry, market_feed, counters, config.perp_trades, config.fast_marks)
     roll = MarketRoll(config, clock, counters, rest, registry, streams, outlet.emit)

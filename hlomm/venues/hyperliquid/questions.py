@@ -24,6 +24,8 @@ class Questions:
     _questions: BoundedMap[int, QuestionSpec] = attrs.field(factory=lambda: BoundedMap(QUESTIONS_MAX))
     _of: BoundedMap[int, int] = attrs.field(factory=lambda: BoundedMap(LEGS_MAX))
     _legs: BoundedMap[int, OutcomeSpec] = attrs.field(factory=lambda: BoundedMap(LEGS_MAX))
+    _fallback: BoundedMap[int, bool] = attrs.field(factory=lambda: BoundedMap(LEGS_MAX))
+    """Whether an outcome is its question's fallback; outlives the outcome, whose last fills may come late."""
 
     def of(self, outcome: int) -> QuestionSpec | None:
         """The question an outcome belongs to, None if none is known."""
@@ -41,6 +43,7 @@ class Questions:
         self._questions.put(question.question, question)
         for outcome in question.outcomes:
             self._of.put(outcome, question.question)
+            self._fallback.put(outcome, outcome == question.fallback_outcome)
         legs = (self._legs.get(outcome) for outcome in question.outcomes)
         return tuple(leg for leg in legs if leg is not None)
 
@@ -48,6 +51,10 @@ class Questions:
         """Outcomes of a question; none if it is unknown."""
         question = self._questions.get(number)
         return () if question is None else question.outcomes
+
+    def is_fallback(self, outcome: int) -> bool | None:
+        """Whether an outcome is the fallback of its question; None for one of which no question told."""
+        return self._fallback.get(outcome)
 
     def end(self, outcome: int) -> None:
         """Forget a leg: its number is never used again."""

@@ -116,6 +116,11 @@ class Registry:
         """Outcomes of a question; none if it is unknown."""
         return self._questions.outcomes_of(question)
 
+    def is_fallback(self, market: MarketId) -> bool | None:
+        """Whether a market is its question's fallback, also when it has ended; None if no question told of it."""
+        number = outcome_number(market)
+        return None if number is None else self._questions.is_fallback(number)
+
     def apply_created(self, spec: OutcomeSpec) -> Market | None:
         """The market of one outcome if it is new and ours; None otherwise, with the reason counted."""
         if spec.outcome in self._ended:

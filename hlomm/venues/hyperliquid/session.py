@@ -30,7 +30,7 @@ from hlomm.domain.orders import OrderRequest
 from hlomm.domain.outputs import (
     AmendOrders,
     CancelOrders,
-    MergeSet,
+    ConvertSet,
     Output,
     PlaceOrders,
     QueryAccount,
@@ -233,7 +233,7 @@ class HyperliquidSession:
         """Carry out one output; returns at once, results come as inputs."""
         parts = self._parts
         match output:
-            case PlaceOrders() | AmendOrders() | CancelOrders() | MergeSet():
+            case PlaceOrders() | AmendOrders() | CancelOrders() | ConvertSet():
                 parts.gateway.submit(output)
             case QueryOrder():
                 parts.upkeep.ask(output.client_id)

@@ -17,14 +17,15 @@ from hlomm.domain.outputs import (
     AlertLevel,
     AmendOrders,
     CancelOrders,
+    ConvertSet,
     HaltChanged,
     HaltState,
-    MergeSet,
     PlaceOrders,
     QueryAccount,
     QueryOrder,
     Subscribe,
 )
+from hlomm.domain.sets import SetAction
 from hlomm.engine.budgets import Budgets
 from hlomm.engine.config import BudgetRules
 from hlomm.engine.digest import Digest
@@ -196,7 +197,7 @@ ACTIONS = {
     "sale": lambda box: box.place(HYPERLIQUID, order(Tif.IOC, Purpose.FLATTEN)),
     "amend": lambda box: box.amend(HYPERLIQUID, amend()),
     "cancel": lambda box: box.cancel(HYPERLIQUID, cancel()),
-    "merge": lambda box: box.merge(M, MergeSet(M, lots(1))),
+    "convert": lambda box: box.convert(M, ConvertSet(action=SetAction.MERGE, market=M, qty=lots(1))),
     "query": lambda box: box.query(HYPERLIQUID, next(IDS)),
     "alert": lambda box: box.alert(AlertLevel.INFO, "code", "text"),
 }
@@ -216,7 +217,7 @@ def test_whatever_the_turn_collects_leaves_in_the_safe_order_and_complete(names:
         ),
         "amend": sum(len(out.amends) for out in outputs if isinstance(out, AmendOrders)),
         "cancel": sum(len(out.cancels) for out in outputs if isinstance(out, CancelOrders)),
-        "merge": sum(isinstance(out, MergeSet) for out in outputs),
+        "convert": sum(isinstance(out, ConvertSet) for out in outputs),
         "query": sum(isinstance(out, QueryOrder) for out in outputs),
         "alert": sum(isinstance(out, Alert) for out in outputs),
     }

@@ -9,12 +9,12 @@ import pytest
 from hlomm.domain.fills import FillKind
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import (
+    ConversionFailed,
     FeeRates,
     FillReceived,
     MarketDelisted,
     MarketListed,
     MarketSettled,
-    MergeFailed,
     OperatorAction,
     SendLost,
     SendRefused,
@@ -24,7 +24,8 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, OrderState, Purpose, Side, Tif
-from hlomm.domain.outputs import AlertLevel, HaltState, MergeSet, Output, Subscribe
+from hlomm.domain.outputs import AlertLevel, ConvertSet, HaltState, Output, Subscribe
+from hlomm.domain.sets import SetAction
 from tests.support.rig import Rig, alerts, asked_account, cancelled, halts, of, placed, risky
 from tests.support.values import M2, M, account, config, levels, lots, outcome, px, resting, token, usd
 
@@ -156,7 +157,7 @@ def test_what_is_sold_but_not_yet_booked_is_not_sold_twice() -> None:
 def test_pairs_are_merged_before_anything_is_sold() -> None:
     rig = held((100, "0.5", Leg.YES), (60, "0.45", Leg.NO))
     outputs = flatten(rig)
-    assert of(outputs, MergeSet) == [MergeSet(M, lots(60))]
+    assert of(outputs, ConvertSet) == [ConvertSet(action=SetAction.MERGE, market=M, qty=lots(60))]
     assert not placed(outputs)
     for leg in Leg:
         rig.buy(60, "0.5", leg, side=Side.SELL, kind=FillKind.MERGE)
@@ -166,7 +167,7 @@ def test_pairs_are_merged_before_anything_is_sold() -> None:
 
 def test_only_pairs_need_no_book_at_all() -> None:
     rig = held((60, "0.5", Leg.YES), (60, "0.45", Leg.NO), book=((), ()))
-    assert of(flatten(rig), MergeSet)
+    assert of(flatten(rig), ConvertSet)
     for leg in Leg:
         outputs = rig.buy(60, "0.5", leg, side=Side.SELL, kind=FillKind.MERGE)
     assert halts(outputs) == [HaltState.HALTED]
@@ -175,7 +176,7 @@ def test_only_pairs_need_no_book_at_all() -> None:
 def test_pairs_below_a_lot_are_not_merged() -> None:
     rig = held((100.5, "0.5", Leg.YES), (0.4, "0.45", Leg.NO))
     outputs = flatten(rig)
-    assert not of(outputs, MergeSet)
+    assert not of(outputs, ConvertSet)
     assert [sale.qty for sale in placed(outputs)] == [lots(100)]
 
 
@@ -183,15 +184,15 @@ def test_a_merge_that_fails_is_tried_again_and_then_only_what_is_single_is_sold(
     """A failing merge must not cost the attempts to sell; and half a pair sold would bare the other half."""
     rig = held((100, "0.5", Leg.YES), (60, "0.45", Leg.NO))
     outputs, merges = flatten(rig), 0
-    while of(outputs, MergeSet):
+    while of(outputs, ConvertSet):
         merges += 1
-        rig.tell(MergeFailed(M, "Outcome error"))
+        rig.tell(ConversionFailed(action=SetAction.MERGE, market=M, text="Outcome error"))
         rig.book()
         outputs = rig.wait(1.0)
     assert merges == 3
     (sale,) = placed(outputs)
     assert (sale.leg, sale.qty) == (Leg.YES, lots(40))
-    assert len(alerts(rig.outputs, "merge_failed")) == 3
+    assert len(alerts(rig.outputs, "conversion_failed")) == 3
     outputs = rig.filled(sale, 40, at="0.5") + rig.wait(1.0)
     assert halts(outputs) == [HaltState.HALTED]
     (alert,) = alerts(outputs, "flattened")
@@ -239,7 +240,7 @@ def test_close_to_settlement_tokens_are_held(tau_s: float, sells: bool) -> None:
 def test_pairs_are_merged_even_close_to_settlement() -> None:
     rig = held((60, "0.5", Leg.YES), (60, "0.45", Leg.NO), markets=[outcome(tau_s=100)])
     rig.keep_fresh(95)
-    assert of(flatten(rig), MergeSet)
+    assert of(flatten(rig), ConvertSet)
 
 
 def test_what_is_too_small_for_the_venue_is_held() -> None:
@@ -260,7 +261,7 @@ def test_what_is_too_small_to_sell_is_completed_and_merged() -> None:
     assert (purchase.px, purchase.qty) == (px("0.99999"), lots(19)), "0.95 and the slippage, below what it merges to"
     assert purchase.reduce_only
     rig.filled(purchase, 19, at="0.95")
-    (merge,) = of(rig.wait(1.0), MergeSet)
+    (merge,) = of(rig.wait(1.0), ConvertSet)
     assert merge.qty == lots(19)
     for leg in Leg:
         outputs = rig.buy(19, "0.5", leg, side=Side.SELL, kind=FillKind.MERGE)

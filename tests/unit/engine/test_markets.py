@@ -12,6 +12,7 @@ from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, StrategyId, VenueI
 from hlomm.domain.inputs import (
     Booted,
     ClockSkew,
+    ConversionFailed,
     FeeRates,
     FillReceived,
     Input,
@@ -19,7 +20,6 @@ from hlomm.domain.inputs import (
     MarketListed,
     MarketSettled,
     MarkPrice,
-    MergeFailed,
     OperatorAction,
     SessionDown,
     SessionUp,
@@ -28,6 +28,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, OrderState, Purpose, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState, Output, Subscribe, Unsubscribe
+from hlomm.domain.sets import SetAction
 from hlomm.engine import core, intake, intake_account
 from hlomm.engine.core import Engine
 from hlomm.engine.report import pnl, report
@@ -283,7 +284,7 @@ def test_the_recent_fills_tell_the_edge_against_fair_value() -> None:
 
 
 def test_a_failed_merge_is_said() -> None:
-    (alert,) = Rig().tell(MergeFailed(M, "Outcome error"))
+    (alert,) = Rig().tell(ConversionFailed(action=SetAction.MERGE, market=M, text="Outcome error"))
     assert "Outcome error" in alert.text  # type: ignore[union-attr]
 
 

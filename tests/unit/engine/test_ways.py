@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from hlomm.domain.fills import FillKind
 from hlomm.domain.ids import HYPERLIQUID
-from hlomm.domain.inputs import FeeRates, MergeFailed, OperatorAction
+from hlomm.domain.inputs import ConversionFailed, FeeRates, OperatorAction
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Side
-from hlomm.domain.outputs import HaltState, MergeSet, Output
+from hlomm.domain.outputs import ConvertSet, HaltState, Output
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import SCALE
 from hlomm.engine.ways import Terms, Way, better, bids_for, purchase, sale
 from tests.support.rig import Rig, alerts, of, placed
@@ -170,7 +171,7 @@ def test_on_no_way_to_flat_does_the_worst_case_get_worse(
         turns += 1
         assert turns < 60, "it does not end"
         take, at, instantly = plays[turns % len(plays)]
-        sent, merges = placed(outputs), of(outputs, MergeSet)
+        sent, merges = placed(outputs), of(outputs, ConvertSet)
         outputs = []
         assert len(sent) + len(merges) <= 1, "one step at a time"
         surplus = abs(rig.net())
@@ -182,7 +183,7 @@ def test_on_no_way_to_flat_does_the_worst_case_get_worse(
             outputs += play(rig, order, take, at)
         for merge in merges:
             if merging == "fails":
-                outputs += rig.tell(MergeFailed(M, "no"))
+                outputs += rig.tell(ConversionFailed(action=SetAction.MERGE, market=M, text="no"))
             elif merging == "works":
                 for leg in Leg:
                     outputs += rig.buy(merge.qty / SCALE, "0.5", leg, side=Side.SELL, kind=FillKind.MERGE)

@@ -21,7 +21,8 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import Leg, Market, MarketKind
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpose, Side, Tif
-from hlomm.domain.outputs import AmendOrders, CancelOrders, MergeSet, PlaceOrders, QueryOrder
+from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrders, QueryOrder
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import SCALE, Cash, Px, Qty
 from hlomm.research.tape_venue import Delays, TapeVenue
 
@@ -192,7 +193,7 @@ def test_merging_pairs_returns_their_worth():
     bench.place(Side.BUY, 0.50, 50, leg=Leg.NO, tif=Tif.IOC)
     bench.later()
     cash = bench.venue.cash
-    bench.venue.submit(MergeSet(MARKET.id, lots(50)), bench.now)
+    bench.venue.submit(ConvertSet(action=SetAction.MERGE, market=MARKET.id, qty=lots(50)), bench.now)
     bench.later()
     assert bench.venue.cash == cash + 50 * SCALE
     assert set(bench.venue.tokens.values()) == {0}

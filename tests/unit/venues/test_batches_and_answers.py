@@ -12,7 +12,7 @@ from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueOrderId
 from hlomm.domain.inputs import (
     AmendFailed,
     CancelFailed,
-    MergeFailed,
+    ConversionFailed,
     OrderClosed,
     OrderOpened,
     OrderRejected,
@@ -22,7 +22,8 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Side, Tif
-from hlomm.domain.outputs import AmendOrders, CancelOrders, MergeSet, PlaceOrders
+from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrders
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty, parse
 from hlomm.venues.hyperliquid import signing
 from hlomm.venues.hyperliquid.account_feed import AmendWatch
@@ -161,7 +162,7 @@ def test_cancels_go_by_client_id() -> None:
 
 
 def test_merges_name_the_outcome() -> None:
-    (batch,), _ = encode(MergeSet(OUTCOME, Qty(parse("40"))))
+    (batch,), _ = encode(ConvertSet(action=SetAction.MERGE, market=OUTCOME, qty=Qty(parse("40"))))
     assert body_of(batch)["action"] == {"type": "userOutcome", "mergeOutcome": {"outcome": 900, "amount": "40"}}
     assert batch.client_ids() == ()
     assert batch.sent_action() is None
@@ -184,7 +185,10 @@ def test_what_cannot_be_said_is_refused_and_does_not_cost_the_rest() -> None:
     batches, refusals = encode(CancelOrders(HYPERLIQUID, cancel(foreign).cancels))
     assert batches == []
     assert [one.action for one in refusals] == [SentAction.CANCEL]
-    assert encode(MergeSet(PERP, Qty(1))) == ([], [MergeFailed(PERP, "not an outcome market")])
+    assert encode(ConvertSet(action=SetAction.MERGE, market=PERP, qty=Qty(1))) == (
+        [],
+        [ConversionFailed(action=SetAction.MERGE, market=PERP, text="not an outcome market")],
+    )
 
 
 # -- answers
@@ -395,22 +399,27 @@ def test_a_senseless_word_for_an_amend_is_a_lost_amend() -> None:
     assert event.action is SentAction.AMEND
 
 
-# -- merges
+# -- conversions
+
+
+MERGE = ConvertSet(action=SetAction.MERGE, market=OUTCOME, qty=Qty(5))
 
 
 def merged() -> Batch:
-    return Batch(kind=BatchKind.MERGE, requests=(MergeSet(OUTCOME, Qty(5)),), body=b"", expires_ms=0)
+    return Batch(kind=BatchKind.CONVERT, requests=(MERGE,), body=b"", expires_ms=0)
+
+
+def unmerged(text: str, *, lost: bool = False) -> list[ConversionFailed]:
+    return [ConversionFailed(action=SetAction.MERGE, market=OUTCOME, text=text, lost=lost)]
 
 
 def test_a_merge_is_told_only_when_it_fails() -> None:
     one = answers()
     assert one.answered(merged(), Accepted("default", ())) == []
-    assert one.answered(merged(), ActionRefused("Invalid input number")) == [
-        MergeFailed(OUTCOME, "Invalid input number")
-    ]
-    assert one.unsent(merged(), "queue full") == [MergeFailed(OUTCOME, "queue full")]
-    assert one.lost(merged(), "no answer") == [MergeFailed(OUTCOME, "unknown whether merged: no answer")]
-    assert one.turned_away(merged(), "429 null") == [MergeFailed(OUTCOME, "429 null")]
+    assert one.answered(merged(), ActionRefused("Invalid input number")) == unmerged("Invalid input number")
+    assert one.unsent(merged(), "queue full") == unmerged("queue full")
+    assert one.lost(merged(), "no answer") == unmerged("unknown whether done: no answer", lost=True)
+    assert one.turned_away(merged(), "429 null") == unmerged("429 null")
 
 
 def test_sides_and_sizes_survive_the_way_to_the_wire() -> None:

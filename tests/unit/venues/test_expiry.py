@@ -11,7 +11,8 @@ import trio.testing
 from hlomm.domain.inputs import RestingOrder
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side, Tif
-from hlomm.domain.outputs import AmendOrders, MergeSet
+from hlomm.domain.outputs import AmendOrders, ConvertSet
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Px, Qty, parse
 from tests.unit.venues.fake_hyperliquid import FakeHyperliquid, now_ms
 from tests.unit.venues.harness import OUTCOME, PERP, amend_of, cancel, order, place, running
@@ -42,7 +43,7 @@ async def test_every_action_carries_it(way: str, autojump_clock: trio.testing.Mo
             live.submit(place(order(tif=tif), order(Side.BUY, "60000", "0.01", market=PERP, tif=tif)))
         live.submit(AmendOrders(place().venue, (amend_of(bid, 1001, "0.46", "50"),)))
         live.submit(cancel(bid))
-        live.submit(MergeSet(OUTCOME, Qty(parse("10"))))
+        live.submit(ConvertSet(action=SetAction.MERGE, market=OUTCOME, qty=Qty(parse("10"))))
         await live.session.place_now([order(tif=tif) for tif in Tif])
         resting = RestingOrder(
             client_id=bid.client_id, venue_order_id=live_id(), market=OUTCOME, leg=Leg.YES, side=Side.BUY, px=Px(1),

@@ -258,7 +258,7 @@ def fill(key: str, time: int = 2_000) -> Fill:
 
 
 def account(start_ms: int = 1_000, memory: int = 100) -> AccountFeed:
-    return AccountFeed(Counters(), memory, is_ours, AmendWatch(), start_ms)
+    return AccountFeed(Counters(), memory, is_ours, lambda _market: None, AmendWatch(), start_ms)
 
 
 def rows(*fills: Fill, snapshot: bool = False) -> FillRows:

@@ -11,7 +11,8 @@ import trio.testing
 from hlomm.domain.inputs import FuseTripped, OrderOpened, SendRefused, SentAction
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
-from hlomm.domain.outputs import AmendOrders, MergeSet
+from hlomm.domain.outputs import AmendOrders, ConvertSet
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Cash, Px, Qty, parse
 from hlomm.venues.fuse import FuseLimits
 from tests.unit.venues.fake_hyperliquid import FakeHyperliquid
@@ -95,7 +96,7 @@ async def test_tripped_it_still_cancels_merges_and_sells(
         live.submit(cancel(*orders[:20]))
         live.submit(AmendOrders(place().venue, (amend_of(orders[0], 1001, "0.46", "30"),)))
         live.submit(place(sale()))
-        live.submit(MergeSet(OUTCOME, Qty(parse("10"))))
+        live.submit(ConvertSet(action=SetAction.MERGE, market=OUTCOME, qty=Qty(parse("10"))))
         await trio.sleep(1)
         assert sorted(body["action"]["type"] for _, body in venue.actions) == ["cancelByCloid", "order", "userOutcome"]
         assert len(rows(venue, "cancelByCloid", "cancels")) == 20

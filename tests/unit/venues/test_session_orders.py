@@ -15,9 +15,9 @@ from hlomm.domain.inputs import (
     AmendFailed,
     BboUpdate,
     CancelFailed,
+    ConversionFailed,
     FillReceived,
     Input,
-    MergeFailed,
     OrderAnswer,
     OrderClosed,
     OrderOpened,
@@ -30,7 +30,8 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Side, Tif
-from hlomm.domain.outputs import AmendOrders, MergeSet, PlaceOrders, QueryAccount, QueryOrder, Subscribe
+from hlomm.domain.outputs import AmendOrders, ConvertSet, PlaceOrders, QueryAccount, QueryOrder, Subscribe
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty, parse
 from tests.unit.venues.fake_hyperliquid import ACCOUNT, FakeHyperliquid, Never, now_ms, refused, statuses
 from tests.unit.venues.harness import OUTCOME, PERP, Harness, amend_of, cancel, order, place, running
@@ -585,15 +586,15 @@ async def test_a_lost_amend_is_asked_about_not_believed_canceled(venue: FakeHype
 async def test_a_merge_is_silent_when_it_works_and_told_when_not(venue: FakeHyperliquid, autojump_clock: Clock) -> None:
     async with running(venue) as live:
         before = len(live.seen.inputs)
-        live.submit(MergeSet(OUTCOME, Qty(parse("40"))))
+        live.submit(ConvertSet(action=SetAction.MERGE, market=OUTCOME, qty=Qty(parse("40"))))
         await live.settle()
         assert len(live.seen.inputs) == before
         assert actions(venue)[-1][1]["mergeOutcome"] == {"outcome": 900, "amount": "40"}
         venue.on_action = lambda _body: refused("Invalid input number")
-        live.submit(MergeSet(OUTCOME, Qty(parse("40"))))
-        live.submit(MergeSet(PERP, Qty(1)))
+        live.submit(ConvertSet(action=SetAction.MERGE, market=OUTCOME, qty=Qty(parse("40"))))
+        live.submit(ConvertSet(action=SetAction.MERGE, market=PERP, qty=Qty(1)))
         await live.settle()
-        assert sorted(item.text for item in live.seen.of(MergeFailed)) == [
+        assert sorted(item.text for item in live.seen.of(ConversionFailed)) == [
             "Invalid input number",
             "not an outcome market",
         ]
@@ -602,9 +603,9 @@ async def test_a_merge_is_silent_when_it_works_and_told_when_not(venue: FakeHype
 async def test_a_merge_without_answer_says_that_nobody_knows(venue: FakeHyperliquid, autojump_clock: Clock) -> None:
     async with running(venue) as live:
         venue.on_action = lambda _body: Never
-        live.submit(MergeSet(OUTCOME, Qty(parse("40"))))
-        (failed,) = await live.until(MergeFailed)
-        assert failed.text == "unknown whether merged: no answer in 5 s"
+        live.submit(ConvertSet(action=SetAction.MERGE, market=OUTCOME, qty=Qty(parse("40"))))
+        (failed,) = await live.until(ConversionFailed)
+        assert failed.text == "unknown whether done: no answer in 5 s"
 
 
 # -- without the stream
@@ -791,7 +792,7 @@ async def test_every_action_expires(venue: FakeHyperliquid, autojump_clock: Cloc
         one = await placed(live)
         live.submit(amends((one, 1_001, "0.46", "80")))
         live.submit(cancel(one))
-        live.submit(MergeSet(OUTCOME, Qty(parse("1"))))
+        live.submit(ConvertSet(action=SetAction.MERGE, market=OUTCOME, qty=Qty(parse("1"))))
         await live.settle()
         assert len(venue.actions) == 5
         for _, body in venue.actions:

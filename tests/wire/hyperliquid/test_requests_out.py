@@ -13,6 +13,7 @@ from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.ids import ClientId, MarketId, VenueOrderId
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import AmendRequest, OrderRequest, Purpose, Side, Tif
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import SCALE, Px, Qty, parse
 from hlomm.venues.hyperliquid.signing import pack_action
 from hlomm.venues.hyperliquid.wire import actions
@@ -204,11 +205,21 @@ def test_cancels_are_fast_and_name_what_they_cancel() -> None:
     }
 
 
-def test_merges_name_outcome_and_amount() -> None:
-    assert actions.merge_outcome(961, Qty(parse("40"))) == {
-        "type": "userOutcome",
-        "mergeOutcome": {"outcome": 961, "amount": "40"},
-    }
+def test_conversions_name_what_they_convert_and_how_much() -> None:
+    def converted(action: SetAction, question: int | None = None) -> actions.Action | None:
+        return actions.user_outcome(action, 961, question, Qty(parse("40")))
+
+    pair = {"outcome": 961, "amount": "40"}
+    assert converted(SetAction.SPLIT) == {"type": "userOutcome", "splitOutcome": pair}
+    assert converted(SetAction.MERGE) == {"type": "userOutcome", "mergeOutcome": pair}
+    assert converted(SetAction.NEGATE, 7) == {"type": "userOutcome", "negateOutcome": {"question": 7, **pair}}
+    merged = {"question": 7, "amount": "40"}
+    assert converted(SetAction.MERGE_QUESTION, 7) == {"type": "userOutcome", "mergeQuestion": merged}
+
+
+@pytest.mark.parametrize("action", [SetAction.NEGATE, SetAction.MERGE_QUESTION])
+def test_a_conversion_within_a_question_needs_its_number(action: SetAction) -> None:
+    assert actions.user_outcome(action, 961, None, Qty(1)) is None
 
 
 def test_our_actions_are_those_of_the_golden_vectors(shared: Shared) -> None:
@@ -218,8 +229,12 @@ def test_our_actions_are_those_of_the_golden_vectors(shared: Shared) -> None:
         for one in shared.json("signing_vectors.json")["vectors"]
         if one["scheme"] == "l1"
     }
-    ours: dict[str, actions.Action] = {
-        "user_outcome_merge_amount__mainnet": actions.merge_outcome(961, Qty(parse("40"))),
+    convert = actions.user_outcome
+    ours: dict[str, actions.Action | None] = {
+        "user_outcome_split__mainnet": convert(SetAction.SPLIT, 961, None, Qty(parse("100"))),
+        "user_outcome_merge_amount__mainnet": convert(SetAction.MERGE, 961, None, Qty(parse("40"))),
+        "user_outcome_negate__mainnet": convert(SetAction.NEGATE, 966, 160, Qty(parse("20"))),
+        "user_outcome_merge_question_amount__mainnet": convert(SetAction.MERGE_QUESTION, 966, 160, Qty(parse("20"))),
         "noop__mainnet": actions.noop(),
         "cancel_fast__mainnet": actions.cancel_by_venue_id([(100_000_150, VenueOrderId("287286372177"))]),
         "cancel_by_cloid_fast_batch__mainnet": actions.cancel_by_client_id(
@@ -227,6 +242,7 @@ def test_our_actions_are_those_of_the_golden_vectors(shared: Shared) -> None:
         ),
     }
     for name, action in ours.items():
+        assert action is not None
         assert pack_action(action).hex() == recorded[name], name
 
 

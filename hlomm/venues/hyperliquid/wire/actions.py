@@ -14,6 +14,7 @@ import msgspec
 
 from hlomm.domain.ids import ClientId, VenueOrderId
 from hlomm.domain.orders import AmendRequest, OrderRequest, Side, Tif
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Px, Qty, to_text
 
 Action = dict[str, Any]
@@ -79,9 +80,21 @@ def cancel_by_venue_id(cancels: Sequence[tuple[int, VenueOrderId]]) -> Action:
     return {"type": "cancel", "cancels": rows, "f": True}
 
 
-def merge_outcome(outcome: int, qty: Qty) -> Action:
-    """Equal numbers of YES and NO back into quote; whole contracts only."""
-    return {"type": "userOutcome", "mergeOutcome": {"outcome": outcome, "amount": to_text(qty)}}
+def user_outcome(action: SetAction, outcome: int, question: int | None, qty: Qty) -> Action | None:
+    """A conversion of whole contracts; None for one that needs a question and names none (sheet section 7.6)."""
+    amount = to_text(qty)
+    match action:
+        case SetAction.SPLIT:
+            return {"type": "userOutcome", "splitOutcome": {"outcome": outcome, "amount": amount}}
+        case SetAction.MERGE:
+            return {"type": "userOutcome", "mergeOutcome": {"outcome": outcome, "amount": amount}}
+        case SetAction.NEGATE if question is not None:
+            terms = {"question": question, "outcome": outcome, "amount": amount}
+            return {"type": "userOutcome", "negateOutcome": terms}
+        case SetAction.MERGE_QUESTION if question is not None:
+            return {"type": "userOutcome", "mergeQuestion": {"question": question, "amount": amount}}
+        case _:
+            return None
 
 
 def schedule_cancel(time_ms: int | None) -> Action:

@@ -81,6 +81,11 @@ class QuestionSpec(Struct, frozen=True, rename="camel"):
         fallback = () if self.fallback_outcome is None else (self.fallback_outcome,)
         return (*self.named_outcomes, *self.settled_named_outcomes, *fallback)
 
+    @property
+    def live(self) -> frozenset[int]:
+        """Outcomes that may still pay YES."""
+        return frozenset(self.outcomes) - frozenset(self.settled_named_outcomes)
+
 
 class OutcomeMetaReply(Struct, frozen=True):
     outcomes: Annotated[list[msgspec.Raw], Meta(max_length=20_000)]
@@ -184,6 +189,7 @@ def outcome_listing(spec: OutcomeSpec, question: QuestionSpec | None = None) -> 
         quote_token=spec.quote_token,
         deployer=_deployer(spec, terms),
         question=None if question is None else question.question,
+        question_size=0 if question is None else len(question.live),
         fee_scale=_fee_scale(spec),
         **known,
     )
