@@ -56,8 +56,8 @@ def stranded(state: State, venue: VenueId) -> Cash:
     for order in state.orders.live():
         if venue_of(order.market) != venue:
             continue
-        if order.side is Side.BUY:  # while an amend is out both sizes may fill
-            taken += notional_ceil(order.exposed_px, order.leaves + order.amend_qty)
+        if order.side is Side.BUY:  # while an amend is out both sizes may fill, each at its own price
+            taken += notional_ceil(order.px, order.leaves) + notional_ceil(order.amend_px or order.px, order.amend_qty)
         else:  # the venue lets no token be sold twice, so only the larger of the two sizes can
             lowest = order.px if order.amend_px is None else min(order.px, order.amend_px)
             selling.setdefault((order.market, order.leg), []).append((lowest, max(order.leaves, order.amend_qty)))

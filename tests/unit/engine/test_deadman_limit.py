@@ -54,9 +54,9 @@ def test_an_order_on_its_way_in_doubt_or_being_amended_counts() -> None:
     assert left(rig) == usd(52)
     rig.opened(request)
     assert amended(rig.want(bid=("0.53", 100)))
-    assert left(rig) == usd(106), "both sizes may rest, at the dearer price"
+    assert left(rig) == usd(105), "both sizes may rest, each at its own price"
     rig.state.orders.lost(rig.order(request.client_id), rig.now.mono_ns)
-    assert left(rig) == usd(106)
+    assert left(rig) == usd(105)
     rig.want()
     rig.closed(rig.order(request.client_id))
     assert left(rig) == 0
