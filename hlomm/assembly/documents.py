@@ -56,6 +56,7 @@ def engine_document(engine: EngineReport) -> dict[str, Any]:
         "halt": {"state": engine.state, "reason": engine.reason},
         "anomalies": engine.anomalies,
         "breakers": engine.breakers,
+        "converted": {kind: amount(qty) for kind, qty in engine.converted.items()},
         "hedge": {
             row.market: {
                 "held": amount(row.held),

@@ -24,6 +24,7 @@ from hlomm.engine.config import (
     OrderRules,
     QuoteRules,
     ReconcileRules,
+    SetRules,
 )
 from hlomm.engine.core import Engine
 from hlomm.pricing.quoter import QuoteModel
@@ -76,12 +77,14 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             max_loss_underlying=Cash(scaled(limits.max_loss_underlying)),
             max_loss_total=Cash(scaled(limits.max_loss_total)),
             max_hedge_notional=Cash(scaled(limits.max_hedge_notional)),
+            max_sets=Cash(scaled(limits.max_sets)),
         ),
         quotes=QuoteRules(
             min_move=Px(scaled(quotes.min_move)),
             min_size_change=quotes.min_size_change,
             min_interval_ns=seconds_to_ns(quotes.min_interval_s),
             refresh_ns=seconds_to_ns(quotes.refresh_s),
+            drain_ns=seconds_to_ns(quotes.drain_s),
         ),
         flatten=FlattenRules(
             max_slippage=Px(scaled(flatten.max_slippage)),
@@ -129,6 +132,13 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             closest=Cash(scaled(settings.hedge.closest)),
             cost=scaled(settings.hedge.cost),
             risk_aversion=round(settings.hedge.risk_aversion * 1e12),
+        ),
+        sets=SetRules(
+            enabled=settings.sets.enabled,
+            stock=Qty(scaled(settings.sets.stock)),
+            least=Qty(scaled(settings.sets.least)),
+            interval_ns=seconds_to_ns(settings.sets.interval_s),
+            drain_ns=seconds_to_ns(settings.sets.drain_s),
         ),
     )
 

@@ -183,6 +183,19 @@ class HedgeRow(Report, frozen=True):
     note: SideNote
 
 
+class SetRow(Report, frozen=True):
+    """Complete sets of one market: how many pairs are held, and what the treasury is about to do."""
+
+    market: MarketId
+    ticker: str
+    pairs: Qty
+    note: SideNote
+    converting: str = ""
+    """Kind of the conversion that is under way, empty for none."""
+    qty: Qty = Qty(0)
+    """Of that conversion."""
+
+
 class EngineReport(Report, frozen=True):
     """The engine's whole state for people, at one instant."""
 
@@ -230,6 +243,9 @@ class EngineReport(Report, frozen=True):
     scenarios: tuple[ScenarioRow, ...] = ()
     worst_loss: Cash = Cash(0)
     """Over everything held, pending and hedged, nothing netted between underlyings."""
+    sets: tuple[SetRow, ...] = ()
+    converted: dict[str, Qty] = {}
+    """Contracts converted in this run, by kind."""
 
 
 class AlertRow(Report, frozen=True):

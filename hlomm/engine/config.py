@@ -52,6 +52,8 @@ class Limits:
     """The same over everything, nothing netted between underlyings."""
     max_hedge_notional: Cash
     """Notional of the perp held against the outcomes of one underlying."""
+    max_sets: Cash
+    """Cash that splits may tie up in complete sets, over all markets."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +67,8 @@ class QuoteRules:
     """Least time between two actions in one market (cancels are exempt)."""
     refresh_ns: int
     """Longest time between two decisions in one market."""
+    drain_ns: int
+    """Closer to settlement than this only reductions are quoted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -171,6 +175,21 @@ class HedgeRules:
 
 
 @attrs.frozen(kw_only=True)
+class SetRules:
+    """What the treasury does with complete sets; see `hlomm.engine.treasury`."""
+
+    enabled: bool
+    stock: Qty
+    """Pairs kept in a quoted market where selling from stock is worth it."""
+    least: Qty
+    """Fewer contracts than this are not converted."""
+    interval_ns: int
+    """Between two looks."""
+    drain_ns: int
+    """Closer to settlement than this no stock is kept."""
+
+
+@attrs.frozen(kw_only=True)
 class EngineConfig:
     limits: Limits
     quotes: QuoteRules
@@ -181,3 +200,4 @@ class EngineConfig:
     breakers: BreakerRules
     inventory: InventoryRules
     hedge: HedgeRules
+    sets: SetRules

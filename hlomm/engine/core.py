@@ -16,7 +16,7 @@ from hlomm.domain.inputs import Booted, Input
 from hlomm.domain.orders import OrderState
 from hlomm.domain.outputs import HaltState, Output
 from hlomm.domain.times import Now
-from hlomm.engine import braking, hedge, quoting, reconcile, safety, stranded, taking
+from hlomm.engine import braking, converting, hedge, quoting, reconcile, safety, stranded, taking, treasury
 from hlomm.engine.carry import checkpoint
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.intake import take
@@ -62,10 +62,12 @@ class Engine:
         self._doubtful_orders()
         reconcile.press(state)
         stranded.lapse(state)
+        converting.lapse(state)
         safety.watch_equity(state)
         safety.watch_inventory(state)
         self._quote()
         hedge.maintain(state)
+        treasury.look(state)
         safety.watch_strategies(state)
         safety.walk_on(state)
         self._prune()

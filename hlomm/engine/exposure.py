@@ -45,10 +45,10 @@ def exposure(position: Position, orders: Iterable[Order], replaced: Order | None
     return Exposure(longest, shortest, selling_yes, selling_no, buying)
 
 
-def available(position: Position, exposed: Exposure, leg: Leg) -> int:
-    """Tokens of a leg that no order has claimed."""
+def available(position: Position, exposed: Exposure, leg: Leg, converting: int) -> int:
+    """Tokens of a leg that neither an order nor a conversion has claimed."""
     claimed = exposed.selling_yes if leg is Leg.YES else exposed.selling_no
-    return max(position.held(leg) - claimed, 0)
+    return max(position.held(leg) - claimed - converting, 0)
 
 
 def locked_cost(position: Position) -> int:

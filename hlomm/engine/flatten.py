@@ -41,6 +41,7 @@ def step(state: State, walk: Walk) -> bool:
     if walk.sell and not late:
         done = _reduce(state, walk)
     clear = done and state.orders.live_count == 0 and not state.orders.awaiting_fills()
+    clear = clear and not state.conversions.answered()
     if not clear:
         walk.clear_ns = None
     confirmed = clear and _confirmed(state, walk)

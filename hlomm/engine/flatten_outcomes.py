@@ -34,6 +34,9 @@ def reduce(state: State, walk: Walk, market: MarketState) -> bool:
         return True
     if any(holds_up(order) for order in state.orders.live_in(market_id)) or now_ns < walk.again_ns.get(market_id, 0):
         return False
+    converting = state.conversions.involving(market_id)
+    if converting is not None and now_ns - converting.sent_ns < rules.retry_ns:
+        return False  # what it leaves is seen in a moment
     merges = walk.merges.get(market_id, 0)
     pairs = floor_to(position.pairs, market.market.lot)
     if pairs > 0 and merges < rules.attempts and not market.gone:
@@ -99,7 +102,7 @@ def _way(
         sale=0 if fees is None else fees.close_taker, purchase=0 if fees is None else fees.open_taker, merge=merge,
     )  # fmt: skip
     mid = mid_own(leg, market.book.best_bid, market.book.best_ask)
-    cash = state.portfolio.cash - gate.resting_buys(state)
+    cash = gate.free_cash(state)
     sale = ways.sale(leg, surplus, buyers, mid, terms)
     if state.venues[spec.venue].fuse is not None:
         return sale  # its session lets no purchase pass any more

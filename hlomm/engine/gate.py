@@ -167,8 +167,7 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, st
     """(largest quantity allowed, limit, numbers) of every limit that may shrink the order."""
     market, limits = want.market, state.config.limits
     if want.purpose is Purpose.FLATTEN:
-        free = state.portfolio.cash - resting_buys(state)
-        return reducing.rooms(state, market, want.leg, want.side, want.px, free)
+        return reducing.rooms(state, market, want.leg, want.side, want.px, free_cash(state))
     if not market.is_outcome:
         return hedge_limits.rooms(state, market, want.side, want.px)
     position = state.portfolio.position(market.market.id)
@@ -176,7 +175,8 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, st
     rooms: list[tuple[int, str, str]] = []
     if want.side is Side.SELL:
         # The venue lets no token be sold twice, so a sale may claim what the one it replaces has claimed.
-        free = available(position, exposure(position, orders, want.replaces), want.leg)
+        converting = state.conversions.tokens(market.market.id, want.leg)
+        free = available(position, exposure(position, orders, want.replaces), want.leg, converting)
         rooms.append((free, "tokens", f"{to_text(free)} {want.leg.name} free to sell"))
     pending = exposure(position, orders)
     worst = pending.longest if want.direction > 0 else -pending.shortest
@@ -220,9 +220,7 @@ def _selling(pending: Exposure, leg: Leg) -> int:
 
 def _cash_rooms(state: State, want: Proposal) -> list[tuple[int, str, str]]:
     limits, px = state.config.limits, max(want.px, 1)
-    buying = resting_buys(state)
-    gross = reachable_gross(state, want)
-    free = state.portfolio.cash - buying
+    gross, free = reachable_gross(state, want), free_cash(state)
     per_order = limits.max_order_notional
     return [
         (per_order * SCALE // px, "max_order_notional", f"{to_text(per_order)} per order"),
@@ -239,6 +237,11 @@ def _minimum_px(want: Proposal) -> int:
     book = want.market.book
     mid = mid_own(want.leg, book.best_bid, book.best_ask)
     return want.px if mid is None else min(want.px, mid)
+
+
+def free_cash(state: State) -> int:
+    """Cash that neither a pending buy nor a conversion has claimed."""
+    return state.portfolio.cash - resting_buys(state) - state.conversions.cash
 
 
 def resting_buys(state: State) -> int:

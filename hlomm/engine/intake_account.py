@@ -12,7 +12,7 @@ from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import FillRow
 from hlomm.domain.sets import CONVERSIONS
 from hlomm.domain.units import SCALE, Px, to_text
-from hlomm.engine import fees, safety
+from hlomm.engine import converting, fees, safety
 from hlomm.engine.intake_life import venue_of_input
 from hlomm.engine.intake_markets import settle
 from hlomm.engine.reconcile import reconcile
@@ -65,6 +65,7 @@ def _converted(state: State, fills: list[Fill]) -> None:
     for fill in fills:
         _attributed(state, fill)
     state.portfolio.convert(fills)
+    state.conversions.told(fills)
     if fills[0].kind is FillKind.MERGE:
         _merge_cost(state, fills)
 
@@ -136,6 +137,7 @@ def funding(state: State, item: FundingPaid, _: Strategies) -> None:
 
 
 def conversion_failed(state: State, item: ConversionFailed, _: Strategies) -> None:
+    converting.failed(state, item)
     state.out.alert(
         AlertLevel.WARNING, "conversion_failed", f"{item.action} of {item.market}: {item.text}", item.market
     )

@@ -16,6 +16,7 @@ from hlomm.domain.markets import MarketKind
 from hlomm.domain.outputs import AlertLevel
 from hlomm.domain.units import Px, to_text
 from hlomm.domain.view import BookShape
+from hlomm.engine import converting
 from hlomm.engine.state import MarketState, State
 from hlomm.strategy.base import Strategies
 
@@ -67,6 +68,7 @@ def settle(state: State, market_id: MarketId, px: Px, detail: str, strategies: S
         return
     market.settled, market.gone = px, True
     market.desired = None
+    converting.forget(state, market_id)
     if market.strategy is not None:
         strategies[market.strategy].forget(market_id)
     state.out.unsubscribe(market_id)

@@ -171,10 +171,8 @@ def _want(state: State, market: MarketState, direction: int, wish: Wish) -> None
     live = _quotes(state, market.market.id, direction)
     position = state.portfolio.position(market.market.id)
     free = exposure(position, state.orders.exposed_in(market.market.id), live[0] if live else None)
-    choice = choose_leg(
-        market.market, direction, wish.px, wish.qty,
-        available(position, free, leg=Leg.YES), available(position, free, leg=Leg.NO),
-    )  # fmt: skip
+    free_yes, free_no = (available(position, free, leg, state.conversions.tokens(market.market.id, leg)) for leg in Leg)
+    choice = choose_leg(market.market, direction, wish.px, wish.qty, free_yes, free_no)
     if not live:
         _place(state, market, direction, choice)
         return

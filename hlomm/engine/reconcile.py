@@ -137,6 +137,7 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
     found = difference(state, item)
     venue.account = item
     doubtful = any(order.due or order.state is OrderState.UNKNOWN for order in state.orders.exposed())
+    doubtful |= bool(state.conversions.pending)
     moved = state.last_move_ns + state.config.reconcile.quiet_ns >= item.asked_mono_ns
     if not found:
         state.agreed_ms = state.last_fill_ms

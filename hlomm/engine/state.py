@@ -20,6 +20,7 @@ from hlomm.engine.books import Book, shape_without_own, without_own
 from hlomm.engine.breakers import Breakers
 from hlomm.engine.budgets import Budgets
 from hlomm.engine.config import EngineConfig
+from hlomm.engine.conversions import Conversions
 from hlomm.engine.digest import Digest
 from hlomm.engine.orders import Orders
 from hlomm.engine.outbox import Outbox
@@ -202,6 +203,11 @@ class State:
         """Rates that our own fills showed to be others than told, by class of contracts and occasion."""
         self.merge_fee: dict[VenueId, int] = {}
         """What a merge cost as a fraction (1e-8) of what it paid, as our last one showed; nothing documents it."""
+        self.conversions = Conversions()
+        self.treasury_ns = 0
+        """When complete sets are looked at next."""
+        self.set_notes: dict[MarketId, SideNote] = {}
+        """What the treasury wants of a market's pairs, or why it is not done."""
         self.seen_fills: dict[str, int] = {}
         """Venue time of every fill booked lately, by key."""
         self.last_fill_ms = 0

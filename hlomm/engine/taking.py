@@ -28,10 +28,8 @@ def act(state: State, market: MarketState, wish: Take) -> None:
         return
     position = state.portfolio.position(market_id)
     free = exposure(position, state.orders.exposed_in(market_id))
-    choice = choose_leg(
-        market.market, wish.direction, wish.px, wish.qty,
-        available(position, free, leg=Leg.YES), available(position, free, leg=Leg.NO),
-    )  # fmt: skip
+    free_yes, free_no = (available(position, free, leg, state.conversions.tokens(market_id, leg)) for leg in Leg)
+    choice = choose_leg(market.market, wish.direction, wish.px, wish.qty, free_yes, free_no)
     want = gate.Proposal(
         market=market, leg=choice.leg, side=choice.side, px=choice.px, qty=choice.qty, tif=Tif.IOC, purpose=Purpose.LEG
     )

@@ -9,6 +9,7 @@ from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import (
     AmendFailed,
     CancelFailed,
+    ConversionFailed,
     FillReceived,
     OrderClosed,
     OrderOpened,
@@ -100,6 +101,21 @@ async def test_buying_both_legs_and_merging_returns_the_cash(rig, autojump_clock
             sign = -1 if fill.side is Side.BUY else 1
             cash += sign * (fill.px * fill.qty // SCALE) - fill.fee
         assert parse(r.truth["quote"]) == cash
+
+
+async def test_a_split_makes_pairs_out_of_cash_told_as_one(rig, autojump_clock):
+    async with rig() as r:
+        r.session.submit(ConvertSet(action=SetAction.SPLIT, market=r.market.id, qty=Qty(parse("25"))))
+        await r.until(lambda: r.all(FillReceived))
+        (split,) = r.all(FillReceived)
+        assert {(fill.leg, fill.side, fill.kind) for fill in split.fills} == {
+            (Leg.YES, Side.BUY, FillKind.SPLIT), (Leg.NO, Side.BUY, FillKind.SPLIT),
+        }  # fmt: skip
+        assert parse(r.truth["quote"]) == parse("10000") - sum(fill.px * fill.qty // SCALE for fill in split.fills)
+        r.session.submit(ConvertSet(action=SetAction.SPLIT, market=r.market.id, qty=Qty(parse("25000"))))
+        await r.until(lambda: r.all(ConversionFailed))
+        (failed,) = r.all(ConversionFailed)
+        assert (failed.action, failed.lost) == (SetAction.SPLIT, False)
 
 
 async def test_amend_moves_price_and_size_under_a_new_venue_id(rig, autojump_clock):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hlomm.domain.orders import Purpose
 from hlomm.domain.outputs import AmendOrders, ConvertSet, HaltChanged, HaltState, PlaceOrders
+from hlomm.domain.sets import SetAction
 from hlomm.engine.core import MARKETS_KEPT, Engine
 from hlomm.engine.order_register import REMEMBERED
 from hlomm.engine.report import pnl, report
@@ -57,8 +58,8 @@ def check_record(storm: Storm) -> None:
                 assert running
             elif isinstance(output, PlaceOrders) and not running:
                 assert all(order.reduce_only and order.purpose is Purpose.FLATTEN for order in output.orders)
-            elif isinstance(output, ConvertSet):
-                assert not running
+            elif isinstance(output, ConvertSet) and not running:
+                assert output.action is SetAction.MERGE, "on the way to safety nothing else becomes cash"
 
 
 @given(STEPS)
@@ -70,9 +71,9 @@ def test_no_weather_breaks_it(steps: list[tuple[int, int, int]]) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_long_storm(seed: int) -> None:
-    """1,500 steps each: far enough for bounds to be reached and for markets to come and go."""
+    """1,500 steps each: far enough for bounds to be reached and for markets to come and go; some with a stock."""
     storm = (
-        Storm(look=None if seed % 4 else sound)
+        Storm(*(("sets.stock=80",) if seed % 3 == 0 else ()), look=None if seed % 4 else sound)
         .boot()
         .run(weather(seed, 1_500, hostility=(0.02, 0.1, 0.3, 1.0)[seed % 4]))
     )

@@ -103,7 +103,7 @@ class Storm:
         self.seen: list[Input] = []
         self.placed: list[ClientId] = [earlier_run_id(7)]
         self.keys = 0
-        self.merged = 0
+        self.converted = 0
         self.newest = 15
 
     # -- driving
@@ -139,7 +139,7 @@ class Storm:
         self.placed += [flight.request.client_id for flight in self.venue.in_flight[-3:]]
         for output in outputs:
             if isinstance(output, ConvertSet):
-                self._merge(output)
+                self._convert(output)
         if self.look is not None:
             self.look(self.engine)
 
@@ -177,13 +177,21 @@ class Storm:
         self.keys += 1
         return f"storm-{self.keys}"
 
-    def _merge(self, output: ConvertSet) -> None:
-        self.merged += 1
-        if self.merged % 3 == 0:
-            self.feed(ConversionFailed(action=SetAction.MERGE, market=output.market, text="Outcome error"))
+    def _convert(self, output: ConvertSet) -> None:
+        """Done and told whole, done and told in two halves, or refused. The storm's markets are in no question."""
+        assert output.action in (SetAction.SPLIT, SetAction.MERGE)
+        self.converted += 1
+        if self.converted % 3 == 0:
+            self.feed(ConversionFailed(action=output.action, market=output.market, text="Outcome error"))
             return
-        for leg in Leg:
-            self.feed(self.fill(output.market, leg, Side.SELL, SCALE // 2, output.qty, FillKind.MERGE))
+        side = Side.BUY if output.action is SetAction.SPLIT else Side.SELL
+        kind = FillKind(output.action.value)
+        one, other = (self.fill(output.market, leg, side, SCALE // 2, output.qty, kind) for leg in Leg)
+        if self.converted % 3 == 1:
+            self.feed(FillReceived(one.fill, (other.fill,)))
+        else:
+            self.feed(one)
+            self.feed(other)
 
     def fill(
         self, market: MarketId, leg: Leg, side: Side, own_px: int, qty: int, kind: FillKind = FillKind.TRADE

@@ -26,6 +26,7 @@ from hlomm.engine.config import (
     OrderRules,
     QuoteRules,
     ReconcileRules,
+    SetRules,
 )
 
 EPOCH_MS: Final = 1_795_000_000_000
@@ -143,9 +144,10 @@ BASE: Final = EngineConfig(
         max_loss_underlying=usd(1_000_000),
         max_loss_total=usd(1_000_000),
         max_hedge_notional=usd(5_000),
+        max_sets=usd(1_000),
     ),
     quotes=QuoteRules(
-        min_move=px("0.001"), min_size_change=0.25, min_interval_ns=seconds(0.5), refresh_ns=seconds(0.5)
+        min_move=px("0.001"), min_size_change=0.25, min_interval_ns=seconds(0.5), refresh_ns=seconds(0.5), drain_ns=0
     ),
     flatten=FlattenRules(
         max_slippage=px("0.05"),
@@ -185,6 +187,7 @@ BASE: Final = EngineConfig(
         widen_above=px(1), widen_factor=px("1.5"), pause_above=px(1), reduce_above=px(1), reduce_at_touch=True,
         flatten_above=px(100),
     ),
+    sets=SetRules(enabled=False, stock=lots(0), least=lots(1), interval_ns=seconds(5), drain_ns=0),
 )  # fmt: skip
 """Round numbers of the tests' own, so that a changed default changes no test. Losses, inventory, failed requests and
 stranded orders restrain nothing here: tests of those switch them on."""

@@ -17,7 +17,6 @@ from hlomm.domain.inputs import AccountState, BookSnapshot, Level, MarkPrice, Pe
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Side, Tif
 from hlomm.domain.outputs import ConvertSet
-from hlomm.domain.sets import SetAction
 from hlomm.domain.units import SCALE, Cash, Px, Qty
 from hlomm.research.soak.rows import (
     PERP_MARKET,
@@ -30,10 +29,11 @@ from hlomm.research.soak.rows import (
     report_of,
     target_of,
 )
+from hlomm.research.soak.sets import convert
 from hlomm.research.soak.timeline import MS, S, Timeline
 from hlomm.research.soak.weather import Fault, Weather
 from hlomm.sim import refusals
-from hlomm.sim.coins import OUTCOME_GRID, PERP_GRID, WHOLE
+from hlomm.sim.coins import PERP_GRID, WHOLE
 from hlomm.sim.config import RulesConfig
 from hlomm.sim.events import Fill as Filling
 from hlomm.sim.events import FillRow, OrderChanged
@@ -205,20 +205,9 @@ class Front:
             self._timeline.after(round(self._rng.uniform(2, 5) * S), lambda news=news: self.publish(news))  # type: ignore[misc]
 
     def _convert(self, request: ConvertSet) -> None:
-        outcome, lots = outcome_number(request.market), request.qty // OUTCOME_GRID.lot
-        assert outcome is not None, "only outcomes convert"
-        if outcome in self.removed:
+        if outcome_number(request.market) in self.removed:
             raise WholeActionRefused(refusals.OUTCOME_UNKNOWN)
-        exchange, question = self.exchange, -1 if request.question is None else request.question
-        match request.action:
-            case SetAction.SPLIT:
-                exchange.split(self.account, outcome, lots)
-            case SetAction.MERGE:
-                exchange.merge(self.account, outcome, lots)
-            case SetAction.NEGATE:
-                exchange.negate(self.account, question, outcome, lots)
-            case SetAction.MERGE_QUESTION:
-                exchange.merge_question(self.account, question, lots)
+        convert(self.exchange, self.account, request)
 
     def _is_removed(self, target: Target) -> bool:
         return target.outcome in self.removed

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from hlomm.domain.inputs import MarkPrice, OperatorAction
 from hlomm.domain.markets import Leg
+from hlomm.domain.orders import OrderState, Side
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.units import to_text
 from hlomm.engine.inventory import Stage, stage
 from tests.support.rig import Rig, alerts, amended, cancelled, placed
-from tests.support.values import PERP, M, config, levels, lots, px
+from tests.support.values import PERP, M, config, levels, lots, outcome, px, seconds
 
 BID, ASK = 1, -1
 SHARES: dict[str, Any] = {
@@ -212,3 +213,24 @@ def test_no_restraint_ever_loads_a_paused_side_crosses_or_leaves_the_range(
         assert (own - (px(other / 100) if way > 0 else px(best / 100))) * way < 0
         if abs(net) > 320:
             assert way * net < 0
+
+
+# -- the last seconds
+
+
+def test_close_to_settlement_only_reductions_are_quoted() -> None:
+    rig = Rig(config(quotes={"drain_ns": seconds(15)}), markets=[outcome(tau_s=20)])
+    rig.buy(60, "0.5")
+    rig.want(bid=("0.52", 100), ask=("0.58", 100))
+    assert {order.side for order in rig.state.orders.live()} == {Side.BUY, Side.SELL}
+    for order in list(rig.state.orders.live()):
+        rig.opened(order)
+    rig.keep_fresh(6)
+    for order in list(rig.state.orders.live()):
+        if order.state is OrderState.PENDING_CANCEL:
+            rig.closed(order, filled=0)
+    rig.keep_fresh(1)
+    assert [(order.leg, order.side, order.exposed) for order in rig.state.orders.live()] == [
+        (Leg.YES, Side.SELL, lots(60))
+    ]
+    assert rig.note(+1).startswith("drain")

@@ -131,8 +131,8 @@ def test_tokens_already_on_offer_are_not_offered_again() -> None:
     assert order.side is Side.SELL
     position = rig.state.portfolio.position(M)
     exposed = exposure(position, rig.state.orders.exposed_in(M))
-    assert available(position, exposed, Leg.YES) == 0
-    assert available(position, exposed, Leg.NO) == 0
+    assert available(position, exposed, Leg.YES, 0) == 0
+    assert available(position, exposed, Leg.NO, 0) == 0
     assert (exposed.longest, exposed.shortest) == (lots(100), 0)
 
 
@@ -185,4 +185,4 @@ def test_free_tokens_are_never_negative() -> None:
     rig.buy(40, "0.55", side=Side.SELL)
     position = rig.state.portfolio.position(M)
     exposed = exposure(position, rig.state.orders.exposed_in(M))
-    assert available(position, exposed, Leg.YES) == Qty(0)
+    assert available(position, exposed, Leg.YES, 0) == Qty(0)

@@ -81,6 +81,7 @@ def test_all_mistakes_are_reported_together(tmp_path):
         (("breakers.pause_move=0.01",), "breakers.pause_move"),
         (("inventory.widen_above=0.85",), "inventory.widen_above"),
         (("inventory.pause_above=0.95",), "inventory.pause_above"),
+        (("sets.stock=2000",), "sets.stock"),
     ],
 )
 def test_contradictions_are_refused(sets, key):
