@@ -132,6 +132,7 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             closest=Cash(scaled(settings.hedge.closest)),
             cost=scaled(settings.hedge.cost),
             risk_aversion=round(settings.hedge.risk_aversion * 1e12),
+            jump_margin=scaled(settings.hedge.jump_margin),
         ),
         sets=SetRules(
             enabled=settings.sets.enabled,

@@ -172,6 +172,8 @@ class HedgeRules:
     """Proportional cost of trading the hedge, in 1e-8."""
     risk_aversion: int
     """Absolute, per unit of money, in 1e-12."""
+    jump_margin: int
+    """What a jump may take from the hedge before it is closed, as a share of its value, in 1e-8."""
 
 
 @attrs.frozen(kw_only=True)

@@ -5,7 +5,7 @@ see `flatten_outcomes`; perps: `flatten_perps`. What cannot be closed is held, a
 is reported.
 
 Order of the walk, per underlying: no step is taken while it would raise the worst case of outcomes and perp together
-(`scenario`) and the other leg is still being worked on. So a perp goes at once if the worst case is no worse without
+(`payoffs`) and the other leg is still being worked on. So a perp goes at once if the worst case is no worse without
 it, and otherwise after the outcomes it hedges; an outcome whose sale would bare the perp waits until that is closed.
 Both kinds of patience end with half the time, because a bounded loss must not keep an unbounded one waiting. Outcomes
 that are held to settlement do not keep their hedge: a perp that nobody watches can lose more than what it protects.
@@ -25,7 +25,7 @@ from hlomm.domain.ids import MarketId, is_ours
 from hlomm.domain.orders import Purpose
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.units import to_fixed, to_text
-from hlomm.engine import flatten_outcomes, flatten_perps, quoting, reconcile, scenario
+from hlomm.engine import flatten_outcomes, flatten_perps, payoffs, quoting, reconcile
 from hlomm.engine.exposure import worst_loss
 from hlomm.engine.state import State, VenueState, Walk
 
@@ -139,7 +139,7 @@ def _open_perps(state: State, walk: Walk) -> list[str]:
     left = []
     for market_id, perp in state.portfolio.perps.positions.items():
         if perp.qty:
-            loss = to_fixed(scenario.stress(state.perp_value(market_id)), 2)
+            loss = to_fixed(payoffs.stress(state.perp_value(market_id)), 2)
             market = state.markets.get(market_id)
             name = market_id if market is None else market.market.ticker
             why = walk.held.get(market_id, "not closed")

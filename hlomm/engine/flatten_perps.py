@@ -6,16 +6,18 @@ venue itself refuse what would open a position, should news of a fill be missing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hlomm.domain.grid import closing_limit
 from hlomm.domain.ids import MarketId
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side, Tif
 from hlomm.domain.report import SideNote
-from hlomm.domain.units import Px, Qty, floor_to, notional_floor, to_text
-from hlomm.engine import gate, quoting
+from hlomm.domain.units import SCALE, Px, Qty, floor_to, notional_floor, to_text
+from hlomm.engine import gate, payoffs, quoting
 from hlomm.engine.flatten_outcomes import NO_BOOK, holds_up
-from hlomm.engine.scenario import Holding, worst_payoff
 from hlomm.engine.state import MarketState, State, Walk
+from hlomm.pricing.scenario import Claim, PerpClaim, scenario
 
 
 def close(state: State, walk: Walk, market_id: MarketId) -> bool:
@@ -76,8 +78,8 @@ def goes_first(state: State, walk: Walk, perp: MarketId) -> bool:
     px = market.closing_px(qty)
     if px is None or not market.book.seen:
         return False
-    holdings = _holdings(state, perp)
-    return worst_payoff(holdings, 0, px) >= worst_payoff(holdings, qty, px)
+    claims = _claims(state, perp)
+    return worst_payoff(claims, 0, px) >= worst_payoff(claims, qty, px)
 
 
 def bares(state: State, market: MarketState) -> bool:
@@ -91,16 +93,22 @@ def bares(state: State, market: MarketState) -> bool:
         return False
     own = market.conservative_px(Leg.YES if position.net > 0 else Leg.NO)
     proceeds = notional_floor(Px(own or 0), abs(position.net))
-    without = _holdings(state, perp, closed=market.market.id)
-    return worst_payoff(without, qty, px) + proceeds < worst_payoff(_holdings(state, perp), qty, px)
+    without = _claims(state, perp, closed=market.market.id)
+    return worst_payoff(without, qty, px) + proceeds < worst_payoff(_claims(state, perp), qty, px)
 
 
-def _holdings(state: State, perp: MarketId, closed: MarketId | None = None) -> list[Holding]:
+def worst_payoff(claims: Sequence[Claim], perp_qty: int, px: int) -> int:
+    """Least that the tokens pay and the perp gains together, from a price of `px` on; rounded down."""
+    move = px * payoffs.STRESS // SCALE
+    return scenario(claims, [PerpClaim(qty=perp_qty, entry=px)], low=px - move, high=px + move).worst
+
+
+def _claims(state: State, perp: MarketId, closed: MarketId | None = None) -> list[Claim]:
     """Tokens that settle on the perp's mark; of the market `closed` only its pairs."""
     found = []
     for market_id, market in state.markets.items():
         if market.underlying == perp and market.settled is None:
             position = state.portfolio.position(market_id)
             yes, no = (position.pairs, position.pairs) if market_id == closed else (position.yes, position.no)
-            found.append(Holding(market.market.strike, yes, no))
+            found.append(payoffs.claim(market.market, yes, no))
     return found

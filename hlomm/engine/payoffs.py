@@ -24,9 +24,11 @@ from hlomm.domain.orders import Side
 from hlomm.domain.report import ScenarioRow
 from hlomm.domain.units import SCALE, Cash, Px, notional_ceil
 from hlomm.engine.order import Order
-from hlomm.engine.scenario import STRESS
 from hlomm.engine.state import MarketState, State
+from hlomm.pricing.scenario import Claim
 
+STRESS: Final = SCALE // 5
+"""Largest move of an underlying reckoned with: a fifth, for a day."""
 NO_PRICE: Final = (0, 1)
 """Settlements of an event that no price decides: NO and YES."""
 
@@ -57,6 +59,20 @@ def pays_yes(market: Market, at: int) -> bool:
 def priced(market: Market) -> bool:
     """Whether a price alone decides the outcome."""
     return not market.fallback and (market.strike is not None or market.floor is not None or market.ceiling is not None)
+
+
+def claim(market: Market, yes: int, no: int) -> Claim:
+    """Tokens as the scenarios of `pricing` take them; one that no price decides hangs on nothing."""
+    if not priced(market):
+        return Claim(yes=yes, no=no)
+    floor = market.floor if market.strike is None else market.strike
+    above = market.strike is not None and market.comparator is Comparator.ABOVE
+    return Claim(yes=yes, no=no, floor=floor, ceiling=market.ceiling, above=above)
+
+
+def stress(value: int) -> int:
+    """What the stress move loses on a perp position of that (signed) value, rounded up."""
+    return -(-abs(value) * STRESS // SCALE)
 
 
 def group_of(state: State, market: MarketState) -> tuple[MarketState, ...]:
@@ -150,13 +166,17 @@ def _mark(state: State, perp: MarketId | None) -> int | None:
 
 
 def _perp_gain(state: State, perp: MarketId | None, at: int) -> int:
-    """Gain of the hedge from its closing price to a settlement price, followed as far as the stress move."""
+    """Gain of the hedge from its closing price to a settlement price, followed as far as the stress move.
+
+    Less the jump margin: it is not there to be closed at the very price that settles the outcomes.
+    """
     mark = _mark(state, perp)
     if mark is None or perp is None:
         return 0
     qty = state.portfolio.perps.position(perp).qty
     move = min(max(at - mark, -mark * STRESS // SCALE), mark * STRESS // SCALE)
-    return qty * move // SCALE
+    margin = -(-abs(qty) * (mark + move) * state.config.hedge.jump_margin // SCALE**2)
+    return qty * move // SCALE - margin
 
 
 def groups(state: State) -> Iterator[tuple[MarketState, ...]]:

@@ -16,7 +16,7 @@ from hlomm.domain.report import (
 )
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, Qty
-from hlomm.engine import hedge, payoffs, scenario, stranded, treasury
+from hlomm.engine import hedge, payoffs, stranded, treasury
 from hlomm.engine.exposure import worst_loss
 from hlomm.engine.gate import gross_notional
 from hlomm.engine.ladder import ladder
@@ -57,7 +57,7 @@ def worst(state: State) -> int:
     """Settlement losses per event and, for perps, what the stress move would lose, all added up without netting."""
     portfolio = state.portfolio
     tokens = sum(worst_loss(p) for m, p in portfolio.positions.items() if m not in portfolio.settled)
-    return tokens + sum(scenario.stress(state.perp_value(m)) for m, p in portfolio.perps.positions.items() if p.qty)
+    return tokens + sum(payoffs.stress(state.perp_value(m)) for m, p in portfolio.perps.positions.items() if p.qty)
 
 
 def pnl(state: State) -> Pnl:

@@ -66,6 +66,7 @@ class Hedge(_Section, frozen=True):
     closest: Positive
     cost: Share
     risk_aversion: Positive
+    jump_margin: Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
 class Sets(_Section, frozen=True):

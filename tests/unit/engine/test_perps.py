@@ -21,18 +21,20 @@ from hlomm.domain.inputs import (
     OperatorAction,
     PerpBalance,
 )
-from hlomm.domain.markets import Leg
+from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import Purpose, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState, Output, PlaceOrders
 from hlomm.domain.units import Px, Qty
+from hlomm.engine import payoffs
 from hlomm.engine.carry import carried, restore
 from hlomm.engine.core import Engine
+from hlomm.engine.flatten_perps import worst_payoff
+from hlomm.engine.payoffs import claim, stress
 from hlomm.engine.portfolio import Portfolio
 from hlomm.engine.report import pnl, report
-from hlomm.engine.scenario import Holding, stress, worst_payoff
 from hlomm.engine.state import State
 from tests.support.rig import Rig, alerts, halts, of, placed
-from tests.support.values import BASE, PERP, M, account, levels, lots, outcome, px, usd
+from tests.support.values import BASE, PERP, M, account, config, levels, lots, outcome, px, usd
 
 COUNT = itertools.count(1)
 ETH = MarketId("hyperliquid:ETH")
@@ -359,15 +361,25 @@ def test_without_a_book_a_perp_is_waited_for_until_the_deadline() -> None:
 # -- the order of the walk
 
 
-def test_worst_payoffs_lie_at_strikes_and_ends() -> None:
-    strike = px(80_000)
-    yes = Holding(strike, lots(100), 0)
-    assert worst_payoff([yes], 0, strike) == 0
-    assert worst_payoff([yes], -lots(0.01), px(80_000)) == usd(-60), (
-        "at the upper end YES pays 100, the short loses 160"
-    )
-    assert worst_payoff([Holding(None, lots(5), lots(7))], 0, strike) == lots(5)
-    assert worst_payoff([], lots(0.01), px(80_000)) == usd(-160)
+@pytest.mark.parametrize(
+    ("market", "least"),
+    [
+        (outcome(strike=px(80_000)), -60),  # at the upper end YES pays 100, the short loses 160
+        (outcome(strike=None, floor=px(79_000), ceiling=px(81_000)), -160),  # the bucket pays nothing up there
+        (outcome(strike=None, floor=px(81_000), ceiling=None), -60),
+        (outcome(strike=None, fallback=True), -160),  # no price decides it
+    ],
+)
+def test_what_tokens_and_perp_pay_together_is_looked_up_at_strikes_bounds_and_ends(market: Market, least: int) -> None:
+    assert worst_payoff([claim(market, lots(100), 0)], -lots(0.01), px(80_000)) == usd(least)
+    assert worst_payoff([claim(market, lots(100), lots(30))], 0, px(80_000)) == lots(30)
+
+
+def test_a_hedge_is_reckoned_with_a_jump_before_it_is_closed() -> None:
+    """0.01 BTC is short from 80,010; at the upper end, 96,012, a jump of 1 % takes another 9.60."""
+    calm, jumpy = (with_perp("-0.01", config=config(hedge={"jump_margin": px(margin)})) for margin in ("0", "0.01"))
+    worst = [payoffs.total_worst(rig.state) for rig in (calm, jumpy)]
+    assert worst == [usd("160.02"), usd("169.6212")]
 
 
 def test_a_perp_that_can_lose_more_than_it_protects_goes_first_and_its_outcomes_wait() -> None:
