@@ -4,7 +4,8 @@ A bid in YES space is either *buy YES* or *sell NO*; an ask is *sell YES* or *bu
 merged book both are the same level, so exactly one of them may rest. Selling what is held comes first: it ranks
 before dual buys at the same price, locks no cash, and shrinks the account. It needs tokens no other order has
 claimed and an order worth the venue's minimum; otherwise the complement is bought and locks its price per contract.
-(QUANT 2.5; venue sheet 6 and 7.4.)
+A sale that costs more in fees than the purchase and the pair it makes gives way to it, if cash and minimum allow.
+(QUANT 2.5; venue sheet 6, 7.4 and 7.8.)
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import attrs
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import Side
 from hlomm.domain.orders import yes_px as own_px
-from hlomm.domain.units import Cash, Px, Qty, floor_to, notional_ceil, notional_floor
+from hlomm.domain.units import SCALE, Cash, Px, Qty, floor_to, notional_ceil, notional_floor
 from hlomm.engine.state import leg_sides
 
 
@@ -29,15 +30,32 @@ class LegChoice:
     """Cash the order locks while it rests; 0 for a sale."""
 
 
-def choose_leg(market: Market, direction: int, px: Px, qty: Qty, free_yes: int, free_no: int) -> LegChoice:
+@attrs.frozen(kw_only=True)
+class LegTerms:
+    """What either way costs, in fractions of 1e-8, and the cash that nothing has claimed."""
+
+    cash: int
+    close: int = 0
+    """Of a sale's notional."""
+    open: int = 0
+    """Of a purchase's."""
+    pair: int = 0
+    """Of the 1 that a pair becomes, by merging or at settlement."""
+
+
+def choose_leg(
+    market: Market, direction: int, px: Px, qty: Qty, free_yes: int, free_no: int, terms: LegTerms
+) -> LegChoice:
     """The leg for one wished level; `free_*` are tokens that no other order has claimed."""
     (sell_leg, sell), (buy_leg, buy) = leg_sides(direction)
     free = free_yes if sell_leg is Leg.YES else free_no
-    if free > 0:
-        # Complementing is its own inverse, so the YES price of a leg price and back are one function.
-        sell_px = own_px(sell_leg, px)
-        sell_qty = floor_to(min(qty, free), market.lot)
-        if sell_qty > 0 and notional_floor(sell_px, sell_qty) >= market.min_notional:
-            return LegChoice(sell_leg, sell, sell_px, Qty(sell_qty), Cash(0))
-    buy_px = own_px(buy_leg, px)
-    return LegChoice(buy_leg, buy, buy_px, qty, notional_ceil(buy_px, qty))
+    # Complementing is its own inverse, so the YES price of a leg price and back are one function.
+    sell_px, buy_px = own_px(sell_leg, px), own_px(buy_leg, px)
+    sell_qty = floor_to(max(min(qty, free), 0), market.lot)
+    purchase = LegChoice(buy_leg, buy, buy_px, qty, notional_ceil(buy_px, qty))
+    if not sell_qty or notional_floor(sell_px, sell_qty) < market.min_notional:
+        return purchase
+    cheaper = buy_px * terms.open + SCALE * terms.pair < sell_px * terms.close
+    if cheaper and purchase.collateral <= terms.cash and notional_floor(buy_px, qty) >= market.min_notional:
+        return purchase
+    return LegChoice(sell_leg, sell, sell_px, Qty(sell_qty), Cash(0))

@@ -18,8 +18,8 @@ from hlomm.domain.units import SCALE, Cash, Px, Qty, to_text
 from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
 from hlomm.engine import gate, hedge_limits, restraint
 from hlomm.engine.exposure import available, exposure
-from hlomm.engine.fees import rates_of
-from hlomm.engine.legs import LegChoice, choose_leg
+from hlomm.engine.fees import merge_rate, rates_of
+from hlomm.engine.legs import LegChoice, LegTerms, choose_leg
 from hlomm.engine.order import Order
 from hlomm.engine.restraint import ASK, BID
 from hlomm.engine.state import OK, MarketState, State
@@ -172,7 +172,8 @@ def _want(state: State, market: MarketState, direction: int, wish: Wish) -> None
     position = state.portfolio.position(market.market.id)
     free = exposure(position, state.orders.exposed_in(market.market.id), live[0] if live else None)
     free_yes, free_no = (available(position, free, leg, state.conversions.tokens(market.market.id, leg)) for leg in Leg)
-    choice = choose_leg(market.market, direction, wish.px, wish.qty, free_yes, free_no)
+    terms = leg_terms(state, market, maker=True)
+    choice = choose_leg(market.market, direction, wish.px, wish.qty, free_yes, free_no, terms)
     if not live:
         _place(state, market, direction, choice)
         return
@@ -184,6 +185,15 @@ def _want(state: State, market: MarketState, direction: int, wish: Wish) -> None
         cancel(state, order)
     else:
         _keep_or_amend(state, market, direction, order, choice)
+
+
+def leg_terms(state: State, market: MarketState, *, maker: bool) -> LegTerms:
+    """What either leg costs."""
+    fees, cash = rates_of(state, market.market), gate.free_cash(state)
+    if fees is None:
+        return LegTerms(cash=cash)
+    close, opened = (fees.close_maker, fees.open_maker) if maker else (fees.close_taker, fees.open_taker)
+    return LegTerms(cash=cash, close=close, open=opened, pair=merge_rate(state, market.market))
 
 
 def _place(state: State, market: MarketState, direction: int, choice: LegChoice) -> None:

@@ -29,7 +29,8 @@ def act(state: State, market: MarketState, wish: Take) -> None:
     position = state.portfolio.position(market_id)
     free = exposure(position, state.orders.exposed_in(market_id))
     free_yes, free_no = (available(position, free, leg, state.conversions.tokens(market_id, leg)) for leg in Leg)
-    choice = choose_leg(market.market, wish.direction, wish.px, wish.qty, free_yes, free_no)
+    terms = quoting.leg_terms(state, market, maker=False)
+    choice = choose_leg(market.market, wish.direction, wish.px, wish.qty, free_yes, free_no, terms)
     want = gate.Proposal(
         market=market, leg=choice.leg, side=choice.side, px=choice.px, qty=choice.qty, tif=Tif.IOC, purpose=Purpose.LEG
     )

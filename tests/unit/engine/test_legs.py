@@ -10,7 +10,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Side, yes_px
 from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.engine.exposure import available, exposure, mid_own
-from hlomm.engine.legs import LegChoice, choose_leg
+from hlomm.engine.legs import LegChoice, LegTerms, choose_leg
 from hlomm.engine.portfolio import Position
 from hlomm.engine.quoting import describe
 from hlomm.engine.state import leg_sides
@@ -19,12 +19,13 @@ from tests.support.values import M, lots, outcome, px, usd
 
 MARKET = outcome()
 BID, ASK = 1, -1
+RICH = LegTerms(cash=usd(1_000_000))
 
 
 def choose(
     direction: int, price: str, number: float, *, yes: float = 0, no: float = 0
 ) -> tuple[Leg, Side, int, int, int]:
-    choice = choose_leg(MARKET, direction, px(price), lots(number), lots(yes), lots(no))
+    choice = choose_leg(MARKET, direction, px(price), lots(number), lots(yes), lots(no), RICH)
     return choice.leg, choice.side, choice.px, choice.qty, choice.collateral
 
 
@@ -64,6 +65,26 @@ def test_at_the_dear_end_a_small_quote_needs_inventory() -> None:
     assert own * number < usd(10) * SCALE, "the gate will refuse this one"
 
 
+@pytest.mark.parametrize(
+    ("terms", "side"),
+    [
+        (LegTerms(cash=usd(1_000), close=40_000, pair=70_000), Side.SELL),  # 0.00023 against 0.0007: it ranks first too
+        (LegTerms(cash=usd(1_000), close=40_000, pair=0), Side.BUY),  # merging was seen to be free
+        (LegTerms(cash=usd(1_000), close=40_000, open=60_000), Side.SELL),  # 0.000232 against 0.000252
+        (LegTerms(cash=usd(41), close=40_000), Side.SELL),  # 100 NO at 0.42 cost more than there is
+        (LegTerms(cash=usd(42), close=40_000), Side.BUY),
+        (LegTerms(cash=usd(1_000)), Side.SELL),  # neither costs anything
+    ],
+)
+def test_fees_choose_between_a_sale_and_a_purchase_where_both_are_possible(terms: LegTerms, side: Side) -> None:
+    assert choose_leg(MARKET, ASK, px("0.58"), lots(100), lots(100), 0, terms).side is side
+
+
+def test_a_purchase_below_the_minimum_is_no_way_out_of_a_fee() -> None:
+    terms = LegTerms(cash=usd(1_000), close=40_000)
+    assert choose_leg(MARKET, ASK, px("0.95"), lots(100), lots(100), 0, terms).side is Side.SELL
+
+
 @given(
     direction=st.sampled_from([BID, ASK]), price=st.integers(1, 99_999).map(lambda p: p * 1_000),
     number=st.integers(1, 5_000), yes=st.integers(0, 3_000), no=st.integers(0, 3_000),
@@ -71,7 +92,7 @@ def test_at_the_dear_end_a_small_quote_needs_inventory() -> None:
 def test_any_choice_stands_at_the_wished_level_and_locks_what_it_must(
     direction: int, price: int, number: int, yes: int, no: int
 ) -> None:
-    choice = choose_leg(MARKET, direction, Px(price), lots(number), lots(yes), lots(no))
+    choice = choose_leg(MARKET, direction, Px(price), lots(number), lots(yes), lots(no), RICH)
     assert yes_px(choice.leg, choice.px) == price
     assert (1 if choice.leg is Leg.YES else -1) * choice.side == direction, "it gains from what was wished"
     assert 0 < choice.qty <= lots(number)
