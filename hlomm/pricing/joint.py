@@ -3,7 +3,8 @@
 Sizing nested strikes one by one over-bets: they win and lose together. Here the outcomes are states (intervals of the
 terminal price between all bounds, `states_of`), every token to be bought is an instrument with a payoff per state, and
 the log-optimal portfolio of all of them is found at once (QUANT 5.8). Fraction, caps and rounding come after it
-(`joint`). Research and slow loops: needs numpy, which is loaded on use.
+(`joint`). Research and slow loops: needs numpy, which is loaded on use. One more bet beside others that are already
+held is a problem in one unknown (`beside`), which live strategies solve.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _NEWTON_MAX: Final = 60
 _DIKIN: Final = 0.01
 """Squared Newton decrement (in units of the barrier) under which the full step is feasible and converging."""
 _CONVERGED: Final = 1e-10
+_HALVINGS: Final = 200
 _SNAP: Final = 1e-9
 """Contracts per equity below which an instrument is out of the optimum, and slack at which the budget binds."""
 
@@ -132,6 +134,34 @@ def joint(
         tuple(sizes.get((index, side), nothing) for index in range(len(offers))) for side in (BetSide.YES, BetSide.NO)
     )
     return Joint(yes, no, found)
+
+
+def beside(states: Sequence[float], wealth: Sequence[float], instrument: Instrument) -> float:
+    """Contracts to add to what is held: x >= 0 that maximises sum_s pi_s ln(w_s + x (a_s - c)), per unit of equity.
+
+    `wealth` is what the account is worth per state if nothing is added, 1 without holdings. Concave, so bisection on
+    the slope finds it to the last digits. 0 if nothing is gained, or if a state already ruins; no bound is needed,
+    because whatever can lose bounds itself, and what cannot lose anywhere is no bet but an arbitrage (0).
+    """
+    gains = [payoff - instrument.cost for payoff in instrument.payoff]
+    if min(wealth) <= 0.0 or min(gains) >= 0.0:
+        return 0.0
+
+    def slope(x: float) -> float:
+        return math.fsum(p * g / (w + x * g) for p, w, g in zip(states, wealth, gains, strict=True))
+
+    if not slope(0.0) > 0.0:
+        return 0.0
+    low, high = 0.0, min(w / -g for w, g in zip(wealth, gains, strict=True) if g < 0.0)
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        if middle in (low, high):
+            break
+        if min(w + middle * g for w, g in zip(wealth, gains, strict=True)) > 0.0 and slope(middle) > 0.0:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def simultaneous(states: Sequence[float], instruments: Sequence[Instrument]) -> Portfolio:

@@ -24,6 +24,7 @@ from hlomm.pricing import fair, kelly
 from hlomm.pricing.expected import Outlook
 from hlomm.pricing.normal import cdf
 from hlomm.strategy.outlooks import OutlookRules, Outlooks, RealisedKind, spot_of
+from hlomm.strategy.overlaps import Overlaps
 from hlomm.strategy.selection import Selection
 from hlomm.strategy.sensitivity import sensitivity
 
@@ -85,6 +86,8 @@ class BtcParity:
             )
         )  # fmt: skip
 
+        self._overlaps = Overlaps()
+
     def wants(self, market: Market) -> bool:
         """Selected contracts with a strike: what the sensitivity, and so the hedge, is known for."""
         return self.selection.takes(market) and market.strike is not None and market.expiry_ns is not None
@@ -93,10 +96,11 @@ class BtcParity:
         return self.selection.unmatched(listed)
 
     def forget(self, market: MarketId) -> None:
-        """Nothing is kept per market."""
+        self._overlaps.forget(market)
 
     def decide(self, view: MarketView) -> Desired:
         c = self._config
+        self._overlaps.see(view)
         underlying = self._outlooks.observe(view)
         outlook = self._outlooks.outlook(view, underlying)
         model = None if outlook is None else outlook.estimate()
@@ -113,7 +117,7 @@ class BtcParity:
         ]
         take = None
         if offers and view.tau_ns >= c.min_tau_s * NS_PER_S:
-            take = self._take(view, max(offers, key=lambda one: one.edge), model.p)
+            take = self._take(view, max(offers, key=lambda one: one.edge), model.p, outlook)
         why = _WAITING if take is None else take.reason
         return Desired(
             bid=None, ask=None, bid_reason=why, ask_reason=why, take=take, sensitivity=moves,
@@ -153,20 +157,23 @@ class BtcParity:
 
     # -- the trade
 
-    def _take(self, view: MarketView, offer: _Offer, p: float) -> Take | None:
+    def _take(self, view: MarketView, offer: _Offer, p: float, outlook: Outlook) -> Take | None:
         c = self._config
-        px = to_float(offer.px)
+        px, equity = to_float(offer.px), to_float(view.equity)
+        bet, beside = self._overlaps.bet(
+            view, spot_of(view) or 0.0, outlook, offer.direction, px, equity=equity, fraction=c.kelly_fraction
+        )
         size = kelly.bet_size(
-            kelly.binary(p, px, px), to_float(view.equity), fraction=c.kelly_fraction, max_stake=c.max_stake,
-            cap=c.max_size, floor=c.min_size, decimals=0,
-        )  # fmt: skip
+            bet, equity, fraction=c.kelly_fraction, max_stake=c.max_stake, cap=c.max_size, floor=c.min_size, decimals=0
+        )
         room = max(c.max_size - max(view.net * offer.direction, 0) / SCALE, 0.0)
         qty = Qty(
             min(floor_to(offer.qty, view.market.lot), floor_from_float(min(size.contracts, room), view.market.lot))
         )
         if qty <= 0:
             return None
-        reason = f"edge {offer.edge:.4f} after costs at {px:.4f}, fair {p:.4f}, size by {size.bound.name.lower()}"
+        bound = size.bound.name.lower() + (f" beside {beside} held" if beside else "")
+        reason = f"edge {offer.edge:.4f} after costs at {px:.4f}, fair {p:.4f}, size by {bound}"
         return Take(direction=offer.direction, px=offer.px, qty=qty, reason=reason)
 
 

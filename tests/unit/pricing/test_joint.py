@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import LinearConstraint, minimize
 
 from hlomm.pricing import kelly, terminal
-from hlomm.pricing.joint import Instrument, Offer, joint, simultaneous, states_of
+from hlomm.pricing.joint import Instrument, Offer, beside, joint, simultaneous, states_of
 from hlomm.pricing.kelly import SizeBound
 
 PROPERTY = settings.get_profile("pricing")
@@ -118,3 +118,44 @@ def test_what_is_no_offer_is_not_bought(cost):
 def test_no_offers_no_bets():
     made = joint([], survival, 1_000.0, **LIMITS)
     assert (made.yes, made.no, made.portfolio.contracts) == ((), (), ())
+
+
+# -- one more bet beside what is held
+
+
+@given(p=st.floats(0.02, 0.98), cost=st.floats(0.02, 0.98))
+def test_beside_nothing_it_is_the_binary_bet(p: float, cost: float) -> None:
+    alone = beside([p, 1.0 - p], [1.0, 1.0], Instrument(cost, (1.0, 0.0)))
+    expected = kelly.binary(p, cost, cost)
+    yes = expected.contracts if expected.side is kelly.BetSide.YES else 0.0
+    assert alone == pytest.approx(yes, rel=1e-9, abs=1e-9)
+
+
+@given(
+    weights=st.lists(st.floats(0.05, 1.0), min_size=3, max_size=3),
+    costs=st.tuples(st.floats(0.1, 0.6), st.floats(0.1, 0.6)),
+)
+def test_beside_the_rest_of_a_joint_optimum_it_completes_the_optimum(
+    weights: list[float], costs: tuple[float, float]
+) -> None:
+    """Nested strikes: with one leg of the optimum held, what is to be added of the other is its part of it."""
+    total = sum(weights)
+    states = [w / total for w in weights]
+    one, other = Instrument(costs[0], (0.0, 1.0, 1.0)), Instrument(costs[1], (0.0, 0.0, 1.0))
+    best = simultaneous(states, [one, other])
+    held = best.contracts[0]
+    assume(not best.budget_binding and best.min_wealth > 1e-6)
+    wealth = [1.0 + held * (paid - one.cost) for paid in one.payoff]
+    assert beside(states, wealth, other) == pytest.approx(best.contracts[1], rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wealth", "cost", "payoff"),
+    [
+        ([1.0, 0.0], 0.4, (1.0, 0.0)),  # ruined in a state already
+        ([1.0, 1.0], 0.6, (1.0, 0.0)),  # no edge
+        ([1.0, 1.0], 0.4, (1.0, 1.0)),  # cannot lose: not a bet
+    ],
+)
+def test_nothing_is_added(wealth: list[float], cost: float, payoff: tuple[float, float]) -> None:
+    assert beside([0.5, 0.5], wealth, Instrument(cost, payoff)) == 0.0

@@ -1,0 +1,76 @@
+"""A bet is sized beside what already settles with it: the same contract, other strikes of its underlying and expiry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from hlomm.domain.markets import Market
+from hlomm.strategy.btc_parity import BtcParity
+from hlomm.strategy.overlaps import HELD_MAX, Overlaps
+from tests.support.values import levels, outcome, px
+from tests.unit.strategy.test_btc_parity import CONFIG
+from tests.unit.strategy.views import view
+
+BOOK: dict[str, Any] = {"bids": levels(("0.30", 3_000)), "asks": levels(("0.40", 9_000)), "equity": 10_000}
+RULES = attrs.evolve(CONFIG, kelly_fraction=0.2, max_stake=1.0, max_size=5_000.0)
+LOWER, HIGHER = outcome(16, strike=px(79_900)), outcome(17, strike=px(80_100))
+
+
+def size(*held: tuple[Market, int], net: int = 0) -> float:
+    """Contracts of a trade at 0.40 that is fair at one half, with other contracts held."""
+    strategy = BtcParity(RULES)
+    for market, number in held:
+        strategy.decide(view(market=market, net=number, bids=levels(("0.5", 1)), asks=levels(("0.51", 1))))
+    take = strategy.decide(view(net=net, **BOOK)).take
+    return 0.0 if take is None else take.qty / 10**8
+
+
+def test_alone_it_is_the_fraction_of_kelly_and_what_is_held_of_it_counts() -> None:
+    """(0.5 - 0.4)/(0.4 0.6) = 0.4167 contracts per unit of equity: 833 at a fifth of it. What is held stands at its
+    fair worth, 0.5, so 500 of it leave a little less than 333."""
+    assert size() == pytest.approx(833, abs=8)
+    assert size(net=500) == pytest.approx(305, abs=8)
+    assert size(net=900) == 0.0
+
+
+def test_a_strike_that_wins_and_loses_with_it_makes_it_smaller() -> None:
+    alone = size()
+    assert size((LOWER, 400)) < 0.7 * alone
+    assert size((HIGHER, 400)) < 0.7 * alone
+
+
+def test_one_that_loses_where_it_wins_makes_it_larger() -> None:
+    assert size((LOWER, -400)) > size()
+
+
+def test_what_settles_at_another_time_or_on_another_underlying_does_not_count() -> None:
+    later = outcome(18, tau_s=90_000.0)
+    assert size((later, 400)) == size()
+
+
+def test_what_was_sold_or_is_over_is_forgotten() -> None:
+    strategy = BtcParity(RULES)
+    strategy.decide(view(market=LOWER, net=400, **BOOK))
+    strategy.forget(LOWER.id)
+    first = strategy.decide(view(**BOOK)).take
+    assert first is not None
+    assert first.qty / 10**8 == size()
+    assert "beside" not in first.reason
+
+
+def test_the_size_says_beside_what_it_stands() -> None:
+    strategy = BtcParity(RULES)
+    strategy.decide(view(market=LOWER, net=400, **BOOK))
+    take = strategy.decide(view(**BOOK)).take
+    assert take is not None
+    assert take.reason.endswith("size by kelly beside 1 held")
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    overlaps = Overlaps()
+    for number in range(HELD_MAX + 10):
+        overlaps.see(view(market=outcome(100 + number), net=5))
+    assert len(overlaps._held) == HELD_MAX
