@@ -130,8 +130,8 @@ class TapeVenue:
                 self._tell(at_ns, self._answer(client_id))
             case QueryAccount():
                 self._tell(at_ns, self.account(at_ns))
-            case ConvertSet(qty=qty):
-                self._merge(qty, at_ns)
+            case ConvertSet():
+                self._convert(output, at_ns)
             case _:
                 pass  # alerts, halts and subscriptions mean nothing to a tape
 
@@ -220,17 +220,26 @@ class TapeVenue:
             filled=Qty(filled),
         )  # fmt: skip
 
-    def _merge(self, qty: Qty, at_ns: int) -> None:
-        if min(self.tokens.values()) < qty:
-            self._tell(
-                at_ns, ConversionFailed(action=SetAction.MERGE, market=self._market.id, text="not that many pairs")
-            )
+    def _convert(self, request: ConvertSet, at_ns: int) -> None:
+        """Pairs and cash for one another; the tape is of one outcome and knows no question."""
+        refusal = self._unconvertible(request.action, request.qty)
+        if refusal is not None:
+            self._tell(at_ns, ConversionFailed(action=request.action, market=self._market.id, text=refusal))
             return
+        side, kind = Side.BUY if request.action is SetAction.SPLIT else Side.SELL, FillKind(request.action.value)
         halves = [
-            self._booked(None, leg, Side.SELL, Px(SCALE // 2), qty, at_ns, kind=FillKind.MERGE, maker=False)
-            for leg in Leg
+            self._booked(None, leg, side, Px(SCALE // 2), request.qty, at_ns, kind=kind, maker=False) for leg in Leg
         ]
         self._tell(at_ns, FillReceived(halves[0], tuple(halves[1:])))
+
+    def _unconvertible(self, action: SetAction, qty: int) -> str | None:
+        match action:
+            case SetAction.SPLIT:
+                return "not that much cash" if self.cash < qty else None
+            case SetAction.MERGE:
+                return "not that many pairs" if min(self.tokens.values()) < qty else None
+            case SetAction.NEGATE | SetAction.MERGE_QUESTION:
+                return "no such question"
 
     def account(self, asked_ns: int) -> AccountState:
         tokens = tuple(

@@ -12,6 +12,7 @@ from hlomm.domain.ids import HYPERLIQUID, ClientIds
 from hlomm.domain.inputs import (
     AmendFailed,
     BookSnapshot,
+    ConversionFailed,
     FillReceived,
     OrderAnswer,
     OrderClosed,
@@ -197,6 +198,20 @@ def test_merging_pairs_returns_their_worth():
     bench.later()
     assert bench.venue.cash == cash + 50 * SCALE
     assert set(bench.venue.tokens.values()) == {0}
+    bench.venue.submit(ConvertSet(action=SetAction.SPLIT, market=MARKET.id, qty=lots(30)), bench.now)
+    bench.later()
+    assert bench.venue.cash == cash + 20 * SCALE
+    assert set(bench.venue.tokens.values()) == {lots(30)}
+
+
+@pytest.mark.parametrize("action", SetAction)
+def test_what_cannot_be_converted_is_refused_and_moves_nothing(action: SetAction) -> None:
+    bench = Bench()
+    cash = bench.venue.cash
+    bench.venue.submit(ConvertSet(action=action, market=MARKET.id, qty=lots(10**9), question=3), bench.now)
+    (failed,) = (item for item in bench.later() if isinstance(item, ConversionFailed))
+    assert failed.action is action
+    assert bench.venue.cash == cash
 
 
 @given(
