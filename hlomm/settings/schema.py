@@ -63,6 +63,7 @@ class Hedge(_Section, frozen=True):
     min_tau_s: NonNegative
     interval_s: Positive
     closest: Positive
+    inner: Fraction
     cost: Share
     risk_aversion: Positive
 
