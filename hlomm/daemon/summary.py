@@ -39,7 +39,7 @@ def account_document(
 
     `differences` are counted in whole units: empty means that every balance is the same to the last one.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for venue, account in last_word.items():
         differences = list(difference(state, account))
         if ledger_cash != account.cash:

@@ -143,6 +143,7 @@ class Avellaneda(_Section, frozen=True):
     realised: Literal["ewma", "two_scale"]
     nu_prior_s: Positive
     nu_halflife_s: Positive
+    follow_s: NonNegative
     sample_s: Positive
     basis_bps: NonNegative
     vol_error: NonNegative
