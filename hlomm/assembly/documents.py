@@ -52,6 +52,7 @@ def engine_document(engine: EngineReport) -> dict[str, Any]:
         "settlements": engine.settlements,
         "settlements_held": engine.settlements_held,
         "rolls": engine.rolls,
+        "contracts": {"quoted": engine.quoted, "settled": engine.quoted_settled, "rolled": engine.rolls},
         "risk": {"pass": engine.risk.passed, "resize": engine.risk.resized, "reject": engine.risk.rejected},
         "halt": {"state": engine.state, "reason": engine.reason},
         "anomalies": engine.anomalies,
@@ -66,6 +67,9 @@ def engine_document(engine: EngineReport) -> dict[str, Any]:
                 "inside_s": row.inside_ms / 1000,
                 "outside_s": row.outside_ms / 1000,
                 "in_band": _share(row.inside_ms, row.outside_ms),
+                "contracts": row.contracts,
+                "naked": amount(row.naked),
+                "naked_s": row.naked_ms / 1000,
             }
             for row in engine.hedges
         },

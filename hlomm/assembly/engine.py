@@ -130,6 +130,7 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             min_tau_ns=seconds_to_ns(settings.hedge.min_tau_s),
             interval_ns=seconds_to_ns(settings.hedge.interval_s),
             closest=Cash(scaled(settings.hedge.closest)),
+            inner=scaled(settings.hedge.inner),
             cost=scaled(settings.hedge.cost),
             risk_aversion=round(settings.hedge.risk_aversion * 1e12),
             jump_margin=scaled(settings.hedge.jump_margin),

@@ -18,7 +18,7 @@ from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.markets import MarketKind
 from hlomm.domain.naming import find_market
-from hlomm.domain.report import GuardianRow, MarketRow, SideNote, Snapshot, StrandedRow
+from hlomm.domain.report import GuardianRow, MarketRow, PositionRow, SetRow, SideNote, Snapshot, StrandedRow
 from hlomm.domain.units import Cash, to_fixed, to_text
 from hlomm.link.protocol import Ask, Command
 
@@ -191,19 +191,40 @@ def positions(snapshot: Snapshot) -> tuple[Any, str]:
     rows = snapshot.engine.positions
     document = [
         {
-            "market": row.ticker, "yes": _number(row.yes), "no": _number(row.no), "cost": _number(row.cost),
-            "value": _number(row.value), "realised": _number(row.realised), "fees": _number(row.fees),
+            "market": row.ticker, "yes": _number(row.yes), "no": _number(row.no), "sets": _number(_sets(row)),
+            "net": _number(row.yes - row.no), "cost": _number(row.cost), "value": _number(row.value),
+            "realised": _number(row.realised), "fees": _number(row.fees),
             "settled": None if row.settled is None else _number(row.settled),
         }
         for row in rows
     ]  # fmt: skip
     table = [
-        (row.ticker, to_text(row.yes), to_text(row.no), to_fixed(row.cost, 2), to_fixed(row.value, 2),
-         _signed(row.realised), "" if row.settled is None else to_text(row.settled))
+        (row.ticker, to_text(row.yes), to_text(row.no), to_text(_sets(row)), to_text(row.yes - row.no),
+         to_fixed(row.cost, 2), to_fixed(row.value, 2), _signed(row.realised),
+         "" if row.settled is None else to_text(row.settled))
         for row in rows
     ]  # fmt: skip
-    head = ("market", "YES", "NO", "cost", "value", "realised", "settled")
-    return document, in_columns(head, table, "no positions yet")
+    head = ("market", "YES", "NO", "sets", "net", "cost", "value", "realised", "settled")
+    lines = [in_columns(head, table, "no positions yet")]
+    lines += [f"sets of {row.ticker}: {_said_of_sets(row)}" for row in snapshot.engine.sets]
+    lines += [
+        f"hedge {row.market}: held {to_text(row.held)}, target {to_text(row.target)} within {to_text(row.band)} — "
+        + (row.note.guard if not row.note.detail else f"{row.note.guard}: {row.note.detail}")
+        for row in snapshot.engine.hedges
+    ]
+    return document, "\n".join(lines)
+
+
+def _sets(row: PositionRow) -> int:
+    """YES and NO that together pay exactly 1; a perp has none."""
+    return max(min(row.yes, row.no), 0)
+
+
+def _said_of_sets(row: SetRow) -> str:
+    if row.converting:
+        return f"{row.converting} of {to_text(row.qty)} is under way"
+    kept = "free ones are merged" if row.note.guard == "ok" and not row.note.detail else row.note.guard
+    return f"{kept} — {row.note.detail}" if row.note.detail else kept
 
 
 def fills(snapshot: Snapshot) -> tuple[Any, str]:

@@ -27,13 +27,13 @@ from hlomm.daemon.ledger import Ledger
 from hlomm.daemon.link_server import LinkServer
 from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
-from hlomm.daemon.summary import summarise
+from hlomm.daemon.summary import account_document, summarise
 from hlomm.daemon.waiting import first_of
 from hlomm.domain.carried import Carried
 from hlomm.domain.exits import ExitCode
-from hlomm.domain.faults import VenueRefused
+from hlomm.domain.faults import VenueRefused, VenueUnavailable
 from hlomm.domain.ids import ClientIds, VenueId, perp_market
-from hlomm.domain.inputs import Booted, StopRequested
+from hlomm.domain.inputs import AccountState, Booted, StopRequested
 from hlomm.domain.outputs import (
     Alert,
     ConvertSet,
@@ -114,6 +114,8 @@ class Daemon:
         self._halt_note_due = False
         """The disk refused the note, or its removal."""
         self.swept: list[str] = []
+        self._last_word: dict[VenueId, AccountState] = {}
+        """Each venue's account as it was after everything was over."""
 
     # -- the run
 
@@ -218,7 +220,14 @@ class Daemon:
             if trouble and self._loaded.settings.flatten.on_stop == "flatten":
                 known = await self._flatten_without_engine(session)
                 remaining = remaining if known else None
+            await self._hear_last_word(session)
         return remaining
+
+    async def _hear_last_word(self, session: VenueSession) -> None:
+        try:
+            self._last_word[session.venue] = await session.fetch_account()
+        except VenueUnavailable as error:
+            _log.warning("account not read", venue=session.venue, error=str(error))
 
     async def _flatten_without_engine(self, session: VenueSession) -> bool:
         """Whether what is left is known."""
@@ -308,7 +317,10 @@ class Daemon:
             self.pump, self.monitor, profile=self._loaded.profile, seed=self._seed, duration_s=duration_s,
             venue_open_orders=remaining,
         )  # fmt: skip
-        return RunResult(exit_code=self._exit_code(), summary=summary | {"ledger": self.ledger.document()})
+        accounts = account_document(self.pump.engine.state, self._last_word, self.ledger.cash(self._account))
+        return RunResult(
+            exit_code=self._exit_code(), summary=summary | {"account": accounts, "ledger": self.ledger.document()}
+        )
 
     def _exit_code(self) -> ExitCode:
         if self._refused is not None:

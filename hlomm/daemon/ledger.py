@@ -11,6 +11,7 @@ import copy
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,6 +99,17 @@ class Ledger:
             "folded": self.folded, "behind": self._behind, "dropped": self.dropped,
             "failures": self.failures, "unchained": len(self._unchained), "late": self.late,
         }  # fmt: skip
+
+    def cash(self, account: str) -> int | None:
+        """Collateral of an account as the file last had it; None where there is no such figure, or no file to read."""
+        try:
+            with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+                row = connection.execute(
+                    "SELECT cash FROM pnl WHERE account = ? ORDER BY epoch DESC, seq DESC LIMIT 1", (account,)
+                ).fetchone()
+        except sqlite3.Error:
+            return None
+        return None if row is None else int(row[0])
 
     # -- the task
 

@@ -181,6 +181,12 @@ class HedgeRow(Report, frozen=True):
     inside_ms: int
     outside_ms: int
     note: SideNote
+    naked: Qty = Qty(0)
+    """What is held of the perp though no contract is left that it hedges."""
+    naked_ms: int = 0
+    """How long that ever was so."""
+    contracts: int = 0
+    """How many it was held for."""
 
 
 class SetRow(Report, frozen=True):
@@ -231,6 +237,10 @@ class EngineReport(Report, frozen=True):
     invariant_breaks: int
     paused: tuple[str, ...] = ()
     settlements_held: int = 0
+    quoted: int = 0
+    """Contracts in which a quote was ever sent."""
+    quoted_settled: int = 0
+    """Those of them that settled."""
     perp_cash: Cash = Cash(0)
     """The perp wallet; `cash` is the collateral of outcomes."""
     ladder: str = ""

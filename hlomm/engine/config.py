@@ -168,6 +168,8 @@ class HedgeRules:
     """Least time between two orders of one hedge."""
     closest: Cash
     """The band is never narrower than this notional."""
+    inner: int
+    """How far into the band an order brings the hedge back, as a share of its width in 1e-8; 1 is its edge."""
     cost: int
     """Proportional cost of trading the hedge, in 1e-8."""
     risk_aversion: int

@@ -2,7 +2,7 @@
 
 Nothing is hedged per signal. Whenever a position, a sensitivity or the perp moved, the target is computed from what is
 held now; while the perp is within the no-trade band of it nothing is sent, outside it one immediate-or-cancel order
-brings it back to the band's edge, and home when the target is nothing. What is on its way counts as filled, so there
+brings it back inside, and home when the target is nothing. What is on its way counts as filled, so there
 is one order at a time. Contracts closer to their end than `min_tau_s` are left out: near the strike their delta outruns
 any hedge, and their risk is carried inside the limits instead.
 """
@@ -29,6 +29,8 @@ TIMER: Final = "hedge"
 def maintain(state: State) -> None:
     """Look at every hedge that is due."""
     if not state.config.hedge.enabled or state.halt is not HaltState.RUNNING:
+        for hedge in state.hedges.values():
+            hedge.look_away()
         return
     for perp_id in state.hedge_due:
         market = state.markets.get(perp_id)
@@ -50,21 +52,23 @@ def _step(state: State, market: MarketState, hedge: HedgeState) -> None:
     if px is None:
         hedge.note = SideNote(guard="hedge", detail="no fresh price of the perp")
         return
+    legs = _legs(state, market.market.id)
     wanted = maintained(
-        _legs(state, market.market.id), px,
+        [leg for _, leg in legs], px,
         HedgeTerms(
             cost=rules.cost, risk_aversion=rules.risk_aversion, cap=state.config.limits.max_hedge_notional,
             lot=market.market.lot, least=max(rules.closest, market.market.min_notional),
         ),
     )  # fmt: skip
     held = state.portfolio.perps.position(market.market.id).qty
-    hedge.look(now_ns, held, wanted)
+    _count(hedge, legs)
+    hedge.look(now_ns, held, wanted, naked=bool(held) and not legs)
     if now_ns < hedge.again_ns:
         state.timers.set_earliest(TIMER, hedge.again_ns)
         return
     if state.orders.live_in(market.market.id):
         return  # its end will bring us back
-    move = _move(held, wanted, -(-market.market.min_notional * SCALE // px))
+    move = _move(held, wanted, rules.inner, -(-market.market.min_notional * SCALE // px))
     if not move:
         hedge.note = OK
         return
@@ -73,8 +77,8 @@ def _step(state: State, market: MarketState, hedge: HedgeState) -> None:
     hedge.note = _send(state, market, move)
 
 
-def _legs(state: State, perp: MarketId) -> list[tuple[int, int, int]]:
-    """(net, delta, gamma) of every contract on the perp's mark that is worth hedging."""
+def _legs(state: State, perp: MarketId) -> list[tuple[MarketState, tuple[int, int, int]]]:
+    """Every contract on the perp's mark that is worth hedging, with its (net, delta, gamma)."""
     rules, wall_ns = state.config.hedge, state.now.wall_ns
     found = []
     for market_id, market in state.markets.items():
@@ -83,8 +87,14 @@ def _legs(state: State, perp: MarketId) -> list[tuple[int, int, int]]:
         net = state.portfolio.position(market_id).net
         sensitivity = None if market.desired is None else market.desired.sensitivity
         if net and sensitivity is not None:
-            found.append((net, sensitivity.delta, sensitivity.gamma))
+            found.append((market, (net, sensitivity.delta, sensitivity.gamma)))
     return found
+
+
+def _count(hedge: HedgeState, legs: list[tuple[MarketState, tuple[int, int, int]]]) -> None:
+    for market, _ in legs:
+        hedge.contracts += not market.hedged
+        market.hedged = True
 
 
 def _spot(state: State, market: MarketState) -> int | None:
@@ -96,14 +106,18 @@ def _spot(state: State, market: MarketState) -> int | None:
     return (book.bids[0][0] + book.asks[0][0]) // 2
 
 
-def _move(held: int, wanted: Maintained, least: int) -> int:
-    """What to trade: back to the edge of the band, a legal order's worth at least, or home if nothing is to be held."""
+def _move(held: int, wanted: Maintained, inner: int, least: int) -> int:
+    """What to trade: back into the band to `inner`, a legal order's worth at least; home if nothing is to be held.
+
+    The theory trades to the edge itself, but continuously: where an order takes its time, what stands at the edge is
+    outside again before the next one can be sent.
+    """
     if wanted.uncapped == 0:
         return -held
     away = held - wanted.target
     if abs(away) <= wanted.band:
         return 0
-    back = max(abs(away) - wanted.band, least)
+    back = max(abs(away) - wanted.band * inner // SCALE, least)
     return -back if away > 0 else back
 
 
@@ -133,7 +147,8 @@ def rows(state: State) -> tuple[HedgeRow, ...]:
             HedgeRow(
                 market=perp_id, held=Qty(held), target=Qty(hedge.target), band=Qty(hedge.band),
                 notional=notional_floor(Px(px or 0), abs(held)), inside_ms=hedge.inside_ns // 10**6,
-                outside_ms=hedge.outside_ns // 10**6, note=hedge.note,
+                outside_ms=hedge.outside_ns // 10**6, naked_ms=hedge.naked_ns // 10**6, contracts=hedge.contracts,
+                naked=Qty(0 if _legs(state, perp_id) else held), note=hedge.note,
             )
         )  # fmt: skip
     return tuple(found)

@@ -66,6 +66,7 @@ def settle(state: State, market_id: MarketId, px: Px, detail: str, strategies: S
     market = state.markets.get(market_id)
     if market is None:
         return
+    state.counters.quoted_settled += bool(market.acted_ns)
     market.settled, market.gone = px, True
     market.desired = None
     converting.forget(state, market_id)

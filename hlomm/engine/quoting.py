@@ -209,6 +209,7 @@ def _place(state: State, market: MarketState, direction: int, choice: LegChoice)
         market.notes[direction] = qty
         return
     send(state, want, qty, market.strategy)
+    state.counters.quoted += not market.acted_ns
     market.acted_ns[direction] = state.now.mono_ns
     market.notes[direction] = OK
 

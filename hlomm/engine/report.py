@@ -40,6 +40,7 @@ def report(state: State) -> EngineReport:
         pnl=pnl(state), volume=Cash(portfolio.volume), fills=portfolio.fills, orders_placed=counters.placed,
         amends=counters.amends, cancels=counters.cancels, open_orders=state.orders.live_count,
         settlements=portfolio.settlements, settlements_held=portfolio.settlements_held, rolls=counters.rolls,
+        quoted=counters.quoted, quoted_settled=counters.quoted_settled,
         risk=RiskCounts(passed=counters.passed, resized=counters.resized, rejected=dict(counters.rejected)),
         markets=tuple(market_row(state, market) for market in state.markets.values()),
         positions=tuple(_positions(state)), orders=tuple(_orders(state)), recent_fills=tuple(state.recent_fills),

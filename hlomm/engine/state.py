@@ -78,6 +78,8 @@ class MarketState:
     """When a strategy last traded at once."""
     acted_ns: dict[int, int] = attrs.field(factory=dict)
     """When each direction was last placed or amended."""
+    hedged: bool = False
+    """It was part of a hedge, and counted there."""
     mark_bid: Px | None = None
     """Last best bid seen, for marking; own orders excluded."""
     mark_ask: Px | None = None
@@ -147,6 +149,10 @@ class Counters:
     passed: int = 0
     resized: int = 0
     rolls: int = 0
+    quoted: int = 0
+    """Contracts in which a quote was ever sent."""
+    quoted_settled: int = 0
+    """Those of them that settled."""
     rejected: dict[str, int] = attrs.field(factory=dict)
     venue_rejects: dict[str, int] = attrs.field(factory=dict)
     trips: dict[str, int] = attrs.field(factory=dict)
@@ -167,19 +173,31 @@ class HedgeState:
     """Time before which no other order is sent."""
     inside_ns: int = 0
     outside_ns: int = 0
+    naked_ns: int = 0
+    """How long a perp was held that nothing was left to be hedged by."""
+    contracts: int = 0
+    """How many it was ever computed for."""
     note: SideNote = OK
     _looked_ns: int | None = None
     _outside: bool = False
+    _naked: bool = False
 
-    def look(self, now_ns: int, held: int, wanted: Maintained) -> None:
+    def look(self, now_ns: int, held: int, wanted: Maintained, *, naked: bool) -> None:
         """The time since the last look counts as what was seen then."""
         if self._looked_ns is not None and (self.target or self.band or held):
+            passed_ns = now_ns - self._looked_ns
             if self._outside:
-                self.outside_ns += now_ns - self._looked_ns
+                self.outside_ns += passed_ns
             else:
-                self.inside_ns += now_ns - self._looked_ns
+                self.inside_ns += passed_ns
+            if self._naked:
+                self.naked_ns += passed_ns
         self.target, self.band = wanted.target, wanted.band
-        self._looked_ns, self._outside = now_ns, abs(held - wanted.target) > wanted.band
+        self._looked_ns, self._outside, self._naked = now_ns, abs(held - wanted.target) > wanted.band, naked
+
+    def look_away(self) -> None:
+        """Nothing is maintained now: the time until the next look counts as nothing."""
+        self._looked_ns = None
 
 
 class State:

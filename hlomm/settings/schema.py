@@ -64,6 +64,7 @@ class Hedge(_Section, frozen=True):
     min_tau_s: NonNegative
     interval_s: Positive
     closest: Positive
+    inner: Fraction
     cost: Share
     risk_aversion: Positive
     jump_margin: Annotated[float, msgspec.Meta(ge=0, lt=1)]
@@ -153,6 +154,7 @@ class Avellaneda(_Section, frozen=True):
     realised: Literal["ewma", "two_scale"]
     nu_prior_s: Positive
     nu_halflife_s: Positive
+    follow_s: NonNegative
     sample_s: Positive
     basis_bps: NonNegative
     vol_error: NonNegative

@@ -4,7 +4,8 @@ Fair value: the book's guarded microprice and the digital on the underlying, wei
 Where the book is thin, one-sided or empty the digital carries it alone. The digital's vol has a term structure: what
 is realised relaxes to its long-run level, the settlement differs from what we see, the kernel has fat tails (QUANT 4;
 `hlomm.pricing.terminal`), and the books' own implied vol scales it (`hlomm.pricing.premium`), so that the value keeps
-following the market when the last offers are gone. Volatility of the contract: for a dated
+following the market when the last offers are gone. The book is followed as a gap to the digital: it moves with the
+underlying at once, not when its makers have seen it (`hlomm.pricing.book_gap`). Volatility of the contract: for a dated
 price binary sigma_p = nu phi(z)/sqrt(tau), with nu estimated on the book's mid. Near expiry the half-spread widens
 with latency risk and the quote is pulled once it would exceed the widest allowed. Size: continuous Kelly on the
 half-spread net of fees against the variance over the holding horizon.
@@ -24,6 +25,7 @@ from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, ceil_to, floor_from_float, to_float
 from hlomm.domain.view import BookShape, Desired, MarketView, Sensitivity, Wish, no_quote
 from hlomm.pricing import binary, fair, horizon, kelly, microprice
+from hlomm.pricing.book_gap import BookGap
 from hlomm.pricing.expected import Outlook, contract_of, implied_vol
 from hlomm.pricing.probit_vol import ProbitVol
 from hlomm.pricing.quoter import Quote, QuoteModel, quote
@@ -59,6 +61,7 @@ class AvellanedaConfig:
     realised: RealisedKind
     nu_prior_s: float
     nu_halflife_s: float
+    follow_s: float
     sample_s: float
     basis_bps: float
     vol_error: float
@@ -78,6 +81,8 @@ class _Memory:
     """What is kept per market."""
 
     nu: ProbitVol
+    gap: BookGap | None
+    """None where the book is taken as it stands."""
     book_count: int = -1
 
 
@@ -124,7 +129,7 @@ class Avellaneda:
         memory, fresh = self._observe_book(view, book)
         outlook = self._outlooks.outlook(view, underlying)
         model = None if outlook is None else outlook.estimate()
-        value = fair.blend(model, said)
+        value = fair.blend(model, _up_to_now(memory.gap, view, model, said))
         if fresh and outlook is not None and said is not None:
             self._outlooks.learn(view, underlying, outlook, said)
         if value.p is None:
@@ -163,7 +168,8 @@ class Avellaneda:
             memory = self._memory[market_id] = _Memory(
                 ProbitVol(
                     expiry_s=expiry_s, half_life_s=c.nu_halflife_s, nu0=1.0, tau0_s=c.nu_prior_s, grid_s=c.sample_s
-                )
+                ),
+                BookGap(follow_s=c.follow_s) if c.follow_s else None,
             )
         fresh = view.book_count != memory.book_count and book.value is not None
         if fresh:
@@ -221,6 +227,15 @@ class Avellaneda:
         """
         least = ceil_to(-(-market.min_notional * SCALE // max(cost, 1)), market.lot)
         return Qty(least) if qty < least <= qty * self._config.stretch else qty
+
+
+def _up_to_now(
+    gap: BookGap | None, view: MarketView, model: fair.Estimate | None, said: fair.Estimate | None
+) -> fair.Estimate | None:
+    """What the book says, moved by what the underlying did since; unmoved where no model tells."""
+    if gap is None or model is None or said is None:
+        return said
+    return fair.Estimate(gap.update(view.mono_ns / NS_PER_S, said.z, model.z), said.sd_z)
 
 
 class _Vols(msgspec.Struct, frozen=True, gc=False):

@@ -67,7 +67,7 @@ def test_mainnet_needs_the_notional_typed(hlomm, tmp_path):
         "[limits]\nmax_position=100\nmax_gross_notional=500\nmax_order_notional=100\nmax_open_orders=10\n"
         "max_drawdown=50\nmax_clock_skew_s=3\nmax_fair_deviation=0.2\nmax_resting_without_deadman=300\n"
         "max_orders_per_s=20\nmax_notional_per_min=5000\nmax_loss_event=100\nmax_loss_underlying=200\n"
-        "max_loss_total=300\nmax_hedge_notional=1000\n[strategy.avellaneda]\nmax_size=50\n"
+        "max_loss_total=300\nmax_hedge_notional=1000\nmax_sets=100\n[strategy.avellaneda]\nmax_size=50\n"
     )
     done = hlomm("run", "--profile", "mainnet", "--config", path, "--arm", "400")
     assert done.code == 2

@@ -181,8 +181,8 @@ BASE: Final = EngineConfig(
         warn_share=px("0.5"),
     ),
     hedge=HedgeRules(
-        enabled=False, min_tau_ns=0, interval_ns=0, closest=usd(10), cost=60_000, risk_aversion=400_000_000,
-        jump_margin=0,
+        enabled=False, min_tau_ns=0, interval_ns=0, closest=usd(10), inner=px(1), cost=60_000,
+        risk_aversion=400_000_000, jump_margin=0,
     ),
     inventory=InventoryRules(
         widen_above=px(1), widen_factor=px("1.5"), pause_above=px(1), reduce_above=px(1), reduce_at_touch=True,

@@ -28,12 +28,16 @@ TERMS = HedgeTerms(cost=60_000, risk_aversion=400_000_000, cap=usd(5_000), lot=p
 
 
 def up(
-    *, cap: float = 5_000, interval_s: float = 0.1, min_tau_s: float = 0, wallet: float = 10_000, **markets: Any
-) -> Rig:
+    *, cap: float = 5_000, interval_s: float = 0.1, min_tau_s: float = 0, wallet: float = 10_000, inner: float = 1,
+    **markets: Any,
+) -> Rig:  # fmt: skip
     rules = config(
         limits={"max_hedge_notional": usd(cap)},
-        hedge={"enabled": True, "min_tau_ns": round(min_tau_s * 1e9), "interval_ns": round(interval_s * 1e9)},
-    )
+        hedge={
+            "enabled": True, "min_tau_ns": round(min_tau_s * 1e9), "interval_ns": round(interval_s * 1e9),
+            "inner": px(inner),
+        },
+    )  # fmt: skip
     rig = Rig(rules, boot=False)
     rig.boot()
     rig.tell(MarketListed(perp()), MarketListed(outcome(**markets)), MarketListed(outcome(16, **markets)))
@@ -118,6 +122,19 @@ def test_within_the_band_nothing_is_sent_and_outside_it_the_edge_is_enough() -> 
     assert again.qty == lots(0.008), "from edge to edge"
 
 
+def test_an_order_brings_it_back_inside_so_that_the_next_tick_needs_none() -> None:
+    rig = up(inner=0.5)
+    rig.buy(100, "0.5")
+    (order,) = hedges(feel(rig))
+    assert order.qty == lots(0.03) - 6_000, "half of a band of 13 lots, rounded to a lot beyond it"
+    done(rig, order)
+    rig.jump(1)
+    assert not hedges(feel(rig, DELTA + 60)), "as far on as to the edge"
+    rig.jump(1)
+    (again,) = hedges(feel(rig, DELTA + 80))
+    assert again.qty == 13_000, "and from beyond it the smallest order there is"
+
+
 def test_one_order_at_a_time_and_what_did_not_fill_is_tried_again_after_the_interval() -> None:
     rig = up(interval_s=5)
     rig.buy(100, "0.5")
@@ -152,7 +169,34 @@ def test_after_the_last_settlement_no_perp_is_left() -> None:
     assert (home.side, home.qty) == (Side.BUY, order.qty)
     done(rig, home)
     assert held(rig) == 0
-    assert report(rig.state).hedges[0].target == 0
+    row = report(rig.state).hedges[0]
+    assert (row.target, row.naked, row.contracts) == (0, 0, 1)
+
+
+def test_a_perp_that_outlives_its_contracts_is_told_as_naked_and_timed() -> None:
+    rig = up()
+    rig.buy(100, "0.5")
+    (order,) = hedges(feel(rig))
+    done(rig, order)
+    assert report(rig.state).hedges[0].naked == 0
+    rig.tell(MarketSettled(M, px(1), "price:81000"))
+    rig.jump(2)
+    price(rig, 80_000)
+    row = report(rig.state).hedges[0]
+    assert (row.naked, row.naked_ms) == (-order.qty, 2_000)
+
+
+def test_while_nothing_is_maintained_no_time_counts() -> None:
+    rig = up()
+    rig.buy(100, "0.5")
+    (order,) = hedges(feel(rig))
+    done(rig, order)
+    before = report(rig.state).hedges[0]
+    rig.command(OperatorAction.KILL)
+    rig.jump(100)
+    price(rig, 80_000)
+    after = report(rig.state).hedges[0]
+    assert (after.inside_ms, after.outside_ms) == (before.inside_ms, before.outside_ms)
 
 
 # -- bounds

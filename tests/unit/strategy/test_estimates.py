@@ -379,3 +379,27 @@ def test_what_is_not_known_is_shown_as_a_dash_not_as_a_number() -> None:
     assert facts(desired)["book"] == "-"
     assert facts(decide(spot=None))["model"] == "-"
     assert not any(isinstance(value, float) and math.isnan(value) for _, value in desired.facts)
+
+
+# -- a book that is older than the underlying
+
+
+def test_the_book_moves_with_the_underlying_before_its_makers_do() -> None:
+    """The same mid a moment after the underlying has risen: taken as it stands it would be sold below its worth."""
+    values = {}
+    for follow_s in (0.0, 10.0):
+        strategy = maker(follow_s=follow_s)
+        decide(strategy, spot="80000", tau_s=600.0)
+        values[follow_s] = number(decide(strategy, spot="80060", tau_s=599.5, at_s=0.5), "fair")
+    expected = terminal.odds(80_060.0, 80_000.0, CONFIG.vol_annual * math.sqrt(600.0 / SECONDS_PER_YEAR)).p_yes - 0.5
+    assert values[0.0] < 0.55 + 0.35 * expected
+    assert values[10.0] > 0.55 + 0.75 * expected
+
+
+def test_what_the_book_keeps_saying_is_believed_again() -> None:
+    strategy = maker(follow_s=10.0)
+    decide(strategy, spot="80000", tau_s=600.0)
+    for step in range(1, 121):
+        desired = decide(strategy, spot="80060", tau_s=600.0 - 0.5 * step, at_s=0.5 * step, count=step)
+    stands = decide(maker(), spot="80060", tau_s=540.0)
+    assert number(desired, "fair") == pytest.approx(number(stands, "fair"), abs=0.01)

@@ -20,7 +20,7 @@ CONFIG: Final = AvellanedaConfig(
     model=QuoteModel.GLFT, classes=("priceBinary",), underlyings=("BTC",), periods=(), gamma=0.0004, fill_rate=0.6,
     fill_decay=150.0, lot=40.0, holding_s=120.0, min_half_spread=0.0025, max_half_spread=0.12, pull_ratio=0.5,
     reaction_s=0.45, vol_annual=0.45, vol_prior_s=300.0, vol_halflife_s=900.0,
-    realised=RealisedKind.EWMA, nu_prior_s=120.0, nu_halflife_s=600.0,
+    realised=RealisedKind.EWMA, nu_prior_s=120.0, nu_halflife_s=600.0, follow_s=0.0,
     sample_s=2.0, basis_bps=1.5, vol_error=0.25, size_floor=5.0, max_microprice_spread=0.02, kelly_fraction=0.05,
     max_size=150.0, min_size=10.0, size_decimals=0, max_underlying_age_s=10.0, requote_share=0.25, stretch=2.0,
 )  # fmt: skip
