@@ -52,6 +52,12 @@ def rates_of(state: State, market: Market) -> FeeRates | None:
     return told if told is None or not learned else msgspec.structs.replace(told, **learned)
 
 
+def merge_rate(state: State, market: Market) -> int:
+    """What merging costs is not documented: until our own merges show it, it is taken to cost what settling costs."""
+    rates = rates_of(state, market)
+    return state.merge_fee.get(market.venue, 0 if rates is None else rates.settle)
+
+
 def learn(state: State, fill: Fill) -> None:
     """Hold a fill of an outcome against the model, and the model against the fill."""
     market, occasion = state.markets.get(fill.market), _occasion(fill)

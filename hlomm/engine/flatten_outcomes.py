@@ -18,7 +18,7 @@ from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty, floor_to, to_text
 from hlomm.engine import gate, quoting, ways
 from hlomm.engine.exposure import mid_own
-from hlomm.engine.fees import rates_of
+from hlomm.engine.fees import merge_rate, rates_of
 from hlomm.engine.order import Order
 from hlomm.engine.state import MarketState, State, Walk
 
@@ -92,11 +92,10 @@ def _way(
     A sale needs neither cash nor a merge, and what stopped a purchase may leave it alone.
     """
     spec, fees = market.market, rates_of(state, market.market)
-    # What merging costs is not documented: until our own merges show it, it is taken to cost what settling costs.
-    merge = state.merge_fee.get(spec.venue, 0 if fees is None else fees.settle)
     terms = ways.Terms(
         slippage=state.config.flatten.max_slippage, tick=spec.tick, lot=spec.lot, minimum=spec.min_notional,
-        sale=0 if fees is None else fees.close_taker, purchase=0 if fees is None else fees.open_taker, merge=merge,
+        sale=0 if fees is None else fees.close_taker, purchase=0 if fees is None else fees.open_taker,
+        merge=merge_rate(state, spec),
     )  # fmt: skip
     mid = mid_own(leg, market.book.best_bid, market.book.best_ask)
     cash = state.portfolio.cash - gate.resting_buys(state)

@@ -18,7 +18,8 @@ import attrs
 import msgspec
 
 from hlomm.domain.faults import ConfigError
-from hlomm.settings.schema import ENGINE_SECTIONS, EngineSettings, Settings, contradictions, session_contradictions
+from hlomm.settings.contradictions import contradictions, session_contradictions
+from hlomm.settings.schema import ENGINE_SECTIONS, EngineSettings, Settings
 
 PROFILES: Final = ("sim", "testnet", "mainnet")
 ENV_PREFIX: Final = "HL_OMM__"

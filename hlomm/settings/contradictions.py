@@ -1,0 +1,91 @@
+"""Values that are fine alone and make no sense together, each with the remedy."""
+
+from __future__ import annotations
+
+from hlomm.settings.schema import Breakers, EngineSettings, Inventory, Settings
+
+DEADMAN_MIN_S = 10.0
+
+
+def contradictions(settings: EngineSettings) -> list[tuple[str, str]]:
+    """(key, what is wrong and the remedy) for values that are fine alone and not together."""
+    limits, maker, orders = settings.limits, settings.strategy.avellaneda, settings.orders
+    sets = settings.strategy.complete_set
+    found: list[tuple[str, str]] = []
+    if limits.max_order_notional > limits.max_gross_notional:
+        found.append(("limits.max_order_notional", "is above limits.max_gross_notional: no order could use it"))
+    if limits.max_notional_per_min < limits.max_order_notional:
+        found.append(
+            ("limits.max_notional_per_min", "is below limits.max_order_notional: one legal order would trip the fuse")
+        )
+    if maker.min_size > maker.max_size:
+        found.append(("strategy.avellaneda.min_size", "is above max_size: nothing would ever be quoted"))
+    if maker.min_half_spread > maker.max_half_spread:
+        found.append(("strategy.avellaneda.min_half_spread", "is above max_half_spread: nothing would be quoted"))
+    if maker.max_size > limits.max_position:
+        found.append(("strategy.avellaneda.max_size", "is above limits.max_position: one fill would break the limit"))
+    if maker.max_half_spread > limits.max_fair_deviation:
+        found.append(
+            ("strategy.avellaneda.max_half_spread", "is above limits.max_fair_deviation: wide quotes would be refused")
+        )
+    if sets.min_size > sets.max_size:
+        found.append(("strategy.complete_set.min_size", "is above max_size: no basket would ever be bought"))
+    if settings.budget.slow_below < settings.budget.reserve:
+        found.append(("budget.slow_below", "is below budget.reserve: quoting would stop before it slows down"))
+    if settings.quotes.refresh_s >= limits.stale_book_s:
+        found.append(("quotes.refresh_s", "must be below limits.stale_book_s, or a stale book is noticed too late"))
+    if settings.flatten.retry_s > settings.flatten.deadline_s:
+        found.append(("flatten.retry_s", "is above flatten.deadline_s: flattening would never retry"))
+    if orders.query_retry_s > orders.settle_doubt_s:
+        found.append(("orders.query_retry_s", "is above orders.settle_doubt_s: doubts would never settle"))
+    return found + _brake_contradictions(settings.breakers, settings.inventory)
+
+
+def _brake_contradictions(breakers: Breakers, inventory: Inventory) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    if breakers.pause_move <= breakers.widen_move and breakers.pause_window_s >= breakers.widen_window_s:
+        found.append(
+            ("breakers.pause_move", "must be above breakers.widen_move: whatever widens would pause, raise one of them")
+        )
+    if inventory.widen_above > inventory.pause_above:
+        found.append(
+            ("inventory.widen_above", "is above inventory.pause_above: a side would pause before it widens, lower it")
+        )
+    if inventory.pause_above > inventory.reduce_above:
+        found.append(
+            ("inventory.pause_above", "is above inventory.reduce_above: reducing would come before pausing, lower it")
+        )
+    return found
+
+
+def session_contradictions(settings: Settings) -> list[tuple[str, str]]:
+    """The same for keys outside the engine's part."""
+    found = contradictions(settings)
+    venue = settings.venue.hyperliquid
+    if settings.orders.settle_doubt_s <= venue.expires_after_s:
+        found.append(
+            ("orders.settle_doubt_s", "must exceed venue.hyperliquid.expires_after_s: a late order could still arrive")
+        )
+    if 0 < venue.deadman_s < DEADMAN_MIN_S:
+        found.append(
+            (
+                "venue.hyperliquid.deadman_s",
+                f"is below {DEADMAN_MIN_S:g}: the venue wants 5 s of notice, and a renewal may fail; 0 turns it off",
+            )
+        )
+    if settings.orders.answer_deadline_s < venue.post_s:
+        found.append(
+            ("orders.answer_deadline_s", "is below venue.hyperliquid.post_s: questions would overtake answers")
+        )
+    guardian = settings.guardian
+    if guardian.beat_s * 2 > guardian.warn_s:
+        found.append(("guardian.beat_s", "is above half of guardian.warn_s: one late beat would warn"))
+    if guardian.warn_s >= guardian.dead_s:
+        found.append(("guardian.warn_s", "must be below guardian.dead_s, or the warning comes with the act"))
+    if settings.daemon.stop_deadline_s <= settings.flatten.deadline_s:
+        found.append(("daemon.stop_deadline_s", "must exceed flatten.deadline_s, or stopping cuts flattening short"))
+    if settings.daemon.hard_stop_s <= 2 * settings.daemon.stop_deadline_s:
+        found.append(
+            ("daemon.hard_stop_s", "must exceed twice daemon.stop_deadline_s: the walk and the last look come first")
+        )
+    return found
