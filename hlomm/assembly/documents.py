@@ -68,4 +68,5 @@ def engine_document(engine: EngineReport) -> dict[str, Any]:
             }
             for row in engine.hedges
         },
+        "baskets": engine.basket_counts,
     }

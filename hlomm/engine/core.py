@@ -16,7 +16,7 @@ from hlomm.domain.inputs import Booted, Input
 from hlomm.domain.orders import OrderState
 from hlomm.domain.outputs import HaltState, Output
 from hlomm.domain.times import Now
-from hlomm.engine import braking, hedge, quoting, reconcile, safety, stranded, taking
+from hlomm.engine import baskets, braking, hedge, quoting, reconcile, safety, stranded, taking
 from hlomm.engine.carry import checkpoint
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.intake import take
@@ -65,6 +65,7 @@ class Engine:
         safety.watch_equity(state)
         safety.watch_inventory(state)
         self._quote()
+        baskets.work(state, self.strategies)
         hedge.maintain(state)
         safety.watch_strategies(state)
         safety.walk_on(state)
@@ -88,7 +89,7 @@ class Engine:
 
     def _timers_due(self) -> None:
         for name in self.state.timers.pop_due(self.state.now.mono_ns):
-            if name.startswith((_REFRESH, quoting.AGAIN)):
+            if name.startswith((_REFRESH, quoting.AGAIN, baskets.TIMER)):
                 self.state.touch(MarketId(name.partition(":")[2]))
             elif name.startswith(braking.TIMER):
                 braking.cooled(self.state, name)
@@ -104,6 +105,7 @@ class Engine:
             if market is None:
                 continue
             hedge.due(state, market)
+            baskets.due(state, market)
             if market.strategy is None:
                 quoting.cancel_quotes(state, market_id)  # an earlier run quoted what this one does not
                 continue

@@ -16,6 +16,7 @@ from hlomm.domain.times import Now
 from hlomm.domain.units import SCALE, Px, complement, notional_floor
 from hlomm.domain.view import BookShape, Desired
 from hlomm.engine.attribution import Attribution
+from hlomm.engine.basket import Baskets
 from hlomm.engine.books import Book, shape_without_own, without_own
 from hlomm.engine.breakers import Breakers
 from hlomm.engine.budgets import Budgets
@@ -229,6 +230,7 @@ class State:
         """By perp."""
         self.hedge_due: dict[MarketId, None] = {}
         """Perps whose hedge has to be looked at."""
+        self.baskets = Baskets()
         self.paused: dict[StrategyId, str] = {}
         self.strategy_faults: dict[StrategyId, str] = {}
         """What stopped a strategy; it is not asked again until an operator says so."""

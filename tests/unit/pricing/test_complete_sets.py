@@ -71,7 +71,8 @@ _book = st.lists(st.tuples(_cents, st.integers(1, 4).map(lots)), max_size=3, uni
 def questions(draw: st.DrawFn) -> list[Offers]:
     return [
         Offers(
-            levels=draw(_book), mid=draw(st.one_of(st.none(), _cents)), fee=draw(st.sampled_from([0, 140_000, 5_000_001])),
+            levels=draw(_book), mid=draw(st.one_of(st.none(), _cents)),
+            fee=draw(st.sampled_from([0, 140_000, 5_000_001])),
             minimum=draw(st.sampled_from([0, 0, CENT * 30, SCALE])),
         )
         for _ in range(draw(st.integers(2, 4)))
