@@ -136,8 +136,7 @@ def _try(state: State, known: QuestionState, basket: BasketState) -> None:
         return  # what a lost session means is decided elsewhere
     rules, now_ns = state.config.flatten, state.now.mono_ns
     if now_ns < basket.again_ns:
-        state.timers.set_earliest(f"{TIMER}{basket.legs[0].market}", basket.again_ns)
-        return
+        return  # the timer of the last attempt is running
     if basket.phase is Phase.MENDING:
         basket.mended = True
         if basket.attempts < rules.attempts and _sent(state, basket, basket_moves.mending(state, basket)):

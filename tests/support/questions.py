@@ -12,7 +12,7 @@ from hlomm.domain.inputs import BookSnapshot, Level
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import OrderRequest, Purpose, Side
 from hlomm.domain.outputs import Output
-from hlomm.domain.units import SCALE, Cash, complement
+from hlomm.domain.units import SCALE, Cash, Px, complement
 from hlomm.domain.view import Basket, BasketLeg
 from hlomm.engine.basket import BasketState, QuestionState
 from hlomm.engine.config import EngineConfig
@@ -120,15 +120,15 @@ def legs(outputs: Sequence[Output]) -> list[OrderRequest]:
     return [order for order in placed(outputs) if order.purpose is Purpose.LEG]
 
 
-def matched(order: OrderRequest, bids: Sequence[Level], asks: Sequence[Level]) -> tuple[int, int]:
-    """(contracts, cash paid; negative if received) of an order that meets a YES book, best level first."""
+def matched(order: OrderRequest, bids: Sequence[Level], asks: Sequence[Level]) -> list[tuple[Px, int]]:
+    """Fills (own price, quantity) of an order that meets a YES book, best level first."""
     buys_yes = (order.leg is Leg.YES) is (order.side is Side.BUY)
-    filled = paid = 0
+    fills: list[tuple[Px, int]] = []
+    left = int(order.qty)
     for yes_px, size in asks if buys_yes else bids:
-        own = yes_px if order.leg is Leg.YES else int(complement(yes_px))
-        if (own - order.px) * order.side > 0 or filled == order.qty:
+        own = Px(yes_px) if order.leg is Leg.YES else complement(yes_px)
+        if (own - order.px) * order.side > 0 or not left:
             break
-        part = min(size, order.qty - filled)
-        filled += part
-        paid += order.side * own * part // SCALE
-    return filled, paid
+        fills.append((own, min(size, left)))
+        left -= min(size, left)
+    return fills

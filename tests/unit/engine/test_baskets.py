@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from hlomm.domain.fills import FillKind
 from hlomm.domain.ids import HYPERLIQUID, VenueOrderId
 from hlomm.domain.inputs import (
     FeeRates,
@@ -20,13 +21,15 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.engine import gate
+from hlomm.engine.basket import Phase
 from hlomm.engine.basket_orders import LEGS_MAX, rehearsed
 from hlomm.engine.config import OnDisconnect
+from hlomm.engine.digest import Digest
 from hlomm.engine.report import report
 from tests.support.puppet import Puppet
 from tests.support.questions import ASKS, BIDS, KLASS, QUESTION, RULES, Desk, members, numbered, wanted
-from tests.support.rig import Rig, alerts
-from tests.support.values import config, levels, lots, outcome, px, usd
+from tests.support.rig import Rig, alerts, placed
+from tests.support.values import config, levels, lots, outcome, px, seconds, usd
 
 
 def rules(**sections: dict[str, object]):
@@ -241,11 +244,29 @@ def test_a_missed_leg_is_bought_after_up_to_break_even_and_the_allowance() -> No
     assert desk.counts("started", "done", "mended", "unwound") == (1, 1, 1, 0)
 
 
+def test_however_much_may_be_lost_a_limit_stays_below_one() -> None:
+    _, (mend,) = missed(loss=1_000)
+    assert mend.px == px("0.99999")
+
+
 def test_sets_that_were_complete_lend_nothing_to_the_rest() -> None:
     desk, (mend,) = missed(50)
     assert mend.qty == lots(50)
     assert mend.px == px("0.48"), "5 USDC for fifty, and none of the 3.5 that fifty sets gained"
     assert desk.basket.aside == lots(50)
+    assert desk.basket.legs[0].basis(lots(50), lots(50)) == usd("15.5"), "nor are they part of what the rest cost"
+
+
+def test_our_own_quote_is_nobody_to_buy_from() -> None:
+    desk = Desk.open()
+    first, second, third = desk.want(wanted())
+    desk.ends(first, 100)
+    desk.ends(second, 100)
+    (quote,) = placed(desk.rig.want(ask=("0.31", 100), fair="0.30", market=numbered(2)))
+    desk.rig.opened(quote)
+    desk.book(2, BIDS, levels(("0.31", 100), ("0.44", 500)))
+    sales = desk.ends(third, 0)
+    assert {sale.side for sale in sales} == {Side.SELL}
 
 
 def test_fees_are_part_of_break_even() -> None:
@@ -272,6 +293,18 @@ def test_attempts_to_complete_are_paced_and_bounded() -> None:
     sales = desk.wait(1.01)
     assert desk.phase == "unwinding"
     assert {(one.market, one.side) for one in sales} == {(numbered(0), Side.SELL), (numbered(1), Side.SELL)}
+
+
+def test_the_next_attempt_needs_no_news_of_the_market() -> None:
+    desk = Desk.open(rules(quotes={"refresh_ns": seconds(60)}, limits={"stale_book_ns": seconds(90)}))
+    first, second, third = desk.want(wanted())
+    desk.ends(first, 100)
+    desk.ends(second, 100)
+    (mend,) = desk.ends(third, 0)
+    assert not desk.ends(mend, 0)
+    desk.rig.jump(0.5)
+    assert desk.rig.engine.next_deadline() == desk.basket.again_ns
+    assert len(desk.wait(0.6)) == 1
 
 
 def test_nobody_completes_what_costs_more_than_it_may() -> None:
@@ -415,6 +448,19 @@ def test_cheap_surplus_goes_by_its_complement() -> None:
     assert desk.basket.loss(0) == usd(6)
 
 
+def test_tokens_that_a_conversion_used_are_made_good_by_their_complement() -> None:
+    desk = Desk.open()
+    first, second, third = desk.want(wanted())
+    desk.ends(first, 100)
+    desk.ends(second, 100)
+    desk.rig.buy(60, "0.69", Leg.NO, market=numbered(0))
+    for leg in Leg:
+        desk.rig.buy(60, "0.5", leg, side=Side.SELL, kind=FillKind.MERGE, market=numbered(0))
+    desk.book(2, BIDS, ())
+    sales = [(sale.leg, sale.side, sale.qty) for sale in desk.ends(third, 0) if sale.market == numbered(0)]
+    assert sales == [(Leg.YES, Side.SELL, lots(40)), (Leg.NO, Side.BUY, lots(60))]
+
+
 def test_no_baskets_are_mended_and_sold_in_their_own_coin() -> None:
     desk = Desk.open()
     bids, asks = levels(("0.36", 500)), levels(("0.38", 500))
@@ -521,6 +567,14 @@ def test_a_question_that_settles_takes_its_basket_with_it() -> None:
     assert desk.rig.state.baskets.by_question == {}
 
 
+def test_a_basket_that_is_done_is_not_dropped_when_its_question_settles() -> None:
+    desk = Desk.open()
+    all_filled(desk, desk.want(wanted()))
+    desk.rig.tell(MarketSettled(numbered(0), px(1), "price"))
+    assert desk.counts("done", "dropped") == (1, 0)
+    assert not alerts(desk.rig.outputs, "basket_dropped")
+
+
 def test_past_its_expiry_nothing_is_sent_any_more() -> None:
     desk = Desk.open(tau_s=10)
     first, second, third = desk.want(wanted())
@@ -588,14 +642,23 @@ def test_people_see_the_basket_and_the_counts() -> None:
     assert shown.basket_counts == {"started": 1}
 
 
-def test_what_happens_to_a_basket_is_in_the_digest() -> None:
-    """Two runs that differ in nothing but the attempts of a basket are told apart."""
-    (first, _), (second, _) = missed(), missed()
-    assert first.rig.engine.digest() == second.rig.engine.digest()
-    second.basket.attempts = RULES.flatten.attempts
-    for desk in (first, second):
-        (mend,) = desk.rig_orders()
-        desk.ends(mend, 0)
-        desk.wait(1.01)
-    assert (first.phase, second.phase) == ("mending", "unwinding")
-    assert first.rig.engine.digest() != second.rig.engine.digest()
+def test_what_happens_to_a_basket_is_in_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed: list[tuple[int, ...]] = []
+    mix = Digest.mix
+
+    def noted(digest: Digest, *parts: int) -> None:
+        if parts[0] == QUESTION:
+            mixed.append(parts)
+        mix(digest, *parts)
+
+    monkeypatch.setattr(Digest, "mix", noted)
+    desk, (mend,) = missed()
+    desk.ends(mend, 100)
+    working, mending, done = (list(Phase).index(phase) for phase in (Phase.WORKING, Phase.MENDING, Phase.DONE))
+    assert working == 0
+    assert mixed == [
+        (QUESTION, 3, lots(100)),
+        (QUESTION, mending, 0, lots(100)),
+        (QUESTION, mending, 1),
+        (QUESTION, done, lots(100), lots(100)),
+    ]
