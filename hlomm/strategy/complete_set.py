@@ -118,9 +118,9 @@ def _offers(view: MarketView, leg: Leg) -> Offers:
 
 
 def _sums(views: Sequence[MarketView]) -> str:
-    """What 1 costs at the touch by YES of all, and by NO of all (N of them pay N - 1); fees apart."""
+    """What 1 costs at the touch by YES of all, and by NO of all that are bid for (k of them pay k - 1); fees apart."""
     yes = [view.asks[0][0] for view in views if view.asks]
     no = [complement(view.bids[0][0]) for view in views if view.bids]
     yes_text = to_fixed(sum(yes), 4) if len(yes) == len(views) else "-"
-    no_text = to_fixed(sum(no) - (len(views) - 2) * SCALE, 4) if len(no) == len(views) else "-"
+    no_text = to_fixed(sum(no) - (len(no) - 2) * SCALE, 4) if len(no) > 1 else "-"
     return f"complete_set: YES {yes_text}, NO {no_text} per set"

@@ -118,6 +118,10 @@ def test_it_says_what_a_set_costs_now() -> None:
     assert strategy.decide(views[1]).bid_reason == "complete_set: YES 1.1400, NO 0.9200 per set"
     strategy.combine([*views[:2], msgspec.structs.replace(views[2], asks=())])
     assert strategy.decide(views[1]).bid_reason == "complete_set: YES -, NO 1.1000 per set"
+    strategy.combine([*views[:2], msgspec.structs.replace(views[2], bids=())])
+    assert strategy.decide(views[1]).bid_reason == "complete_set: YES 0.9500, NO 1.4000 per set"
+    strategy.combine([views[0], *(msgspec.structs.replace(one, bids=()) for one in views[1:])])
+    assert strategy.decide(views[1]).bid_reason == "complete_set: YES 0.9500, NO - per set"
     strategy.forget(views[1].market.id)
     assert strategy.decide(views[1]).bid_reason == "complete_set: its question is not complete yet"
 
