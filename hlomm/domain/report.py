@@ -248,8 +248,8 @@ class EngineReport(Report, frozen=True):
     hedges: tuple[HedgeRow, ...] = ()
     baskets: tuple[BasketRow, ...] = ()
     basket_counts: dict[str, int] = {}
-    """Baskets `started` in this run, and how they ended: `done` (some of them `mended` or `unwound`), `abandoned`,
-    `dropped`."""
+    """Baskets `started` in this run, and how they ended: `done` (some of them `mended` or `unwound`, or `reopened` by a
+    fill that came late), `abandoned`, `dropped`."""
     scenarios: tuple[ScenarioRow, ...] = ()
     worst_loss: Cash = Cash(0)
     """Over everything held, pending and hedged, nothing netted between underlyings."""

@@ -112,6 +112,8 @@ def _step(state: State, known: QuestionState, basket: BasketState) -> None:
     before = basket.phase
     _meet(state, basket, BasketEvent.EVEN if basket.even else BasketEvent.UNEVEN)
     if basket.phase is not before:
+        if before is Phase.DONE:
+            state.baskets.count("reopened")
         if basket.phase is Phase.DONE:
             _finished(state, known, basket)
         else:

@@ -20,6 +20,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState
+from hlomm.domain.units import SCALE
 from hlomm.engine import gate
 from hlomm.engine.basket import Phase
 from hlomm.engine.basket_orders import LEGS_MAX, rehearsed
@@ -216,6 +217,18 @@ def test_nobody_is_asked_while_one_market_is_blocked(what: str) -> None:
     desk.rig.puppet.combined.clear()
     assert not desk.want(wanted())
     assert desk.rig.puppet.combined == []
+
+
+def test_what_a_merge_costs_is_told_to_who_reckons_with_it() -> None:
+    desk = Desk.open()
+    desk.rig.tell(FeeRates(venue=HYPERLIQUID, open_maker=0, open_taker=0, close_maker=0, close_taker=0, settle=70_000))
+    desk.book(0)
+    assert desk.rig.puppet.views[-1].merge_fee == 70_000, "until a merge shows it, what settling costs"
+    desk.rig.state.merge_fee[HYPERLIQUID] = 5
+    desk.book(0)
+    assert desk.rig.puppet.views[-1].merge_fee == 5
+    desk.want(wanted())
+    assert desk.basket.unit == SCALE - 5
 
 
 def test_a_strategy_that_raises_over_a_question_is_stopped_alone() -> None:
@@ -517,6 +530,7 @@ def test_a_fill_that_comes_after_the_end_is_sold_back_not_bought_after() -> None
     assert desk.phase == "unwinding"
     sales = [order for order in desk.rig_orders() if order.side is Side.SELL]
     assert [(sale.market, sale.qty) for sale in sales] == [(numbered(0), lots(100))]
+    assert desk.counts("started", "done", "reopened") == (1, 1, 1)
 
 
 # -- when somebody else takes over
