@@ -222,10 +222,10 @@ def test_nobody_is_asked_while_one_market_is_blocked(what: str) -> None:
 def test_what_a_merge_costs_is_told_to_who_reckons_with_it() -> None:
     desk = Desk.open()
     desk.rig.tell(FeeRates(venue=HYPERLIQUID, open_maker=0, open_taker=0, close_maker=0, close_taker=0, settle=70_000))
-    desk.book(0)
+    desk.want(None)
     assert desk.rig.puppet.views[-1].merge_fee == 70_000, "until a merge shows it, what settling costs"
     desk.rig.state.merge_fee[HYPERLIQUID] = 5
-    desk.book(0)
+    desk.want(None)
     assert desk.rig.puppet.views[-1].merge_fee == 5
     desk.want(wanted())
     assert desk.basket.unit == SCALE - 5
