@@ -73,4 +73,5 @@ def engine_document(engine: EngineReport) -> dict[str, Any]:
             }
             for row in engine.hedges
         },
+        "baskets": engine.basket_counts,
     }

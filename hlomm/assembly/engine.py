@@ -47,7 +47,8 @@ def strategies(settings: EngineSettings) -> list[Strategy]:
         section = getattr(settings.strategy, name)
         values = msgspec.structs.asdict(section)
         if values.pop("enabled"):
-            values["realised"] = RealisedKind(values["realised"])
+            if "realised" in values:
+                values["realised"] = RealisedKind(values["realised"])
             if "model" in values:
                 values["model"] = QuoteModel(values["model"])
             built.append(constructor(config_class(**values)))

@@ -202,6 +202,25 @@ class SetRow(Report, frozen=True):
     """Of that conversion."""
 
 
+class BasketRow(Report, frozen=True):
+    """The basket that a question has, or had last."""
+
+    venue: VenueId
+    question: int
+    leg: Leg
+    phase: str
+    over: bool
+    qty: Qty
+    """Sets that were wanted."""
+    held: dict[MarketId, Qty]
+    """By its own orders; conversions of them are not counted."""
+    spent: Cash
+    """Cash it took, fees included; negative if it brought some."""
+    edge: Cash
+    """Least that a set was to leave."""
+    note: str = ""
+
+
 class EngineReport(Report, frozen=True):
     """The engine's whole state for people, at one instant."""
 
@@ -250,6 +269,10 @@ class EngineReport(Report, frozen=True):
     """How often each breaker acted in this run."""
     stranded: tuple[StrandedRow, ...] = ()
     hedges: tuple[HedgeRow, ...] = ()
+    baskets: tuple[BasketRow, ...] = ()
+    basket_counts: dict[str, int] = {}
+    """Baskets `started` in this run, and how they ended: `done` (some of them `mended` or `unwound`, or `reopened` by a
+    fill that came late), `abandoned`, `dropped`."""
     scenarios: tuple[ScenarioRow, ...] = ()
     worst_loss: Cash = Cash(0)
     """Over everything held, pending and hedged, nothing netted between underlyings."""

@@ -11,8 +11,9 @@ from enum import StrEnum
 import attrs
 import msgspec
 
+from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import Level
-from hlomm.domain.markets import Market
+from hlomm.domain.markets import Leg, Market
 from hlomm.domain.units import Cash, Px, Qty
 
 _EXACTLY = Px(0)
@@ -57,6 +58,8 @@ class MarketView(msgspec.Struct, frozen=True, kw_only=True):
     """On a taker fill that reduces."""
     settle_fee: int = 0
     """On what a settlement pays."""
+    merge_fee: int = 0
+    """On what a merge pays."""
 
     @property
     def net(self) -> int:
@@ -82,6 +85,34 @@ class Take:
     qty: Qty
     reason: str
     """The edge and what it is made of, for people."""
+
+
+@attrs.frozen
+class BasketLeg:
+    """One token to buy, at its own coin's limit or better."""
+
+    market: MarketId
+    leg: Leg
+    px: Px
+
+
+@attrs.frozen(kw_only=True)
+class Basket:
+    """Tokens of one question that are worth more together than they cost: all of them in equal numbers, or none."""
+
+    legs: tuple[BasketLeg, ...]
+    qty: Qty
+    """Sets; whole contracts."""
+    least: Qty
+    """Fewer are not worth the trouble."""
+    worth: Cash
+    """What one set turns into, the conversion paid."""
+    edge: Cash
+    """Least that one set leaves: every leg filled at its limit, all fees taken off."""
+    max_unwind_loss: Cash
+    """Most that mending and unwinding may lose if not every leg fills."""
+    reason: str
+    """What it is made of, for people."""
 
 
 @attrs.frozen

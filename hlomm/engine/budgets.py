@@ -102,10 +102,10 @@ class Budgets:
         budget = self.by_venue.get(venue)
         return None if budget is None else budget.left
 
-    def exhausted(self, venue: VenueId) -> bool:
-        """Nothing but cancels and flattening may be sent."""
+    def exhausted(self, venue: VenueId, spent: int = 0) -> bool:
+        """Nothing but cancels and flattening may be sent, once that many more actions are spent."""
         left = self.left(venue)
-        return left is not None and left <= self._rules.reserve
+        return left is not None and left - spent <= self._rules.reserve
 
     def pace(self, venue: VenueId) -> int:
         """Factor by which quoting slows down."""

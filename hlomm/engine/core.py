@@ -16,7 +16,18 @@ from hlomm.domain.inputs import Booted, Input
 from hlomm.domain.orders import OrderState
 from hlomm.domain.outputs import HaltState, Output
 from hlomm.domain.times import Now
-from hlomm.engine import braking, converting, hedge, quoting, reconcile, safety, stranded, taking, treasury
+from hlomm.engine import (
+    baskets,
+    braking,
+    converting,
+    hedge,
+    quoting,
+    reconcile,
+    safety,
+    stranded,
+    taking,
+    treasury,
+)
 from hlomm.engine.carry import checkpoint
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.intake import take
@@ -66,6 +77,7 @@ class Engine:
         safety.watch_equity(state)
         safety.watch_inventory(state)
         self._quote()
+        baskets.work(state, self.strategies)
         hedge.maintain(state)
         treasury.look(state)
         safety.watch_strategies(state)
@@ -90,7 +102,7 @@ class Engine:
 
     def _timers_due(self) -> None:
         for name in self.state.timers.pop_due(self.state.now.mono_ns):
-            if name.startswith((_REFRESH, quoting.AGAIN)):
+            if name.startswith((_REFRESH, quoting.AGAIN, baskets.TIMER)):
                 self.state.touch(MarketId(name.partition(":")[2]))
             elif name.startswith(braking.TIMER):
                 braking.cooled(self.state, name)
@@ -106,6 +118,7 @@ class Engine:
             if market is None:
                 continue
             hedge.due(state, market)
+            baskets.due(state, market)
             if market.strategy is None:
                 quoting.cancel_quotes(state, market_id)  # an earlier run quoted what this one does not
                 continue

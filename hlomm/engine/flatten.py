@@ -27,7 +27,8 @@ from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.units import to_fixed, to_text
 from hlomm.engine import flatten_outcomes, flatten_perps, payoffs, quoting, reconcile
 from hlomm.engine.exposure import worst_loss
-from hlomm.engine.state import State, VenueState, Walk
+from hlomm.engine.state import State, VenueState
+from hlomm.engine.walk import Walk
 
 TIMER = "flatten"
 

@@ -20,7 +20,8 @@ from hlomm.engine import gate, quoting, ways
 from hlomm.engine.exposure import mid_own
 from hlomm.engine.fees import merge_rate, rates_of
 from hlomm.engine.order import Order
-from hlomm.engine.state import MarketState, State, Walk
+from hlomm.engine.state import MarketState, State
+from hlomm.engine.walk import Walk
 
 NO_BOOK = "no book came"
 

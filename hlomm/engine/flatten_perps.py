@@ -16,7 +16,8 @@ from hlomm.domain.report import SideNote
 from hlomm.domain.units import SCALE, Px, Qty, floor_to, notional_floor, to_text
 from hlomm.engine import gate, payoffs, quoting
 from hlomm.engine.flatten_outcomes import NO_BOOK, holds_up
-from hlomm.engine.state import MarketState, State, Walk
+from hlomm.engine.state import MarketState, State
+from hlomm.engine.walk import Walk
 from hlomm.pricing.scenario import Claim, PerpClaim, scenario
 
 

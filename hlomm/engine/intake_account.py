@@ -7,11 +7,11 @@ from typing import Final
 from hlomm.domain.fills import Fill, FillKind
 from hlomm.domain.ids import is_outcome, venue_of
 from hlomm.domain.inputs import AccountState, ConversionFailed, FillReceived, FundingPaid
-from hlomm.domain.orders import direction, yes_px
+from hlomm.domain.orders import Side, direction, yes_px
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import FillRow
 from hlomm.domain.sets import CONVERSIONS
-from hlomm.domain.units import SCALE, Px, to_text
+from hlomm.domain.units import SCALE, Px, notional_ceil, notional_floor, to_text
 from hlomm.engine import converting, fees, safety
 from hlomm.engine.intake_life import venue_of_input
 from hlomm.engine.intake_markets import settle
@@ -87,6 +87,9 @@ def _noted(state: State, fill: Fill) -> None:
     state.digest.mix(state.portfolio.cash if is_outcome(fill.market) else state.portfolio.perps.raw, fill.qty)
     order = state.orders.get(fill.client_id) if fill.client_id is not None else None
     if order is not None:
+        order.paid += fill.fee + (
+            notional_ceil(fill.px, fill.qty) if fill.side is Side.BUY else -notional_floor(fill.px, fill.qty)
+        )
         state.orders.filled(order, fill.venue_order_id, fill.qty, state.now.mono_ns)
     elif fill.kind is FillKind.TRADE:
         state.out.alert(

@@ -54,6 +54,8 @@ class Order:
     state: OrderState = OrderState.PENDING_NEW
     venue_order_id: VenueOrderId | None = None
     filled: int = 0
+    paid: int = 0
+    """Cash that its fills took, fees included; negative if they brought some."""
     due: int = 0
     """Filled according to the venue, fill not yet received: the sum over the tallies, kept by `count`."""
     amend_px: Px | None = None

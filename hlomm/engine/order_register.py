@@ -6,7 +6,8 @@ the indexes and the digest never fall behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from hlomm.domain.ids import ClientId, MarketId
@@ -59,6 +60,22 @@ class Register:
 
     def awaiting_fills(self) -> list[Order]:
         return list(self._due.values())
+
+    @contextmanager
+    def supposing(self, orders: Sequence[Order]) -> Iterator[None]:
+        """As if these were live as well, for questions only: no digest, no memory, and nothing of them is left after.
+
+        Nothing may be placed or reported meanwhile.
+        """
+        real, count = self._live, self.live_count
+        self._live = {market: dict(known) for market, known in real.items()}
+        self.live_count += len(orders)
+        for order in orders:
+            self._live.setdefault(order.market, {})[order.client_id] = order
+        try:
+            yield
+        finally:
+            self._live, self.live_count = real, count
 
     # -- changes
 

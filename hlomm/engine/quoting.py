@@ -6,8 +6,8 @@ two legs of one level never rest together and a slow answer never doubles a quot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 from hlomm.domain.ids import MarketId, StrategyId, venue_of
 from hlomm.domain.markets import Leg, MarketKind
@@ -24,6 +24,8 @@ from hlomm.engine.order import Order
 from hlomm.engine.restraint import ASK, BID
 from hlomm.engine.state import OK, MarketState, State
 from hlomm.strategy.base import Strategy
+
+T = TypeVar("T")
 
 AGAIN: Final = "again:"
 """Timer of a market whose cancels could not be sent."""
@@ -57,7 +59,7 @@ def view_of(state: State, market: MarketState) -> MarketView:
         close_maker_fee=fees.close_maker if fees is not None else 0,
         open_taker_fee=fees.open_taker if fees is not None else 0,
         close_taker_fee=fees.close_taker if fees is not None else 0,
-        settle_fee=fees.settle if fees is not None else 0,
+        settle_fee=fees.settle if fees is not None else 0, merge_fee=merge_rate(state, market.market),
     )  # fmt: skip
 
 
@@ -117,9 +119,14 @@ def decide(state: State, market: MarketState, strategies: Mapping[StrategyId, St
 
 
 def _asked(state: State, market: MarketState, strategy: Strategy) -> Desired:
-    """What the strategy wants. One that raises is stopped, alone; `safety.watch_strategies` counts."""
+    desired = supervised(state, market, strategy, lambda: strategy.decide(view_of(state, market)))
+    return no_quote(f"strategy_fault: {state.strategy_faults[strategy.id]}") if desired is None else desired
+
+
+def supervised(state: State, market: MarketState, strategy: Strategy, ask: Callable[[], T]) -> T | None:
+    """What the strategy answers. One that raises is stopped, alone; `safety.watch_strategies` counts."""
     try:
-        return strategy.decide(view_of(state, market))
+        return ask()
     except Exception as error:  # noqa: BLE001 - a supervisor: whatever a strategy raises, its quotes go and others stay
         what = f"{type(error).__name__}: {error}"
         state.strategy_faults[strategy.id] = what
@@ -134,7 +141,7 @@ def _asked(state: State, market: MarketState, strategy: Strategy) -> Desired:
             f"{strategy.id} failed in {market.market.ticker} ({what}): its quotes are cancelled and it stays stopped, "
             f"others go on — `hlomm unpause {strategy.id}` tries it again, a second fault halts", market.market.id,
         )  # fmt: skip
-        return no_quote(f"strategy_fault: {what}")
+        return None
 
 
 def _post_only(market: MarketState, direction: int, wish: Wish) -> Wish | None:

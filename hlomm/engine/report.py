@@ -16,7 +16,7 @@ from hlomm.domain.report import (
 )
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, Qty
-from hlomm.engine import hedge, payoffs, stranded, treasury
+from hlomm.engine import baskets, hedge, payoffs, stranded, treasury
 from hlomm.engine.exposure import worst_loss
 from hlomm.engine.gate import gross_notional
 from hlomm.engine.ladder import ladder
@@ -49,6 +49,7 @@ def report(state: State) -> EngineReport:
         anomalies={**state.orders.anomalies, **counters.venue_rejects}, invariant_breaks=counters.invariant_breaks,
         paused=tuple(dict.fromkeys((*state.paused, *state.strategy_faults))),
         ladder=rung.value, ladder_reasons=reasons, breakers=dict(counters.trips), stranded=stranded.rows(state),
+        baskets=baskets.rows(state), basket_counts=dict(state.baskets.counts),
         hedges=hedge.rows(state), scenarios=payoffs.rows(state), worst_loss=Cash(payoffs.total_worst(state)),
         sets=treasury.rows(state), converted=treasury.converted(state),
     )  # fmt: skip

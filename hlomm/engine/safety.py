@@ -11,7 +11,8 @@ from hlomm.engine import braking, halt, inventory
 from hlomm.engine.flatten import TIMER, step
 from hlomm.engine.halt import HaltEvent
 from hlomm.engine.reconcile import take_over
-from hlomm.engine.state import State, Walk
+from hlomm.engine.state import State
+from hlomm.engine.walk import Walk
 
 _BEFORE: Final = " — before that: "
 

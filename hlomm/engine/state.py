@@ -16,6 +16,7 @@ from hlomm.domain.times import Now
 from hlomm.domain.units import SCALE, Px, complement, notional_floor
 from hlomm.domain.view import BookShape, Desired
 from hlomm.engine.attribution import Attribution
+from hlomm.engine.basket import Baskets
 from hlomm.engine.books import Book, shape_without_own, without_own
 from hlomm.engine.breakers import Breakers
 from hlomm.engine.budgets import Budgets
@@ -26,37 +27,11 @@ from hlomm.engine.orders import Orders
 from hlomm.engine.outbox import Outbox
 from hlomm.engine.portfolio import Portfolio
 from hlomm.engine.timers import Timers
+from hlomm.engine.walk import Walk
 from hlomm.pricing.hedge import Maintained
 
 OK = SideNote(guard="ok")
 RECENT_FILLS = 200
-
-
-@attrs.define(eq=False)
-class Walk:
-    """One way to safety. `sell` says whether tokens go; cancelling always happens."""
-
-    reason: str
-    sell: bool
-    deadline_ns: int
-    attempts: dict[MarketId, int] = attrs.field(factory=dict)
-    """Sales sent per market."""
-    merges: dict[MarketId, int] = attrs.field(factory=dict)
-    """Merges sent per market; one that fails must not cost the attempts to sell."""
-    again_ns: dict[MarketId, int] = attrs.field(factory=dict)
-    """Time before which a market is left alone: its last merge or sale is given a chance to show."""
-    held: dict[MarketId, str] = attrs.field(factory=dict)
-    clear_ns: int | None = None
-    """Since when our books say that nothing is left to do; a venue's picture counts if asked for after that."""
-    ask_again_ns: int = 0
-    judged: dict[VenueId, AccountState | None] = attrs.field(factory=dict)
-    """The last picture per venue that is too old or was found wanting."""
-    disputes: int = 0
-    """Pictures in a row that differed from our books."""
-    blind: bool = False
-    """A venue was out of reach on the way."""
-    confirmed: bool = False
-    """It ended with the venues' word, not with its deadline."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -253,6 +228,7 @@ class State:
         """By perp."""
         self.hedge_due: dict[MarketId, None] = {}
         """Perps whose hedge has to be looked at."""
+        self.baskets = Baskets()
         self.paused: dict[StrategyId, str] = {}
         self.strategy_faults: dict[StrategyId, str] = {}
         """What stopped a strategy; it is not asked again until an operator says so."""

@@ -27,7 +27,7 @@ from hlomm.domain.outputs import HaltState
 from hlomm.domain.report import SetRow, SideNote
 from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty, complement, floor_to, notional_floor, to_text
-from hlomm.engine import converting
+from hlomm.engine import baskets, converting
 from hlomm.engine.converting import free_tokens
 from hlomm.engine.fees import rates_of
 from hlomm.engine.state import OK, MarketState, State
@@ -137,10 +137,11 @@ def dear(state: State, market: MarketState) -> bool:
 
 
 def _busy(state: State, market: MarketState) -> bool:
-    """Whether a conversion is under way there, or the last one was refused a moment ago."""
+    """Whether a basket or a conversion is under way there, or the last conversion was refused a moment ago."""
     market_id = market.market.id
-    resting_ns = state.conversions.resting_until_ns.get(market_id, 0)
-    return state.now.mono_ns < resting_ns or state.conversions.involving(market_id) is not None
+    if baskets.under_way(state, market) or state.conversions.involving(market_id) is not None:
+        return True
+    return state.now.mono_ns < state.conversions.resting_until_ns.get(market_id, 0)
 
 
 def _try(state: State, action: SetAction, markets: tuple[MarketState, ...], qty: int) -> None:

@@ -12,6 +12,7 @@ DEADMAN_MIN_S: Final = 10.0
 def contradictions(settings: EngineSettings) -> list[tuple[str, str]]:
     """(key, what is wrong and the remedy) for values that are fine alone and not together."""
     limits, maker, orders = settings.limits, settings.strategy.avellaneda, settings.orders
+    sets = settings.strategy.complete_set
     found: list[tuple[str, str]] = []
     if limits.max_order_notional > limits.max_gross_notional:
         found.append(("limits.max_order_notional", "is above limits.max_gross_notional: no order could use it"))
@@ -29,6 +30,8 @@ def contradictions(settings: EngineSettings) -> list[tuple[str, str]]:
         found.append(
             ("strategy.avellaneda.max_half_spread", "is above limits.max_fair_deviation: wide quotes would be refused")
         )
+    if sets.min_size > sets.max_size:
+        found.append(("strategy.complete_set.min_size", "is above max_size: no basket would ever be bought"))
     if settings.budget.slow_below < settings.budget.reserve:
         found.append(("budget.slow_below", "is below budget.reserve: quoting would stop before it slows down"))
     if settings.quotes.refresh_s >= limits.stale_book_s:

@@ -194,9 +194,24 @@ class BtcParity(_Section, frozen=True):
     min_size: NonNegative
 
 
+class CompleteSet(_Section, frozen=True):
+    enabled: bool
+    classes: tuple[str, ...]
+    underlyings: tuple[str, ...]
+    periods: tuple[str, ...]
+    deployers: tuple[str, ...]
+    min_edge: Share
+    max_size: Positive
+    min_size: Positive
+    max_stake: Fraction
+    max_unwind_loss: NonNegative
+    min_tau_s: NonNegative
+
+
 class Strategies(_Section, frozen=True):
     avellaneda: Avellaneda
     btc_parity: BtcParity
+    complete_set: CompleteSet
 
 
 class Hyperliquid(_Section, frozen=True):

@@ -13,7 +13,7 @@ half-spread net of fees against the variance over the holding horizon.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import attrs
@@ -23,7 +23,7 @@ from hlomm.domain.ids import MarketId, StrategyId
 from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, ceil_to, floor_from_float, to_float
-from hlomm.domain.view import BookShape, Desired, MarketView, Sensitivity, Wish, no_quote
+from hlomm.domain.view import Basket, BookShape, Desired, MarketView, Sensitivity, Wish, no_quote
 from hlomm.pricing import binary, fair, horizon, kelly, microprice
 from hlomm.pricing.book_gap import BookGap
 from hlomm.pricing.expected import Outlook, contract_of, implied_vol
@@ -111,6 +111,11 @@ class Avellaneda:
             and market.expiry_ns is not None
             and not market.averaging_s
         )
+
+    def combine(self, views: Sequence[MarketView]) -> Basket | None:
+        """Contracts are looked at one by one."""
+        del views
+        return None
 
     def unmatched(self, listed: Iterable[Market]) -> dict[str, str]:
         return self.selection.unmatched(listed)

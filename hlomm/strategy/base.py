@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from hlomm.domain.ids import MarketId, StrategyId
 from hlomm.domain.markets import Market
-from hlomm.domain.view import Desired, MarketView
+from hlomm.domain.view import Basket, Desired, MarketView
 
 
 class Strategy(Protocol):
@@ -21,6 +21,9 @@ class Strategy(Protocol):
 
     def decide(self, view: MarketView) -> Desired:
         """Quotes wanted now. Called whenever the market changed and at least once per re-quote interval."""
+
+    def combine(self, views: Sequence[MarketView]) -> Basket | None:
+        """Tokens of one question worth buying together; `views` are all its outcomes, and all are this strategy's."""
 
     def unmatched(self, listed: Iterable[Market]) -> Mapping[str, str]:
         """Settings that select nothing of what is listed: setting and pattern to a sentence with what there is."""

@@ -9,7 +9,7 @@ the model. It trades at once, as far into the book as that still holds, in Kelly
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import attrs
@@ -19,7 +19,7 @@ from hlomm.domain.inputs import Level
 from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, floor_from_float, floor_to, to_float
-from hlomm.domain.view import BookShape, Desired, MarketView, Take, no_quote
+from hlomm.domain.view import Basket, BookShape, Desired, MarketView, Take, no_quote
 from hlomm.pricing import fair, kelly
 from hlomm.pricing.expected import Outlook
 from hlomm.pricing.normal import cdf
@@ -91,6 +91,11 @@ class BtcParity:
     def wants(self, market: Market) -> bool:
         """Selected contracts with a strike: what the sensitivity, and so the hedge, is known for."""
         return self.selection.takes(market) and market.strike is not None and market.expiry_ns is not None
+
+    def combine(self, views: Sequence[MarketView]) -> Basket | None:
+        """Contracts are looked at one by one."""
+        del views
+        return None
 
     def unmatched(self, listed: Iterable[Market]) -> dict[str, str]:
         return self.selection.unmatched(listed)

@@ -8,9 +8,11 @@ from typing import Any, Final
 from hlomm.strategy.avellaneda import Avellaneda, AvellanedaConfig
 from hlomm.strategy.base import Strategy
 from hlomm.strategy.btc_parity import BtcParity, BtcParityConfig
+from hlomm.strategy.complete_set import CompleteSet, CompleteSetConfig
 
 STRATEGIES: Final[dict[str, tuple[type, Callable[[Any], Strategy]]]] = {
     "avellaneda": (AvellanedaConfig, Avellaneda),
     "btc_parity": (BtcParityConfig, BtcParity),
+    "complete_set": (CompleteSetConfig, CompleteSet),
 }
 """Name to (configuration class, constructor)."""

@@ -25,12 +25,14 @@ class Selection:
     periods: tuple[str, ...]
     deployers: tuple[str, ...] = ()
     """Whose own markets are taken as well as the protocol's. A deployer settles by key, and at any fraction."""
+    fallbacks: bool = False
+    """Whether the fallback of a question is taken with its other outcomes."""
 
     def takes(self, market: Market) -> bool:
-        """Whether a market fits. Perps never do, nor does a fallback: it has no terms of its own to price."""
+        """Whether a market fits. Perps never do; a fallback has no terms of its own to price, so few want it."""
         return (
             market.kind is MarketKind.OUTCOME
-            and not market.fallback
+            and (self.fallbacks or not market.fallback)
             and _fits(market.klass, self.classes)
             and _fits(market.underlying, self.underlyings)
             and (not self.periods or _fits(market.period, self.periods))

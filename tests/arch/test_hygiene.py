@@ -25,7 +25,7 @@ BROAD_EXCEPTS: Final[dict[tuple[str, str], str]] = {
     ("hlomm/daemon/link_server.py", "_handle"): "a view that cannot be drawn must not stop the trading beside it",
     ("hlomm/daemon/pump.py", "_drain"): "whatever the engine raises, the answer is to freeze and sweep",
     ("hlomm/daemon/pump.py", "_turn"): "the fault is put on record and raised again",
-    ("hlomm/engine/quoting.py", "_asked"): "a strategy that raises is stopped, and the others stay",
+    ("hlomm/engine/quoting.py", "supervised"): "a strategy that raises is stopped, and the others stay",
     ("hlomm/research/soak/day.py", "live"): "a run that breaks is a finding, and the other seeds go on",
     ("hlomm/research/soak/process.py", "_turn"): "a fault of the engine is a finding, whatever it is",
     ("hlomm/research/replay.py", "_guarded"): "whatever broke the engine then must break it the same way now",

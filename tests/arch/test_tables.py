@@ -16,7 +16,8 @@ from hlomm.domain.faults import HlommError, IllegalTransition, JournalCorrupt, P
 from hlomm.domain.inputs import Input
 from hlomm.domain.orders import TERMINAL, OrderEvent, OrderState
 from hlomm.domain.outputs import HaltState, Output
-from hlomm.engine import halt
+from hlomm.engine import basket, halt
+from hlomm.engine.basket import BasketEvent, Phase
 from hlomm.engine.halt import HaltEvent
 from hlomm.engine.intake import HANDLERS
 from tests.arch.scanning import ROOT, files_of, source_of
@@ -25,6 +26,7 @@ Table = Mapping[tuple[Any, Any], Any]
 
 MACHINES: dict[str, tuple[Table, Any, type[enum.Enum], type[enum.Enum], Any]] = {
     "orders": (orders.TRANSITIONS, orders.advance, OrderState, OrderEvent, OrderState.PENDING_NEW),
+    "basket": (basket.TRANSITIONS, basket.advance, Phase, BasketEvent, Phase.WORKING),
     "halt": (halt.TRANSITIONS, halt.advance, HaltState, HaltEvent, HaltState.STARTING),
 }
 machines = pytest.mark.parametrize("name", MACHINES)
@@ -85,7 +87,7 @@ def test_every_state_can_be_reached_and_every_event_means_something(name: str) -
 @machines
 def test_from_every_state_there_is_a_way_to_an_end(name: str) -> None:
     table, _, states, _, _ = MACHINES[name]
-    ends = set(TERMINAL) if name == "orders" else {HaltState.STOPPED}
+    ends = {"orders": set(TERMINAL), "basket": set(basket.OVER), "halt": {HaltState.STOPPED}}[name]
     for state in states:
         assert reachable(table, state) & ends, state
 

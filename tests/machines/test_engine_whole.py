@@ -87,7 +87,7 @@ def test_a_long_storm(seed: int) -> None:
 
 def test_in_fair_weather_it_trades() -> None:
     """The storms above would prove little of an engine that never got to quote."""
-    storm = Storm().boot().run(weather(1, 2_000, hostility=0))
+    storm = Storm("limits.max_drawdown=100000").boot().run(weather(1, 2_000, hostility=0))
     state = storm.engine.state
     assert state.counters.placed > 40
     assert state.counters.amends > 40

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from hlomm.domain.ids import MarketId, StrategyId
 from hlomm.domain.markets import Market, MarketKind
-from hlomm.domain.view import Desired, MarketView, Wish, no_quote
+from hlomm.domain.view import Basket, Desired, MarketView, Wish, no_quote
 from tests.support.values import lots, px
 
 IDLE: Final = "puppet: idle"
@@ -23,6 +23,8 @@ class Puppet:
         self.views: list[MarketView] = []
         self.forgotten: list[MarketId] = []
         self.complaints: dict[str, str] = {}
+        self.basket: Basket | None = None
+        self.combined: list[tuple[MarketId, ...]] = []
 
     @property
     def id(self) -> StrategyId:
@@ -34,6 +36,10 @@ class Puppet:
     def decide(self, view: MarketView) -> Desired:
         self.views.append(view)
         return self.desired.get(view.market.id, no_quote(IDLE))
+
+    def combine(self, views: Sequence[MarketView]) -> Basket | None:
+        self.combined.append(tuple(view.market.id for view in views))
+        return self.basket
 
     def unmatched(self, listed: Iterable[Market]) -> dict[str, str]:
         del listed

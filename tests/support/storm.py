@@ -178,20 +178,33 @@ class Storm:
         return f"storm-{self.keys}"
 
     def _convert(self, output: ConvertSet) -> None:
-        """Done and told whole, done and told in two halves, or refused. The storm's markets are in no question."""
-        assert output.action in (SetAction.SPLIT, SetAction.MERGE)
+        """Done and told whole, done and told part by part, or refused."""
         self.converted += 1
         if self.converted % 3 == 0:
             self.feed(ConversionFailed(action=output.action, market=output.market, text="Outcome error"))
             return
-        side = Side.BUY if output.action is SetAction.SPLIT else Side.SELL
-        kind = FillKind(output.action.value)
-        one, other = (self.fill(output.market, leg, side, SCALE // 2, output.qty, kind) for leg in Leg)
+        parts = self._parts(output)
         if self.converted % 3 == 1:
-            self.feed(FillReceived(one.fill, (other.fill,)))
+            self.feed(FillReceived(parts[0].fill, tuple(part.fill for part in parts[1:])))
         else:
-            self.feed(one)
-            self.feed(other)
+            for part in parts:
+                self.feed(part)
+
+    def _parts(self, output: ConvertSet) -> list[FillReceived]:
+        kind, market, qty = FillKind(output.action.value), output.market, output.qty
+        known = self.engine.state.markets.values()
+        outcomes = [one.market for one in known if one.market.question == output.question is not None]
+        match output.action:
+            case SetAction.SPLIT | SetAction.MERGE:
+                side = Side.BUY if output.action is SetAction.SPLIT else Side.SELL
+                return [self.fill(market, leg, side, SCALE // 2, qty, kind) for leg in Leg]
+            case SetAction.NEGATE:
+                others = [one.id for one in outcomes if one.id != market]
+                came = [self.fill(one, Leg.YES, Side.BUY, 0, qty, kind) for one in others]
+                return [self.fill(market, Leg.NO, Side.SELL, 0, qty, kind), *came]
+            case SetAction.MERGE_QUESTION:
+                pays = [(one.id, SCALE if one.fallback else 0) for one in outcomes]
+                return [self.fill(one, Leg.YES, Side.SELL, px, qty, kind) for one, px in pays]
 
     def fill(
         self, market: MarketId, leg: Leg, side: Side, own_px: int, qty: int, kind: FillKind = FillKind.TRADE

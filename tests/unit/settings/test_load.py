@@ -68,6 +68,7 @@ def test_all_mistakes_are_reported_together(tmp_path):
     [
         (("limits.max_order_notional=99999",), "limits.max_order_notional"),
         (("strategy.avellaneda.min_size=500",), "strategy.avellaneda.min_size"),
+        (("strategy.complete_set.min_size=500",), "strategy.complete_set.min_size"),
         (("strategy.avellaneda.min_half_spread=0.2",), "strategy.avellaneda.min_half_spread"),
         (("limits.max_position=50",), "strategy.avellaneda.max_size"),
         (("limits.max_fair_deviation=0.01",), "strategy.avellaneda.max_half_spread"),

@@ -130,7 +130,7 @@ def test_every_strategy_is_built_from_its_section_of_the_defaults(name: str) -> 
     enabled = load("sim", (), [f"strategy.{name}.enabled=true"], environ={}).settings
     (built,) = [one for one in strategies(enabled) if one.id == name]
     section = getattr(load("sim", environ={}).settings.strategy, name)
-    assert built.wants(outcome(underlying=section.underlyings[0], klass=section.classes[0]))
+    assert built.wants(outcome(underlying=section.underlyings[0], klass=section.classes[0], question=7))
     assert not built.wants(perp())
     assert isinstance(built.decide(view()), Desired)
     built.forget(M)
@@ -158,6 +158,6 @@ def test_the_models_of_the_schema_are_those_of_the_quoter() -> None:
 
 def test_every_strategy_keeps_the_whole_contract() -> None:
     wanted = {name for name in vars(Strategy) if not name.startswith("_")}
-    assert wanted == {"id", "wants", "unmatched", "decide", "forget"}
+    assert wanted == {"combine", "id", "wants", "unmatched", "decide", "forget"}
     for _, constructor in STRATEGIES.values():
         assert wanted <= set(dir(constructor))

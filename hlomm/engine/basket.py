@@ -1,0 +1,212 @@
+"""One basket of legs: the table of what may happen to it, and its own books.
+
+Theory of operation. All legs go out in one turn, in equal numbers, immediate-or-cancel. Once every order has ended and
+every fill it is owed has come, the legs are EVEN (the basket is what it was meant to be, or nothing) or not. Uneven
+ones are first completed (MENDING), and when that has no way left the surplus is sold back (UNWINDING); what cannot be
+sold either is ABANDONED to a person. A fill that comes after the end makes it uneven again. While the fate of one order
+is unknown nothing happens to any leg. A way to safety takes the tokens over: the basket is DROPPED.
+
+Its books count what its own orders filled, never what the account holds: tokens of others, and what conversions made
+of these, are none of its business. Sets that were complete when the trouble began are put aside with their cost: their
+gain is no budget for losing on the rest.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+from hlomm.domain.faults import IllegalTransition
+from hlomm.domain.ids import MarketId, StrategyId, VenueId
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import Side, direction
+from hlomm.domain.units import SCALE, notional_floor
+from hlomm.domain.view import Basket
+from hlomm.engine.order import Order
+
+Question = tuple[VenueId, int]
+
+
+class Phase(StrEnum):
+    WORKING = "working"
+    MENDING = "mending"
+    UNWINDING = "unwinding"
+    DONE = "done"
+    ABANDONED = "abandoned"
+    DROPPED = "dropped"
+
+
+class BasketEvent(StrEnum):
+    EVEN = "even"
+    """Every order has ended, all legs hold the same number."""
+    UNEVEN = "uneven"
+    """Every order has ended, they do not."""
+    SPENT = "spent"
+    """This way leads no farther: no attempt is left, or it would lose more than it may."""
+    TAKEN_OVER = "taken_over"
+    """Somebody else brings the tokens to safety, or the question has ended."""
+
+
+OVER: Final = frozenset({Phase.DONE, Phase.ABANDONED, Phase.DROPPED})
+
+_P = Phase
+_E = BasketEvent
+
+TRANSITIONS: Final[dict[tuple[Phase, BasketEvent], Phase]] = {
+    (_P.WORKING, _E.EVEN): _P.DONE,
+    (_P.WORKING, _E.UNEVEN): _P.MENDING,
+    (_P.WORKING, _E.TAKEN_OVER): _P.DROPPED,
+    (_P.MENDING, _E.EVEN): _P.DONE,
+    (_P.MENDING, _E.UNEVEN): _P.MENDING,
+    (_P.MENDING, _E.SPENT): _P.UNWINDING,
+    (_P.MENDING, _E.TAKEN_OVER): _P.DROPPED,
+    (_P.UNWINDING, _E.EVEN): _P.DONE,
+    (_P.UNWINDING, _E.UNEVEN): _P.UNWINDING,
+    (_P.UNWINDING, _E.SPENT): _P.ABANDONED,
+    (_P.UNWINDING, _E.TAKEN_OVER): _P.DROPPED,
+    (_P.DONE, _E.EVEN): _P.DONE,
+    (_P.DONE, _E.UNEVEN): _P.UNWINDING,  # a fill that came late: nothing is bought after it
+    (_P.DONE, _E.TAKEN_OVER): _P.DONE,
+    (_P.ABANDONED, _E.EVEN): _P.ABANDONED,
+    (_P.ABANDONED, _E.UNEVEN): _P.ABANDONED,
+    (_P.ABANDONED, _E.TAKEN_OVER): _P.ABANDONED,
+    (_P.DROPPED, _E.EVEN): _P.DROPPED,
+    (_P.DROPPED, _E.UNEVEN): _P.DROPPED,
+    (_P.DROPPED, _E.TAKEN_OVER): _P.DROPPED,
+}
+
+
+def advance(phase: Phase, event: BasketEvent) -> Phase:
+    """Next phase; IllegalTransition for a pair outside the table."""
+    try:
+        return TRANSITIONS[(phase, event)]
+    except KeyError:
+        raise IllegalTransition(f"basket {phase.value} cannot meet {event.value}") from None
+
+
+@attrs.define(eq=False)
+class BasketLegState:
+    """One leg and every order sent for it; a purchase of the complement counts as a sale of the leg."""
+
+    market: MarketId
+    leg: Leg
+    orders: list[Order] = attrs.field(factory=list)
+    """Bounded by the attempts."""
+    aside_cost: int = 0
+    """Of the sets that were put aside."""
+
+    @property
+    def ended(self) -> bool:
+        """Nothing of its orders can still arrive, as far as anybody knows."""
+        return not any(order.live or order.due for order in self.orders)
+
+    @property
+    def bought(self) -> int:
+        return sum(order.filled for order in self.orders if order.direction == self.direction)
+
+    @property
+    def held(self) -> int:
+        return 2 * self.bought - sum(order.filled for order in self.orders)
+
+    @property
+    def direction(self) -> int:
+        """Of what it wants."""
+        return direction(self.leg, Side.BUY)
+
+    def basis(self, qty: int, aside: int) -> int:
+        """What that many contracts were bought for, at the average of those not put aside, rounded up."""
+        cost = sum(order.paid for order in self.orders if order.direction == self.direction) - self.aside_cost
+        return -(-cost * qty // max(self.bought - aside, 1))
+
+    def spent(self, unit: int) -> int:
+        """Cash it took; a complement that was bought makes a pair, which brings `unit` per contract when merged."""
+        total = 0
+        for order in self.orders:
+            total += order.paid
+            if order.leg is not self.leg:
+                total -= notional_floor(unit, order.filled)
+        return total
+
+
+@attrs.define(eq=False, kw_only=True)
+class BasketState:
+    question: Question
+    strategy: StrategyId
+    plan: Basket
+    unit: int
+    """What 1 paid out by a merge leaves, when it was sent."""
+    legs: tuple[BasketLegState, ...]
+    phase: Phase = Phase.WORKING
+    mended: bool = False
+    """Completing it was tried."""
+    unwound: bool = False
+    """Selling it back was tried."""
+    attempts: int = 0
+    """Of the phase."""
+    again_ns: int = 0
+    aside: int = 0
+    """Sets that were complete when the trouble began."""
+    note: str = ""
+
+    @property
+    def over(self) -> bool:
+        return self.phase in OVER
+
+    @property
+    def ended(self) -> bool:
+        return all(leg.ended for leg in self.legs)
+
+    @property
+    def sets(self) -> int:
+        """Complete ones."""
+        return min(leg.held for leg in self.legs)
+
+    @property
+    def most(self) -> int:
+        """Of the leg that has most."""
+        return max(leg.held for leg in self.legs)
+
+    @property
+    def even(self) -> bool:
+        return self.sets == self.most
+
+    @property
+    def spent(self) -> int:
+        return sum(leg.spent(self.unit) for leg in self.legs)
+
+    def put_aside(self) -> None:
+        """Take the complete sets out of what follows, at their share of the cost, rounded down."""
+        self.aside = max(self.sets, 0)
+        for leg in self.legs:
+            leg.aside_cost = leg.spent(self.unit) * self.aside // leg.held if self.aside else 0
+
+    def loss(self, sets: int) -> int:
+        """What is lost beside the sets put aside, if that many end complete and everything else is worth nothing."""
+        return self.spent - sum(leg.aside_cost for leg in self.legs) - self.plan.worth * (sets - self.aside) // SCALE
+
+
+@attrs.define(eq=False)
+class QuestionState:
+    """One question and the basket it has or had last."""
+
+    basket: BasketState | None = None
+    again_ns: int = 0
+    """No new basket before that."""
+    troubles: int = 0
+    """Baskets that had to be sold back, or could not be."""
+    closed: bool = False
+    """A basket was left beyond what it may lose: no other one in this run."""
+
+
+@attrs.define(eq=False)
+class Baskets:
+    by_question: dict[Question, QuestionState] = attrs.field(factory=dict)
+    due: dict[Question, None] = attrs.field(factory=dict)
+    """Questions of which a market has to be looked at."""
+    counts: dict[str, int] = attrs.field(factory=dict)
+    """Started, and how they ended."""
+
+    def count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1

@@ -1,0 +1,175 @@
+"""What completes an uneven basket, and what sells its surplus back: limits that cannot lose more than is allowed.
+
+Prices start from the books as they are seen, for the whole of what is missing or too much. What is then left of the
+allowance is spread over the contracts and given to the limits, so that a book which moves meanwhile is still met; all
+orders filled at their limits stay inside the allowance to the last unit, whatever part of them fills.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import Side, direction, yes_px
+from hlomm.domain.units import SCALE, Px, Qty, ceil_to, complement, floor_to, to_fixed, to_text
+from hlomm.engine import ways
+from hlomm.engine.basket import BasketLegState, BasketState
+from hlomm.engine.exposure import available, exposure
+from hlomm.engine.fees import rates_of
+from hlomm.engine.legs import LegTerms, choose_leg
+from hlomm.engine.state import MarketState, State
+from hlomm.pricing.complete_sets import all_in, highest, lowest, net_of
+
+
+@attrs.frozen(kw_only=True)
+class Move:
+    """One order of a basket, before the gate."""
+
+    of: BasketLegState
+    market: MarketState
+    leg: Leg
+    side: Side
+    px: Px
+    qty: Qty
+
+
+@attrs.frozen
+class _Way:
+    """A side of a book met to a depth: `each` is what a contract costs (or, sold, leaves) at its worst level."""
+
+    of: BasketLegState
+    market: MarketState
+    leg: Leg
+    side: Side
+    qty: int
+    each: int
+    fee: int
+
+
+def mending(state: State, basket: BasketState) -> list[Move] | str:
+    """Buy what is missing, up to break-even and the allowance beyond; or why not."""
+    most = basket.most
+    found: list[_Way] = []
+    for of in basket.legs:
+        market = state.markets[of.market]
+        short = most - of.held
+        if short <= 0:
+            continue
+        others = state.others(market)
+        # Whoever buys the other leg sells this one.
+        px = _deep(ways.bids_for(_other(of.leg), others.bids, others.asks), short)
+        if px is None:
+            return f"nobody sells {of.leg.name} of {market.market.ticker}"
+        fee = _fees(state, market)[0]
+        found.append(_Way(of, market, of.leg, Side.BUY, short, all_in(complement(px), fee), fee))
+    allowed = basket.plan.max_unwind_loss - basket.loss(most)
+    slack = allowed - sum(-(-way.each * way.qty // SCALE) for way in found)
+    if slack < 0:
+        return f"completing it would lose {to_fixed(-slack, 2)} more than it may"
+    return _moves(found, slack)
+
+
+def unwinding(state: State, basket: BasketState) -> list[Move] | str:
+    """Sell what is too much, or buy its complement where a sale is too small to send; or why not.
+
+    Legs that lose least go first. One that has no buyer, or would lose more than is left, waits; what has not been sold
+    has lost nothing yet, and a gain that is not made yet is no allowance for losing on another leg.
+    """
+    surplus = {place: of.held - basket.sets for place, of in enumerate(basket.legs) if of.held > basket.sets}
+    basis = {place: basket.legs[place].basis(qty, basket.aside) for place, qty in surplus.items()}
+    slack = basket.plan.max_unwind_loss - basket.loss(basket.sets) + sum(basis.values())
+    out = {place: _ways_out(state, basket.legs[place], qty) for place, qty in surplus.items()}
+    lost = {
+        place: max(basis[place] - sum(_brings(basket, way) for way in found), 0)
+        for place, found in out.items()
+        if found
+    }
+    going: list[_Way] = []
+    for place in sorted(lost, key=lambda place: (lost[place], place)):
+        if lost[place] <= slack:
+            slack -= lost[place]
+            going += out[place]
+    if going:
+        return _moves(going, slack)
+    return "selling it back would lose more than it may" if lost else "nobody buys what is too much"
+
+
+def _brings(basket: BasketState, way: _Way) -> int:
+    """At its worst level, rounded down; a complement makes a pair, which is merged."""
+    return (way.each if way.side is Side.SELL else basket.unit - way.each) * way.qty // SCALE
+
+
+def _ways_out(state: State, of: BasketLegState, surplus: int) -> list[_Way]:
+    """The tokens that are free to sell, and the complement of those that are not: conversions may have used them."""
+    market = state.markets[of.market]
+    others = state.others(market)
+    px = _deep(ways.bids_for(of.leg, others.bids, others.asks), surplus)
+    if px is None:
+        return []
+    position = state.portfolio.position(of.market)
+    free = exposure(position, state.orders.exposed_in(of.market))
+    free_yes, free_no = (available(position, free, leg, state.conversions.tokens(of.market, leg)) for leg in Leg)
+    gain = -direction(of.leg, Side.BUY)
+    # Without cash to its name no purchase stands in for a sale that can be sent.
+    choice = choose_leg(market.market, gain, yes_px(of.leg, px), Qty(surplus), free_yes, free_no, LegTerms(cash=0))
+    buying, selling = _fees(state, market)
+    sold = choice.qty if choice.side is Side.SELL else 0
+    found = []
+    if sold:
+        found.append(_Way(of, market, of.leg, Side.SELL, sold, net_of(px, selling), selling))
+    if surplus > sold:
+        cost = all_in(complement(px), buying)
+        found.append(_Way(of, market, _other(of.leg), Side.BUY, surplus - sold, cost, buying))
+    return found
+
+
+def _moves(found: list[_Way], slack: int) -> list[Move]:
+    """Orders at limits that share the slack by contract."""
+    give = slack * SCALE // sum(way.qty for way in found)
+    return [
+        Move(of=way.of, market=way.market, leg=way.leg, side=way.side, px=_limit(way, give), qty=Qty(way.qty))
+        for way in found
+    ]
+
+
+def _limit(way: _Way, give: int) -> Px:
+    """The price that costs (or leaves) so much more (or less), on the grid and inside (0, 1)."""
+    tick, minimum = way.market.market.tick, way.market.market.min_notional
+    if way.side is Side.BUY:
+        return Px(min(floor_to(highest(way.each + give, way.fee), tick), SCALE - tick))
+    # Below that the order would be too small to send.
+    least = ceil_to(-(-minimum * SCALE // way.qty), tick)
+    return Px(max(ceil_to(lowest(max(way.each - give, 0), way.fee), tick), least, tick))
+
+
+def _deep(buyers: list[tuple[int, int]], qty: int) -> Px | None:
+    """Price of the last level that much meets, or of the last there is; None without one."""
+    for px, size in buyers:
+        qty -= size
+        if qty <= 0:
+            return Px(px)
+    return Px(buyers[-1][0]) if buyers else None
+
+
+def _fees(state: State, market: MarketState) -> tuple[int, int]:
+    """(of buying, of selling) as fractions in 1e-8."""
+    rates = rates_of(state, market.market)
+    return (0, 0) if rates is None else (rates.open_taker, rates.close_taker)
+
+
+def _other(leg: Leg) -> Leg:
+    return Leg.NO if leg is Leg.YES else Leg.YES
+
+
+def left_over(state: State, basket: BasketState) -> str:
+    """The surplus of each leg in words."""
+    return ", ".join(
+        f"{to_text(of.held - basket.sets)} {of.leg.name} {_name(state, of)}"
+        for of in basket.legs
+        if of.held > basket.sets
+    )
+
+
+def _name(state: State, of: BasketLegState) -> str:
+    market = state.markets.get(of.market)
+    return of.market if market is None else market.market.ticker

@@ -1,0 +1,111 @@
+"""The orders of a basket: rehearsed before the gate together, then sent through it one by one.
+
+Every leg is judged at one quantity with the legs before it counted as pending; the smallest room decides, and all are
+judged again at that. A question that is put to the gate changes nothing; what leaves is admitted like any other order.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hlomm.domain.ids import ClientId, StrategyId
+from hlomm.domain.orders import Purpose, Side, Tif
+from hlomm.domain.report import SideNote
+from hlomm.domain.units import SCALE, Qty, floor_to, to_text
+from hlomm.domain.view import Basket
+from hlomm.engine import gate, quoting
+from hlomm.engine.basket import BasketLegState, BasketState, Question
+from hlomm.engine.basket_moves import Move
+from hlomm.engine.fees import merge_rate
+from hlomm.engine.order import Order
+from hlomm.engine.state import State
+
+LEGS_MAX: Final = 20
+"""More would leave within one second than a session's fuse takes for sane."""
+ROUNDS: Final = 4
+"""Judging again with less: less of every leg never leaves less room for another."""
+
+
+def rehearsed(state: State, plan: Basket) -> Qty | SideNote:
+    """The largest quantity at which the gate lets every leg pass with all the others pending, or why there is none."""
+    if len(plan.legs) > LEGS_MAX:
+        return SideNote(guard="basket", detail=f"{len(plan.legs)} legs > {LEGS_MAX}")
+    if state.budgets.exhausted(state.markets[plan.legs[0].market].market.venue, len(plan.legs) - 1):
+        return SideNote(guard="budget", detail=f"{len(plan.legs)} actions at once are more than is left")
+    qty, why = plan.qty, None
+    for _ in range(ROUNDS):
+        room, refusal = _room(state, plan, qty)
+        if refusal is None and room == qty:
+            return qty
+        why = why or refusal  # the first one is what keeps it small
+        qty = Qty(floor_to(room, SCALE))
+        if qty < max(plan.least, 1):
+            return why or SideNote(guard="basket", detail=f"room for {to_text(room)} sets < {to_text(plan.least)}")
+    return why or SideNote(guard="basket", detail=f"no room for all legs found in {ROUNDS} rounds")
+
+
+def _room(state: State, plan: Basket, qty: Qty) -> tuple[int, SideNote | None]:
+    """Sets to go on with, each leg judged with those before it pending, and the refusal if one may not go at all.
+
+    That is the smallest room; after a refusal, what those before it would have left if all had shared alike.
+    """
+    pending: list[Order] = []
+    smallest = int(qty)
+    for place in range(len(plan.legs)):
+        want = _proposal(state, plan, place, qty)
+        with state.orders.supposing(pending):
+            verdict = gate.judge(state, want)
+        if isinstance(verdict, gate.Reject):
+            return qty * place // len(plan.legs), SideNote(guard=verdict.limit, detail=verdict.numbers)
+        smallest = min(smallest, verdict.qty)
+        pending.append(
+            Order(
+                client_id=ClientId(f"supposed {place}"), market=want.market.market.id, leg=want.leg, side=want.side,
+                tif=want.tif, purpose=want.purpose, strategy=None, px=want.px, leaves=verdict.qty, sent_ns=0,
+                touched_ns=0,
+            )
+        )  # fmt: skip
+    return smallest, None
+
+
+def _proposal(state: State, plan: Basket, place: int, qty: Qty) -> gate.Proposal:
+    leg = plan.legs[place]
+    return gate.Proposal(
+        market=state.markets[leg.market], leg=leg.leg, side=Side.BUY, px=leg.px, qty=qty, tif=Tif.IOC,
+        purpose=Purpose.LEG,
+    )  # fmt: skip
+
+
+def start(state: State, question: Question, owner: StrategyId, plan: Basket, qty: Qty) -> BasketState:
+    spec = state.markets[plan.legs[0].market].market
+    basket = BasketState(
+        question=question, strategy=owner, plan=plan, unit=SCALE - merge_rate(state, spec),
+        legs=tuple(BasketLegState(leg.market, leg.leg) for leg in plan.legs), note=plan.reason,
+    )  # fmt: skip
+    for place, of in enumerate(basket.legs):
+        _send(state, basket, of, _proposal(state, plan, place, qty))
+    state.baskets.count("started")
+    state.digest.mix(question[1], len(basket.legs), qty)
+    return basket
+
+
+def send_all(state: State, basket: BasketState, moves: list[Move]) -> int:
+    """How many of them passed the gate and left."""
+    left = 0
+    for move in moves:
+        want = gate.Proposal(
+            market=move.market, leg=move.leg, side=move.side, px=move.px, qty=move.qty, tif=Tif.IOC,
+            purpose=Purpose.LEG,
+        )  # fmt: skip
+        left += _send(state, basket, move.of, want)
+    return left
+
+
+def _send(state: State, basket: BasketState, of: BasketLegState, want: gate.Proposal) -> bool:
+    """Through the gate; a refusal leaves the leg short, which is an ordinary thing for a leg to be."""
+    admitted = quoting.admit(state, want)
+    if isinstance(admitted, SideNote):
+        basket.note = f"{want.market.market.ticker}: {admitted.guard}: {admitted.detail}"
+        return False
+    of.orders.append(quoting.send(state, want, admitted, basket.strategy))
+    return True

@@ -1,0 +1,254 @@
+"""Baskets from the wish to the end: one per question at a time, all legs or none, every order through the gate.
+
+Before anything is sent, every leg is rehearsed with the other legs counted as pending; then all leave in one turn
+(`basket_orders`). What follows is the table in `basket`, and the limits of `basket_moves`. After a basket that had to
+be sold back the question rests, longer each time; one that was left beyond what it may lose closes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from hlomm.domain.ids import StrategyId
+from hlomm.domain.orders import Side, direction
+from hlomm.domain.outputs import AlertLevel, HaltState
+from hlomm.domain.report import BasketRow, SideNote
+from hlomm.domain.units import Cash, Qty, to_fixed, to_text
+from hlomm.engine import basket_moves, basket_orders, quoting
+from hlomm.engine.basket import (
+    OVER,
+    BasketEvent,
+    BasketState,
+    Phase,
+    Question,
+    QuestionState,
+    advance,
+)
+from hlomm.engine.state import MarketState, State
+from hlomm.strategy.base import Strategy
+
+TIMER: Final = "basket:"
+"""Timer of a market whose basket has another try to make."""
+REST_NS: Final = 30 * 10**9
+"""After a basket that had to be sold back; doubled each time."""
+DOUBLINGS: Final = 10
+
+_CODE: Final = {phase: code for code, phase in enumerate(Phase)}
+
+
+def due(state: State, market: MarketState) -> None:
+    """Something about an outcome of a question has changed."""
+    if (question := question_of(market)) is not None:
+        state.baskets.due[question] = None
+
+
+def question_of(market: MarketState) -> Question | None:
+    spec = market.market
+    return None if spec.question is None else (spec.venue, spec.question)
+
+
+def under_way(state: State, market: MarketState) -> bool:
+    """Whether a basket is at work in the market's question: its tokens are not to be converted before it is done."""
+    question = question_of(market)
+    known = None if question is None else state.baskets.by_question.get(question)
+    return known is not None and known.basket is not None and not known.basket.over
+
+
+def work(state: State, strategies: Mapping[StrategyId, Strategy]) -> None:
+    """Look at every question that is due: first at the basket it has, then for a new one."""
+    questions, state.baskets.due = state.baskets.due, {}
+    if state.halt is not HaltState.RUNNING:
+        for known in state.baskets.by_question.values():
+            if known.basket is not None and not known.basket.over:
+                _take_over(state, known.basket, f"{state.halt.value}: {state.halt_reason}")
+        return
+    for question in questions:
+        known = state.baskets.by_question.setdefault(question, QuestionState())
+        if known.basket is not None:
+            _step(state, known, known.basket)
+        live = [market for market in state.markets.values() if question_of(market) == question and not market.gone]
+        if not live:
+            del state.baskets.by_question[question]
+        elif known.basket is None or known.basket.over:
+            _look(state, question, known, live, strategies)
+
+
+# -- a new one
+
+
+def _look(
+    state: State,
+    question: Question,
+    known: QuestionState,
+    live: list[MarketState],
+    strategies: Mapping[StrategyId, Strategy],
+) -> None:
+    """Ask the strategy that has the whole question, and send what it wants if all of it may be sent."""
+    owner = live[0].strategy
+    complete = len(live) == max(market.market.question_size for market in live)
+    if not complete or owner is None or any(market.strategy != owner for market in live):
+        return
+    if known.closed or state.now.mono_ns < known.again_ns or any(quoting.blocked(state, one) for one in live):
+        return
+    views, strategy = [quoting.view_of(state, market) for market in live], strategies[owner]
+    plan = quoting.supervised(state, live[0], strategy, lambda: strategy.combine(views))
+    if plan is None:
+        return
+    known.again_ns = state.now.mono_ns + state.config.quotes.min_interval_ns * state.budgets.pace(question[0])
+    qty = basket_orders.rehearsed(state, plan)
+    if isinstance(qty, SideNote):
+        state.counters.reject(qty.guard)
+        note = qty
+    else:
+        known.basket = basket_orders.start(state, question, owner, plan, qty)
+        note = SideNote(guard="taking", detail=plan.reason)
+    for leg in plan.legs:
+        state.markets[leg.market].notes[direction(leg.leg, Side.BUY)] = note
+
+
+# -- the one there is
+
+
+def _step(state: State, known: QuestionState, basket: BasketState) -> None:
+    if not basket.over and (end := _ended(state, basket)) is not None:
+        _take_over(state, basket, end)
+        return
+    if not basket.ended:
+        return
+    before = basket.phase
+    _meet(state, basket, BasketEvent.EVEN if basket.even else BasketEvent.UNEVEN)
+    if basket.phase is not before:
+        if before is Phase.DONE:
+            state.baskets.count("reopened")
+        if basket.phase is Phase.DONE:
+            _finished(state, known, basket)
+        else:
+            basket.put_aside()
+    if not basket.over:
+        _try(state, known, basket)
+
+
+def _ended(state: State, basket: BasketState) -> str | None:
+    """Why none of its tokens can be traded any more."""
+    for of in basket.legs:
+        market = state.markets.get(of.market)
+        if market is None or market.gone or market.market.tau_ns(state.now.wall_ns) == 0:
+            return f"{of.market if market is None else market.market.ticker} has ended"
+    return None
+
+
+def _try(state: State, known: QuestionState, basket: BasketState) -> None:
+    """One attempt of the phase if it is time; the next phase if it has none left, or no way."""
+    venue = state.venues.get(basket.question[0])
+    if venue is None or not venue.up:
+        return  # what a lost session means is decided elsewhere
+    rules, now_ns = state.config.flatten, state.now.mono_ns
+    if now_ns < basket.again_ns:
+        return  # the timer of the last attempt is running
+    if basket.phase is Phase.MENDING:
+        basket.mended = True
+        if basket.attempts < rules.attempts and _sent(state, basket, basket_moves.mending(state, basket)):
+            return
+        _meet(state, basket, BasketEvent.SPENT)
+    if basket.attempts < rules.attempts:
+        basket.unwound = True
+        _sent(state, basket, basket_moves.unwinding(state, basket))
+        return
+    _meet(state, basket, BasketEvent.SPENT)
+    _abandoned(state, known, basket)
+
+
+def _sent(state: State, basket: BasketState, moves: list[basket_moves.Move] | str) -> bool:
+    """Make an attempt; whether anything left."""
+    basket.attempts += 1
+    basket.again_ns = state.now.mono_ns + max(state.config.flatten.retry_ns, 1)
+    state.timers.set(f"{TIMER}{basket.legs[0].market}", basket.again_ns)
+    state.digest.mix(basket.question[1], _CODE[basket.phase], basket.attempts)
+    if isinstance(moves, str):
+        basket.note = moves
+        return False
+    return basket_orders.send_all(state, basket, moves) > 0
+
+
+def _meet(state: State, basket: BasketState, event: BasketEvent) -> None:
+    before, basket.phase = basket.phase, advance(basket.phase, event)
+    if basket.phase is not before:
+        basket.attempts = 0
+        state.digest.mix(basket.question[1], _CODE[basket.phase], basket.sets, basket.most)
+
+
+# -- its end
+
+
+def _take_over(state: State, basket: BasketState, why: str) -> None:
+    _meet(state, basket, BasketEvent.TAKEN_OVER)
+    state.baskets.count("dropped")
+    left = basket_moves.left_over(state, basket) or "nothing is left over"
+    state.out.alert(
+        AlertLevel.INFO, "basket_dropped",
+        f"basket of question {basket.question[1]} is given up ({why}): {left}, now tokens like any other",
+    )  # fmt: skip
+
+
+def _finished(state: State, known: QuestionState, basket: BasketState) -> None:
+    state.baskets.count("done")
+    if basket.unwound:
+        state.baskets.count("unwound")
+        _trouble(state, known)
+        state.out.alert(
+            AlertLevel.WARNING, "basket_unwound",
+            f"basket of question {basket.question[1]} missed a leg: sold back down to {to_text(basket.sets)} sets, "
+            f"{_result(basket)}; no other one for {_rest_ns(known) // 10**9} s",
+        )  # fmt: skip
+    elif basket.mended:
+        state.baskets.count("mended")
+
+
+def _abandoned(state: State, known: QuestionState, basket: BasketState) -> None:
+    state.baskets.count("abandoned")
+    _trouble(state, known)
+    worst = basket.loss(basket.sets)
+    known.closed = worst > basket.plan.max_unwind_loss
+    state.out.alert(
+        AlertLevel.CRITICAL if known.closed else AlertLevel.WARNING, "basket_abandoned",
+        f"basket of question {basket.question[1]} stays uneven ({basket.note}): left over "
+        f"{basket_moves.left_over(state, basket)}, at worst {to_fixed(worst, 2)} is lost with it; "
+        + ("no other basket there in this run" if known.closed else f"no other one for {_rest_ns(known) // 10**9} s")
+        + " — `hlomm flatten` sells it, or it settles with the question",
+    )  # fmt: skip
+
+
+def _trouble(state: State, known: QuestionState) -> None:
+    known.troubles += 1
+    known.again_ns = state.now.mono_ns + _rest_ns(known)
+
+
+def _rest_ns(known: QuestionState) -> int:
+    return REST_NS << min(known.troubles - 1, DOUBLINGS)
+
+
+def _result(basket: BasketState) -> str:
+    loss = basket.loss(basket.sets)
+    return f"{to_fixed(loss, 2)} lost on it" if loss > 0 else f"{to_fixed(-loss, 2)} gained on it"
+
+
+# -- for people
+
+
+def rows(state: State) -> tuple[BasketRow, ...]:
+    """The basket that every question has or had last."""
+    found = []
+    for known in state.baskets.by_question.values():
+        basket = known.basket
+        if basket is None:
+            continue
+        found.append(
+            BasketRow(
+                venue=basket.question[0], question=basket.question[1], leg=basket.plan.legs[0].leg,
+                phase=basket.phase.value, over=basket.phase in OVER, qty=basket.plan.qty,
+                held={of.market: Qty(of.held) for of in basket.legs}, spent=Cash(basket.spent), edge=basket.plan.edge,
+                note=basket.note,
+            )
+        )  # fmt: skip
+    return tuple(found)

@@ -1,0 +1,126 @@
+"""Arbitrage within a question: YES of all its outcomes below 1, or NO of several below what they must pay.
+
+Nothing in the venue makes the prices of a question add up (venue sheet 7.5). What is bought in equal numbers turns into
+cash by conversions, whoever wins: `hlomm.pricing.complete_sets` has the arithmetic, and takes every fee and the depth
+of every book into account. The legs are the engine's business (`hlomm.engine.baskets`): all of them, or unwound. It
+quotes nothing, so the markets it has are traded for baskets alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import attrs
+
+from hlomm.domain.ids import MarketId, StrategyId
+from hlomm.domain.markets import Leg, Market
+from hlomm.domain.times import NS_PER_S
+from hlomm.domain.units import SCALE, Cash, Qty, ceil_from_float, complement, floor_from_float, to_fixed, to_text
+from hlomm.domain.view import Basket, BasketLeg, Desired, MarketView, no_quote
+from hlomm.pricing.complete_sets import Found, Offers, SetTerms, no_basket, yes_basket
+from hlomm.strategy.selection import Selection
+
+_UNSEEN: Final = "complete_set: its question is not complete yet"
+
+
+@attrs.frozen(kw_only=True)
+class CompleteSetConfig:
+    """Human units: prices 0..1, contracts, seconds, USDC. Meanings in config/default.toml."""
+
+    classes: tuple[str, ...]
+    underlyings: tuple[str, ...]
+    periods: tuple[str, ...]
+    deployers: tuple[str, ...]
+    min_edge: float
+    max_size: float
+    min_size: float
+    max_stake: float
+    max_unwind_loss: float
+    min_tau_s: float
+
+
+class CompleteSet:
+    id: Final = StrategyId("complete_set")
+
+    def __init__(self, config: CompleteSetConfig) -> None:
+        self._config = config
+        self.selection = Selection(
+            classes=config.classes, underlyings=config.underlyings, periods=config.periods, deployers=config.deployers,
+            fallbacks=True,
+        )  # fmt: skip
+        self._sums: dict[MarketId, str] = {}
+        """What the sets of a market's question last cost."""
+
+    def wants(self, market: Market) -> bool:
+        """Outcomes of the selected questions, fallbacks among them: without one of them no set is complete."""
+        return market.question is not None and self.selection.takes(market)
+
+    def unmatched(self, listed: Iterable[Market]) -> dict[str, str]:
+        return self.selection.unmatched(listed)
+
+    def forget(self, market: MarketId) -> None:
+        self._sums.pop(market, None)
+
+    def decide(self, view: MarketView) -> Desired:
+        return no_quote(self._sums.get(view.market.id, _UNSEEN))
+
+    def combine(self, views: Sequence[MarketView]) -> Basket | None:
+        """The basket that leaves most, if one leaves enough."""
+        self._sums.update(dict.fromkeys((view.market.id for view in views), _sums(views)))
+        if min(view.tau_ns for view in views) < self._config.min_tau_s * NS_PER_S:
+            return None
+        found = []
+        for leg, search in ((Leg.YES, yes_basket), (Leg.NO, no_basket)):
+            offers = [_offers(view, leg) for view in views]
+            basket = search(offers, self._terms(views))
+            if basket is not None:
+                found.append((basket, leg))
+        if not found:
+            return None
+        best, leg = max(found, key=lambda one: one[0].profit)
+        return self._basket(views, best, leg)
+
+    def _terms(self, views: Sequence[MarketView]) -> SetTerms:
+        c = self._config
+        fee = max(view.merge_fee for view in views)
+        step = math.lcm(SCALE, *(view.market.lot for view in views))
+        equity = views[0].equity
+        return SetTerms(
+            unit=SCALE - fee, min_edge=ceil_from_float(c.min_edge, 1), step=step,
+            least=ceil_from_float(c.min_size, step),
+            most=floor_from_float(c.max_size, step), stake=max(equity, 0) * floor_from_float(c.max_stake, 1) // SCALE,
+        )  # fmt: skip
+
+    def _basket(self, views: Sequence[MarketView], found: Found, leg: Leg) -> Basket:
+        c = self._config
+        reason = (
+            f"{leg.name} of {len(found.legs)} of {len(views)} outcomes: {to_text(found.qty)} sets at "
+            f"{to_fixed(found.worth - found.edge, 4)} pay {to_fixed(found.worth, 4)} each and leave "
+            f"{to_fixed(found.edge, 4)} after fees"
+        )
+        return Basket(
+            legs=tuple(BasketLeg(views[place].market.id, leg, px) for place, px in found.legs), qty=found.qty,
+            least=Qty(ceil_from_float(c.min_size, 1)), worth=found.worth, edge=found.edge,
+            max_unwind_loss=Cash(floor_from_float(c.max_unwind_loss, 1)), reason=reason,
+        )  # fmt: skip
+
+
+def _offers(view: MarketView, leg: Leg) -> Offers:
+    """Who sells a token: in the merged book a bid for YES offers NO at one minus its price."""
+    levels = view.asks if leg is Leg.YES else tuple((int(complement(px)), qty) for px, qty in view.bids)
+    mid = None
+    if view.bids and view.asks:
+        mid = (view.bids[0][0] + view.asks[0][0]) // 2
+        mid = mid if leg is Leg.YES else SCALE - mid
+    return Offers(levels=levels, mid=mid, fee=view.open_taker_fee, minimum=view.market.min_notional)
+
+
+def _sums(views: Sequence[MarketView]) -> str:
+    """What 1 costs at the touch by YES of all, and by NO of all that are bid for (k of them pay k - 1); fees apart."""
+    yes = [view.asks[0][0] for view in views if view.asks]
+    no = [complement(view.bids[0][0]) for view in views if view.bids]
+    yes_text = to_fixed(sum(yes), 4) if len(yes) == len(views) else "-"
+    no_text = to_fixed(sum(no) - (len(no) - 2) * SCALE, 4) if len(no) > 1 else "-"
+    return f"complete_set: YES {yes_text}, NO {no_text} per set"
