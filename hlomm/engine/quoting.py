@@ -119,7 +119,7 @@ def decide(state: State, market: MarketState, strategies: Mapping[StrategyId, St
 def _asked(state: State, market: MarketState, strategy: Strategy) -> Desired:
     """What the strategy wants. One that raises is stopped, alone; `safety.watch_strategies` counts."""
     try:
-        return strategy.decide(view_of(state, market))
+        desired = strategy.decide(view_of(state, market))
     except Exception as error:  # noqa: BLE001 - a supervisor: whatever a strategy raises, its quotes go and others stay
         what = f"{type(error).__name__}: {error}"
         state.strategy_faults[strategy.id] = what
@@ -135,6 +135,8 @@ def _asked(state: State, market: MarketState, strategy: Strategy) -> Desired:
             f"others go on — `hlomm unpause {strategy.id}` tries it again, a second fault halts", market.market.id,
         )  # fmt: skip
         return no_quote(f"strategy_fault: {what}")
+    market.sensitivity = desired.sensitivity
+    return desired
 
 
 def _post_only(market: MarketState, direction: int, wish: Wish) -> Wish | None:
