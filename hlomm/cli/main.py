@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -36,6 +37,7 @@ def main() -> None:
 @click.option(
     "--speed", type=click.FloatRange(min=0.1, max=100), default=1.0, show_default=True, help="Venue time factor."
 )
+@click.option("--buckets", default=None, metavar="PERIODS", help="Simulator: list price buckets too, e.g. 15m.")
 @click.option(
     "--arm", type=click.FloatRange(min=0), default=None, help="Live profiles: the notional you allow, typed out."
 )
@@ -43,11 +45,14 @@ def main() -> None:
 @reporting
 def run(
     *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
-    sim_file: Path | None, duration: float | None, seed: int, speed: float, arm: float | None, as_json: bool,
+    sim_file: Path | None, duration: float | None, seed: int, speed: float, buckets: str | None, arm: float | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Trade, in the foreground, until Ctrl-C (which cancels, flattens and leaves)."""
     from hlomm.cli.run import run_command
 
+    if buckets is not None:
+        sets += (f"sim.buckets={json.dumps([name.strip() for name in buckets.split(',') if name.strip()])}",)
     finish(
         run_command(
             profile=profile, config_files=config_files, sets=sets, state_dir=state_dir, sim_file=sim_file,
@@ -223,13 +228,22 @@ def doctor(
 @click.option("--speed", type=click.FloatRange(min=0.1, max=100), default=1.0, show_default=True)
 @click.option("--linger", type=click.FloatRange(min=1), default=None, help="End after that long without clients.")
 @click.option("--first-expiry", type=click.FloatRange(min=5, max=180), default=45.0, show_default=True)
+@click.option("--periods", default="3m,15m,1d", show_default=True, help="Series of binaries, comma-separated.")
+@click.option("--buckets", default="", metavar="PERIODS", help="Series of price buckets, e.g. 15m.")
+@click.option("--templates", default="", metavar="PERIODS", help="Series of a deployer's contracts.")
 @JSON
 @reporting
-def sim(*, venues: str, seed: int, speed: float, linger: float | None, first_expiry: float, as_json: bool) -> None:
+def sim(
+    *, venues: str, seed: int, speed: float, linger: float | None, first_expiry: float, periods: str, buckets: str,
+    templates: str, as_json: bool,
+) -> None:  # fmt: skip
     """Serve the simulated venues alone, for any client."""
-    from hlomm.cli.sim import sim_command
+    from hlomm.cli.sim import Series, sim_command
 
-    sim_command(venues=venues, seed=seed, speed=speed, linger_s=linger, first_expiry_s=first_expiry, as_json=as_json)
+    sim_command(
+        venues=venues, seed=seed, speed=speed, linger_s=linger, first_expiry_s=first_expiry, as_json=as_json,
+        series=Series(periods=periods, buckets=buckets, templates=templates),
+    )  # fmt: skip
 
 
 @main.command(hidden=True)

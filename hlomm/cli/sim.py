@@ -12,17 +12,32 @@ import trio
 from hlomm.domain.faults import UsageError
 from hlomm.sim.app import serve
 from hlomm.sim.config import VENUES, SimConfig, SimOptions
+from hlomm.sim.contracts import period_ns
+
+
+@attrs.frozen(kw_only=True)
+class Series:
+    """What is listed, as the command line says it: periods with commas, nothing for none."""
+
+    periods: str
+    buckets: str
+    templates: str
 
 
 def sim_command(
-    *, venues: str, seed: int, speed: float, linger_s: float | None, first_expiry_s: float, as_json: bool
-) -> None:
-    names = tuple(name.strip() for name in venues.split(",") if name.strip())
+    *, venues: str, seed: int, speed: float, linger_s: float | None, first_expiry_s: float, series: Series,
+    as_json: bool,
+) -> None:  # fmt: skip
+    names = _names(venues)
     unknown = [name for name in names if name not in VENUES]
     if unknown or not names:
         raise UsageError(f"no simulated venue {', '.join(unknown) or '(none given)'}; there are: {', '.join(VENUES)}")
     config = SimConfig()
-    config = attrs.evolve(config, listing=attrs.evolve(config.listing, first_expiry_s=first_expiry_s))
+    listing = attrs.evolve(
+        config.listing, first_expiry_s=first_expiry_s, periods=_periods(series.periods),
+        buckets=_periods(series.buckets), templates=_periods(series.templates),
+    )  # fmt: skip
+    config = attrs.evolve(config, listing=listing)
     options = SimOptions(venues=names, seed=seed, speed=speed, linger_s=linger_s, config=config)
 
     def announce(document: bytes) -> None:
@@ -40,3 +55,15 @@ def sim_command(
         trio.run(serve, options, announce)
     except* KeyboardInterrupt:
         click.echo("stopped", err=True)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _periods(text: str) -> tuple[str, ...]:
+    """Periods that there are; ConfigError for what is none."""
+    names = _names(text)
+    for name in names:
+        period_ns(name)
+    return names

@@ -64,11 +64,9 @@ async def _simulated(options: RunOptions) -> RunResult:
     if options.sim_file is not None:
         document = sim_process.read_document(options.sim_file)
     else:
-        sim = options.loaded.settings.sim
         process, document = await sim_process.start(
-            seed=options.seed, speed=options.speed, linger_s=sim.linger_s, first_expiry_s=sim.first_expiry_s,
-            log=options.paths.root / "sim.log",
-        )  # fmt: skip
+            options.loaded.settings.sim, seed=options.seed, speed=options.speed, log=options.paths.root / "sim.log"
+        )
     try:
         venue = document.venues["hyperliquid"]
         clock = Clock(document.clock.map())

@@ -16,6 +16,7 @@ import trio
 
 from hlomm.domain.faults import ConfigError, VenueUnavailable
 from hlomm.domain.times import ClockMap
+from hlomm.settings.schema import Sim
 
 START_S = 20.0
 STOP_S = 8.0
@@ -74,13 +75,12 @@ def read_document(path: Path) -> SimDocument:
         raise ConfigError(f"{path}: {error.strerror or error} — check the path given to --sim") from None
 
 
-async def start(
-    *, seed: int, speed: float, linger_s: float, first_expiry_s: float, log: Path
-) -> tuple[Any, SimDocument]:
+async def start(section: Sim, *, seed: int, speed: float, log: Path) -> tuple[Any, SimDocument]:
     """Start `hlomm sim` and wait until it serves; (process, document)."""
     command = [
         sys.executable, "-m", "hlomm.cli.main", "sim", "--json", "--seed", str(seed), "--speed", str(speed), "--linger",
-        str(linger_s), "--first-expiry", str(first_expiry_s),
+        str(section.linger_s), "--first-expiry", str(section.first_expiry_s), "--periods", ",".join(section.periods),
+        "--buckets", ",".join(section.buckets), "--templates", ",".join(section.templates),
     ]  # fmt: skip
     with log.open("ab") as errors:
         process = await trio.lowlevel.open_process(

@@ -124,7 +124,7 @@ def _may_quote(state: State, want: Proposal, shape: BookShape) -> Reject | None:
     if state.unguarded is not None:
         return Reject("guardian", state.unguarded)
     braked = restraint.paused(state, market)
-    if braked is not None:
+    if braked is not None and not _goes_home(state, want):
         return Reject("breaker", braked)
     if market.market.expiry_ns is not None and market.market.tau_ns(now.wall_ns) == 0:
         return Reject("market", "past its expiry")
@@ -149,6 +149,11 @@ def _may_quote(state: State, want: Proposal, shape: BookShape) -> Reject | None:
         if touch is not None and (own_yes_px - touch) * want.direction >= 0:
             return Reject("post_only", f"{to_text(own_yes_px)} would match {to_text(touch)}")
     return _may_afford(state, want)
+
+
+def _goes_home(state: State, want: Proposal) -> bool:
+    """A hedge that gets smaller and nothing else: a breaker that kept it would keep a naked perp."""
+    return want.purpose is Purpose.HEDGE and hedge_limits.only_reduces(state, want.market, want.side, want.qty)
 
 
 def _may_afford(state: State, want: Proposal) -> Reject | None:

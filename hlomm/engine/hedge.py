@@ -85,9 +85,8 @@ def _legs(state: State, perp: MarketId) -> list[tuple[MarketState, tuple[int, in
         if market.underlying != perp or market.gone or market.market.tau_ns(wall_ns) < rules.min_tau_ns:
             continue
         net = state.portfolio.position(market_id).net
-        sensitivity = None if market.desired is None else market.desired.sensitivity
-        if net and sensitivity is not None:
-            found.append((market, (net, sensitivity.delta, sensitivity.gamma)))
+        if net and market.sensitivity is not None:
+            found.append((market, (net, market.sensitivity.delta, market.sensitivity.gamma)))
     return found
 
 

@@ -120,7 +120,10 @@ def decide(state: State, market: MarketState, strategies: Mapping[StrategyId, St
 
 def _asked(state: State, market: MarketState, strategy: Strategy) -> Desired:
     desired = supervised(state, market, strategy, lambda: strategy.decide(view_of(state, market)))
-    return no_quote(f"strategy_fault: {state.strategy_faults[strategy.id]}") if desired is None else desired
+    if desired is None:
+        return no_quote(f"strategy_fault: {state.strategy_faults[strategy.id]}")
+    market.sensitivity = desired.sensitivity
+    return desired
 
 
 def supervised(state: State, market: MarketState, strategy: Strategy, ask: Callable[[], T]) -> T | None:

@@ -14,7 +14,7 @@ from hlomm.domain.outputs import HaltState
 from hlomm.domain.report import FillRow, SideNote
 from hlomm.domain.times import Now
 from hlomm.domain.units import SCALE, Px, complement, notional_floor
-from hlomm.domain.view import BookShape, Desired
+from hlomm.domain.view import BookShape, Desired, Sensitivity
 from hlomm.engine.attribution import Attribution
 from hlomm.engine.basket import Baskets
 from hlomm.engine.books import Book, shape_without_own, without_own
@@ -45,6 +45,8 @@ class MarketState:
     """Perps: the venue's mark."""
     mark_ns: int = 0
     desired: Desired | None = None
+    sensitivity: Sensitivity | None = None
+    """As the strategy last told it: what is held stays hedged while a pause or a stale book lets nobody be asked."""
     notes: dict[int, SideNote] = attrs.field(factory=dict)
     """By direction: +1 the bid, -1 the ask."""
     restraints: dict[int, str] = attrs.field(factory=dict)

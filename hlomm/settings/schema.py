@@ -237,7 +237,13 @@ class Venues(_Section, frozen=True):
     hyperliquid: Hyperliquid
 
 
+Period = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,3}[mhd]$")]
+
+
 class Sim(_Section, frozen=True):
+    periods: tuple[Period, ...]
+    buckets: tuple[Period, ...]
+    templates: tuple[Period, ...]
     first_expiry_s: Annotated[float, msgspec.Meta(ge=5, le=180)]
     linger_s: Positive
 

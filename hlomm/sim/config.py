@@ -158,8 +158,9 @@ class ListingConfig:
     first_outcome: int = _number(11_800, 1, 900_000)
     buckets: tuple[str, ...] = ()
     """Periods of recurring price bucket questions; none by default."""
-    bucket_width_bp: int = _number(200, 1, 5_000)
-    """Distance of the two thresholds from the reference, in basis points."""
+    bucket_width_bp: int | None = attrs.field(default=None, validator=_optional(1, 5_000))
+    """Distance of the two thresholds from the reference, in basis points; None: 200 for a day, and for other periods
+    what the price moves in them, by the square root of time."""
     first_question: int = _number(40, 1, 900_000)
     templates: tuple[str, ...] = ()
     """Periods of a deployer's `template:binaryPrice` contracts; none by default."""

@@ -13,6 +13,7 @@ from hlomm.sim.accounts import Account
 from hlomm.sim.average import MarkAverage
 from hlomm.sim.board import QuestionSpec
 from hlomm.sim.config import SimConfig
+from hlomm.sim.contracts import period_ns
 from hlomm.sim.digital import Digital
 from hlomm.sim.exchange import Exchange
 from hlomm.sim.faults import FaultName, Faults
@@ -21,7 +22,6 @@ from hlomm.sim.flow_fair import FairValues
 from hlomm.sim.flow_makers import Look, OutcomeMaker
 from hlomm.sim.flow_perp import PerpMakers, PerpTakers
 from hlomm.sim.flow_takers import InformedTakers, NoiseTakers
-from hlomm.sim.listing import period_ns
 from hlomm.sim.orders import NewOrder
 from hlomm.sim.outcome_market import OutcomeMarket
 from hlomm.sim.path import PricePath

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import attrs
 
-from hlomm.domain.faults import ConfigError
 from hlomm.domain.times import NS_PER_S, seconds_to_ns
 from hlomm.domain.units import SCALE, Px, to_text
 from hlomm.sim import contracts
@@ -15,25 +13,15 @@ from hlomm.sim.average import MarkAverage
 from hlomm.sim.board import QuestionSpec
 from hlomm.sim.coins import PERP_GRID
 from hlomm.sim.config import ListingConfig
-from hlomm.sim.contracts import Kind
+from hlomm.sim.contracts import Kind, period_ns
 from hlomm.sim.exchange import Exchange
 from hlomm.sim.faults import FaultName, Faults
 from hlomm.sim.naming import describe_binary
 from hlomm.sim.outcome_market import OutcomeSpec
 from hlomm.sim.path import Mark, settlement_ticks
 
-_UNIT_S: Final = {"m": 60, "h": 3600, "d": 86_400}
 _DAILY_EXPIRY_S: Final = 6 * 3600
 _GRID_MAX_NS: Final = 900 * NS_PER_S
-_PERIOD: Final = re.compile(r"([1-9][0-9]{0,3})([mhd])", re.ASCII)
-
-
-def period_ns(period: str) -> int:
-    """Length of `3m`, `15m`, `1d`, ...; ConfigError for anything else."""
-    match = _PERIOD.fullmatch(period)
-    if match is None:
-        raise ConfigError(f"sim.listing.periods: expected a period such as 3m, 1h or 1d, was {period!r}")
-    return int(match[1]) * _UNIT_S[match[2]] * NS_PER_S
 
 
 def describe(underlying: str, expiry_ns: int, target: Px, period: str) -> str:

@@ -1,4 +1,4 @@
-"""Inventory-aware market making in one binary market (QUANT 1, 2; models in `hlomm.pricing.quoter`).
+"""Inventory-aware market making in one outcome market (QUANT 1, 2; models in `hlomm.pricing.quoter`).
 
 Fair value: the book's guarded microprice and the digital on the underlying, weighted by precision in probit space.
 Where the book is thin, one-sided or empty the digital carries it alone. The digital's vol has a term structure: what
@@ -9,6 +9,10 @@ underlying at once, not when its makers have seen it (`hlomm.pricing.book_gap`).
 price binary sigma_p = nu phi(z)/sqrt(tau), with nu estimated on the book's mid. Near expiry the half-spread widens
 with latency risk and the quote is pulled once it would exceed the widest allowed. Size: continuous Kelly on the
 half-spread net of fees against the variance over the holding horizon.
+
+A price bucket is the difference of two digitals, priced and hedged as such. Its width is that of the digital of the
+same price: of all sets of one probability a half-line moves most when the price does, so a bucket moves less, and nu,
+estimated on its own mid, says by how much.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from hlomm.pricing.book_gap import BookGap
 from hlomm.pricing.expected import Outlook, contract_of, implied_vol
 from hlomm.pricing.probit_vol import ProbitVol
 from hlomm.pricing.quoter import Quote, QuoteModel, quote
-from hlomm.strategy.outlooks import OutlookRules, Outlooks, RealisedKind, spot_of
+from hlomm.strategy.outlooks import OutlookRules, Outlooks, RealisedKind, moving_time_s, spot_of
 from hlomm.strategy.selection import Selection
 from hlomm.strategy.sensitivity import sensitivity
 
@@ -104,13 +108,8 @@ class Avellaneda:
         self._memory: dict[MarketId, _Memory] = {}
 
     def wants(self, market: Market) -> bool:
-        """Markets that are selected and that the model can price: one strike, against the mark of one instant."""
-        return (
-            self.selection.takes(market)
-            and market.strike is not None
-            and market.expiry_ns is not None
-            and not market.averaging_s
-        )
+        """Markets that are selected and that the model can price: a strike or a bucket, at one time."""
+        return self.selection.takes(market) and contract_of(market) is not None and market.expiry_ns is not None
 
     def combine(self, views: Sequence[MarketView]) -> Basket | None:
         """Contracts are looked at one by one."""
@@ -125,13 +124,15 @@ class Avellaneda:
 
     def decide(self, view: MarketView) -> Desired:
         c = self._config
-        tau_s = view.tau_ns / NS_PER_S
-        if tau_s <= 0.0:
+        if view.tau_ns <= 0:
             return no_quote("expired: waiting for settlement")
+        tau_s = moving_time_s(view.market, view.tau_ns / NS_PER_S)
+        if tau_s is None:
+            return no_quote("averaging: part of what it settles on is already known, and not to us")
         underlying = self._outlooks.observe(view)
         book = self._book_price(view)
         said = fair.book_estimate(book.value, book.spread)
-        memory, fresh = self._observe_book(view, book)
+        memory, fresh = self._observe_book(view, book, tau_s)
         outlook = self._outlooks.outlook(view, underlying)
         model = None if outlook is None else outlook.estimate()
         value = fair.blend(model, _up_to_now(memory.gap, view, model, said))
@@ -162,14 +163,13 @@ class Avellaneda:
         c = self._config
         return microprice.guarded(bids, asks, size_floor=c.size_floor, tick=c.max_microprice_spread, max_ticks=1.0)
 
-    def _observe_book(self, view: MarketView, book: microprice.BookPrice) -> tuple[_Memory, bool]:
+    def _observe_book(self, view: MarketView, book: microprice.BookPrice, tau_s: float) -> tuple[_Memory, bool]:
         """What is kept about the market, and whether this book is a new one."""
         c, market_id = self._config, view.market.id
         memory = self._memory.get(market_id)
         if memory is None:
-            assert view.market.expiry_ns is not None
             # One clock for the whole life of the estimator: monotonic, with the expiry brought onto it.
-            expiry_s = (view.mono_ns + view.tau_ns) / NS_PER_S
+            expiry_s = view.mono_ns / NS_PER_S + tau_s
             memory = self._memory[market_id] = _Memory(
                 ProbitVol(
                     expiry_s=expiry_s, half_life_s=c.nu_halflife_s, nu0=1.0, tau0_s=c.nu_prior_s, grid_s=c.sample_s

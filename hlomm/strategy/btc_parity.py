@@ -21,7 +21,7 @@ from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, floor_from_float, floor_to, to_float
 from hlomm.domain.view import Basket, BookShape, Desired, MarketView, Take, no_quote
 from hlomm.pricing import fair, kelly
-from hlomm.pricing.expected import Outlook
+from hlomm.pricing.expected import Outlook, contract_of
 from hlomm.pricing.normal import cdf
 from hlomm.strategy.outlooks import OutlookRules, Outlooks, RealisedKind, spot_of
 from hlomm.strategy.overlaps import Overlaps
@@ -89,8 +89,8 @@ class BtcParity:
         self._overlaps = Overlaps()
 
     def wants(self, market: Market) -> bool:
-        """Selected contracts with a strike: what the sensitivity, and so the hedge, is known for."""
-        return self.selection.takes(market) and market.strike is not None and market.expiry_ns is not None
+        """Selected contracts on a strike or a bucket: what the sensitivity, and so the hedge, is known for."""
+        return self.selection.takes(market) and contract_of(market) is not None and market.expiry_ns is not None
 
     def combine(self, views: Sequence[MarketView]) -> Basket | None:
         """Contracts are looked at one by one."""

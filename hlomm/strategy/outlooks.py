@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 
+from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, to_float
 from hlomm.domain.view import MarketView
@@ -87,21 +88,29 @@ class Outlooks:
         spot, contract, tau_s = spot_of(view), contract_of(view.market), view.tau_ns / NS_PER_S
         if spot is None or contract is None or view.underlying_age_ns > self._rules.max_underlying_age_s * NS_PER_S:
             return None
-        averaging_s = view.market.averaging_s
-        if averaging_s > 0:
-            # The mean of a window has two thirds of it less variance (QUANT 4.4); once the window has begun the value
-            # hangs on prints that are already made, which a view does not carry.
-            if tau_s <= averaging_s:
-                return None
-            tau_s -= 2.0 / 3.0 * averaging_s
+        moving_s = moving_time_s(view.market, tau_s)
+        if moving_s is None:
+            return None
         return underlying.expected.outlook(
-            view.mono_ns / NS_PER_S, sigma=underlying.realised.annual, tau_s=tau_s, spot=spot, contract=contract
+            view.mono_ns / NS_PER_S, sigma=underlying.realised.annual, tau_s=moving_s, spot=spot, contract=contract
         )
 
     @staticmethod
     def learn(view: MarketView, underlying: Underlying, outlook: Outlook, said: Estimate) -> None:
         """Let a book's price move the premium. After the value is made: it must not already contain the book."""
         underlying.expected.learn(view.mono_ns / NS_PER_S, outlook, said)
+
+
+def moving_time_s(market: Market, tau_s: float) -> float | None:
+    """Time left to a point settlement that moves as this contract does.
+
+    The mean over a window has two thirds of it less variance (QUANT 4.4), so until the window begins it is a digital
+    that ends so much earlier. From then on its value hangs on prints that are already made, which a view does not
+    carry: None.
+    """
+    if not market.averaging_s:
+        return tau_s
+    return tau_s - 2.0 / 3.0 * market.averaging_s if tau_s > market.averaging_s else None
 
 
 def spot_of(view: MarketView) -> float | None:

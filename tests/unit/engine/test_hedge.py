@@ -186,6 +186,24 @@ def test_a_perp_that_outlives_its_contracts_is_told_as_naked_and_timed() -> None
     assert (row.naked, row.naked_ms) == (-order.qty, 2_000)
 
 
+def test_a_pause_after_failed_requests_keeps_no_perp_from_going_home() -> None:
+    rig = up()
+    rig.buy(100, "0.5")
+    (order,) = hedges(feel(rig))
+    done(rig, order)
+    breaker = rig.state.breakers.errors_of(HYPERLIQUID)
+    breaker.until_ns, breaker.why = rig.state.now.mono_ns + 60 * 10**9, "six requests failed"
+    rig.jump(1)
+    assert not hedges([*rig.tell(*fresh(rig)), *feel(rig, DELTA * 2)]), "held as it was: nobody can be asked now"
+    rig.jump(1)
+    rig.buy(100, "0.5")
+    assert not hedges(price(rig, 80_000)), "more of it is not sent"
+    assert report(rig.state).hedges[0].note.guard == "breaker"
+    rig.jump(1)
+    (home,) = hedges(rig.tell(MarketSettled(M, px(1), "price:81000")))
+    assert (home.side, home.qty, home.reduce_only) == (Side.BUY, order.qty, True)
+
+
 def test_while_nothing_is_maintained_no_time_counts() -> None:
     rig = up()
     rig.buy(100, "0.5")

@@ -16,11 +16,12 @@ from hlomm.domain.ticker import wall_ns_of
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px
 from hlomm.sim.config import FlowConfig, ListingConfig, PathConfig, SimConfig
+from hlomm.sim.contracts import period_ns
 from hlomm.sim.digital import Digital, digital, inverse_normal
 from hlomm.sim.events import Traded
 from hlomm.sim.faults import FaultArgs, FaultName
 from hlomm.sim.flow_makers import draw_lots, typical_spread
-from hlomm.sim.listing import Listing, Series, describe, first_origin, period_ns, rounded_target
+from hlomm.sim.listing import Listing, Series, describe, first_origin, rounded_target
 from hlomm.sim.path import YEAR_S, Mark, PricePath, settlement_ticks
 from hlomm.sim.sequencer import ActionClass, MempoolFull, Sequencer
 from hlomm.sim.world import Commit, World

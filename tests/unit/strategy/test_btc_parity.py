@@ -84,7 +84,8 @@ def test_size_is_kellys_within_its_caps_and_shrinks_with_what_is_held() -> None:
 def test_it_wants_what_it_can_hedge() -> None:
     strategy = BtcParity(CONFIG)
     assert strategy.wants(outcome())
-    assert not strategy.wants(outcome(strike=None, floor=px(80_000)))
+    assert strategy.wants(outcome(strike=None, floor=px(80_000)))
+    assert not strategy.wants(outcome(strike=None)), "nothing to price"
     assert not strategy.wants(outcome(underlying="ETH"))
     assert strategy.unmatched([outcome()]) == {}
 

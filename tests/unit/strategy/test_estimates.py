@@ -100,7 +100,57 @@ def test_an_averaged_settlement_has_less_variance_and_no_model_once_it_has_begun
     point = decide(spot="80030", tau_s=60.0, bids=(), asks=())
     mean = decide(spot="80030", tau_s=61.0, market=averaged, bids=(), asks=())
     assert number(mean, "model") > number(point, "model")
-    assert decide(spot="80030", tau_s=59.0, market=averaged).fair_source == "book"
+    begun = decide(spot="80030", tau_s=59.0, market=averaged)
+    assert (begun.bid, begun.ask, begun.fair) == (None, None, None)
+    assert begun.bid_reason.startswith("averaging")
+
+
+def test_before_its_window_an_average_is_a_point_digital_that_ends_two_thirds_of_it_earlier() -> None:
+    averaged = structs.replace(outcome(9), averaging_s=60)
+    mean, point = decide(spot="80030", tau_s=640.0, market=averaged), decide(spot="80030", tau_s=600.0)
+    assert facts(mean) == facts(point)
+    assert (mean.bid, mean.ask, mean.sensitivity) == (point.bid, point.ask, point.sensitivity)
+
+
+# -- buckets
+
+BUCKET = structs.replace(outcome(9, strike=None, klass="priceBucket"), floor=px("79900"), ceiling=px("80100"))
+
+
+def digital_at(strike: str, spot: str) -> Desired:
+    return decide(spot=spot, market=outcome(strike=px(strike)), bids=(), asks=())
+
+
+@pytest.mark.parametrize("spot", ["79500", "79900", "80000", "80080", "80600"])
+def test_a_bucket_is_the_difference_of_two_digitals_in_value_and_in_what_hedges_it(spot: str) -> None:
+    bucket = decide(spot=spot, market=BUCKET, bids=(), asks=())
+    low, high = digital_at("79900", spot), digital_at("80100", spot)
+    assert number(bucket, "model") == pytest.approx(number(low, "model") - number(high, "model"), rel=1e-9)
+    assert bucket.sensitivity is not None
+    assert low.sensitivity is not None
+    assert high.sensitivity is not None
+    assert bucket.sensitivity.delta == pytest.approx(low.sensitivity.delta - high.sensitivity.delta, abs=2)
+    assert bucket.sensitivity.gamma == pytest.approx(low.sensitivity.gamma - high.sensitivity.gamma, abs=2)
+
+
+def test_the_delta_of_a_bucket_changes_its_sign_inside_it() -> None:
+    deltas = []
+    for spot in ("79850", "79950", "80050", "80150"):
+        moves = decide(spot=spot, market=BUCKET, bids=(), asks=()).sensitivity
+        assert moves is not None
+        deltas.append(moves.delta)
+    assert deltas[0] > deltas[1] > 0 > deltas[2] > deltas[3]
+
+
+def test_a_bucket_without_a_bound_is_a_digital() -> None:
+    top = structs.replace(BUCKET, floor=px("80000"), ceiling=None)
+    bottom = structs.replace(BUCKET, floor=None, ceiling=px("80000"))
+    above, below = (decide(spot="80030", market=one, bids=(), asks=()) for one in (top, bottom))
+    assert number(above, "model") == pytest.approx(number(digital_at("80000", "80030"), "model"), rel=1e-9)
+    assert number(above, "model") + number(below, "model") == pytest.approx(1.0, rel=1e-9)
+    assert above.sensitivity is not None
+    assert below.sensitivity is not None
+    assert above.sensitivity.delta == -below.sensitivity.delta
 
 
 def test_the_noise_robust_estimator_does_not_take_bounce_for_volatility() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlomm.strategy.selection import Selection
-from tests.support.values import outcome, perp
+from tests.support.values import outcome, perp, px
 from tests.unit.strategy.views import maker
 
 
@@ -103,8 +103,13 @@ def test_what_takes_a_market_is_not_told_of(underlying: str, klass: str) -> None
         assert one.unmatched(LISTED) == {}
 
 
-def test_the_market_maker_prices_no_averages_and_no_buckets() -> None:
+def test_the_market_maker_takes_what_has_terms_to_price_and_is_selected() -> None:
+    bucket = outcome(klass="priceBucket", strike=None, ceiling=px(80_000), question=7)
+    fallback = outcome(klass="priceBucket", strike=None, question=7, fallback=True)
     wide = maker(classes=("*",), deployers=("*",))
     assert wide.wants(outcome(deployer="out"))
-    assert not wide.wants(outcome(averaging_s=60))
-    assert not wide.wants(outcome(klass="priceBucket", strike=None))
+    assert wide.wants(outcome(averaging_s=60))
+    assert wide.wants(bucket)
+    assert not wide.wants(fallback)
+    assert not wide.wants(outcome(klass="priceBucket", strike=None)), "of which nobody said when it pays"
+    assert not maker().wants(bucket), "only what the operator names"
