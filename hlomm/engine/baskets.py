@@ -70,7 +70,7 @@ def work(state: State, strategies: Mapping[StrategyId, Strategy]) -> None:
         live = [market for market in state.markets.values() if question_of(market) == question and not market.gone]
         if not live:
             del state.baskets.by_question[question]
-        elif known.basket is None or known.basket.over:
+        elif known.basket is None or (known.basket.over and known.basket.ended):
             _look(state, question, known, live, strategies)
 
 

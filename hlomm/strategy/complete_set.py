@@ -67,20 +67,16 @@ class CompleteSet:
         return no_quote(self._sums.get(view.market.id, _UNSEEN))
 
     def combine(self, views: Sequence[MarketView]) -> Basket | None:
-        """The basket that leaves most, if one leaves enough."""
+        """The basket that leaves most, of those that leave enough."""
         self._sums.update(dict.fromkeys((view.market.id for view in views), _sums(views)))
         if min(view.tau_ns for view in views) < self._config.min_tau_s * NS_PER_S:
             return None
-        found = []
+        terms = self._terms(views)
         for leg, search in ((Leg.YES, yes_basket), (Leg.NO, no_basket)):
-            offers = [_offers(view, leg) for view in views]
-            basket = search(offers, self._terms(views))
-            if basket is not None:
-                found.append((basket, leg))
-        if not found:
-            return None
-        best, leg = max(found, key=lambda one: one[0].profit)
-        return self._basket(views, best, leg)
+            found = search([_offers(view, leg) for view in views], terms)
+            if found is not None:  # never both: what sellers ask for YES is not below what its buyers bid
+                return self._basket(views, found, leg)
+        return None
 
     def _terms(self, views: Sequence[MarketView]) -> SetTerms:
         c = self._config

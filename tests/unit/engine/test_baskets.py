@@ -98,6 +98,18 @@ def test_one_basket_of_a_question_at_a_time_and_not_faster_than_the_pace() -> No
     assert not desk.want(wanted()), "not within the pace"
 
 
+def test_no_new_one_while_an_order_of_a_dropped_one_may_still_fill() -> None:
+    desk = Desk.open()
+    orders = desk.want(wanted())
+    desk.basket.phase = Phase.DROPPED
+    desk.rig.wait(2)
+    for place in range(3):
+        desk.book(place)
+    assert not desk.want(wanted())
+    all_filled(desk, orders)
+    assert len(desk.want(wanted())) == 3
+
+
 # -- the rehearsal
 
 

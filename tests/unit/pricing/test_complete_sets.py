@@ -189,6 +189,19 @@ def test_no_leaves_out_what_is_thin_or_cannot_be_sent() -> None:
     assert [place for place, _ in found.legs] == [0, 1, 2]
 
 
+def test_no_leaves_out_what_costs_more_than_it_adds() -> None:
+    found = no_basket([*[offer(("0.60", 100))] * 3, offer(("0.97", 100), fee=5_000_000)], TERMS)
+    assert found is not None
+    assert [place for place, _ in found.legs] == [0, 1, 2]
+
+
+def test_more_legs_may_be_better_than_more_sets() -> None:
+    deep, thin = offer(("0.45", 110)), offer(("0.45", 100))
+    found = no_basket([deep, deep, thin, thin], TERMS)
+    assert found is not None
+    assert (len(found.legs), found.qty, found.edge) == (4, lots(100), px("1.2"))
+
+
 def test_a_stake_buys_as_many_as_it_pays_for() -> None:
     offers = [offer(("0.30", 100)), offer(("0.60", 100))]
     found = yes_basket(offers, attrs.evolve(TERMS, stake=usd("45.5")))

@@ -65,6 +65,8 @@ def test_no_of_all_below_what_they_pay_is_bought() -> None:
     assert basket is not None
     assert {one.leg for one in basket.legs} == {Leg.NO}
     assert (basket.legs[0].px, basket.worth, basket.edge) == (px("0.64"), 2 * SCALE, px("0.08"))
+    assert combined(rich(size=20)) is not None, "20 at a mid of 0.63 are worth more than the minimum of 10"
+    assert combined(rich(size=15)) is None
 
 
 @pytest.mark.parametrize("views", [cheap, rich])
@@ -72,7 +74,7 @@ def test_no_of_all_below_what_they_pay_is_bought() -> None:
     "cost",
     [
         {"open_taker_fee": 10_000_000}, {"merge_fee": 6_000_000}, {"tau_s": 59.0}, {"size": 9},
-        {"equity": 5}, {"equity": -5}, {"market": {"min_notional": usd(1_000)}},
+        {"equity": 5}, {"equity": -5_000}, {"market": {"min_notional": usd(1_000)}},
     ],
 )  # fmt: skip
 def test_every_cost_and_bound_counts(views: Any, cost: dict[str, Any]) -> None:
