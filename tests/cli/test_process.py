@@ -86,10 +86,10 @@ def test_attach_to_a_simulator_already_running_and_leave_it_running(hlomm, tmp_p
 def test_the_simulator_lists_the_series_it_is_told_to(hlomm):
     sim = hlomm.start("sim", "--json", "--seed", "9", "--buckets", "15m", "--templates", "3m", "--periods", "3m")
     rest = json.loads(sim.stdout.readline())["venues"]["hyperliquid"]["rest"]
-    question = urllib.request.Request(  # noqa: S310 - loopback
+    question = urllib.request.Request(
         f"{rest}/info", data=b'{"type": "outcomeMeta"}', headers={"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(question, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(question, timeout=10) as answer:
         listed = json.load(answer)
     assert [len(one["namedOutcomes"]) for one in listed["questions"]] == [3]
     assert sorted(one["name"].partition(":")[0] for one in listed["outcomes"]) == [
