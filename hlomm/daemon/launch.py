@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import msgspec
@@ -26,10 +26,12 @@ from hlomm.rundir.processes import started_ticks
 from hlomm.settings.charge import Charge, HyperliquidCharge
 from hlomm.settings.load import Loaded
 from hlomm.settings.paths import StatePaths
-from hlomm.settings.schema import Guardian, Settings
+from hlomm.settings.schema import Guardian, Hyperliquid, Settings
 from hlomm.venues.clock import Clock
 
 _log = structlog.get_logger("hlomm")
+
+PATIENCE_S: Final = 1.0
 
 
 @attrs.frozen(kw_only=True)
@@ -75,8 +77,9 @@ async def _simulated(options: RunOptions) -> RunResult:
         try:
             # A new simulator is a new venue, whatever address it has: its beginning tells it from an earlier one.
             books = _books(options, f"simulated|{venue.rest}|{account.address}|{document.clock.host_origin_ns}")
+            settings = options.loaded.settings
             session = hyperliquid_session(
-                options.loaded.settings.venue.hyperliquid, clock, limits=options.loaded.settings.limits,
+                patient(settings.venue.hyperliquid, clock.map.speed), clock, limits=settings.limits,
                 key=account.agent_key, rest=venue.rest, ws=venue.ws, account=account.address,
                 fills_from_ms=books.fills_from_ms,
             )  # fmt: skip
@@ -94,6 +97,19 @@ async def _simulated(options: RunOptions) -> RunResult:
         if process is not None:
             with trio.move_on_after(sim_process.STOP_S, shield=True):
                 await sim_process.stop(process)
+
+
+def patient(section: Hyperliquid, speed: float) -> Hyperliquid:
+    """Deadlines of the transport, none shorter than `PATIENCE_S` of the host.
+
+    Venue time may run faster, but not the host's sockets and scheduler: five seconds at twenty times the pace are a
+    quarter of one, and any other load on the machine would pass for a venue that is down.
+    """
+    least = PATIENCE_S * speed
+    return msgspec.structs.replace(
+        section, request_s=max(section.request_s, least), post_s=max(section.post_s, least),
+        pong_s=max(section.pong_s, least), silence_s=max(section.silence_s, least),
+    )  # fmt: skip
 
 
 async def _live(options: RunOptions) -> RunResult:

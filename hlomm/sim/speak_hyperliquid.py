@@ -36,6 +36,8 @@ _ORDERS_PER_WEIGHT: Final = 40
 _PLAIN: Final = "text/plain; charset=utf-8"
 _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
+_HOST_SILENCE_S: Final = 20.0
+"""However fast venue time runs, a process that gets no processor for so long is not a client that has left."""
 NULL_429: Final = HttpReply(429, b"null")
 NULL_500: Final = HttpReply(500, b"null")
 BAD_JSON: Final = HttpReply(400, b"Failed to parse the request body as JSON", _PLAIN)
@@ -138,7 +140,7 @@ class HyperliquidSpeaker:
             self.venue.faults,
             self.counters,
             message_bytes_max=bounds.body_bytes,
-            silence_s=rules.ws_silence_s,
+            silence_s=max(rules.ws_silence_s, _HOST_SILENCE_S * self.clock.speed),
         )
         session = Session(self.venue, self._hub, self._info, state, peer)
         state.connections += 1

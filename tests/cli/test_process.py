@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import urllib.request
 
 import pytest
 
@@ -80,6 +81,21 @@ def test_attach_to_a_simulator_already_running_and_leave_it_running(hlomm, tmp_p
     assert done.json()["orders_placed"] > 0
     assert done.json()["venue_open_orders"] == 0
     assert sim.poll() is None
+
+
+def test_the_simulator_lists_the_series_it_is_told_to(hlomm):
+    sim = hlomm.start("sim", "--json", "--seed", "9", "--buckets", "15m", "--templates", "3m", "--periods", "3m")
+    rest = json.loads(sim.stdout.readline())["venues"]["hyperliquid"]["rest"]
+    question = urllib.request.Request(
+        f"{rest}/info", data=b'{"type": "outcomeMeta"}', headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(question, timeout=10) as answer:
+        listed = json.load(answer)
+    assert [len(one["namedOutcomes"]) for one in listed["questions"]] == [3]
+    assert sorted(one["name"].partition(":")[0] for one in listed["outcomes"]) == [
+        "Recurring", "Recurring Fallback", "Recurring Named Outcome", "Recurring Named Outcome",
+        "Recurring Named Outcome", "template",
+    ]  # fmt: skip
 
 
 def test_killed_daemon_leaves_a_journal_that_replays(hlomm, tmp_path):

@@ -49,6 +49,8 @@ def test_no_daemon_says_how_to_start_one(hlomm):
         (("run", "--arm", "5"), "no meaning in profile sim"),
         (("run", "--profile", "mainnet"), "write your own [limits] first"),
         (("sim", "--venues", "nyse"), "no simulated venue nyse"),
+        (("sim", "--buckets", "15m,1w"), "expected a period such as 3m"),
+        (("run", "--buckets", "1w"), "sim.buckets"),
         (("run", "--sim", "none.json"), "none.json"),
         (("backtest", "none", "--strategy", "magic"), "no strategy 'magic'"),
         (("replay", "none"), "no such file or directory"),

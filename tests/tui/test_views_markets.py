@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from hlomm.domain.units import Qty, complement
@@ -174,6 +175,12 @@ def test_a_market_without_a_strategy_has_no_guard() -> None:
     made = store(snapshot((perp(),)))
     assert "no strategy trades this market" in text(why.full(made, 79))
     assert "not traded" in text(why.facts(made, 79))
+
+
+@pytest.mark.parametrize("name", ["vol", "implied", "expected"])
+def test_every_volatility_is_a_percentage(name: str) -> None:
+    row = msgspec.structs.replace(wordy().engine.markets[0], facts=((name, "0.45392"), ("premium", "1.0412")))
+    assert why.facts_of(row) == {name: "45.4%", "premium": "1.04"}
 
 
 def test_facts_are_written_like_prices_and_unknown_ones_as_they_came() -> None:

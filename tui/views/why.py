@@ -16,6 +16,7 @@ _SAID: Final = {
     "pending_cancel": "the order is being cancelled",
 }
 _PRICES: Final = frozenset({"fair", "model", "book", "reservation", "half"})
+_VOLS: Final = frozenset({"vol", "implied", "expected"})
 _NAME_WIDTH: Final = 24
 
 
@@ -89,9 +90,9 @@ def _fact(name: str, value: str) -> str:
         return value
     if name in _PRICES and 0 <= number < 1:
         return f"{number:.5f}"[1:]
-    if name == "vol":
+    if name in _VOLS:
         return f"{number:.1%}"
-    if name in ("nu", "weight_model"):
+    if name in ("nu", "premium", "weight_model"):
         return f"{number:.2f}"
     return value
 
