@@ -16,11 +16,12 @@ from hlomm.domain.report import (
 )
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, Qty
-from hlomm.engine import hedge, payoffs, scenario, stranded
+from hlomm.engine import hedge, scenario, stranded
 from hlomm.engine.exposure import worst_loss
 from hlomm.engine.gate import gross_notional
 from hlomm.engine.ladder import ladder
 from hlomm.engine.restraint import ASK, BID
+from hlomm.engine.stakes import Stakes
 from hlomm.engine.state import OK, MarketState, State
 
 LADDER_LEVELS = 10
@@ -31,6 +32,7 @@ def report(state: State) -> EngineReport:
     counters, portfolio = state.counters, state.portfolio
     equity = state.equity()
     rung, reasons = ladder(state)
+    stakes = Stakes(state)
     return EngineReport(
         wall_ms=state.now.wall_ms, state=state.halt.value, reason=state.halt_reason, equity=Cash(equity),
         cash=Cash(portfolio.cash), drawdown=Cash(max(state.high_water - equity, 0)),
@@ -48,7 +50,7 @@ def report(state: State) -> EngineReport:
         anomalies={**state.orders.anomalies, **counters.venue_rejects}, invariant_breaks=counters.invariant_breaks,
         paused=tuple(dict.fromkeys((*state.paused, *state.strategy_faults))),
         ladder=rung.value, ladder_reasons=reasons, breakers=dict(counters.trips), stranded=stranded.rows(state),
-        hedges=hedge.rows(state), scenarios=payoffs.rows(state), worst_loss=Cash(payoffs.total_worst(state)),
+        hedges=hedge.rows(state), scenarios=tuple(stakes.rows()), worst_loss=Cash(stakes.total()),
     )  # fmt: skip
 
 
