@@ -89,9 +89,7 @@ def _if_filled(order: Order, *, yes: bool) -> int:
 
     While an amend is out both sizes may fill, each at its own price; what is already said to have filled, at the worse.
     """
-    worse = order.exposed_px
-    if order.side is Side.SELL:
-        worse = order.px if order.amend_px is None else min(order.px, order.amend_px)
+    worse = order.exposed_px if order.side is Side.BUY else order.lowest_px
     parts = ((order.px, order.leaves), (order.amend_px or order.px, order.amend_qty), (worse, order.due))
     total = 0
     for px, qty in parts:

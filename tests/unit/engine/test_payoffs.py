@@ -16,7 +16,7 @@ from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.engine import payoffs
 from hlomm.engine.report import report
 from hlomm.engine.stakes import Stakes, name_of
-from tests.support.rig import Rig, placed
+from tests.support.rig import Rig, amended, placed
 from tests.support.values import PERP, M, config, earlier_run_id, lots, outcome, px, usd
 from tests.support.worst import Around, Chance, Holding, World
 
@@ -172,6 +172,19 @@ def test_no_interleaving_at_any_ending_loses_more_or_less_than_said(
         known = rig.market(market.id)
         assert payoffs.event(rig.state, known).worst == WORLD.event(market.id, held, chances)
         assert min(way.worst for way in stakes.ways(known)) == stakes.worst(name_of(known))
+
+
+@pytest.mark.parametrize(("first", "then"), [("0.58", "0.80"), ("0.80", "0.58")])
+def test_a_sale_whose_fill_is_still_due_may_have_sold_at_the_price_before_its_amend(first: str, then: str) -> None:
+    rig = Rig(config(quotes={"min_interval_ns": 0}))
+    rig.buy(100, "0.5")
+    order = rig.resting_ask(first, 100)
+    rig.opened(order, leaves=60, oid=rig.oid_of[order.client_id])  # 40 sold, the fill is on its way
+    (amend,) = amended(rig.want(ask=(then, 60)))
+    rig.opened(amend)
+    assert (order.due, order.leaves) == (lots(40), lots(60))
+    lost = 100 * 0.5 - 100 + 40 * (1 - min(float(first), float(then))) + 60 * (1 - float(then))
+    assert payoffs.event(rig.state, rig.market()).losses[1] == usd(f"{lost:.8f}")
 
 
 def request(number: int, chance: Chance) -> OrderRequest:
