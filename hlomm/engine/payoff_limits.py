@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
@@ -33,9 +33,28 @@ def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> l
     ]
 
 
-def _widest(ways: Iterable[Profile], unit: Callable[[Ending], int], limit: int, name: str) -> Room:
-    """It is enough to be within the limit one way."""
-    return max((_room(profile, unit, limit, name) for profile in ways), key=lambda room: room[0])
+def hedge_rooms(state: State, market: MarketState, side: Side, px: int) -> list[Room]:
+    """The same of an order in a perp: a hedge loses where what it hedges gains."""
+    perp = payoffs.perp_stake(state, market.market.id)
+    if perp is None:
+        return [(0, "max_loss_underlying", "no price of the perp is known")]
+    limits, stakes, name = state.config.limits, Stakes(state), market.market.id
+    ways, elsewhere = stakes.hedge_ways(name, perp), stakes.total() - max(stakes.worst(name), 0)
+
+    def unit(ending: Ending) -> int:
+        return perp.unit_loss(side, px, ending[0])
+
+    return [
+        _widest(ways, unit, limits.max_loss_underlying, "max_loss_underlying"),
+        _widest(ways, unit, limits.max_loss_total - elsewhere, "max_loss_total"),
+    ]
+
+
+def _widest(ways: Sequence[Profile], unit: Callable[[Ending], int], limit: int, name: str) -> Room:
+    """It is enough to be within the limit one way, but at all of its endings. Beyond it the least bad way counts."""
+    least = min(profile.worst for profile in ways)
+    borne = [profile for profile in ways if profile.worst <= max(limit, least)]
+    return max((_room(profile, unit, limit, name) for profile in borne), key=lambda room: room[0])
 
 
 def _room(profile: Profile, unit: Callable[[Ending], int], limit: int, name: str) -> Room:

@@ -101,27 +101,57 @@ def _if_filled(order: Order, *, yes: bool) -> int:
 # -- perps
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class PerpStake:
-    """A perp position of signed quantity that could be closed at `mark` now."""
+    """A perp position of signed quantity, and orders that may change it."""
 
     qty: int
-    mark: int
+    long_px: int
+    """Where a long position could be closed now."""
+    short_px: int
+    pending: tuple[tuple[Side, int, int], ...] = ()
+    """(side, limit price, quantity)."""
 
     @property
-    def bounds(self) -> tuple[int, int, int]:
-        """Prices between which its losses are a straight line."""
-        move = self.mark * STRESS // SCALE
-        return self.mark - move, self.mark, self.mark + move
+    def idle(self) -> bool:
+        return not self.qty and not self.pending
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """Prices between which it loses the most at one of them: it is followed from the first to the last."""
+        low, high = self.long_px - self.long_px * STRESS // SCALE, self.short_px + self.short_px * STRESS // SCALE
+        return low, self.long_px, self.short_px, high
+
+    def unit_loss(self, side: Side, px: int, at: int) -> int:
+        """What one coin of an order loses if it is closed there, in 1e-8; negative if it gains.
+
+        It may have filled long ago, and what it has gained since may be lost again: so it counts from the worse of its
+        price and that of closing now.
+        """
+        paid = max(px, self.short_px) if side is Side.BUY else min(px, self.long_px)
+        return side * (paid - self._closed(at))
 
     def loss(self, at: int) -> int:
-        """Rounded up."""
-        low, _, high = self.bounds
-        return -(self.qty * (min(max(at, low), high) - self.mark) // SCALE)
+        """With all orders filled that lose there; rounded up."""
+        total = -(self.qty * (self._closed(at) - (self.long_px if self.qty > 0 else self.short_px)) // SCALE)
+        for side, px, qty in self.pending:
+            total += notional_ceil(Px(max(self.unit_loss(side, px, at), 0)), qty)
+        return total
+
+    def _closed(self, at: int) -> int:
+        low, *_, high = self.bounds
+        return min(max(at, low), high)
 
 
 def perp_stake(state: State, perp: MarketId) -> PerpStake | None:
-    """None if nothing is held, or no price of it is known."""
-    market, qty = state.markets.get(perp), state.portfolio.perps.position(perp).qty
-    mark = None if market is None or not qty else market.closing_px(qty)
-    return None if mark is None else PerpStake(qty, mark)
+    """None without a market or a price. A position whose price has not been heard of yet stands at its entry price."""
+    market, held = state.markets.get(perp), state.portfolio.perps.position(perp)
+    if market is None:
+        return None
+    entry = held.cost * SCALE // held.qty if held.qty else None
+    long_px, short_px = market.closing_px(1) or entry, market.closing_px(-1) or entry
+    if long_px is None or short_px is None:
+        return None
+    orders = state.orders.exposed_in(perp)
+    pending = tuple((order.side, int(order.px), order.exposed) for order in orders if order.exposed)
+    return PerpStake(qty=held.qty, long_px=long_px, short_px=short_px, pending=pending)

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from hlomm.domain.ids import MarketId
-from hlomm.domain.markets import Market
 from hlomm.domain.report import ScenarioRow
 from hlomm.domain.ticker import moment
 from hlomm.domain.units import Cash, Px
@@ -36,8 +35,12 @@ class Stakes:
         self._events: dict[MarketId, tuple[int, ...]] = {}
         """(loss if NO is paid, loss if YES is paid) of every outcome that is not over."""
         self._groups: dict[MarketId, list[Group]] = {}
-        """By what limits them together: the perp of their underlying, or the outcome itself if no price decides it."""
+        """By what limits them together: the perp of their underlying, or the outcome itself if no price decides it.
+
+        A perp that nothing settles with is with an empty group.
+        """
         self._perps: dict[MarketId, PerpStake] = {}
+        self._alone: dict[Group, int] = {}
         found: dict[tuple[object, ...], list[MarketState]] = {}
         for market in state.markets.values():
             if market.is_outcome and market.settled is None:
@@ -45,10 +48,11 @@ class Stakes:
                 found.setdefault(_settlement(market), []).append(market)
         for together in found.values():
             self._groups.setdefault(name_of(together[0]), []).append(tuple(together))
-        for name in self._groups:
-            perp = payoffs.perp_stake(state, name)
-            if perp is not None:
-                self._perps[name] = perp
+        for market_id in [market_id for market_id, market in state.markets.items() if not market.is_outcome]:
+            perp = payoffs.perp_stake(state, market_id)
+            if perp is not None and not perp.idle:
+                self._perps[market_id] = perp
+                self._groups.setdefault(market_id, [()])
 
     def ways(self, market: MarketState) -> list[Profile]:
         """What is lost on the underlying of an outcome, by the endings of its settlement, all else at its worst.
@@ -58,19 +62,24 @@ class Stakes:
         name = name_of(market)
         perp, groups = self._perps.get(name), self._groups[name]
         own = next(group for group in groups if market in group)
-        worst = {group: self._profile(group).worst for group in groups}
         found = []
         for hedged in groups if perp is not None else (own,):
-            rest = sum(worst[group] for group in groups if group not in (own, hedged))
+            rest = sum(self._worst_alone(group) for group in groups if group not in (own, hedged))
             if hedged is not own:
                 rest += self._profile(hedged, perp).worst
             beside = perp if hedged is own else None
             found.append(self._profile(own, beside, question=market.market.question, rest=rest))
         return found
 
+    def hedge_ways(self, name: MarketId, perp: PerpStake) -> list[Profile]:
+        """The same by what the perp is closed at, as an order in it sees it."""
+        groups = self._groups.get(name, [()])
+        everything = sum(self._worst_alone(group) for group in groups)
+        return [self._profile(group, perp, rest=everything - self._worst_alone(group)) for group in groups]
+
     def worst(self, name: MarketId) -> int:
-        """The worst of one underlying, or of one outcome that no price decides."""
-        return min(self._worst_with(name, hedged) for hedged in self._groups[name])
+        """The worst of one underlying, or of one outcome that no price decides; 0 where nothing is at stake."""
+        return min((self._worst_with(name, hedged) for hedged in self._groups.get(name, ())), default=0)
 
     def total(self) -> int:
         """The worst of every underlying added up: nothing is netted between them."""
@@ -84,13 +93,20 @@ class Stakes:
             for group in groups:
                 shown = self._profile(group, self._perps.get(name) if group is hedged else None)
                 if any(shown.losses):
-                    yield from _rows(group[0].market, shown)
+                    yield from _rows(name, group, shown)
 
     # -- parts
 
     def _worst_with(self, name: MarketId, hedged: Group) -> int:
         perp = self._perps.get(name)
-        return sum(self._profile(group, perp if group is hedged else None).worst for group in self._groups[name])
+        apart = sum(self._worst_alone(group) for group in self._groups[name] if group is not hedged)
+        return apart + (self._worst_alone(hedged) if perp is None else self._profile(hedged, perp).worst)
+
+    def _worst_alone(self, group: Group) -> int:
+        known = self._alone.get(group)
+        if known is None:
+            known = self._alone[group] = self._profile(group).worst
+        return known
 
     def _profile(
         self, group: Group, perp: PerpStake | None = None, *, question: int | None = None, rest: int = 0
@@ -131,19 +147,23 @@ def _settlement(market: MarketState) -> tuple[object, ...]:
 
 def _prices(group: Group, perp: PerpStake | None) -> list[int]:
     """Settlement prices that stand for all others."""
-    if not payoffs.priced(group[0].market):
+    if group and not payoffs.priced(group[0].market):
         return [at for at, _ in payoffs.EITHER]
     jumps = {bound for market in group for bound in payoffs.bounds(market.market)}
     found = {max(bound + step, 0) for bound in jumps for step in (-1, 0, 1)}
     return sorted(found.union(() if perp is None else perp.bounds)) or [0]
 
 
-def _rows(market: Market, shown: Profile) -> Iterator[ScenarioRow]:
-    decided = payoffs.priced(market)
-    name = market.ticker
-    if decided:
-        when = "" if market.expiry_ns is None else f"-{moment(market.expiry_ns)}"
-        name = f"{market.underlying}{when}{'' if market.deployer is None else f'-{market.deployer}'}"
+def _rows(name: MarketId, group: Group, shown: Profile) -> Iterator[ScenarioRow]:
+    market = group[0].market if group else None
+    if market is not None and not payoffs.priced(market):
+        for (at, _), loss in zip(shown.at, shown.losses, strict=True):
+            yield ScenarioRow(name=f"{market.ticker}-{'YES' if at else 'NO'}", at=None, loss=Cash(loss))
+        return
+    label = name.rpartition(":")[2] if market is None else market.underlying
+    if market is not None and market.expiry_ns is not None:
+        label += f"-{moment(market.expiry_ns)}"
+    if market is not None and market.deployer is not None:
+        label += f"-{market.deployer}"
     for (at, _), loss in zip(shown.at, shown.losses, strict=True):
-        word = name if decided else f"{name}-{'YES' if at else 'NO'}"
-        yield ScenarioRow(name=word, at=Px(at) if decided else None, loss=Cash(loss))
+        yield ScenarioRow(name=label, at=Px(at), loss=Cash(loss))

@@ -9,15 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hlomm.domain.ids import HYPERLIQUID, perp_market
-from hlomm.domain.inputs import MarketListed, MarkPrice
+from hlomm.domain.inputs import BookSnapshot, FundingPaid, MarketListed, MarketSettled, MarkPrice
 from hlomm.domain.markets import Comparator, Leg, Market
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
 from hlomm.domain.units import SCALE, Px, Qty
-from hlomm.engine import payoffs
+from hlomm.engine import gate, payoffs
+from hlomm.engine.gate import Verdict
 from hlomm.engine.report import report
 from hlomm.engine.stakes import Stakes, name_of
 from tests.support.rig import Rig, amended, placed
-from tests.support.values import PERP, M, config, earlier_run_id, lots, outcome, px, usd
+from tests.support.values import PERP, M, config, earlier_run_id, levels, lots, outcome, px, usd
 from tests.support.worst import Around, Chance, Holding, World
 
 LOW, HIGH = 79_000, 81_000
@@ -280,3 +281,67 @@ def test_no_accepted_order_ever_lets_the_worst_case_pass_its_limit(steps: list[A
         for each in (15, 16):
             rig.book(market=outcome(each).id)
         worst()
+
+
+# -- the hedge within them
+
+
+def hedged(number: int, side: Side, **limits: float) -> tuple[Rig, Verdict]:
+    """100 YES at 0.5 and a verdict on so many thousandths of a coin."""
+    rig = limited(**limits)
+    rig.tell(MarkPrice(PERP, px(80_000), rig.ms))
+    rig.tell(FundingPaid(market=PERP, amount=usd(-10_000), key="wallet", venue_ms=rig.ms))
+    bought_at(rig, 15, "0.5")
+    rig.tell(BookSnapshot(PERP, levels((79_999.9, 9)), levels((80_000.1, 9)), rig.ms))
+    return rig, judged(rig, number, side)
+
+
+def judged(rig: Rig, number: int, side: Side) -> Verdict:
+    want = gate.Proposal(
+        market=rig.market(PERP), leg=Leg.YES, side=side, px=px(80_000), qty=lots(number / 1_000), tif=Tif.IOC,
+        purpose=Purpose.HEDGE,
+    )  # fmt: skip
+    return gate.judge(rig.state, want)
+
+
+def test_a_hedge_may_not_lose_more_than_the_limit_either() -> None:
+    """Short at 80,000 it loses 16,000 a coin if the stress move goes up, where 100 YES at 0.5 gain 50."""
+    _, verdict = hedged(20, Side.SELL, max_loss_underlying=100)
+    assert isinstance(verdict, gate.Resize)
+    assert (verdict.qty, verdict.limit) == (lots(0.00937), "max_loss_underlying")
+    _, verdict = hedged(20, Side.SELL, max_loss_total=100)
+    assert isinstance(verdict, gate.Resize)
+    assert (verdict.qty, verdict.limit) == (lots(0.00937), "max_loss_total")
+    _, verdict = hedged(9, Side.SELL, max_loss_underlying=100)
+    assert isinstance(verdict, gate.Pass)
+
+
+def test_a_perp_that_adds_to_what_the_outcomes_lose_has_less_room() -> None:
+    _, verdict = hedged(20, Side.BUY, max_loss_underlying=100)
+    assert isinstance(verdict, gate.Resize)
+    assert verdict.qty == lots(0.00312), "50 more at 64,000"
+
+
+def test_a_hedge_that_prices_took_beyond_the_limit_can_be_closed() -> None:
+    rig, _ = hedged(5, Side.SELL, max_loss_underlying=100)
+    rig.buy(0.02, 80_000, side=Side.SELL, market=PERP)
+    assert worst(rig) == usd("270.0004"), "320 a fifth above the ask, where YES gains 50"
+    assert isinstance(judged(rig, 20, Side.BUY), gate.Pass)
+
+
+def test_a_perp_with_no_outcome_beside_it_counts() -> None:
+    rig = Rig()
+    rig.tell(MarkPrice(PERP, px(80_000), rig.ms), MarketSettled(M, px(0), "price:79000"))
+    rig.buy(0.01, 80_000, market=PERP)
+    assert (worst(rig), Stakes(rig.state).total()) == (usd(160), usd(160))
+    assert {row.name for row in report(rig.state).scenarios} == {"BTC"}
+
+
+def test_an_order_in_the_perp_counts_from_the_worse_of_its_price_and_the_market() -> None:
+    """It may have filled when it was sent: what it has gained since can be lost again."""
+    rig = limited()
+    rig.tell(MarkPrice(PERP, px(80_000), rig.ms))
+    rig.state.orders.placed(request(1, Chance(PERP, Leg.YES, Side.BUY, px(80_000), lots(0.01))), None, 0)
+    assert worst(rig) == usd(160)
+    rig.tell(MarkPrice(PERP, px(82_000), rig.ms))
+    assert worst(rig) == usd(164)
