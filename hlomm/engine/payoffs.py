@@ -45,7 +45,7 @@ class Profile:
 
 def priced(market: Market) -> bool:
     """Whether it is decided by a price, or by that none decided its question."""
-    return market.fallback or bool(bounds(market))
+    return market.fallback or market.strike is not None or market.floor is not None or market.ceiling is not None
 
 
 def bounds(market: Market) -> list[Px]:
@@ -56,12 +56,12 @@ def bounds(market: Market) -> list[Px]:
 def pays_yes(market: Market, ending: Ending) -> bool:
     """Whether YES is paid. Without a question there is no fallback, whatever the ending says."""
     at, other = ending
-    if not priced(market):
-        return at == 1
     if market.question is not None and (other or market.fallback):
         return other and market.fallback
     if market.strike is not None:
         return at > market.strike if market.comparator is Comparator.ABOVE else at >= market.strike
+    if market.floor is None and market.ceiling is None:
+        return at == 1
     return (market.floor is None or at >= market.floor) and (market.ceiling is None or at < market.ceiling)
 
 

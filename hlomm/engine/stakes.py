@@ -40,7 +40,7 @@ class Stakes:
         A perp that nothing settles with is with an empty group.
         """
         self._perps: dict[MarketId, PerpStake] = {}
-        self._alone: dict[Group, int] = {}
+        self._known: dict[tuple[Group, PerpStake | None], int] = {}
         found: dict[tuple[object, ...], list[MarketState]] = {}
         for market in state.markets.values():
             if market.is_outcome and market.settled is None:
@@ -64,9 +64,9 @@ class Stakes:
         own = next(group for group in groups if market in group)
         found = []
         for hedged in groups if perp is not None else (own,):
-            rest = sum(self._worst_alone(group) for group in groups if group not in (own, hedged))
+            rest = sum(self._worst(group) for group in groups if group not in (own, hedged))
             if hedged is not own:
-                rest += self._profile(hedged, perp).worst
+                rest += self._worst(hedged, perp)
             beside = perp if hedged is own else None
             found.append(self._profile(own, beside, question=market.market.question, rest=rest))
         return found
@@ -74,8 +74,8 @@ class Stakes:
     def hedge_ways(self, name: MarketId, perp: PerpStake) -> list[Profile]:
         """The same by what the perp is closed at, as an order in it sees it."""
         groups = self._groups.get(name, [()])
-        everything = sum(self._worst_alone(group) for group in groups)
-        return [self._profile(group, perp, rest=everything - self._worst_alone(group)) for group in groups]
+        everything = sum(self._worst(group) for group in groups)
+        return [self._profile(group, perp, rest=everything - self._worst(group)) for group in groups]
 
     def worst(self, name: MarketId) -> int:
         """The worst of one underlying, or of one outcome that no price decides; 0 where nothing is at stake."""
@@ -98,14 +98,13 @@ class Stakes:
     # -- parts
 
     def _worst_with(self, name: MarketId, hedged: Group) -> int:
-        perp = self._perps.get(name)
-        apart = sum(self._worst_alone(group) for group in self._groups[name] if group is not hedged)
-        return apart + (self._worst_alone(hedged) if perp is None else self._profile(hedged, perp).worst)
+        apart = sum(self._worst(group) for group in self._groups[name] if group is not hedged)
+        return apart + self._worst(hedged, self._perps.get(name))
 
-    def _worst_alone(self, group: Group) -> int:
-        known = self._alone.get(group)
+    def _worst(self, group: Group, perp: PerpStake | None = None) -> int:
+        known = self._known.get((group, perp))
         if known is None:
-            known = self._alone[group] = self._profile(group).worst
+            known = self._known[group, perp] = self._profile(group, perp).worst
         return known
 
     def _profile(

@@ -148,7 +148,7 @@ def test_no_interleaving_at_any_ending_loses_more_or_less_than_said(
     holdings: list[Any], orders: list[Any], perps: int, mark: int
 ) -> None:
     """Brute force: every subset of the pending orders, every price around a bound, every way a question can end."""
-    rig = Rig(markets=MARKETS)
+    rig = Rig(config(limits={"max_drawdown": usd(10**6)}), markets=MARKETS)
     held = {market.id: Holding() for market in MARKETS}
     for place, leg, cents, qty in holdings:
         market = MARKETS[place].id
