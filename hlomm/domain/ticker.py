@@ -80,11 +80,16 @@ class Ticker:
 
 def outcome_ticker(underlying: str, terms: Px | Terms, expiry_ns: int) -> str:
     """Name of an outcome market, side left open. A bare price is the strike of a `priceBinary`."""
-    days, seconds = divmod(expiry_ns // NS_PER_S, _DAY_S)
+    said = terms if isinstance(terms, Terms) else Terms(strike=terms)
+    return f"OUT:{underlying}-{said}-{moment(expiry_ns)}"
+
+
+def moment(wall_ns: int) -> str:
+    """A UTC minute as names say it: `2026-05-11T0600`."""
+    days, seconds = divmod(wall_ns // NS_PER_S, _DAY_S)
     year, month, day = civil_from_days(days)
     hour, minute = divmod(seconds // 60, 60)
-    said = terms if isinstance(terms, Terms) else Terms(strike=terms)
-    return f"OUT:{underlying}-{said}-{year:04d}-{month:02d}-{day:02d}T{hour:02d}{minute:02d}"
+    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}{minute:02d}"
 
 
 def perp_ticker(coin: str) -> str:

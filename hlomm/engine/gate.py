@@ -4,8 +4,8 @@ Each check is one row: a stable name, the question, the numbers. A check may pas
 `Resize` carries on with what is left, so the smallest room decides. Pending orders count as filled in the worst
 case. An amend is judged as a second order beside the one it replaces, because until the venue answers either may
 fill. Orders that only reduce (flattening, see `reducing`) skip the checks that guard new risk; perps are traded to
-hedge, within limits of their own (`hedge_limits`). The shape of a book is that of others' orders: our own quote is
-nobody to trade with.
+hedge, within limits of their own (`hedge_limits`) and those of what could be lost. The shape of a book is that of
+others' orders: our own quote is nobody to trade with.
 """
 
 from __future__ import annotations
@@ -174,7 +174,9 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, st
     if want.purpose is Purpose.FLATTEN:
         return reducing.rooms(state, market, want.leg, want.side, want.px, free_cash(state))
     if not market.is_outcome:
-        return hedge_limits.rooms(state, market, want.side, want.px)
+        hedge = hedge_limits.rooms(state, market, want.side, want.px)
+        reduces = hedge_limits.only_reduces(state, market, want.side, want.qty)
+        return [*hedge, *payoff_limits.hedge_rooms(state, market, want.side, want.px, reduces=reduces)]
     position = state.portfolio.position(market.market.id)
     orders = state.orders.exposed_in(market.market.id)
     rooms: list[tuple[int, str, str]] = []

@@ -98,6 +98,12 @@ class Order:
         highest = max(self.px, self.amend_px or 0)
         return max(highest, *(t.px for t in self.tallies.values() if t.due)) if self.due else highest
 
+    @property
+    def lowest_px(self) -> int:
+        """Own-coin price that brings in the least cash among those it may fill at, or may have filled at."""
+        lowest = self.px if self.amend_px is None else min(self.px, self.amend_px)
+        return min(lowest, *(t.px for t in self.tallies.values() if t.due)) if self.due else lowest
+
     def tally(self, oid: VenueOrderId) -> Tally:
         tally = self.tallies.get(oid)
         if tally is None:

@@ -1,48 +1,76 @@
-"""How much may be lost: the gate's main limits, per event, per underlying and in all (see `payoffs`)."""
+"""How much may be lost: the gate's main limits, per event, per underlying and in all (see `payoffs` and `stakes`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, to_fixed
 from hlomm.engine import payoffs
-from hlomm.engine.payoffs import Profile
+from hlomm.engine.payoffs import Ending, Profile
+from hlomm.engine.stakes import Stakes, name_of
 from hlomm.engine.state import MarketState, State
 
 Room = tuple[int, str, str]
 
 
 def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> list[Room]:
-    """(largest quantity allowed, limit, numbers) of an order at an own-coin price."""
-    limits = state.config.limits
-    own = payoffs.event(state, market)
-    group = payoffs.group_of(state, market)
-    together = own if len(group) == 1 and not payoffs.priced(market.market) else payoffs.profile(state, group)
-    elsewhere = max(payoffs.total_worst(state) - max(together.worst, 0), 0)
+    """(largest quantity allowed, limit, numbers) of an order in an outcome at an own-coin price."""
+
+    def unit(ending: Ending) -> int:
+        return payoffs.unit_loss(leg, side, px, yes=payoffs.pays_yes(market.market, ending))
+
+    def either(ending: Ending) -> int:
+        return payoffs.unit_loss(leg, side, px, yes=ending == payoffs.EITHER[1])
+
+    limits, stakes = state.config.limits, Stakes(state)
+    ways, elsewhere = stakes.ways(market), stakes.total() - max(stakes.worst(name_of(market)), 0)
     return [
-        _room(own, lambda at: at == 1, leg, side, px, limits.max_loss_event, "max_loss_event"),
-        _room(
-            together, lambda at: payoffs.pays_yes(market.market, at), leg, side, px, limits.max_loss_underlying,
-            "max_loss_underlying",
-        ),
-        _room(
-            together, lambda at: payoffs.pays_yes(market.market, at), leg, side, px,
-            limits.max_loss_total - elsewhere, "max_loss_total",
-        ),
-    ]  # fmt: skip
+        _room(payoffs.event(state, market), either, limits.max_loss_event, "max_loss_event"),
+        _widest(ways, unit, limits.max_loss_underlying, "max_loss_underlying"),
+        _widest(ways, unit, limits.max_loss_total - elsewhere, "max_loss_total"),
+    ]
 
 
-def _room(profile: Profile, yes: Callable[[int], bool], leg: Leg, side: Side, px: int, limit: int, name: str) -> Room:
-    """The smallest room over all settlements in which the order loses."""
+def hedge_rooms(state: State, market: MarketState, side: Side, px: int, *, reduces: bool) -> list[Room]:
+    """The same of an order in a perp: a hedge loses where what it hedges gains. A reduction adds nothing to a jump."""
+    perp = payoffs.perp_stake(state, market.market.id)
+    if perp is None:
+        return [(0, "max_loss_underlying", "no price of the perp is known")]
+    limits, stakes, name = state.config.limits, Stakes(state), market.market.id
+    ways, elsewhere = stakes.hedge_ways(name, perp), stakes.total() - max(stakes.worst(name), 0)
+
+    def unit(ending: Ending) -> int:
+        return perp.unit_loss(side, px, ending[0]) + (0 if reduces else perp.jump(ending[0]))
+
+    return [
+        _widest(ways, unit, limits.max_loss_underlying, "max_loss_underlying"),
+        _widest(ways, unit, limits.max_loss_total - elsewhere, "max_loss_total"),
+    ]
+
+
+def _widest(ways: Sequence[Profile], unit: Callable[[Ending], int], limit: int, name: str) -> Room:
+    """It is enough to be within the limit one way, but at all of its endings. Beyond it the least bad way counts."""
+    least = min(profile.worst for profile in ways)
+    borne = [profile for profile in ways if profile.worst <= max(limit, least)]
+    return max((_room(profile, unit, limit, name) for profile in borne), key=lambda room: room[0])
+
+
+def _room(profile: Profile, unit: Callable[[Ending], int], limit: int, name: str) -> Room:
+    """The smallest room over all endings in which the order loses."""
     found: Room | None = None
-    for at, loss in zip(profile.at, profile.losses, strict=True):
-        unit = payoffs.unit_loss(leg, side, px, yes=yes(at))
-        if unit <= 0:
+    for ending, loss in zip(profile.at, profile.losses, strict=True):
+        lost = unit(ending)
+        if lost <= 0:
             continue
-        room = max(limit - loss, 0) * SCALE // unit
+        room = max(limit - loss, 0) * SCALE // lost
         if found is None or room < found[0]:
-            where = "" if profile.at == payoffs.NO_PRICE else f" at {to_fixed(at, 1)}"
+            where = "" if profile.at == payoffs.EITHER else _where(ending)
             found = room, name, f"{to_fixed(max(loss, 0), 2)} could be lost{where} of {to_fixed(max(limit, 0), 2)}"
     return (1 << 62, name, "loses in no settlement") if found is None else found
+
+
+def _where(ending: Ending) -> str:
+    at, other = ending
+    return " if the fallback pays" if other else f" at {to_fixed(at, 1)}"

@@ -1,19 +1,15 @@
-"""What everything held, pending and hedged on one underlying can lose, over every way it can settle (QUANT 7). Exact.
+"""What single contracts can lose, by how they end: held, pending, or about to be ordered (QUANT 7). Exact.
 
-All payoffs are constant between the bounds of the contracts, so looking just below, at and just above each of them is
-looking everywhere. A perp gains or loses along the way: it is followed as far as the stress move and no farther.
-Pending orders may fill in any combination; at one settlement price the worst combination is that of all orders that
-lose there, so adding those up covers every interleaving. An outcome that no price decides (a fallback, a deployer's)
-is an event of its own, lost either way.
+Pending orders may fill in any combination; at one ending the worst combination is that of all orders that lose there,
+so adding those up covers every interleaving.
 
 Losses of an outcome are those of its whole life: what was paid for it, less what it has brought in and will pay. So a
-fill changes them by exactly what was reckoned with before it. A perp's are counted from the price of closing it. Fees
-are not counted.
+fill changes them by exactly what was reckoned with before it. A perp's are counted from the price of closing it now,
+and it is followed as far as the stress move and no farther. Fees are not counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Final
 
 import attrs
@@ -21,83 +17,75 @@ import attrs
 from hlomm.domain.ids import MarketId
 from hlomm.domain.markets import Comparator, Leg, Market
 from hlomm.domain.orders import Side
-from hlomm.domain.report import ScenarioRow
-from hlomm.domain.units import SCALE, Cash, Px, notional_ceil
+from hlomm.domain.units import SCALE, Px, notional_ceil
 from hlomm.engine.order import Order
 from hlomm.engine.state import MarketState, State
 from hlomm.pricing.scenario import Claim
 
 STRESS: Final = SCALE // 5
 """Largest move of an underlying reckoned with: a fifth, for a day."""
-NO_PRICE: Final = (0, 1)
-"""Settlements of an event that no price decides: NO and YES."""
+Ending = tuple[int, bool]
+"""(settlement price, whether the question pays its fallback)."""
+EITHER: Final[tuple[Ending, ...]] = ((0, False), (1, False))
+"""Endings of an outcome by itself: NO and YES."""
 
 
 @attrs.frozen(kw_only=True)
 class Profile:
-    """Losses of one underlying (or one undecidable event) by settlement; negative is a gain."""
+    """Losses by ending, with the worst combination of pending orders filled; negative is a gain."""
 
-    at: tuple[int, ...]
-    """Settlement prices in 1e-8, or 0 and 1 for an event without a price."""
+    at: tuple[Ending, ...]
     losses: tuple[int, ...]
-    """With the worst combination of pending orders filled."""
 
     @property
     def worst(self) -> int:
         return max(self.losses, default=0)
 
 
-def pays_yes(market: Market, at: int) -> bool:
-    """Whether YES is paid at a settlement price (0 or 1 for an outcome without one)."""
-    if not priced(market):
-        return at == 1
-    if market.strike is not None:
-        return at > market.strike if market.comparator is Comparator.ABOVE else at >= market.strike
-    return (market.floor is None or at >= market.floor) and (market.ceiling is None or at < market.ceiling)
+# -- outcomes
 
 
 def priced(market: Market) -> bool:
-    """Whether a price alone decides the outcome."""
-    return not market.fallback and (market.strike is not None or market.floor is not None or market.ceiling is not None)
+    """Whether it is decided by a price, or by that none decided its question."""
+    return market.fallback or market.strike is not None or market.floor is not None or market.ceiling is not None
+
+
+def bounds(market: Market) -> list[Px]:
+    """Prices at which the payoff jumps."""
+    return [bound for bound in (market.strike, market.floor, market.ceiling) if bound is not None]
+
+
+def pays_yes(market: Market, ending: Ending) -> bool:
+    """Whether YES is paid. Without a question there is no fallback, whatever the ending says."""
+    at, other = ending
+    if market.question is not None and (other or market.fallback):
+        return other and market.fallback
+    if market.strike is not None:
+        return at > market.strike if market.comparator is Comparator.ABOVE else at >= market.strike
+    if market.floor is None and market.ceiling is None:
+        return at == 1
+    return (market.floor is None or at >= market.floor) and (market.ceiling is None or at < market.ceiling)
 
 
 def claim(market: Market, yes: int, no: int) -> Claim:
     """Tokens as the scenarios of `pricing` take them; one that no price decides hangs on nothing."""
-    if not priced(market):
+    if not bounds(market):
         return Claim(yes=yes, no=no)
     floor = market.floor if market.strike is None else market.strike
     above = market.strike is not None and market.comparator is Comparator.ABOVE
     return Claim(yes=yes, no=no, floor=floor, ceiling=market.ceiling, above=above)
 
 
-def stress(value: int) -> int:
-    """What the stress move loses on a perp position of that (signed) value, rounded up."""
-    return -(-abs(value) * STRESS // SCALE)
-
-
-def group_of(state: State, market: MarketState) -> tuple[MarketState, ...]:
-    """The outcomes that one settlement price decides together with this one; itself alone where none does."""
-    if not priced(market.market) or market.underlying is None:
-        return (market,)
-    return tuple(
-        other
-        for other in state.markets.values()
-        if other.underlying == market.underlying and other.settled is None and other.is_outcome and priced(other.market)
-    )
-
-
-def profile(state: State, markets: Sequence[MarketState]) -> Profile:
-    """Losses of a group of outcomes, with the perp of their underlying if they have one."""
-    points = _points(state, markets)
-    return Profile(at=points, losses=tuple(_loss(state, markets, at) for at in points))
-
-
 def event(state: State, market: MarketState) -> Profile:
-    """Losses of one outcome by itself, YES paid or not."""
-    held, pending = _held(state, market), state.orders.exposed_in(market.market.id)
+    """Losses of one outcome by itself, NO or YES paid."""
+    position, pending = state.portfolio.position(market.market.id), state.orders.exposed_in(market.market.id)
+    spent = position.cost_yes + position.cost_no - position.realised
     return Profile(
-        at=NO_PRICE,
-        losses=tuple(held[yes] + sum(_if_filled(order, yes=bool(yes)) for order in pending) for yes in NO_PRICE),
+        at=EITHER,
+        losses=(
+            spent - position.no + sum(_if_filled(order, yes=False) for order in pending),
+            spent - position.yes + sum(_if_filled(order, yes=True) for order in pending),
+        ),
     )
 
 
@@ -107,48 +95,12 @@ def unit_loss(leg: Leg, side: Side, px: int, *, yes: bool) -> int:
     return px - paid if side is Side.BUY else paid - px
 
 
-# -- parts
-
-
-def _points(state: State, markets: Sequence[MarketState]) -> tuple[int, ...]:
-    if not priced(markets[0].market):
-        return NO_PRICE
-    bounds = {bound for market in markets for bound in _bounds(market.market)}
-    found = {max(bound + step, 0) for bound in bounds for step in (-1, 0, 1)}
-    mark = _mark(state, markets[0].underlying)
-    if mark is not None:
-        found |= {mark - mark * STRESS // SCALE, mark, mark + mark * STRESS // SCALE}
-    return tuple(sorted(found))
-
-
-def _bounds(market: Market) -> tuple[int, ...]:
-    return tuple(bound for bound in (market.strike, market.floor, market.ceiling) if bound is not None)
-
-
-def _loss(state: State, markets: Sequence[MarketState], at: int) -> int:
-    total = -_perp_gain(state, markets[0].underlying, at) if priced(markets[0].market) else 0
-    for market in markets:
-        yes = pays_yes(market.market, at)
-        total += _held(state, market)[yes]
-        total += sum(_if_filled(order, yes=yes) for order in state.orders.exposed_in(market.market.id))
-    return total
-
-
-def _held(state: State, market: MarketState) -> tuple[int, int]:
-    """(loss if NO is paid, loss if YES is paid) of what was traded so far."""
-    position = state.portfolio.position(market.market.id)
-    spent = position.cost_yes + position.cost_no - position.realised
-    return spent - position.no, spent - position.yes
-
-
 def _if_filled(order: Order, *, yes: bool) -> int:
     """What a pending order loses if it fills; nothing where it would gain, for it need not fill.
 
     While an amend is out both sizes may fill, each at its own price; what is already said to have filled, at the worse.
     """
-    worse = order.exposed_px
-    if order.side is Side.SELL:
-        worse = order.px if order.amend_px is None else min(order.px, order.amend_px)
+    worse = order.exposed_px if order.side is Side.BUY else order.lowest_px
     parts = ((order.px, order.leaves), (order.amend_px or order.px, order.amend_qty), (worse, order.due))
     total = 0
     for px, qty in parts:
@@ -157,54 +109,85 @@ def _if_filled(order: Order, *, yes: bool) -> int:
     return total
 
 
-def _mark(state: State, perp: MarketId | None) -> int | None:
-    market = None if perp is None else state.markets.get(perp)
+# -- perps
+
+
+def stress(value: int) -> int:
+    """What the stress move loses on a perp position of that (signed) value, rounded up."""
+    return -(-abs(value) * STRESS // SCALE)
+
+
+@attrs.frozen(kw_only=True)
+class PerpStake:
+    """A perp position of signed quantity, and orders that may change it.
+
+    It is not there to be closed at the very price that settles its outcomes: a jump may take the margin from the
+    largest position that its orders can make of it.
+    """
+
+    qty: int
+    long_px: int
+    """Where a long position could be closed now."""
+    short_px: int
+    pending: tuple[tuple[Side, int, int], ...] = ()
+    """(side, limit price, quantity)."""
+    jump_margin: int = 0
+    """Share of its value, in 1e-8."""
+
+    @property
+    def idle(self) -> bool:
+        return not self.qty and not self.pending
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """Prices between which it loses the most at one of them: it is followed from the first to the last."""
+        low, high = self.long_px - self.long_px * STRESS // SCALE, self.short_px + self.short_px * STRESS // SCALE
+        return low, self.long_px, self.short_px, high
+
+    @property
+    def largest(self) -> int:
+        """Position after the worst combination of its orders, either way."""
+        bought = sum(qty for side, _, qty in self.pending if side is Side.BUY)
+        sold = sum(qty for side, _, qty in self.pending if side is Side.SELL)
+        return max(abs(self.qty + bought), abs(self.qty - sold))
+
+    def jump(self, at: int) -> int:
+        """What a jump may take from one coin that is closed there; rounded up."""
+        return -(-self._closed(at) * self.jump_margin // SCALE)
+
+    def unit_loss(self, side: Side, px: int, at: int) -> int:
+        """What one coin of an order loses if it is closed there, in 1e-8; negative if it gains.
+
+        It may have filled long ago, and what it has gained since may be lost again: so it counts from the worse of its
+        price and that of closing now.
+        """
+        paid = max(px, self.short_px) if side is Side.BUY else min(px, self.long_px)
+        return side * (paid - self._closed(at))
+
+    def loss(self, at: int) -> int:
+        """With all orders filled that lose there; rounded up."""
+        total = -(self.qty * (self._closed(at) - (self.long_px if self.qty > 0 else self.short_px)) // SCALE)
+        total += notional_ceil(Px(self.jump(at)), self.largest)
+        for side, px, qty in self.pending:
+            total += notional_ceil(Px(max(self.unit_loss(side, px, at), 0)), qty)
+        return total
+
+    def _closed(self, at: int) -> int:
+        low, *_, high = self.bounds
+        return min(max(at, low), high)
+
+
+def perp_stake(state: State, perp: MarketId) -> PerpStake | None:
+    """None without a market or a price. A position whose price has not been heard of yet stands at its entry price."""
+    market, held = state.markets.get(perp), state.portfolio.perps.position(perp)
     if market is None:
         return None
-    qty = 0 if perp is None else state.portfolio.perps.position(perp).qty
-    return market.closing_px(qty) if qty else None
-
-
-def _perp_gain(state: State, perp: MarketId | None, at: int) -> int:
-    """Gain of the hedge from its closing price to a settlement price, followed as far as the stress move.
-
-    Less the jump margin: it is not there to be closed at the very price that settles the outcomes.
-    """
-    mark = _mark(state, perp)
-    if mark is None or perp is None:
-        return 0
-    qty = state.portfolio.perps.position(perp).qty
-    move = min(max(at - mark, -mark * STRESS // SCALE), mark * STRESS // SCALE)
-    margin = -(-abs(qty) * (mark + move) * state.config.hedge.jump_margin // SCALE**2)
-    return qty * move // SCALE - margin
-
-
-def groups(state: State) -> Iterator[tuple[MarketState, ...]]:
-    """Every group of outcomes that settle together, each once."""
-    seen: set[MarketId] = set()
-    for market in state.markets.values():
-        if market.market.id in seen or not market.is_outcome or market.settled is not None:
-            continue
-        group = group_of(state, market)
-        seen.update(other.market.id for other in group)
-        yield group
-
-
-def total_worst(state: State) -> int:
-    """The worst of every group added up: nothing is netted between underlyings."""
-    return sum(max(profile(state, group).worst, 0) for group in groups(state))
-
-
-def rows(state: State) -> tuple[ScenarioRow, ...]:
-    """The payoff profile for people: only where something is at stake."""
-    found = []
-    for group in groups(state):
-        shown = profile(state, group)
-        if not any(shown.losses):
-            continue
-        decided = priced(group[0].market)
-        name = group[0].market.underlying if decided else group[0].market.ticker
-        for at, loss in zip(shown.at, shown.losses, strict=True):
-            word = name if decided else f"{name}-{'YES' if at else 'NO'}"
-            found.append(ScenarioRow(name=word, at=Px(at) if decided else None, loss=Cash(loss)))
-    return tuple(found)
+    entry = held.cost * SCALE // held.qty if held.qty else None
+    long_px, short_px = market.closing_px(1) or entry, market.closing_px(-1) or entry
+    if long_px is None or short_px is None:
+        return None
+    orders = state.orders.exposed_in(perp)
+    pending = tuple((order.side, int(order.px), order.exposed) for order in orders if order.exposed)
+    return PerpStake(
+        qty=held.qty, long_px=long_px, short_px=short_px, pending=pending, jump_margin=state.config.hedge.jump_margin
+    )

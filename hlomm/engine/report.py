@@ -21,6 +21,7 @@ from hlomm.engine.exposure import worst_loss
 from hlomm.engine.gate import gross_notional
 from hlomm.engine.ladder import ladder
 from hlomm.engine.restraint import ASK, BID
+from hlomm.engine.stakes import Stakes
 from hlomm.engine.state import OK, MarketState, State
 
 LADDER_LEVELS = 10
@@ -31,6 +32,7 @@ def report(state: State) -> EngineReport:
     counters, portfolio = state.counters, state.portfolio
     equity = state.equity()
     rung, reasons = ladder(state)
+    stakes = Stakes(state)
     return EngineReport(
         wall_ms=state.now.wall_ms, state=state.halt.value, reason=state.halt_reason, equity=Cash(equity),
         cash=Cash(portfolio.cash), drawdown=Cash(max(state.high_water - equity, 0)),
@@ -50,7 +52,7 @@ def report(state: State) -> EngineReport:
         paused=tuple(dict.fromkeys((*state.paused, *state.strategy_faults))),
         ladder=rung.value, ladder_reasons=reasons, breakers=dict(counters.trips), stranded=stranded.rows(state),
         baskets=baskets.rows(state), basket_counts=dict(state.baskets.counts),
-        hedges=hedge.rows(state), scenarios=payoffs.rows(state), worst_loss=Cash(payoffs.total_worst(state)),
+        hedges=hedge.rows(state), scenarios=tuple(stakes.rows()), worst_loss=Cash(stakes.total()),
         sets=treasury.rows(state), converted=treasury.converted(state),
     )  # fmt: skip
 

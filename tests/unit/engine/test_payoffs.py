@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hlomm.domain.inputs import MarketListed
+from hlomm.domain.ids import HYPERLIQUID, perp_market
+from hlomm.domain.inputs import BookSnapshot, FundingPaid, MarketListed, MarketSettled, MarkPrice
 from hlomm.domain.markets import Comparator, Leg, Market
-from hlomm.domain.orders import Side
-from hlomm.domain.units import SCALE
-from hlomm.engine import payoffs
-from tests.support.rig import Rig, placed
-from tests.support.values import M, config, outcome, px, usd
+from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
+from hlomm.domain.units import SCALE, Px, Qty
+from hlomm.engine import gate, payoffs
+from hlomm.engine.gate import Verdict
+from hlomm.engine.report import report
+from hlomm.engine.stakes import Stakes, name_of
+from tests.support.rig import Rig, amended, placed
+from tests.support.values import PERP, M, config, earlier_run_id, levels, lots, outcome, px, usd
+from tests.support.worst import Around, Chance, Holding, World
 
 LOW, HIGH = 79_000, 81_000
 
@@ -41,78 +45,154 @@ def ladder() -> list[Market]:
         (outcome(comparator=Comparator.ABOVE), False, False, True),
         (outcome(strike=None, floor=px(80_000)), False, True, True),
         (outcome(strike=None, ceiling=px(80_000)), True, False, False),
+        (outcome(strike=None, fallback=True, question=7), False, False, False),
     ],
 )
 def test_what_a_contract_pays_around_its_bound(market: Market, below: bool, at: bool, above: bool) -> None:
     strike = px(80_000)
-    assert [payoffs.pays_yes(market, price) for price in (strike - 1, strike, strike + 1)] == [below, at, above]
+    paid = [payoffs.pays_yes(market, (price, False)) for price in (strike - 1, strike, strike + 1)]
+    assert paid == [below, at, above]
+
+
+def test_if_the_fallback_pays_no_leg_does_and_binaries_do_not_care() -> None:
+    paid = [payoffs.pays_yes(market, (px(80_500), True)) for market in ladder()]
+    assert paid == [True, False, False, False, False, True]
+
+
+def bought_at(rig: Rig, number: int, price: str, leg: Leg = Leg.YES, qty: float = 100) -> None:
+    rig.buy(qty, price, leg, market=outcome(number).id)
+
+
+def worst(rig: Rig) -> int:
+    return Stakes(rig.state).worst(PERP)
 
 
 def test_an_outcome_that_no_price_decides_is_an_event_of_its_own() -> None:
-    rig = Rig(markets=ladder())
-    fallback = rig.market(outcome(23).id)
-    assert payoffs.group_of(rig.state, fallback) == (fallback,)
-    assert len(payoffs.group_of(rig.state, rig.market())) == 5
+    rig = Rig(markets=[*ladder(), outcome(24, strike=None)])
+    bought_at(rig, 24, "0.4")
+    assert Stakes(rig.state).worst(outcome(24).id) == usd(40)
+    assert (worst(rig), Stakes(rig.state).total()) == (0, usd(40))
 
 
-def test_pairs_across_a_bucket_cannot_lose() -> None:
+def test_all_legs_of_a_bucket_lose_only_if_its_fallback_pays() -> None:
     rig = Rig(markets=ladder())
     for number in (20, 21, 22):
-        rig.buy(100, "0.33", market=outcome(number).id)
-    worst = payoffs.profile(rig.state, payoffs.group_of(rig.state, rig.market()))
-    assert set(worst.losses) == {usd(-1)}
+        bought_at(rig, number, "0.33")
+    assert worst(rig) == usd(99)
+    bought_at(rig, 23, "0.02")
+    assert worst(rig) == usd(1)
+
+
+def test_no_of_two_legs_loses_one_of_them_at_most() -> None:
+    rig = Rig(markets=ladder())
+    bought_at(rig, 20, "0.7", Leg.NO)
+    bought_at(rig, 21, "0.6", Leg.NO)
+    assert worst(rig) == usd(30)
 
 
 def test_a_spread_of_two_strikes_loses_least_between_them() -> None:
     rig = Rig(markets=ladder())
-    rig.buy(100, "0.5")
-    rig.buy(100, "0.6", Leg.NO, market=outcome(16).id)
-    found = payoffs.profile(rig.state, payoffs.group_of(rig.state, rig.market()))
-    by_price = dict(zip(found.at, found.losses, strict=True))
+    bought_at(rig, 15, "0.5")
+    bought_at(rig, 16, "0.6", Leg.NO)
+    (found,) = Stakes(rig.state).ways(rig.market())
+    by_price = {at: loss for (at, _), loss in zip(found.at, found.losses, strict=True)}
     assert by_price[px(80_000) - 1] == usd(10)
-    assert by_price[px(80_500)] == usd(-90) if px(80_500) in by_price else True
+    assert by_price[px(80_000)] == by_price[px(HIGH) - 1] == usd(-90)
     assert by_price[px(HIGH)] == usd(10)
     assert found.worst == usd(10)
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 5), st.sampled_from(list(Leg)), st.integers(5, 95), st.integers(1, 60)), max_size=6
-    ),
-    st.lists(
-        st.tuples(st.integers(0, 5), st.sampled_from(list(Leg)), st.integers(5, 95), st.integers(1, 60)), max_size=4
-    ),
+@pytest.mark.parametrize(
+    "apart",
+    [{"tau_s": 7_200.0}, {"averaging_s": 60}, {"deployer": "out"}, {"underlying": "ETH"}],
+    ids=["another expiry", "an average", "another key", "another underlying"],
 )
-@settings(max_examples=60)
-def test_no_interleaving_at_any_price_loses_more_than_said(holdings: list[Any], orders: list[Any]) -> None:
-    """Brute force: every subset of pending purchases, every settlement on a fine grid, both ways for the fallback."""
-    markets = ladder()
-    rig = Rig(markets=markets)
-    for number, leg, cents, qty in holdings:
-        rig.buy(qty, cents / 100, leg, market=markets[number].id)
-    books = rig.state.portfolio
-    pending = [(markets[number], leg, cents, qty) for number, leg, cents, qty in orders]
-    profile = payoffs.profile(rig.state, payoffs.group_of(rig.state, rig.market()))
-    group = [market for market in markets if payoffs.priced(market)]
-    said = profile.worst + sum(
-        max(payoffs.unit_loss(leg, Side.BUY, cents * SCALE // 100, yes=yes) for yes in (True, False)) * qty
-        for market, leg, cents, qty in pending
-        if payoffs.priced(market)
-    )
-    for at in range(78_000, 82_001, 250):
-        base = sum(
-            books.position(market.id).cost_yes + books.position(market.id).cost_no
-            - books.position(market.id).held(Leg.YES if payoffs.pays_yes(market, at * SCALE) else Leg.NO)
-            for market in group
-        )  # fmt: skip
-        assert base <= profile.worst
-        for chosen in itertools.product((0, 1), repeat=len(pending)):
-            extra = sum(
-                payoffs.unit_loss(leg, Side.BUY, cents * SCALE // 100, yes=payoffs.pays_yes(market, at * SCALE)) * qty
-                for pick, (market, leg, cents, qty) in zip(chosen, pending, strict=True)
-                if pick and payoffs.priced(market)
-            )
-            assert base + extra <= said
+def test_what_no_single_price_decides_is_not_netted(apart: dict[str, Any]) -> None:
+    """YES and NO at the same strike are a pair only if they cannot settle on two prices."""
+    together = Rig(markets=[outcome(), outcome(16)])
+    other = Rig(markets=[outcome(), outcome(16, **apart)])
+    for rig in (together, other):
+        bought_at(rig, 15, "0.5")
+        bought_at(rig, 16, "0.5", Leg.NO)
+    assert Stakes(together.state).total() == 0
+    assert Stakes(other.state).total() == usd(100)
+
+
+def test_the_profile_for_people_names_every_settlement() -> None:
+    rig = Rig(markets=[outcome(), outcome(16, tau_s=7_200.0), outcome(24, strike=None)])
+    for number in (15, 16, 24):
+        bought_at(rig, number, "0.5")
+    shown = report(rig.state)
+    assert len({row.name for row in shown.scenarios}) == 4
+    assert shown.worst_loss == usd(150)
+    assert [row.name for row in shown.scenarios if row.at is None] == [
+        f"{outcome(24).ticker}-NO",
+        f"{outcome(24).ticker}-YES",
+    ]
+
+
+MARKETS = [*ladder(), outcome(30, tau_s=7_200.0), outcome(40, underlying="ETH", strike=px(3_000))]
+WORLD = World(MARKETS)
+PLACES = st.integers(0, len(MARKETS) - 1)
+LEGS, CENTS, LOTS = st.sampled_from(list(Leg)), st.integers(5, 95), st.integers(1, 60)
+
+
+@given(
+    st.lists(st.tuples(PLACES, LEGS, CENTS, LOTS), max_size=8),
+    st.lists(st.tuples(PLACES, LEGS, st.sampled_from(list(Side)), CENTS, LOTS), max_size=6),
+    st.integers(-30, 30),
+    st.integers(76_000, 84_000),
+)
+@settings(max_examples=120, deadline=None)
+def test_no_interleaving_at_any_ending_loses_more_or_less_than_said(
+    holdings: list[Any], orders: list[Any], perps: int, mark: int
+) -> None:
+    """Brute force: every subset of the pending orders, every price around a bound, every way a question can end."""
+    rig = Rig(config(limits={"max_drawdown": usd(10**6)}), markets=MARKETS)
+    held = {market.id: Holding() for market in MARKETS}
+    for place, leg, cents, qty in holdings:
+        market = MARKETS[place].id
+        rig.buy(qty, cents / 100, leg, market=market)
+        held[market].spent += cents * qty * SCALE // 100
+        setattr(held[market], leg.name.lower(), getattr(held[market], leg.name.lower()) + qty * SCALE)
+    chances = []
+    for number, (place, leg, side, cents, qty) in enumerate(orders):
+        chances.append(Chance(MARKETS[place].id, leg, side, px(cents / 100), lots(qty)))
+        rig.state.orders.placed(request(number, chances[-1]), None, 0)
+    rig.tell(MarkPrice(PERP, px(mark), rig.ms))
+    if perps:
+        rig.buy(abs(perps) / 1_000, 80_000, side=Side.BUY if perps > 0 else Side.SELL, market=PERP)
+    stakes = Stakes(rig.state)
+    around = Around(qty=perps * 100_000, low=px(mark), high=px(mark))
+    btc = WORLD.underlying("BTC", held, chances, around, PERP)
+    eth = WORLD.underlying("ETH", held, chances, Around(low=px(3_000), high=px(3_000)), PERP)
+    assert abs(stakes.worst(PERP) - btc) <= 1, "a perp's product is rounded"
+    assert stakes.worst(perp_market(HYPERLIQUID, "ETH")) == eth
+    assert abs(stakes.total() - max(btc, 0) - max(eth, 0)) <= 1
+    for market in MARKETS:
+        known = rig.market(market.id)
+        assert payoffs.event(rig.state, known).worst == WORLD.event(market.id, held, chances)
+        assert min(way.worst for way in stakes.ways(known)) == stakes.worst(name_of(known))
+
+
+@pytest.mark.parametrize(("first", "then"), [("0.58", "0.80"), ("0.80", "0.58")])
+def test_a_sale_whose_fill_is_still_due_may_have_sold_at_the_price_before_its_amend(first: str, then: str) -> None:
+    rig = Rig(config(quotes={"min_interval_ns": 0}))
+    rig.buy(100, "0.5")
+    order = rig.resting_ask(first, 100)
+    rig.opened(order, leaves=60, oid=rig.oid_of[order.client_id])  # 40 sold, the fill is on its way
+    (amend,) = amended(rig.want(ask=(then, 60)))
+    rig.opened(amend)
+    assert (order.due, order.leaves) == (lots(40), lots(60))
+    lost = 100 * 0.5 - 100 + 40 * (1 - min(float(first), float(then))) + 60 * (1 - float(then))
+    assert payoffs.event(rig.state, rig.market()).losses[1] == usd(f"{lost:.8f}")
+
+
+def request(number: int, chance: Chance) -> OrderRequest:
+    return OrderRequest(
+        client_id=earlier_run_id(number + 1), market=chance.market, leg=chance.leg, side=chance.side,
+        px=Px(chance.px), qty=Qty(chance.qty), tif=Tif.ALO, reduce_only=False, purpose=Purpose.QUOTE,
+    )  # fmt: skip
 
 
 # -- the limits
@@ -182,8 +262,8 @@ def test_no_accepted_order_ever_lets_the_worst_case_pass_its_limit(steps: list[A
         state = rig.state
         for number in (15, 16):
             assert payoffs.event(state, rig.market(outcome(number).id)).worst <= usd(70)
-        assert payoffs.profile(state, payoffs.group_of(state, rig.market())).worst <= usd(110)
-        assert payoffs.total_worst(state) <= usd(130)
+        assert Stakes(state).worst(PERP) <= usd(110)
+        assert Stakes(state).total() <= usd(130)
 
     for number, bid, ask, then in steps:
         market = outcome(number).id
@@ -201,3 +281,67 @@ def test_no_accepted_order_ever_lets_the_worst_case_pass_its_limit(steps: list[A
         for each in (15, 16):
             rig.book(market=outcome(each).id)
         worst()
+
+
+# -- the hedge within them
+
+
+def hedged(number: int, side: Side, **limits: float) -> tuple[Rig, Verdict]:
+    """100 YES at 0.5 and a verdict on so many thousandths of a coin."""
+    rig = limited(**limits)
+    rig.tell(MarkPrice(PERP, px(80_000), rig.ms))
+    rig.tell(FundingPaid(market=PERP, amount=usd(-10_000), key="wallet", venue_ms=rig.ms))
+    bought_at(rig, 15, "0.5")
+    rig.tell(BookSnapshot(PERP, levels((79_999.9, 9)), levels((80_000.1, 9)), rig.ms))
+    return rig, judged(rig, number, side)
+
+
+def judged(rig: Rig, number: int, side: Side) -> Verdict:
+    want = gate.Proposal(
+        market=rig.market(PERP), leg=Leg.YES, side=side, px=px(80_000), qty=lots(number / 1_000), tif=Tif.IOC,
+        purpose=Purpose.HEDGE,
+    )  # fmt: skip
+    return gate.judge(rig.state, want)
+
+
+def test_a_hedge_may_not_lose_more_than_the_limit_either() -> None:
+    """Short at 80,000 it loses 16,000 a coin if the stress move goes up, where 100 YES at 0.5 gain 50."""
+    _, verdict = hedged(20, Side.SELL, max_loss_underlying=100)
+    assert isinstance(verdict, gate.Resize)
+    assert (verdict.qty, verdict.limit) == (lots(0.00937), "max_loss_underlying")
+    _, verdict = hedged(20, Side.SELL, max_loss_total=100)
+    assert isinstance(verdict, gate.Resize)
+    assert (verdict.qty, verdict.limit) == (lots(0.00937), "max_loss_total")
+    _, verdict = hedged(9, Side.SELL, max_loss_underlying=100)
+    assert isinstance(verdict, gate.Pass)
+
+
+def test_a_perp_that_adds_to_what_the_outcomes_lose_has_less_room() -> None:
+    _, verdict = hedged(20, Side.BUY, max_loss_underlying=100)
+    assert isinstance(verdict, gate.Resize)
+    assert verdict.qty == lots(0.00312), "50 more at 64,000"
+
+
+def test_a_hedge_that_prices_took_beyond_the_limit_can_be_closed() -> None:
+    rig, _ = hedged(5, Side.SELL, max_loss_underlying=100)
+    rig.buy(0.02, 80_000, side=Side.SELL, market=PERP)
+    assert worst(rig) == usd("270.0004"), "320 a fifth above the ask, where YES gains 50"
+    assert isinstance(judged(rig, 20, Side.BUY), gate.Pass)
+
+
+def test_a_perp_with_no_outcome_beside_it_counts() -> None:
+    rig = Rig()
+    rig.tell(MarkPrice(PERP, px(80_000), rig.ms), MarketSettled(M, px(0), "price:79000"))
+    rig.buy(0.01, 80_000, market=PERP)
+    assert (worst(rig), Stakes(rig.state).total()) == (usd(160), usd(160))
+    assert {row.name for row in report(rig.state).scenarios} == {"BTC"}
+
+
+def test_an_order_in_the_perp_counts_from_the_worse_of_its_price_and_the_market() -> None:
+    """It may have filled when it was sent: what it has gained since can be lost again."""
+    rig = limited()
+    rig.tell(MarkPrice(PERP, px(80_000), rig.ms))
+    rig.state.orders.placed(request(1, Chance(PERP, Leg.YES, Side.BUY, px(80_000), lots(0.01))), None, 0)
+    assert worst(rig) == usd(160)
+    rig.tell(MarkPrice(PERP, px(82_000), rig.ms))
+    assert worst(rig) == usd(164)

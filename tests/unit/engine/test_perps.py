@@ -25,13 +25,13 @@ from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import Purpose, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState, Output, PlaceOrders
 from hlomm.domain.units import Px, Qty
-from hlomm.engine import payoffs
 from hlomm.engine.carry import carried, restore
 from hlomm.engine.core import Engine
 from hlomm.engine.flatten_perps import worst_payoff
 from hlomm.engine.payoffs import claim, stress
 from hlomm.engine.portfolio import Portfolio
 from hlomm.engine.report import pnl, report
+from hlomm.engine.stakes import Stakes
 from hlomm.engine.state import State
 from tests.support.rig import Rig, alerts, halts, of, placed
 from tests.support.values import BASE, PERP, M, account, config, levels, lots, outcome, px, usd
@@ -378,7 +378,7 @@ def test_what_tokens_and_perp_pay_together_is_looked_up_at_strikes_bounds_and_en
 def test_a_hedge_is_reckoned_with_a_jump_before_it_is_closed() -> None:
     """0.01 BTC is short from 80,010; at the upper end, 96,012, a jump of 1 % takes another 9.60."""
     calm, jumpy = (with_perp("-0.01", config=config(hedge={"jump_margin": px(margin)})) for margin in ("0", "0.01"))
-    worst = [payoffs.total_worst(rig.state) for rig in (calm, jumpy)]
+    worst = [Stakes(rig.state).total() for rig in (calm, jumpy)]
     assert worst == [usd("160.02"), usd("169.6212")]
 
 

@@ -70,7 +70,7 @@ def test_all_mistakes_are_reported_together(tmp_path):
         (("strategy.avellaneda.min_size=500",), "strategy.avellaneda.min_size"),
         (("strategy.complete_set.min_size=500",), "strategy.complete_set.min_size"),
         (("strategy.avellaneda.min_half_spread=0.2",), "strategy.avellaneda.min_half_spread"),
-        (("limits.max_position=50",), "strategy.avellaneda.max_size"),
+        (("limits.max_position=30",), "strategy.avellaneda.max_size"),
         (("limits.max_fair_deviation=0.01",), "strategy.avellaneda.max_half_spread"),
         (("budget.slow_below=1",), "budget.slow_below"),
         (("quotes.refresh_s=10",), "quotes.refresh_s"),
