@@ -14,7 +14,8 @@ from hlomm.research.soak.front import EPOCH_MS, Front
 from hlomm.research.soak.timeline import MS, S, Timeline
 from hlomm.research.soak.weather import Fault, Weather
 from hlomm.sim.coins import PERP_GRID
-from hlomm.sim.listing import describe, period_ns, rounded_target
+from hlomm.sim.contracts import period_ns
+from hlomm.sim.listing import describe, rounded_target
 from hlomm.sim.outcome_market import OutcomeSpec
 from hlomm.sim.refusals import Status
 from hlomm.venues.hyperliquid.wire.outcomes import OutcomeSpec as WireSpec
