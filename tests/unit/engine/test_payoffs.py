@@ -14,6 +14,7 @@ from hlomm.domain.markets import Comparator, Leg, Market
 from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE
 from hlomm.engine import payoffs
+from hlomm.engine.report import report
 from tests.support.rig import Rig, placed
 from tests.support.values import M, config, outcome, px, usd
 
@@ -73,6 +74,13 @@ def test_a_spread_of_two_strikes_loses_least_between_them() -> None:
     assert by_price[px(80_500)] == usd(-90) if px(80_500) in by_price else True
     assert by_price[px(HIGH)] == usd(10)
     assert found.worst == usd(10)
+
+
+def test_the_report_says_what_may_be_lost_beside_what_could_be() -> None:
+    limits = {"max_loss_event": usd(1), "max_loss_underlying": usd(2), "max_loss_total": usd(3)}
+    shown = report(Rig(config(limits={**limits, "max_hedge_notional": usd(4)})).state)
+    assert (shown.event_loss_limit, shown.underlying_loss_limit, shown.loss_limit) == (usd(1), usd(2), usd(3))
+    assert shown.hedge_limit == usd(4)
 
 
 @given(
