@@ -18,6 +18,7 @@ from tui import keymap, theme
 from tui.client import Client, Event, Pictured
 from tui.messages import FromLink
 from tui.screens.confirm import Confirm
+from tui.screens.inventory import Inventory
 from tui.screens.live import Live
 from tui.screens.market import Market
 from tui.screens.overview import Overview
@@ -25,7 +26,8 @@ from tui.screens.text import Text, help_text
 from tui.starting import Daemon, Starter
 from tui.state import Start, Store
 from tui.views import activity, truth, why
-from tui.widgets.lists import ListPanel, Newest, Opened
+from tui.widgets.inventory import Holdings
+from tui.widgets.lists import Browsed, ListPanel, Opened
 from tui.widgets.panel import Sight
 
 TICK_S: Final = 0.25
@@ -119,9 +121,14 @@ class Terminal(App[str]):
         while len(self.screen_stack) > 1:
             self.pop_screen()
 
+    def action_inventory(self) -> None:
+        if not isinstance(self.screen, Inventory):
+            self.action_overview()
+            self.push_screen(Inventory(self.sight))
+
     def action_open(self) -> None:
         focused = self.screen.focused
-        if isinstance(focused, Newest):
+        if isinstance(focused, Browsed):
             item = focused.item()
             if item is not None:
                 self.push_screen(Text(self.sight, "in full", focused.item_text(item)))
@@ -152,7 +159,8 @@ class Terminal(App[str]):
             self.screen.ask_filter()
 
     def action_copy(self) -> None:
-        row = self.store.market()
+        focused = self.screen.focused
+        row = focused.item() if isinstance(focused, Holdings) else self.store.market()
         if row is None:
             self.notify("no market is selected", severity="warning")
             return

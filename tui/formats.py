@@ -53,6 +53,16 @@ def quantity(value: int) -> str:
     return text.rstrip("0").rstrip(".") if text.strip("0.,") else to_text(value)
 
 
+def coins(value: int, decimals: int) -> str:
+    """Of a perp: negative for a short."""
+    return number(value, decimals, signed=True)
+
+
+def decimals_of(value: int) -> int:
+    """Decimals it takes to write a value in full."""
+    return len(to_text(value).partition(".")[2])
+
+
 def price(px: int, decimals: int) -> str:
     """A price of an outcome without its leading zero (`.5712`), in `decimals` + 1 cells."""
     return to_fixed(px, decimals - 1) if px >= ONE else to_fixed(px, decimals)[1:]

@@ -57,19 +57,23 @@ ACTIONS: Final = (
         help="Resume: leave HALTED and quote again (asks first)",
     ),
     Action(
-        id="overview", key="1", call="app.overview", label="over", group=Group.LOOK, rank=9,
+        id="overview", key="1", call="app.overview", label="over", group=Group.LOOK, rank=10,
         help="Overview: state, money, venues, markets",
+    ),
+    Action(
+        id="inventory", key="i,3", call="app.inventory", label="inv", shown="i", group=Group.LOOK, rank=5,
+        help="Inventory: sets, hedge, what each settlement gives (or 3)",
     ),
     Action(
         id="open", key="enter", call="app.open", label="open", group=Group.LOOK, rank=4, palette=False,
         help="Open what the cursor is on in full: market, fill, alert, why",
     ),
     Action(
-        id="alerts", key="a", call="app.alerts", label="alerts", group=Group.LOOK, rank=5,
+        id="alerts", key="a", call="app.alerts", label="alerts", group=Group.LOOK, rank=7,
         help="Alerts in full, newest first",
     ),
     Action(
-        id="view", key="t", call="app.toggle_view", label="yes/no", group=Group.LOOK, rank=7,
+        id="view", key="t", call="app.toggle_view", label="yes/no", group=Group.LOOK, rank=8,
         help="Ladder in prices of the YES or of the NO token",
     ),
     Action(
@@ -77,11 +81,11 @@ ACTIONS: Final = (
         help="Filter the markets by words in their names",
     ),
     Action(
-        id="freeze", key="space", call="app.freeze", label="freeze", group=Group.LOOK, rank=8,
+        id="freeze", key="space", call="app.freeze", label="freeze", group=Group.LOOK, rank=9,
         help="Freeze the display (never the bar at the top), and back",
     ),
     Action(
-        id="copy", key="y", call="app.copy", label="copy", group=Group.LOOK, rank=10,
+        id="copy", key="y", call="app.copy", label="copy", group=Group.LOOK, rank=11,
         help="Copy the name of the selected market",
     ),
     Action(
@@ -102,7 +106,7 @@ ACTIONS: Final = (
     ),
     Action(
         id="next", key="tab", call="app.focus_next", label="next list", group=Group.MOVE, palette=False,
-        help="Next list: markets, fills, alerts (shift+tab goes back)",
+        help="Next list of the screen (shift+tab goes back)",
     ),
     Action(
         id="back", key="escape", call="app.step_back", label="back", shown="esc", group=Group.MOVE, palette=False,
@@ -113,15 +117,15 @@ ACTIONS: Final = (
         help="Start the simulator when no daemon answers",
     ),
     Action(
-        id="help", key="question_mark", call="app.help", label="help", shown="?", group=Group.LEAVE, rank=12,
+        id="help", key="question_mark", call="app.help", label="help", shown="?", group=Group.LEAVE, rank=13,
         help="This help",
     ),
     Action(
-        id="palette", key="ctrl+p", call="app.command_palette", label="palette", shown="^p", group=Group.LEAVE, rank=11,
+        id="palette", key="ctrl+p", call="app.command_palette", label="palette", shown="^p", group=Group.LEAVE, rank=12,
         help="All actions by name", palette=False,
     ),
     Action(
-        id="quit", key="q", call="app.leave", label="leave", group=Group.LEAVE, rank=13,
+        id="quit", key="q", call="app.leave", label="leave", group=Group.LEAVE, rank=14,
         help="Leave the terminal; trading goes on",
     ),
 )  # fmt: skip

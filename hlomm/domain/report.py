@@ -276,6 +276,12 @@ class EngineReport(Report, frozen=True):
     scenarios: tuple[ScenarioRow, ...] = ()
     worst_loss: Cash = Cash(0)
     """Over everything held, pending and hedged, nothing netted between underlyings."""
+    loss_limit: Cash = Cash(0)
+    """Of `worst_loss`. Of this and the next three, 0 is for a daemon that does not say."""
+    underlying_loss_limit: Cash = Cash(0)
+    event_loss_limit: Cash = Cash(0)
+    hedge_limit: Cash = Cash(0)
+    """Of the notional of one hedge."""
     sets: tuple[SetRow, ...] = ()
     converted: dict[str, Qty] = {}
     """Contracts converted in this run, by kind."""

@@ -193,6 +193,7 @@ def _take_over(state: State, basket: BasketState, why: str) -> None:
 
 def _finished(state: State, known: QuestionState, basket: BasketState) -> None:
     state.baskets.count("done")
+    state.treasury_ns = 0  # until it is converted a basket locks its cash, and counts at what its tokens would fetch
     if basket.unwound:
         state.baskets.count("unwound")
         _trouble(state, known)

@@ -33,11 +33,12 @@ def report(state: State) -> EngineReport:
     equity = state.equity()
     rung, reasons = ladder(state)
     stakes = Stakes(state)
+    limits = state.config.limits
     return EngineReport(
         wall_ms=state.now.wall_ms, state=state.halt.value, reason=state.halt_reason, equity=Cash(equity),
         cash=Cash(portfolio.cash), drawdown=Cash(max(state.high_water - equity, 0)),
         max_drawdown=Cash(state.max_drawdown), drawdown_limit=Cash(state.drawdown_limit()),
-        gross=Cash(gross_notional(state)), gross_limit=state.config.limits.max_gross_notional,
+        gross=Cash(gross_notional(state)), gross_limit=limits.max_gross_notional,
         worst=Cash(worst(state)), perp_cash=Cash(portfolio.perps.raw),
         pnl=pnl(state), volume=Cash(portfolio.volume), fills=portfolio.fills, orders_placed=counters.placed,
         amends=counters.amends, cancels=counters.cancels, open_orders=state.orders.live_count,
@@ -53,6 +54,8 @@ def report(state: State) -> EngineReport:
         ladder=rung.value, ladder_reasons=reasons, breakers=dict(counters.trips), stranded=stranded.rows(state),
         baskets=baskets.rows(state), basket_counts=dict(state.baskets.counts),
         hedges=hedge.rows(state), scenarios=tuple(stakes.rows()), worst_loss=Cash(stakes.total()),
+        loss_limit=limits.max_loss_total, underlying_loss_limit=limits.max_loss_underlying,
+        event_loss_limit=limits.max_loss_event, hedge_limit=limits.max_hedge_notional,
         sets=treasury.rows(state), converted=treasury.converted(state),
     )  # fmt: skip
 

@@ -21,6 +21,7 @@ def loaded(statement: str, module: str) -> bool:
         "import hlomm.cli.main",
         "import tui.client, tui.state, tui.formats, tui.starting",
         "from tui.views import activity, consequence, holdings, ladder, markets, money, nobody, truth, venues, why",
+        "from tui.views import hedge, inventory, payoff, plot",
     ],
 )
 def test_textual_is_not_loaded(statement: str) -> None:

@@ -22,6 +22,7 @@ from tests.tui.examples import (
     wordy,
 )
 from tests.tui.stage import Stage, showing
+from tests.tui.stocked import stocked
 from tui.client import Lost
 from tui.starting import Daemon, Starter
 
@@ -106,6 +107,18 @@ def test_a_one_sided_market_in_full_at_80(snap_compare: Compare) -> None:
 
 def test_very_long_texts_at_80(snap_compare: Compare) -> None:
     assert same(snap_compare, showing(wordy()), SMALL, "down", "enter")
+
+
+def test_inventory_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(stocked()), SMALL, "i", "down")
+
+
+def test_inventory_at_120(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(stocked()), MIDDLE, "i", "down")
+
+
+def test_inventory_of_nothing_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(snapshot((), positions=())), SMALL, "i")
 
 
 def test_help_at_120(snap_compare: Compare) -> None:

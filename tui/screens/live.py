@@ -27,6 +27,7 @@ class Live(Screen[T]):
     def pull(self) -> None:
         """One look at the store, drawn in one go."""
         with self.app.batch_update():
+            self.set_class(self.sight.store.live is None, "-nobody")
             self.set_class(truth.word(self.sight.store, self.sight.now_s).startswith(truth.NO_LINK), "-no-link")
             for panel in self.query(Panel):
                 panel.pull()

@@ -56,10 +56,6 @@ class Overview(Live[None]):
         self.filter_line.cursor_blink = False
         self.query_one(Markets).focus()
 
-    def pull(self) -> None:
-        self.set_class(self.sight.store.live is None, "-nobody")
-        super().pull()
-
     # -- the filter takes the place of the footer while it is typed
 
     @property

@@ -50,7 +50,7 @@ def help_text() -> Content:
         ("Signs\n", "bold"),
         f"  behind the fair value, its source: {sources}\n",
         "  150▸ and ◂150 in the ladder are our orders\n",
-        "  an age appears from 1 s on; from 3 s a row is dim, from 6 s struck out\n",
+        "  an age appears from 1 s on; from 3 s a row is dim, from 6 s struck out",
     ]
     return Content.assemble(*parts)
 

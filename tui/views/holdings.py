@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from hlomm.domain.ids import is_outcome
 from hlomm.domain.orders import OrderState, Side
 from hlomm.domain.report import OrderRow, PositionRow
-from tui.formats import age_if_old, fitted, price, quantity, short_ticker
+from tui.formats import age_if_old, coins, decimals_of, fitted, price, quantity, short_ticker
 from tui.state import Store
+from tui.views import hedge
 from tui.views.line import Line, Span, Tone, clean, cut, joined, left, line, right, signed_tone
 
 _MARKET = 17
@@ -14,7 +16,7 @@ _ROOMY = 52
 
 
 def positions(store: Store, width: int, height: int) -> list[Line]:
-    """Tokens held now; flat and settled ones are history and live in the fills."""
+    """What is held now, and what the hedges should be; flat and settled ones are history and live in the fills."""
     snapshot = store.shown
     rows = held(() if snapshot is None else snapshot.engine.positions)
     wall_ms = 0 if snapshot is None else snapshot.engine.wall_ms
@@ -23,9 +25,10 @@ def positions(store: Store, width: int, height: int) -> list[Line]:
     if width >= _ROOMY:
         cells += [right("COST", 9), right("REAL", 9)]
     head = tuple(Span(span.text, Tone.HEAD) for span in joined(line(cell) for cell in cells))
+    targets = hedge.targets(store, width)
     if not rows:
-        return [head, line(Span("flat: nothing is held", Tone.LABEL))]
-    return [head, *(_position(row, wall_ms, width) for row in rows[: max(height - 1, 0)])]
+        return [head, line(Span("flat: nothing is held", Tone.LABEL)), *targets]
+    return [head, *(_position(row, wall_ms, width) for row in rows[: max(height - 1 - len(targets), 0)]), *targets]
 
 
 def held(rows: tuple[PositionRow, ...]) -> list[PositionRow]:
@@ -33,7 +36,9 @@ def held(rows: tuple[PositionRow, ...]) -> list[PositionRow]:
 
 
 def tokens(row: PositionRow) -> str:
-    """`120 YES`, `30 NO`, or both: `75Y 60N`."""
+    """`120 YES`, `30 NO`, or both: `75Y 60N`; the coins of a perp, signed."""
+    if not is_outcome(row.market):
+        return coins(row.yes, decimals_of(row.yes))
     if row.yes and row.no:
         return f"{quantity(row.yes)}Y {quantity(row.no)}N"
     return f"{quantity(row.yes)} YES" if row.yes else f"{quantity(row.no)} NO"

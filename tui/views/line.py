@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from tui.formats import fit
+from tui.state import Freshness, freshness
 
 
 class Tone(StrEnum):
@@ -93,6 +94,14 @@ def rule(title: str, width: int, *, note: str = "") -> Line:
 def retoned(text: Line, tone: Tone) -> Line:
     """The line in one tone, alarms excepted: they stay visible on old data."""
     return tuple(span if span.tone is Tone.ALARM else Span(span.text, tone) for span in text)
+
+
+def aged(text: Line, age_s: float | None) -> Line:
+    """The line in the tone of the age of what it shows."""
+    fresh = freshness(age_s)
+    if fresh is Freshness.FRESH:
+        return text
+    return retoned(text, Tone.STALE if fresh is Freshness.STALE else Tone.DIM)
 
 
 def clean(text: str) -> str:

@@ -9,8 +9,8 @@ from hlomm.domain.markets import MarketKind
 from hlomm.domain.report import MarketRow, SideNote
 from hlomm.domain.units import SCALE
 from tui.formats import DASH, MINUS, age_if_old, ask_price, bid_price, coin_price, price, remaining, short_ticker
-from tui.state import Freshness, Store, freshness
-from tui.views.line import Line, Span, Tone, clean, joined, left, line, retoned, right, spread
+from tui.state import Store
+from tui.views.line import Line, Span, Tone, aged, clean, joined, left, line, right, spread
 from tui.views.why import facts_of
 
 OK: Final = "ok"
@@ -100,11 +100,7 @@ def _row(row: MarketRow, lag_s: float, wall_ms: int, width: int, *, selected: bo
     ]
     if width >= _EXTRA_FROM:
         cells += _extra(row)
-    whole = joined(cells)
-    fresh = freshness(book_age_s)
-    if fresh is Freshness.FRESH:
-        return whole
-    return retoned(whole, Tone.STALE if fresh is Freshness.STALE else Tone.DIM)
+    return aged(joined(cells), book_age_s)
 
 
 def _fair(row: MarketRow) -> Line:

@@ -158,7 +158,12 @@ def _signed(label: str, value: int, width: int) -> Line:
 
 
 def _of_limit(label: str, value: int, limit: int, width: int, *, decimals: int) -> Line:
-    room = width - len(label) - 1
+    text, tone = of_limit(value, limit, width - len(label) - 1, decimals=decimals)
+    return pair(label, text, width, tone)
+
+
+def of_limit(value: int, limit: int, room: int, *, decimals: int) -> tuple[str, Tone]:
+    """`1,180/4,000` with as many decimals as fit, up to `decimals`, and the tone of that share of the limit."""
     text = next(
         (
             said
@@ -167,6 +172,9 @@ def _of_limit(label: str, value: int, limit: int, width: int, *, decimals: int) 
         ),
         fitted(value, room),
     )
+    return text, share_tone(value, limit)
+
+
+def share_tone(value: int, limit: int) -> Tone:
     share = value / limit if limit > 0 else 0.0
-    tone = Tone.ALARM if share >= ALARM_SHARE else Tone.WARN if share >= WARN_SHARE else Tone.PLAIN
-    return pair(label, text, width, tone)
+    return Tone.ALARM if share >= ALARM_SHARE else Tone.WARN if share >= WARN_SHARE else Tone.PLAIN

@@ -40,3 +40,17 @@ def _block(level: int) -> str:
     if level < 0:
         return " "
     return _BLOCKS[min(level, len(_BLOCKS) - 1)]
+
+
+def bar(value: int, low: int, high: int, width: int) -> str:
+    """A signed bar from the axis, which stands where zero is between `low` (not above it) and `high` (not below it).
+
+    Counted in half characters; what is not nothing is at least one of them.
+    """
+    axis = -low * (width - 1) // (high - low) if high > low else 0
+    room, extent = (axis, -low) if value < 0 else (width - 1 - axis, high)
+    halves = max(2 * room * abs(value) // extent, 1) if value and room else 0
+    full, half = "█" * (halves // 2), halves % 2
+    if value < 0:
+        return f"{'▐' * half}{full}".rjust(axis) + "│"
+    return " " * axis + "│" + full + "▌" * half

@@ -6,8 +6,8 @@ from typing import Final
 
 from hlomm.domain.report import VenueRow
 from tui.formats import DASH, MINUS, age
-from tui.state import Freshness, Store, freshness
-from tui.views.line import Line, Span, Tone, clean, joined, left, line, pair, retoned, rule
+from tui.state import Store
+from tui.views.line import Line, Span, Tone, aged, clean, joined, left, line, pair, rule
 
 _LIVE: Final = "live"
 _ROOMY: Final = 96
@@ -35,11 +35,7 @@ def _row(row: VenueRow, lag_s: float, width: int) -> Line:
     ]
     if width >= _ROOMY:
         cells.append(pair("reconnects", str(row.reconnects), 14))
-    cells_joined = joined(cells, 2)
-    state = freshness(data_age_s)
-    if state is Freshness.FRESH:
-        return cells_joined
-    return retoned(cells_joined, Tone.STALE if state is Freshness.STALE else Tone.DIM)
+    return aged(joined(cells, 2), data_age_s)
 
 
 def _skew(skew_ms: int | None) -> str:

@@ -1,4 +1,4 @@
-"""Lists with a cursor: markets, fills, alerts. The daemon's newest stays on top, the cursor stays on its item."""
+"""Lists with a cursor, and those of the overview: markets, fills, alerts."""
 
 from __future__ import annotations
 
@@ -66,6 +66,11 @@ class ListPanel(Panel, Generic[T], can_focus=True):
         self._first = window(self.cursor() or 0, self._first, room, len(items))
         return [self.head(width), *self.row_lines(items[self._first : self._first + room], width)]
 
+    def out_of_sight(self, shown: int) -> str:
+        """`↑15 ↓18`: how many items are above and below those that are shown."""
+        counts = (("↑", self._first), ("↓", len(self.items()) - self._first - shown))
+        return " ".join(f"{arrow}{count}" for arrow, count in counts if count > 0)
+
     def cursor_line(self) -> int | None:
         index = self.cursor()
         return None if index is None or not self.items() else index - self._first + 1
@@ -102,9 +107,7 @@ class Markets(ListPanel[MarketRow]):
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         head, *rows = super().lines(width, height)
-        above, below = self._first, len(self.items()) - self._first - len(rows)
-        more = [f"{arrow}{count}" for arrow, count in (("↑", above), ("↓", below)) if count > 0]
-        return [markets.head_with(head, " ".join(more), width), *rows]
+        return [markets.head_with(head, self.out_of_sight(len(rows)), width), *rows]
 
     def items(self) -> Sequence[MarketRow]:
         return self.store.markets()
@@ -122,41 +125,46 @@ class Markets(ListPanel[MarketRow]):
         return markets.empty(self.store)
 
 
-class Newest(ListPanel[T]):
-    """Newest first. On top the cursor stays on top; anywhere else it stays with its item."""
+class Browsed(ListPanel[T]):
+    """A cursor of its own. On top it stays on top; anywhere else it stays with its item."""
 
-    _marked: T | None = None
+    _marked: object = None
+
+    def key(self, item: T) -> object:
+        """By what an item is known again; fills and alerts never change."""
+        return item
 
     def cursor(self) -> int | None:
         if not self.has_focus:
             return None
-        items = self.items()
-        return 0 if self._marked is None or self._marked not in items else items.index(self._marked)
+        keys = [self.key(item) for item in self.items()]
+        return 0 if self._marked is None or self._marked not in keys else keys.index(self._marked)
 
     def put_cursor(self, index: int) -> None:
-        self._marked = self.items()[index] if index else None
+        self._marked = self.key(self.items()[index]) if index else None
 
     def row_lines(self, items: Sequence[T], width: int) -> list[Line]:
-        chosen = self.item() if self.has_focus else None
-        return [(Span("▸" if item is chosen else " "), *self.item_line(item, width - 1)) for item in items]
+        cursor, lines = self.cursor(), self.item_lines(items, width - 1)
+        return [(Span("▸" if index == cursor else " "), *each) for index, each in enumerate(lines, self._first)]
 
     @abstractmethod
-    def item_line(self, item: T, width: int) -> Line: ...
+    def item_lines(self, items: Sequence[T], width: int) -> list[Line]:
+        """One line for each of these items, without the cursor's mark."""
 
     @abstractmethod
     def item_text(self, item: T) -> str:
         """The item with everything there is to say about it."""
 
 
-class Fills(Newest[FillRow]):
+class Fills(Browsed[FillRow]):
     def head(self, width: int) -> Line:
         return activity.fills_head(self.store, width)
 
     def items(self) -> Sequence[FillRow]:
         return activity.fills(self.store)
 
-    def item_line(self, item: FillRow, width: int) -> Line:
-        return activity.fill_line(item, width)
+    def item_lines(self, items: Sequence[FillRow], width: int) -> list[Line]:
+        return [activity.fill_line(item, width) for item in items]
 
     def item_text(self, item: FillRow) -> str:
         return activity.fill_text(item)
@@ -165,15 +173,15 @@ class Fills(Newest[FillRow]):
         return "no fills yet"
 
 
-class Alerts(Newest[AlertRow]):
+class Alerts(Browsed[AlertRow]):
     def head(self, width: int) -> Line:
         return activity.alerts_head(self.store, width)
 
     def items(self) -> Sequence[AlertRow]:
         return activity.alerts(self.store)
 
-    def item_line(self, item: AlertRow, width: int) -> Line:
-        return activity.alert_line(item, width)
+    def item_lines(self, items: Sequence[AlertRow], width: int) -> list[Line]:
+        return [activity.alert_line(item, width) for item in items]
 
     def item_text(self, item: AlertRow) -> str:
         return activity.alert_text(item)

@@ -102,6 +102,13 @@ def test_a_spread_of_two_strikes_loses_least_between_them() -> None:
     assert found.worst == usd(10)
 
 
+def test_the_report_says_what_may_be_lost_beside_what_could_be() -> None:
+    limits = {"max_loss_event": usd(1), "max_loss_underlying": usd(2), "max_loss_total": usd(3)}
+    shown = report(Rig(config(limits={**limits, "max_hedge_notional": usd(4)})).state)
+    assert (shown.event_loss_limit, shown.underlying_loss_limit, shown.loss_limit) == (usd(1), usd(2), usd(3))
+    assert shown.hedge_limit == usd(4)
+
+
 @pytest.mark.parametrize(
     "apart",
     [{"tau_s": 7_200.0}, {"averaging_s": 60}, {"deployer": "out"}, {"underlying": "ETH"}],
