@@ -320,7 +320,7 @@ def test_another_setting_shows_where_it_would_have_decided_otherwise(
 
 def test_the_same_setting_said_again_changes_nothing(trading: Run, tmp_path: Path) -> None:
     write(tmp_path, trading.records)
-    assert replay(tmp_path, sets=["strategy.avellaneda.max_size=150"]).document()["identical"] is True
+    assert replay(tmp_path, sets=["strategy.avellaneda.max_size=40"]).document()["identical"] is True
 
 
 @pytest.mark.parametrize(
