@@ -78,9 +78,9 @@ async def _simulated(options: RunOptions) -> RunResult:
             # A new simulator is a new venue, whatever address it has: its beginning tells it from an earlier one.
             books = _books(options, f"simulated|{venue.rest}|{account.address}|{document.clock.host_origin_ns}")
             session = hyperliquid_session(
-                patient(options.loaded.settings.venue.hyperliquid, clock.map.speed), clock, limits=options.loaded.settings.limits,
-                key=account.agent_key, rest=venue.rest, ws=venue.ws, account=account.address,
-                fills_from_ms=books.fills_from_ms,
+                patient(options.loaded.settings.venue.hyperliquid, clock.map.speed), clock,
+                limits=options.loaded.settings.limits, key=account.agent_key, rest=venue.rest, ws=venue.ws,
+                account=account.address, fills_from_ms=books.fills_from_ms,
             )  # fmt: skip
             guardian = _guardian(
                 options, clock, books, key=account.guardian_key, rest=venue.rest, ws=venue.ws, account=account.address
