@@ -23,13 +23,13 @@ class Book:
         self.depth_ms = -1
         self.touch_ms = -1
         self.received_ns = 0
-        """Monotonic time at which we last heard of this book, whether or not it changed."""
+        """Monotonic time at which the last word on this book was sent, whether or not it changed."""
         self.seen = False
         self.count = 0
 
     def apply_snapshot(self, item: BookSnapshot, mono_ns: int) -> bool:
-        """Take a snapshot; False if it is older than what is known."""
-        self.received_ns = mono_ns
+        """Take a snapshot of that time; False if it is older than what is known."""
+        self.received_ns = max(self.received_ns, mono_ns)
         if item.venue_ms < self.depth_ms:
             return False
         self.depth_ms = item.venue_ms
@@ -42,8 +42,8 @@ class Book:
         return self._replace(bids, asks)
 
     def apply_bbo(self, item: BboUpdate, mono_ns: int) -> bool:
-        """Take a touch update; False if it is older than what is known."""
-        self.received_ns = mono_ns
+        """Take a touch update of that time; False if it is older than what is known."""
+        self.received_ns = max(self.received_ns, mono_ns)
         if item.venue_ms < self.touch_ms or item.venue_ms < self.depth_ms:
             return False
         self.touch_ms = item.venue_ms

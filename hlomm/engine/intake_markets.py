@@ -14,6 +14,7 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import MarketKind
 from hlomm.domain.outputs import AlertLevel
+from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import Px, to_text
 from hlomm.domain.view import BookShape
 from hlomm.engine import converting
@@ -98,14 +99,22 @@ def delisted(state: State, item: MarketDelisted, _: Strategies) -> None:
 
 def snapshot(state: State, item: BookSnapshot, _: Strategies) -> None:
     market = state.markets.get(item.market)
-    if market is not None and market.book.apply_snapshot(item, state.now.mono_ns):
+    if market is not None and market.book.apply_snapshot(item, _sent_ns(state, market, item.venue_ms)):
         _book_changed(state, market)
 
 
 def bbo(state: State, item: BboUpdate, _: Strategies) -> None:
     market = state.markets.get(item.market)
-    if market is not None and market.book.apply_bbo(item, state.now.mono_ns):
+    if market is not None and market.book.apply_bbo(item, _sent_ns(state, market, item.venue_ms)):
         _book_changed(state, market)
+
+
+def _sent_ns(state: State, market: MarketState, venue_ms: int) -> int:
+    """Our monotonic time of a venue stamp: a feed that has fallen behind brings old books, however fast they come."""
+    if not venue_ms:
+        return state.now.mono_ns
+    late_ms = state.now.wall_ms + state.venues[market.market.venue].skew_ms - venue_ms
+    return state.now.mono_ns - max(late_ms, 0) * NS_PER_MS
 
 
 def _book_changed(state: State, market: MarketState) -> None:

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.inputs import BookSnapshot, ClockSkew
 from hlomm.domain.view import BookShape
 from hlomm.engine.books import Book, shape_of, shape_without_own, without_own
-from tests.support.values import bbo, levels, snapshot
+from tests.support.rig import ASKS, BIDS, Rig
+from tests.support.values import M, bbo, levels, snapshot
 
 DEEP = snapshot(levels(("0.50", 100), ("0.49", 200), ("0.48", 300)), levels(("0.52", 100), ("0.53", 200)), 1_000)
 
@@ -202,3 +205,23 @@ def test_shape_says_what_the_best_prices_say(bids: list[int], asks: list[int]) -
                 (False, False): BookShape.EMPTY,
             }[bool(bids), bool(asks)]
         )
+
+
+def test_a_feed_that_has_fallen_behind_brings_old_books() -> None:
+    """Each arrives at once after the other, and each tells of what was ten seconds ago."""
+    rig = Rig()
+    rig.tell(BookSnapshot(M, BIDS, ASKS, rig.ms))
+    assert rig.market().book.received_ns == rig.state.now.mono_ns
+    rig.jump(20)
+    rig.tell(BookSnapshot(M, BIDS, ASKS, rig.ms - 10_000))
+    assert rig.state.now.mono_ns - rig.market().book.received_ns == 10 * 10**9
+    rig.tell(ClockSkew(HYPERLIQUID, -10_000))
+    rig.tell(BookSnapshot(M, BIDS, ASKS, rig.ms - 10_000))
+    assert rig.market().book.received_ns == rig.state.now.mono_ns, "by the venue's clock it is of this moment"
+
+
+def test_what_is_heard_out_of_order_makes_no_book_older() -> None:
+    book = Book()
+    book.apply_snapshot(BookSnapshot(M, BIDS, ASKS, 5_000), 5_000)
+    book.apply_snapshot(BookSnapshot(M, BIDS, ASKS, 4_000), 4_000)
+    assert book.received_ns == 5_000
