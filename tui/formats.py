@@ -58,6 +58,14 @@ def coins(value: int, decimals: int) -> str:
     return number(value, decimals, signed=True)
 
 
+def coins_in(value: int, width: int, *, signed: bool = False) -> str:
+    """Of a perp, with as many of five decimals as fit and no zero before them: `.00012`, `1.2345`, `−.0177`."""
+    sign = "" if not signed or not value else "+" if value > 0 else MINUS
+    digits = (to_fixed(abs(value), places) for places in range(5, -1, -1))
+    forms = [sign + (text[1:] if text.startswith("0.") else text) for text in digits]
+    return next((form for form in forms if len(form) <= width), "#" * width)
+
+
 def decimals_of(value: int) -> int:
     """Decimals it takes to write a value in full."""
     return len(to_text(value).partition(".")[2])

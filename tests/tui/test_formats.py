@@ -16,6 +16,9 @@ from tui.formats import (
     cents,
     clock,
     coin_price,
+    coins,
+    coins_in,
+    decimals_of,
     elapsed,
     fit,
     fitted,
@@ -142,6 +145,22 @@ def test_the_clock_is_utc() -> None:
 )
 def test_tickers_shorten_to_fit_and_name_the_day_unless_it_is_today(ticker: str, width: int, shown: str) -> None:
     assert short_ticker(ticker, width, WALL_MS) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("0.00012", 6, ".00012"), ("1.23456", 6, "1.2345"), ("123.5", 6, "123.50"), ("-0.00166", 5, "−.001"),
+        ("0.5", 5, "+.500"), ("-12.345", 5, "−12.3"), ("-123456", 5, "#####"), ("0", 5, ".0000"),
+    ],
+)  # fmt: skip
+def test_coins_fit_with_as_many_decimals_as_there_is_room_for(text: str, width: int, shown: str) -> None:
+    assert coins_in(parse(text), width, signed=width == 5) == shown
+
+
+def test_coins_are_signed_and_have_the_decimals_they_need() -> None:
+    assert [decimals_of(parse(text)) for text in ("1", "1.50", "-0.01774", "0")] == [0, 1, 5, 0]
+    assert [coins(parse(text), 3) for text in ("1", "-0.0177", "0")] == ["+1.000", "−0.017", "0.000"]
 
 
 def test_a_cut_is_visible() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import Side
 from hlomm.domain.units import Qty
 from tests.tui import examples
 from tests.tui.examples import (
     NOW_S,
     daily,
     halted,
+    perp,
     pulled,
     px,
     quarter,
@@ -39,6 +42,23 @@ def test_a_fill_in_full() -> None:
     made = store()
     assert "maker" in activity.fill_text(activity.fills(made)[1])
     assert "edge against fair value not known" in activity.fill_text(activity.fills(made)[2])
+
+
+def test_a_fill_of_a_perp_has_coins_and_no_leg() -> None:
+    sold = examples.fill(1, Side.SELL, Leg.YES, "0.00117", "86182", None, market=perp().id, ticker=perp().ticker)
+    assert plain(activity.fill_line(sold, 79)).startswith("00:57:06 sell       .00117 @  86182 BTC perp ")
+    assert "sell 0.00117 coins at 86,182.0\n" in activity.fill_text(sold)
+    bought = activity.fill_text(activity.fills(store())[1])
+    assert "buy 40 NO at .38541\n" in bought
+
+
+def test_an_order_on_a_perp_has_coins_and_no_leg() -> None:
+    hedge = msgspec.structs.replace(
+        snapshot().engine.orders[0], market=perp().id, ticker=perp().ticker, side=Side.SELL, px=px("85746"),
+        leaves=Qty(12_000),
+    )  # fmt: skip
+    _, row = holdings.orders(store(snapshot(orders=(hedge,))), NOW_S, 52, 5)
+    assert plain(row).startswith("BTC perp          sell      85746 .00012 open")
 
 
 def test_alerts_carry_their_level_as_a_word() -> None:

@@ -64,7 +64,7 @@ def test_what_is_listed_no_more_is_held_all_the_same() -> None:
         ({"note": note("ok", "closing is free")}, "kept", Tone.GOOD),
         ({"note": note("ok")}, "nothing to do", Tone.LABEL),
         ({"note": note("merge_fee", "merging costs more")}, "merge_fee", Tone.WARN),
-        ({"note": note("converting", "split of 20")}, "converting", Tone.PLAIN),
+        ({"note": note("converting", "split of 20")}, "requested", Tone.PLAIN),
         ({"note": note("ok"), "converting": "split", "qty": qty("20")}, "splitting 20", Tone.STRONG),
         ({"note": note("ok"), "converting": "merge_question", "qty": qty("5")}, "merging all 5", Tone.STRONG),
         ({"note": note("ok"), "converting": "some\nthing", "qty": qty("5")}, "some thing 5", Tone.STRONG),

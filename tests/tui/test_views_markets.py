@@ -41,6 +41,12 @@ def test_a_market_nobody_trades_says_so_and_a_perp_does_not() -> None:
     assert plain(row_of(perp())).rstrip().endswith("0")
 
 
+@pytest.mark.parametrize(("held", "said"), [(-166_000, " −.001"), (120_000_000, " +1.20"), (0, "     0")])
+def test_a_perp_is_held_in_coins(held: int, said: str) -> None:
+    short = msgspec.structs.replace(perp(), yes=Qty(held))
+    assert plain(row_of(short)).rstrip().endswith(said)
+
+
 def test_an_empty_side_is_a_dash() -> None:
     shown = plain(row_of(one_sided()))
     assert "    — .0521     —/—" in shown

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from hlomm.domain.orders import Side
+from hlomm.domain.ids import is_outcome
 from hlomm.domain.outputs import AlertLevel
 from hlomm.domain.report import AlertRow, FillRow
-from hlomm.domain.units import ONE
-from tui.formats import cents, clock, number, price, quantity, short_ticker
+from hlomm.domain.units import ONE, to_text
+from tui.formats import cents, clock, coin_price, coins_in, number, price, quantity, short_ticker
 from tui.state import Store
+from tui.views.holdings import traded
 from tui.views.line import Line, Span, Tone, clean, cut, joined, left, line, right, rule, signed_tone, width_of, wrapped
 
 _LEVELS: Final = {
@@ -38,14 +39,13 @@ def fills(store: Store) -> list[FillRow]:
 
 
 def fill_line(row: FillRow, width: int) -> Line:
-    side = "buy" if row.side is Side.BUY else "sell"
-    verb = f"{side} {row.leg.name}" if row.kind == _TRADE else clean(row.kind)
+    perp = not is_outcome(row.market)
     cells = [
         line(Span(clock(row.wall_ms), Tone.LABEL)),
-        line(left(verb, 10)),
-        line(right(quantity(row.qty), 6)),
+        line(left(traded(row) if row.kind == _TRADE else clean(row.kind), 10)),
+        line(right(coins_in(row.qty, 6) if perp else quantity(row.qty), 6)),
         line(Span("@", Tone.LABEL)),
-        line(right(_px(row.px), 6)),
+        line(right(coin_price(row.px, 6) if perp else _px(row.px), 6)),
         line(left(short_ticker(row.ticker, _MARKET, row.wall_ms), _MARKET)),
         _edge(row),
     ]
@@ -58,12 +58,13 @@ def fill_line(row: FillRow, width: int) -> Line:
 
 def fill_text(row: FillRow) -> str:
     """Everything about one fill."""
-    side = "buy" if row.side is Side.BUY else "sell"
+    verb, _, leg = traded(row).partition(" ")
+    amount = f"{quantity(row.qty)} {leg}" if leg else f"{to_text(row.qty)} coins"
     role = "maker" if row.maker else "taker"
     edge = "not known" if row.edge is None else cents(row.edge)
     return (
         f"{clean(row.ticker)}\n{clock(row.wall_ms)}Z  {clean(row.kind)}, {role}\n\n"
-        f"{side} {quantity(row.qty)} {row.leg.name} at {_px(row.px)}\n"
+        f"{verb} {amount} at {_px(row.px)}\n"
         f"fee {number(row.fee, 4)}, edge against fair value {edge}"
     )
 

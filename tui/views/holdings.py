@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hlomm.domain.ids import is_outcome
 from hlomm.domain.orders import OrderState, Side
-from hlomm.domain.report import OrderRow, PositionRow
-from tui.formats import age_if_old, coins, decimals_of, fitted, price, quantity, short_ticker
+from hlomm.domain.report import FillRow, OrderRow, PositionRow
+from tui.formats import age_if_old, coin_price, coins, coins_in, decimals_of, fitted, price, quantity, short_ticker
 from tui.state import Store
 from tui.views import hedge
 from tui.views.line import Line, Span, Tone, clean, cut, joined, left, line, right, signed_tone
@@ -83,15 +83,21 @@ def orders(store: Store, now_s: float, width: int, height: int) -> list[Line]:
     return [head, *(_order(row, wall_ms, lag_s, width) for row in rows[: max(height - 1, 0)])]
 
 
-def _order(row: OrderRow, wall_ms: int, lag_s: float, width: int) -> Line:
+def traded(row: OrderRow | FillRow) -> str:
+    """`buy YES`; of a perp the side alone."""
     side = "buy" if row.side is Side.BUY else "sell"
+    return f"{side} {row.leg.name}" if is_outcome(row.market) else side
+
+
+def _order(row: OrderRow, wall_ms: int, lag_s: float, width: int) -> Line:
+    perp = not is_outcome(row.market)
     state = clean(row.state.value)
     unsure = row.state is OrderState.UNKNOWN
     cells = [
         left(short_ticker(row.ticker, _MARKET, wall_ms), _MARKET),
-        left(f"{side} {row.leg.name}", 8),
-        right(price(row.px, 5), 6, Tone.OURS),
-        right(quantity(row.leaves), 6, Tone.OURS),
+        left(traded(row), 8),
+        right(coin_price(row.px, 6) if perp else price(row.px, 5), 6, Tone.OURS),
+        right(coins_in(row.leaves, 6) if perp else quantity(row.leaves), 6, Tone.OURS),
         left(state.upper() if unsure else state.removeprefix("pending_"), 7, Tone.WARN if unsure else Tone.LABEL),
         right(age_if_old(row.age_s + lag_s), 5, Tone.LABEL),
     ]

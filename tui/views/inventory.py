@@ -22,6 +22,8 @@ EMPTY: Final = "flat: nothing is held, and no sets are wanted"
 _NAME, _SETS, _NET, _CASH, _AGE, _WORD = 19, 6, 10, 9, 5, 14
 _EXTRA_FROM: Final = 110
 """From this width on: what selling would bring, and why the treasury does what it does."""
+_REQUESTED: Final = "converting"
+"""Guard of the last look's request; the note outlives the conversion until the next look."""
 _DOING: Final = {
     "split": "splitting",
     "merge": "merging",
@@ -146,7 +148,9 @@ def treasury(row: SetRow | None) -> tuple[str, str, Tone]:
         return f"{doing} {quantity(row.qty)}", detail, Tone.STRONG
     if word == OK:
         return ("kept", detail, Tone.GOOD) if detail else ("nothing to do", "", Tone.LABEL)
-    return word, detail, Tone.PLAIN if word == "converting" else Tone.WARN
+    if word == _REQUESTED:
+        return "requested", detail, Tone.PLAIN
+    return word, detail, Tone.WARN
 
 
 def whole(store: Store, holding: Holding, now_s: float) -> str:

@@ -8,7 +8,18 @@ from typing import Final
 from hlomm.domain.markets import MarketKind
 from hlomm.domain.report import MarketRow, SideNote
 from hlomm.domain.units import SCALE
-from tui.formats import DASH, MINUS, age_if_old, ask_price, bid_price, coin_price, price, remaining, short_ticker
+from tui.formats import (
+    DASH,
+    MINUS,
+    age_if_old,
+    ask_price,
+    bid_price,
+    coin_price,
+    coins_in,
+    price,
+    remaining,
+    short_ticker,
+)
 from tui.state import Store
 from tui.views.line import Line, Span, Tone, aged, clean, joined, left, line, right, spread
 from tui.views.why import facts_of
@@ -129,6 +140,8 @@ def _ours(row: MarketRow) -> Line:
 
 def _position(row: MarketRow) -> Span:
     """Net contracts, signed, without grouping: the column is narrow and the limit is not in the millions."""
+    if row.kind is MarketKind.PERP and row.yes:
+        return right(coins_in(row.yes, _POSITION, signed=True), _POSITION, Tone.STRONG)
     net = (row.yes - row.no) // SCALE
     text = "0" if net == 0 else f"{'+' if net > 0 else MINUS}{abs(net)}"
     return right(text, _POSITION, Tone.LABEL if net == 0 else Tone.STRONG)
