@@ -140,6 +140,9 @@ def test_long_profiles_scroll() -> None:
             assert settlements.text.split("\n")[0].endswith("  ↓50")
             await pressed(pilot, "pagedown", "pagedown")
             assert settlements.text.split("\n")[0].endswith("  ↑11 ↓39")
+            stage.app._deliver(Pictured(stocked(scenarios=())))
+            await settle(pilot)
+            assert "↑" not in settlements.text, "nothing is out of sight when there is nothing"
 
     drive(main())
 

@@ -62,6 +62,7 @@ class ListPanel(Panel, Generic[T], can_focus=True):
     def lines(self, width: int, height: int) -> Sequence[Line]:
         items, room = self.items(), max(height - 1, 0)
         if not items:
+            self._first = 0
             return [self.head(width), line(Span(f" {self.empty()}", Tone.LABEL))]
         self._first = window(self.cursor() or 0, self._first, room, len(items))
         return [self.head(width), *self.row_lines(items[self._first : self._first + room], width)]
