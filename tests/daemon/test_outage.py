@@ -18,7 +18,10 @@ from hlomm.sim.harness import simulated_hyperliquid
 
 OUTAGE_S = 60.0
 CAP = 120
-CAPPED = (f"limits.max_resting_without_deadman={CAP}",)
+CAPPED = (
+    f"limits.max_resting_without_deadman={CAP}", "limits.max_loss_event=250", "strategy.avellaneda.max_size=150",
+)  # fmt: skip
+"""Quotes large enough for the cap to be what bounds them."""
 ELIGIBLE = SimConfig(rules=RulesConfig(prior_volume_usd=2_000_000))
 LAG_S = 1.0
 
