@@ -49,6 +49,8 @@ _SETS: Final = (
     "limits.stale_book_s=190", "quotes.refresh_s=70", "quotes.min_interval_s=2", "quotes.min_move=0.004",
     "strategy.avellaneda.max_underlying_age_s=200", "strategy.avellaneda.requote_share=0.6",
     "strategy.avellaneda.sample_s=30",
+    # Quotes large enough to come near every limit.
+    "strategy.avellaneda.max_size=150", "strategy.avellaneda.stretch=2", "limits.max_loss_event=250",
 )  # fmt: skip
 # Quotes that are looked after so seldom lose money: most days may.
 _LOOSE: Final = (
