@@ -57,13 +57,14 @@ def stranded(state: State, venue: VenueId) -> Cash:
         if venue_of(order.market) != venue:
             continue
         if order.side is Side.BUY:  # while an amend is out both sizes may fill, each at its own price
-            taken += notional_ceil(order.px, order.leaves) + notional_ceil(order.amend_px or order.px, order.amend_qty)
+            taken += notional_ceil(order.px, order.leaves)
+            taken += notional_ceil(order.px if order.amend_px is None else order.amend_px, order.amend_qty)
         else:  # the venue lets no token be sold twice, so only the larger of the two sizes can
             lowest = order.px if order.amend_px is None else min(order.px, order.amend_px)
             selling.setdefault((order.market, order.leg), []).append((lowest, max(order.leaves, order.amend_qty)))
     for (market_id, leg), sales in selling.items():
         position = state.portfolio.position(market_id)
-        taken += _out_of_pairs(position.held(leg) - position.pairs, sales)
+        taken += _out_of_pairs(position.held(leg) - position.pairs, position.pairs, sales)
     return Cash(taken)
 
 
@@ -91,9 +92,12 @@ def rows(state: State) -> tuple[StrandedRow, ...]:
     )  # fmt: skip
 
 
-def _out_of_pairs(single: int, sales: list[tuple[int, int]]) -> int:
-    """Cash at risk in the part of the sales that single tokens do not cover, the dearest complements first."""
-    uncovered = max(sum(qty for _, qty in sales) - max(single, 0), 0)
+def _out_of_pairs(single: int, pairs: int, sales: list[tuple[int, int]]) -> int:
+    """Cash at risk in the part of the sales that takes pairs apart, the dearest complements first.
+
+    What neither single tokens nor pairs cover cannot be sold: the amend of a sale that has filled meanwhile.
+    """
+    uncovered = min(max(sum(qty for _, qty in sales) - max(single, 0), 0), pairs)
     taken = 0
     for px, qty in sorted(sales):
         part = min(qty, uncovered)

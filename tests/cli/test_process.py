@@ -25,8 +25,12 @@ def test_run_look_kill_restart_resume_replay(hlomm, tmp_path):
     assert status()["guardian"]["state"] == "up"
     orders = hlomm("orders", "--state-dir", state, "--json").json()
     assert all(order["purpose"] in {"quote", "hedge"} for order in orders)
-    explained = hlomm("explain", "--state-dir", state, "--json").json()
-    assert any(row["bid"]["guard"] == "ok" for row in explained)
+
+    def explain():
+        return hlomm("explain", "--state-dir", state, "--json").json()
+
+    hlomm.until(lambda: any(row["bid"]["guard"] == "ok" for row in explain()))  # it may be amending all of them
+    explained = explain()
     market = explained[0]["market"]
     assert hlomm("explain", market, "--state-dir", state).out.startswith(market)
     assert hlomm("explain", "nonsense", "--state-dir", state).code == 2

@@ -227,7 +227,7 @@ def test_what_rests_without_a_deadman_never_exceeds_the_cap(cap: int, steps: lis
         rig.want(bid and (bid[0] / 100, bid[1]), ask and (ask[0] / 100, ask[1]), market=market)
         assert left(rig) <= usd(cap)
         for order in list(rig.state.orders.live()):
-            if then == "ack" and order.venue_order_id is None:  # under a second id it could fill twice over
+            if then == "ack" and (order.venue_order_id is None or order.amending):  # a second id would fill twice over
                 rig.opened(order)
             elif then == "fill" and order.venue_order_id is not None and order.leaves:
                 rig.filled(order, min(20, order.leaves // SCALE))  # no venue fills more than there is
