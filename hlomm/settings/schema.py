@@ -139,6 +139,7 @@ class Avellaneda(_Section, frozen=True):
     underlyings: tuple[str, ...]
     periods: tuple[str, ...]
     deployers: tuple[str, ...]
+    min_liquidity: NonNegative
     gamma: NonNegative
     fill_rate: Positive
     fill_decay: Positive
@@ -175,6 +176,7 @@ class BtcParity(_Section, frozen=True):
     underlyings: tuple[str, ...]
     periods: tuple[str, ...]
     deployers: tuple[str, ...]
+    min_liquidity: NonNegative
     min_edge: Share
     doubt: NonNegative
     hedge_cost: NonNegative

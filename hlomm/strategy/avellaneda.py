@@ -50,6 +50,7 @@ class AvellanedaConfig:
     underlyings: tuple[str, ...]
     periods: tuple[str, ...]
     deployers: tuple[str, ...] = ()
+    min_liquidity: float = 0.0
     gamma: float
     fill_rate: float
     fill_decay: float
@@ -103,7 +104,11 @@ class Avellaneda:
             )
         )  # fmt: skip
         self.selection = Selection(
-            classes=config.classes, underlyings=config.underlyings, periods=config.periods, deployers=config.deployers
+            classes=config.classes,
+            underlyings=config.underlyings,
+            periods=config.periods,
+            deployers=config.deployers,
+            min_liquidity=config.min_liquidity,
         )
         self._memory: dict[MarketId, _Memory] = {}
 
@@ -123,6 +128,9 @@ class Avellaneda:
         self._memory.pop(market, None)
 
     def decide(self, view: MarketView) -> Desired:
+        return self.selection.liquid_only(view, self._decide(view))
+
+    def _decide(self, view: MarketView) -> Desired:
         c = self._config
         if view.tau_ns <= 0:
             return no_quote("expired: waiting for settlement")

@@ -39,6 +39,7 @@ class BtcParityConfig:
     underlyings: tuple[str, ...]
     periods: tuple[str, ...]
     deployers: tuple[str, ...]
+    min_liquidity: float
     min_edge: float
     doubt: float
     hedge_cost: float
@@ -76,7 +77,11 @@ class BtcParity:
     def __init__(self, config: BtcParityConfig) -> None:
         self._config = config
         self.selection = Selection(
-            classes=config.classes, underlyings=config.underlyings, periods=config.periods, deployers=config.deployers
+            classes=config.classes,
+            underlyings=config.underlyings,
+            periods=config.periods,
+            deployers=config.deployers,
+            min_liquidity=config.min_liquidity,
         )
         self._outlooks = Outlooks(
             OutlookRules(
@@ -104,6 +109,9 @@ class BtcParity:
         self._overlaps.forget(market)
 
     def decide(self, view: MarketView) -> Desired:
+        return self.selection.liquid_only(view, self._decide(view))
+
+    def _decide(self, view: MarketView) -> Desired:
         c = self._config
         self._overlaps.see(view)
         underlying = self._outlooks.observe(view)

@@ -12,6 +12,8 @@ from typing import Final
 import attrs
 
 from hlomm.domain.markets import Market, MarketKind
+from hlomm.domain.units import SCALE, Px, Qty, complement
+from hlomm.domain.view import Desired, MarketView, Wish
 
 _SHOWN: Final = 12
 
@@ -27,6 +29,8 @@ class Selection:
     """Whose own markets are taken as well as the protocol's. A deployer settles by key, and at any fraction."""
     fallbacks: bool = False
     """Whether the fallback of a question is taken with its other outcomes."""
+    min_liquidity: float = 0.0
+    """USDC that others must offer, both sides of the book together, before a position is added to; 0: any book."""
 
     def takes(self, market: Market) -> bool:
         """Whether a market fits. Perps never do; a fallback has no terms of its own to price, so few want it."""
@@ -38,6 +42,19 @@ class Selection:
             and (not self.periods or _fits(market.period, self.periods))
             and (market.deployer is None or _fits(market.deployer, self.deployers))
         )
+
+    def liquid_only(self, view: MarketView, desired: Desired) -> Desired:
+        """What is wanted, less what would add to a position in a book that is too thin."""
+        offered = sum(px * qty for px, qty in view.bids) + sum(complement(Px(px)) * qty for px, qty in view.asks)
+        if offered >= self.min_liquidity * SCALE**2:
+            return desired
+        why = f"liquidity: others offer {offered / SCALE**2:.2f} < {self.min_liquidity:g}, only reductions"
+        bid, ask, take = (_reducing(view.net, +1, desired.bid), _reducing(view.net, -1, desired.ask), desired.take)
+        return attrs.evolve(
+            desired, bid=bid, bid_reason=desired.bid_reason if bid is desired.bid else why,
+            ask=ask, ask_reason=desired.ask_reason if ask is desired.ask else why,
+            take=take if take is not None and take.direction * view.net < 0 else None,
+        )  # fmt: skip
 
     def unmatched(self, listed: Iterable[Market]) -> dict[str, str]:
         """Patterns that fit nothing of what is listed: `setting pattern` to a sentence with what there is instead.
@@ -60,6 +77,12 @@ class Selection:
             for pattern in patterns
             if not any(fnmatchcase(name, pattern) for name in names)
         }
+
+
+def _reducing(net: int, direction: int, wish: Wish | None) -> Wish | None:
+    """As much of a wish as brings the position nearer to flat."""
+    qty = min(wish.qty, max(-net * direction, 0)) if wish is not None else 0
+    return None if wish is None or not qty else wish if qty == wish.qty else Wish(wish.px, Qty(qty))
 
 
 def _fits(name: str, patterns: tuple[str, ...]) -> bool:

@@ -15,7 +15,8 @@ from tests.support.values import levels, lots, outcome, px
 from tests.unit.strategy.views import view
 
 CONFIG = BtcParityConfig(
-    classes=("priceBinary",), underlyings=("BTC",), periods=(), deployers=(), min_edge=0.02, doubt=0.0, hedge_cost=0.0,
+    classes=("priceBinary",), underlyings=("BTC",), periods=(), deployers=(),
+    min_liquidity=0.0, min_edge=0.02, doubt=0.0, hedge_cost=0.0,
     follow_book=False, min_tau_s=60.0, vol_annual=0.45, vol_prior_s=300.0, vol_halflife_s=900.0,
     realised=RealisedKind.EWMA, sample_s=2.0,
     basis_bps=1.5, vol_error=0.25, max_underlying_age_s=10.0, kelly_fraction=1.0, max_stake=0.5, max_size=500.0,

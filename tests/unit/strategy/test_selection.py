@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hlomm.domain.view import Desired, Take
 from hlomm.strategy.selection import Selection
-from tests.support.values import outcome, perp, px
-from tests.unit.strategy.views import maker
+from tests.support.puppet import desire
+from tests.support.values import levels, lots, outcome, perp, px
+from tests.unit.strategy.views import maker, view
 
 
 def selection(**changes: Any) -> Selection:
@@ -113,3 +116,39 @@ def test_the_market_maker_takes_what_has_terms_to_price_and_is_selected() -> Non
     assert not wide.wants(fallback)
     assert not wide.wants(outcome(klass="priceBucket", strike=None)), "of which nobody said when it pays"
     assert not maker().wants(bucket), "only what the operator names"
+
+
+# -- liquidity
+
+THIN: dict[str, Any] = {"bids": levels(("0.50", 40)), "asks": levels(("0.60", 50))}
+"""Others offer 20 for YES and 20 for NO."""
+
+
+def wanted(least: float, net: float = 0, **changes: Any) -> Desired:
+    both = desire(("0.52", 30), ("0.58", 30), fair="0.55")
+    return selection(min_liquidity=least).liquid_only(view(net=net, **THIN), attrs.evolve(both, **changes))
+
+
+@pytest.mark.parametrize("least", [0.0, 39.99, 40.0])
+def test_a_book_that_holds_enough_changes_nothing(least: float) -> None:
+    assert wanted(least) == desire(("0.52", 30), ("0.58", 30), fair="0.55")
+
+
+def test_in_a_thin_book_nothing_is_added_to_a_position() -> None:
+    flat = wanted(40.01)
+    assert flat.bid is flat.ask is None
+    assert flat.bid_reason == flat.ask_reason == "liquidity: others offer 40.00 < 40.01, only reductions"
+    long = wanted(50, net=20)
+    assert long.bid is None
+    assert long.ask is not None
+    assert long.ask.qty == lots(20), "no farther than flat"
+    short = wanted(50, net=-200)
+    assert short.ask is None
+    assert short.bid is not None
+    assert short.bid.qty == lots(30)
+
+
+@pytest.mark.parametrize(("net", "kept"), [(0, False), (50, False), (-50, True)])
+def test_nor_is_anything_taken_that_adds(net: float, kept: bool) -> None:
+    take = Take(direction=+1, px=px("0.6"), qty=lots(10), reason="edge")
+    assert (wanted(50, net=net, take=take).take is take) is kept
