@@ -113,6 +113,7 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             slow_below=settings.budget.slow_below,
             slow_runway_ns=seconds_to_ns(settings.budget.slow_runway_h * 3600),
             slow_factor=settings.budget.slow_factor,
+            weight_per_min=settings.budget.weight_per_min,
         ),
         reconcile=ReconcileRules(
             quiet_ns=seconds_to_ns(settings.reconcile.quiet_s), strikes=settings.reconcile.strikes

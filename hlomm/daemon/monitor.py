@@ -93,6 +93,6 @@ class Monitor:
             ack_p50_ms=stats.ack_p50_ms, skew_ms=stats.skew_ms,
             budget_used=None if budget is None else budget.used, budget_cap=None if budget is None else budget.cap,
             budget_runway_min=None if runway_ns is None else runway_ns // NS_PER_MIN,
-            budget_slow=None if budget is None else budget.slow,
+            budget_slow=(None if budget is None else budget.slow) or self._pump.engine.state.budgets.crowded(venue),
             reconnects=stats.reconnects, counters=stats.counters, fuse=stats.fuse,
         )  # fmt: skip

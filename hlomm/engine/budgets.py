@@ -23,6 +23,10 @@ SHORTEST_NS: Final = 120 * 10**9
 SAMPLES: Final = 64
 NS_PER_H: Final = 3_600 * 10**9
 NS_PER_MIN: Final = 60 * 10**9
+NS_PER_S: Final = 10**9
+BATCH_UNIT: Final = 40
+CROWDED: Final = 3
+"""Factor while too much was sent in the last minute. It comes and goes, and keeps the rate about there."""
 EASE: Final = 2
 """Full speed comes back when it would last that many times the runway that slowed it."""
 
@@ -54,12 +58,36 @@ class Budget:
         return None if churn == 0 else max(self.left, 0) * NS_PER_H // churn
 
 
+@attrs.define(eq=False)
+class Rate:
+    """Weight of what was sent in the last minute, second by second."""
+
+    seconds: deque[tuple[int, int]] = attrs.field(factory=deque)
+    """(second, weight); at most a minute of them."""
+    total: int = 0
+
+    def add(self, now_ns: int, weight: int) -> None:
+        second = now_ns // NS_PER_S
+        if self.seconds and self.seconds[-1][0] == second:
+            second, before = self.seconds.pop()
+            self.seconds.append((second, before + weight))
+        else:
+            self.seconds.append((second, weight))
+        self.total += weight
+
+    def forget(self, now_ns: int) -> None:
+        """Drop what is older than a minute."""
+        while self.seconds and self.seconds[0][0] <= now_ns // NS_PER_S - 60:
+            self.total -= self.seconds.popleft()[1]
+
+
 class Budgets:
-    """Per venue. A venue that never told us its budget is not limited here."""
+    """Per venue. A venue that never told us its budget is not limited by it."""
 
     def __init__(self, rules: BudgetRules) -> None:
         self._rules = rules
         self.by_venue: dict[VenueId, Budget] = {}
+        self.rates: dict[VenueId, Rate] = {}
 
     def apply(self, item: RateBudget, now_ns: int) -> str | None:
         """Take the venue's word; what there is to say about it, if the pace changes."""
@@ -98,6 +126,14 @@ class Budgets:
         if budget is not None:
             budget.used += actions
 
+    def tick(self, now_ns: int) -> None:
+        for rate in self.rates.values():
+            rate.forget(now_ns)
+
+    def sent(self, venue: VenueId, orders: int, now_ns: int) -> None:
+        """A batch leaves: its weight is 1, and 1 more for every 40 orders in it (venue sheet 1.3)."""
+        self.rates.setdefault(venue, Rate()).add(now_ns, 1 + orders // BATCH_UNIT)
+
     def left(self, venue: VenueId) -> int | None:
         budget = self.by_venue.get(venue)
         return None if budget is None else budget.left
@@ -110,6 +146,13 @@ class Budgets:
     def pace(self, venue: VenueId) -> int:
         """Factor by which quoting slows down."""
         budget = self.by_venue.get(venue)
-        if budget is None or (budget.slow is None and budget.left >= self._rules.slow_below):
-            return 1
-        return self._rules.slow_factor
+        if budget is not None and (budget.slow is not None or budget.left < self._rules.slow_below):
+            return self._rules.slow_factor
+        return 1 if self.crowded(venue) is None else CROWDED
+
+    def crowded(self, venue: VenueId) -> str | None:
+        """Why quoting slows down although actions are left: the venue counts what an address sends in a minute."""
+        rate = self.rates.get(venue)
+        if rate is None or rate.total < self._rules.weight_per_min:
+            return None
+        return f"weight {rate.total} sent in a minute >= {self._rules.weight_per_min}"

@@ -109,6 +109,8 @@ class BudgetRules:
     slow_runway_ns: int
     """Likewise when what is left lasts no longer than this at the present churn."""
     slow_factor: int
+    weight_per_min: int
+    """Weight sent in a minute from which quoting slows down."""
 
 
 @attrs.frozen(kw_only=True)

@@ -14,7 +14,7 @@ from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.ids import MarketId, VenueId, venue_of
 from hlomm.domain.inputs import Booted, Input
 from hlomm.domain.orders import OrderState
-from hlomm.domain.outputs import HaltState, Output
+from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, HaltState, Output, PlaceOrders
 from hlomm.domain.times import Now
 from hlomm.engine import (
     baskets,
@@ -69,6 +69,7 @@ class Engine:
         state.counters.turns += 1
         if state.halt is HaltState.STOPPED:
             return state.out.drain()
+        state.budgets.tick(now.mono_ns)
         self._timers_due()
         self._doubtful_orders()
         reconcile.press(state)
@@ -84,6 +85,7 @@ class Engine:
         safety.walk_on(state)
         self._prune()
         outputs = state.out.drain()
+        self._weigh(outputs)
         state.digest.mix(now.mono_ns, len(outputs), state.orders.live_count, state.portfolio.cash)
         return outputs
 
@@ -146,6 +148,18 @@ class Engine:
                 state.out.query(venue_of(order.market), order.client_id)
         if doubtful:
             state.timers.set_earliest(_ORDERS_TIMER, now_ns + rules.query_retry_ns)
+
+    def _weigh(self, outputs: Sequence[Output]) -> None:
+        """Count what leaves: venues limit what an address sends in a minute."""
+        budgets, now_ns = self.state.budgets, self.state.now.mono_ns
+        for output in outputs:
+            match output:
+                case PlaceOrders(venue=venue, orders=batch) | AmendOrders(venue=venue, amends=batch):
+                    budgets.sent(venue, len(batch), now_ns)
+                case CancelOrders(venue=venue, cancels=cancels):
+                    budgets.sent(venue, len(cancels), now_ns)
+                case ConvertSet(market=market):
+                    budgets.sent(venue_of(market), 1, now_ns)
 
     def _prune(self) -> None:
         """Forget the oldest finished markets, so that a night of short series does not fill the memory."""

@@ -94,6 +94,8 @@ def _venues(state: State) -> Iterator[Reason]:
             yield Rung.CRITICAL, f"{name} account differs from our books: {', '.join(venue.mismatch)}"
         if state.budgets.exhausted(name):
             yield Rung.CRITICAL, f"{name} action budget: {state.budgets.left(name)} left, kept for cancels"
+        elif (crowded := state.budgets.crowded(name)) is not None:
+            yield Rung.WARNING, f"{name}: {crowded}, quoting slowly"
         elif state.budgets.pace(name) > 1:
             yield Rung.WARNING, f"{name} action budget: {state.budgets.left(name)} left, quoting slowly"
         if venue.foreign_orders:

@@ -125,6 +125,7 @@ class Budget(_Section, frozen=True):
     slow_below: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
     slow_runway_h: NonNegative
     slow_factor: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    weight_per_min: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
 class Reconcile(_Section, frozen=True):

@@ -166,7 +166,7 @@ BASE: Final = EngineConfig(
         reject_limit=4,
         reject_pause_ns=seconds(20),
     ),
-    budget=BudgetRules(reserve=100, slow_below=1_000, slow_runway_ns=0, slow_factor=4),
+    budget=BudgetRules(reserve=100, slow_below=1_000, slow_runway_ns=0, slow_factor=4, weight_per_min=10**9),
     reconcile=ReconcileRules(quiet_ns=seconds(3), strikes=3),
     breakers=BreakerRules(
         widen=MoveRule(move=px("0.01"), window_ns=seconds(60), cooldown_ns=seconds(300)),

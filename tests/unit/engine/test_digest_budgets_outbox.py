@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,8 +31,9 @@ from hlomm.engine.budgets import Budgets
 from hlomm.engine.config import BudgetRules
 from hlomm.engine.digest import Digest
 from hlomm.engine.outbox import Outbox
-from tests.support.rig import check_order
-from tests.support.values import M, lots, px
+from hlomm.engine.report import report
+from tests.support.rig import Rig, check_order, placed
+from tests.support.values import BASE, M, config, lots, px
 
 # -- digest
 
@@ -83,7 +85,7 @@ def test_a_known_value_stays_what_it_is() -> None:
 
 # -- budgets
 
-RULES = BudgetRules(reserve=100, slow_below=1_000, slow_runway_ns=0, slow_factor=4)
+RULES = BudgetRules(reserve=100, slow_below=1_000, slow_runway_ns=0, slow_factor=4, weight_per_min=10**9)
 
 
 def test_a_venue_that_never_said_anything_is_not_limited() -> None:
@@ -120,7 +122,7 @@ def test_what_we_send_counts_until_the_venue_speaks_again() -> None:
 
 
 HOUR_NS = 3_600 * 10**9
-FORECAST = BudgetRules(reserve=100, slow_below=500, slow_runway_ns=3 * HOUR_NS, slow_factor=4)
+FORECAST = BudgetRules(reserve=100, slow_below=500, slow_runway_ns=3 * HOUR_NS, slow_factor=4, weight_per_min=10**9)
 
 
 def told(budgets: Budgets, minutes: float, left: int) -> str | None:
@@ -167,6 +169,35 @@ def test_quoting_slows_before_the_end_says_so_and_speeds_up_only_when_full_speed
     assert said is not None
     assert "full pace again" in said
     assert budgets.pace(HYPERLIQUID) == 1
+
+
+# -- what is sent in a minute
+
+
+def test_quoting_slows_while_too_much_was_sent_in_the_last_minute() -> None:
+    budgets = Budgets(attrs.evolve(BASE.budget, weight_per_min=4))
+    for second, orders in ((0, 1), (0, 39), (10, 40)):
+        assert budgets.pace(HYPERLIQUID) == 1
+        budgets.sent(HYPERLIQUID, orders, second * 10**9)
+    assert budgets.crowded(HYPERLIQUID) == "weight 4 sent in a minute >= 4", "a batch of 40 weighs 2"
+    budgets.tick(59 * 10**9)
+    assert budgets.pace(HYPERLIQUID) > 1
+    budgets.tick(60 * 10**9)
+    assert budgets.pace(HYPERLIQUID) == 1
+    assert budgets.rates[HYPERLIQUID].total == 2
+
+
+def test_the_engine_counts_every_batch_that_leaves_and_says_so() -> None:
+    rig = Rig(config(budget={"weight_per_min": 3}))
+    (request,) = placed(rig.want(bid=("0.52", 100)))
+    rig.opened(request)
+    rig.wait(1)
+    rig.want(bid=("0.54", 100))
+    assert rig.state.budgets.rates[HYPERLIQUID].total == 2
+    rig.amend_failed(request)
+    rig.want()
+    assert rig.state.budgets.rates[HYPERLIQUID].total == 3, "a cancel weighs as much"
+    assert any("sent in a minute" in reason for reason in report(rig.state).ladder_reasons)
 
 
 # -- outbox
