@@ -109,7 +109,7 @@ def test_rows_open_in_full() -> None:
             assert isinstance(stage.app.screen, Text)
             assert "80 sets and +40 NO" in glass(stage)
             await pressed(pilot, "escape", "tab", "down", "enter")
-            assert "BTC settles at <91,612" in glass(stage)
+            assert "BTC-2026-11-21T0600 settles at <91,612" in glass(stage)
             await pressed(pilot, "escape", "space", "slash")
             assert isinstance(stage.app.screen, Overview), "the filter is one of markets"
 

@@ -163,8 +163,8 @@ def test_a_row_in_full_says_what_it_counts() -> None:
     made = store(stocked())
     full = payoff.whole(made, payoff.settlements(made)[1])
     for part in (
-        "BTC settles at <91,612: −74.31", "worst combination of resting orders filled",
-        "worst of BTC: −612.08/750 (at 110,257)", "worst over everything: −615.68/1,500",
+        "BTC-2026-11-21T0600 settles at <91,612: −74.31", "worst combination of resting orders filled",
+        "worst of BTC-2026-11-21T0600: −612.08/750 (at 110,257)", "worst over everything: −615.68/1,500",
     ):  # fmt: skip
         assert part in full
     assert payoff.whole(Store.begin("/run/hlomm.sock", NOW_S), payoff.settlements(made)[1]) == ""

@@ -7,8 +7,10 @@ jump. Results count the worst combination of resting orders as filled.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
 
@@ -30,7 +32,9 @@ _SIGNS: Final = {(1, 2): ("<", "≥"), (2, 1): ("≤", ">"), (1, 1, 1): ("<", "=
 _NEARLY: Final = 500_000
 """Half a cent: results that differ by less are one."""
 
-_NAME, _WHERE, _RESULT, _NOW, _WORST = 7, 15, 10, 3, 12
+_NAME, _WHERE, _RESULT, _NOW, _WORST = 13, 9, 10, 3, 12
+_DATED: Final = re.compile(r"(?P<coin>.+?)-\d{4}-\d\d-(?P<day>\d\d)T(?P<hour>\d\d)(?P<minute>\d\d)(?:-(?P<key>.+))?")
+"""A settlement's name: `BTC-2026-05-11T0600`, and whose key settles it if it is a deployer's."""
 _BAR_MIN, _BAR_MAX = 10, 60
 
 
@@ -73,7 +77,8 @@ def _group(row: ScenarioRow) -> str:
 def _marked(engine: EngineReport, name: str, scenarios: Sequence[ScenarioRow]) -> Iterator[Settlement]:
     rows = list((_event if scenarios[0].at is None else _priced)(name, scenarios))
     worst = max(range(len(rows)), key=lambda index: rows[index].loss)
-    now = _now(rows, _price(engine, name))
+    dated = _DATED.fullmatch(name)
+    now = _now(rows, _price(engine, name if dated is None else dated["coin"]))
     for index, row in enumerate(rows):
         yield replace(row, worst=index == worst, now=index == now)
 
@@ -198,9 +203,24 @@ def _row(engine: EngineReport, row: Settlement, scale: tuple[int, int], width: i
 def _named(engine: EngineReport, row: Settlement) -> Line:
     """What settles and how, as wide as the name of a market."""
     width = _NAME + _WHERE
-    name = clean(row.group) if row.priced else short_ticker(clean(row.group), width - 4, engine.wall_ms)
+    name = _settlement(row.group, engine.wall_ms) if row.priced else short_ticker(row.group, width - 4, engine.wall_ms)
+    name = clean(name)
     start = _NAME if row.priced else width - 4
     return line(left(name, start), right(row.where, width - start))
+
+
+def _settlement(name: str, wall_ms: int) -> str:
+    """What settles, and when: `BTC 11:15Z`, with the day when it is not today."""
+    dated = _DATED.fullmatch(name)
+    if dated is None:
+        return name
+    today = f"{datetime.fromtimestamp(wall_ms / 1000, UTC).day:02d}"
+    when = (
+        f"{dated['hour']}:{dated['minute']}Z"
+        if dated["day"] == today
+        else f"{dated['day']}T{dated['hour']}{dated['minute']}Z"
+    )
+    return f"{dated['coin']} {when}{'*' if dated['key'] else ''}"
 
 
 def limit_of(engine: EngineReport, row: Settlement) -> int:
