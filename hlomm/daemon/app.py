@@ -58,6 +58,8 @@ _log = structlog.get_logger("hlomm")
 
 HOUSEKEEPING_S: Final = 1.0
 VERIFY_S: Final = 10.0
+LAST_WORD_S: Final = 4.0
+"""For the account as it was in the end: a figure for the summary, not worth what the looks before it found."""
 _HALTED: Final = frozenset({HaltState.HALTED, HaltState.FLATTENING})
 
 
@@ -224,10 +226,13 @@ class Daemon:
         return remaining
 
     async def _hear_last_word(self, session: VenueSession) -> None:
-        try:
-            self._last_word[session.venue] = await session.fetch_account()
-        except VenueUnavailable as error:
-            _log.warning("account not read", venue=session.venue, error=str(error))
+        with trio.move_on_after(LAST_WORD_S) as patience:
+            try:
+                self._last_word[session.venue] = await session.fetch_account()
+            except VenueUnavailable as error:
+                _log.warning("account not read", venue=session.venue, error=str(error))
+        if patience.cancelled_caught:
+            _log.warning("account not read", venue=session.venue, error=f"no answer in {LAST_WORD_S:g} s")
 
     async def _flatten_without_engine(self, session: VenueSession) -> bool:
         """Whether what is left is known."""
