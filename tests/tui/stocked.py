@@ -88,7 +88,10 @@ def hedge(**changes: object) -> HedgeRow:
 def at(price: str, *losses: str) -> list[ScenarioRow]:
     """Scenarios at a price; of a bound three, from just below to just above."""
     first = px(price) - (1 if len(losses) == 3 else 0)
-    return [ScenarioRow(name="BTC-2026-11-21T0600", at=Px(first + number), loss=cash(loss)) for number, loss in enumerate(losses)]
+    return [
+        ScenarioRow(name="BTC-2026-11-21T0600", at=Px(first + number), loss=cash(loss))
+        for number, loss in enumerate(losses)
+    ]
 
 
 def event(ticker: str, no: str, yes: str) -> list[ScenarioRow]:
