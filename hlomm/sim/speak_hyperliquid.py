@@ -96,6 +96,7 @@ class HyperliquidSpeaker:
                 "websockets": len(self._peers),
                 "frames": self._hub.frames,
                 "mempool_refused": self.venue.world.sequencer.refused,
+                "ip_weight_left": self._addresses.weight_left(self.clock.now_ns()),
             }
         )
 

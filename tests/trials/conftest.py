@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from hlomm.venues.transport import Transport
 TRIALS = int(os.environ.get("HLOMM_TRIALS", "2"))
 """Trials per way of failing: 2 by default, 5 in CI's normal lane, 50 in the slow one."""
 POLL_S = 0.05
-LIVES_PER_MIN = 3
+LIFE_WEIGHT = 900
 LEAST_HELD = 20 * 10**8
 """A position worth flattening, in contracts; less may be below the venue's minimum value."""
 
@@ -63,17 +62,17 @@ class Ground:
     document: Path
     client: HttpClient
     daemons: list[Daemon] = attrs.field(factory=list)
-    started_s: deque[float] = attrs.field(factory=deque)
 
     async def rested(self) -> None:
         """Wait until the venue's request weight of a minute allows one more life.
 
-        A life that begins, dies and is cleaned up after takes about 300 of 1,200. Who crashes more often than the
-        weight allows has to wait for it, and the guardian with him: that is another question than these trials ask.
+        A life that begins, quotes, dies and is cleaned up after takes up to `LIFE_WEIGHT` of 1,200. Who crashes more
+        often than the weight allows has to wait for it, and the guardian with him: that is another question than
+        these trials ask.
         """
-        while len(self.started_s) >= LIVES_PER_MIN:
-            await trio.sleep(max(self.started_s.popleft() + 60.0 - trio.current_time(), 0.0))
-        self.started_s.append(trio.current_time())
+        with trio.fail_after(90):
+            while (await self.state())["counters"]["ip_weight_left"] < LIFE_WEIGHT:
+                await trio.sleep(1)
 
     def start(self, name: str, *sets: str, document: Path | None = None) -> Daemon:
         """A daemon against the venue, or by the road that `document` tells of."""

@@ -59,15 +59,19 @@ class Window:
 
     def take(self, now_ns: int, amount: int = 1) -> bool:
         """Count an amount; False, counting nothing, if it would exceed the limit."""
-        horizon = now_ns - _WINDOW_S * NS_PER_S
-        while self._items and self._items[0][0] <= horizon:
-            self._sum -= self._items.popleft()[1]
-        if self._sum + amount > self._limit:
+        if self.left(now_ns) < amount:
             self.refused += 1
             return False
         self._items.append((now_ns, amount))
         self._sum += amount
         return True
+
+    def left(self, now_ns: int) -> int:
+        """How much more would be taken now."""
+        horizon = now_ns - _WINDOW_S * NS_PER_S
+        while self._items and self._items[0][0] <= horizon:
+            self._sum -= self._items.popleft()[1]
+        return self._limit - self._sum
 
 
 @attrs.define(eq=False)

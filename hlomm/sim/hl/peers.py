@@ -68,6 +68,11 @@ class Addresses:
                     del self._states[idle]
         return state
 
+    def weight_left(self, now_ns: int) -> int:
+        """Request weight that the busiest address has left of its minute."""
+        spared = self._rules.ip_weight_per_min
+        return min((state.weight.left(now_ns) for state in self._states.values()), default=spared)
+
     def refusals(self) -> dict[str, int]:
         """How often each limit was hit, over all addresses."""
         totals = {"ip_weight": 0, "ws_messages": 0, "ws_new": 0}
