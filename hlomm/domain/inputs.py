@@ -96,6 +96,13 @@ class ClockSkew(_Input, frozen=True):
     skew_ms: int
 
 
+class AccountDoubted(_Input, frozen=True):
+    """News of the account may have been lost on a connection that lives on: something came unreadable, or late."""
+
+    venue: VenueId
+    reason: str
+
+
 class DeadmanArmed(_Input, frozen=True):
     """The venue promises to cancel all our orders at `until_ms` (wall time); 0: it does not, or no longer."""
 
@@ -377,6 +384,7 @@ Input = (
     | GuardianUp
     | GuardianDown
     | ClockSkew
+    | AccountDoubted
     | DeadmanArmed
     | FuseTripped
     | SessionUp

@@ -52,6 +52,8 @@ def refusal(state: State, action: SetAction, markets: tuple[MarketState, ...], q
         return SideNote(guard="session", detail=f"{markets[0].market.venue} session is down")
     if state.unguarded is not None:
         return SideNote(guard="guardian", detail=state.unguarded)
+    if venue.doubt is not None:
+        return SideNote(guard="doubt", detail=f"{venue.doubt}, the account is being read")
     if not state.reconciled:
         return SideNote(guard="reconciling", detail="the account is being compared with the books of the last run")
     if state.budgets.exhausted(venue.venue):

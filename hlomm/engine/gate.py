@@ -71,7 +71,7 @@ LIMITS: Final = (
     "halted", "session", "market", "book", "stale_book", "one_sided", "crossed_book", "fair_deviation", "post_only",
     "budget", "drawdown", "open_orders", "max_order_notional", "max_position", "max_gross_notional", "cash", "tokens",
     "min_notional", "perp", "guardian", "breaker", "reduce_only", "max_resting_without_deadman",
-    "max_hedge_notional", "perp_wallet", "max_loss_event", "max_loss_underlying", "max_loss_total",
+    "max_hedge_notional", "perp_wallet", "doubt", "max_loss_event", "max_loss_underlying", "max_loss_total",
 )  # fmt: skip
 """Every name a verdict may carry."""
 
@@ -123,6 +123,9 @@ def _may_quote(state: State, want: Proposal, shape: BookShape) -> Reject | None:
     book = market.book
     if state.unguarded is not None:
         return Reject("guardian", state.unguarded)
+    doubt = state.venues[market.market.venue].doubt
+    if doubt is not None:
+        return Reject("doubt", f"{doubt}, the account is being read")
     braked = restraint.paused(state, market)
     if braked is not None and not _goes_home(state, want):
         return Reject("breaker", braked)

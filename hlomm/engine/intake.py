@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from hlomm.domain.inputs import (
+    AccountDoubted,
     AccountState,
     AmendFailed,
     BboUpdate,
@@ -60,6 +61,7 @@ HANDLERS: Final[dict[type, Callable[[State, Any, Strategies], None]]] = {
     GuardianUp: life.guardian_up,
     GuardianDown: life.guardian_down,
     ClockSkew: life.clock_skew,
+    AccountDoubted: life.account_doubted,
     DeadmanArmed: life.deadman,
     FuseTripped: life.fuse_tripped,
     SessionUp: life.session_up,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.ids import ClientIds, StrategyId
 from hlomm.domain.inputs import (
+    AccountDoubted,
     Booted,
     ClockSkew,
     DeadmanArmed,
@@ -104,6 +105,21 @@ def _guardian(state: State, missing: str | None) -> None:
 
 def clock_skew(state: State, item: ClockSkew, _: Strategies) -> None:
     venue_of_input(state, item.venue).skew_ms = item.skew_ms
+
+
+def account_doubted(state: State, item: AccountDoubted, _: Strategies) -> None:
+    """Quotes go until the account is known again: with a fill missing, what passes every limit may be too much."""
+    venue = venue_of_input(state, item.venue)
+    if venue.doubt is None:
+        state.out.alert(
+            AlertLevel.INFO, "account_doubted",
+            f"{item.venue}: {item.reason}: its quotes are cancelled until its account is read again",
+        )  # fmt: skip
+    venue.doubt, venue.doubted_ns = item.reason, state.now.mono_ns
+    state.ask_again_ns = 0
+    state.digest.mix_text(item.reason)
+    for market_id in state.markets:
+        state.touch(market_id)
 
 
 def deadman(state: State, item: DeadmanArmed, _: Strategies) -> None:

@@ -90,6 +90,8 @@ def _venues(state: State) -> Iterator[Reason]:
             yield Rung.CRITICAL, f"{name} paused: {errors.why}, {errors.left_s(now_ns):.0f} s left"
         if abs(venue.skew_ms) > most_ms:
             yield Rung.CRITICAL, f"clock of {name} differs by {venue.skew_ms} ms > {most_ms} ms"
+        if venue.doubt is not None:
+            yield Rung.WARNING, f"{name}: {venue.doubt}, the account is being read"
         if venue.mismatch:
             yield Rung.CRITICAL, f"{name} account differs from our books: {', '.join(venue.mismatch)}"
         if state.budgets.exhausted(name):

@@ -72,6 +72,8 @@ def blocked(state: State, market: MarketState) -> str | None:
         return f"session: {market.market.venue} is down"
     if abs(venue.skew_ms) > state.config.limits.max_clock_skew_ms:
         return f"clock_skew: {venue.skew_ms} ms against {market.market.venue}"
+    if venue.doubt is not None:
+        return f"doubt: {venue.doubt}, the account is being read"
     if not state.reconciled:
         return "reconciling: the account is being compared with the books of the last run"
     if state.unguarded is not None:

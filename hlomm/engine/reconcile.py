@@ -141,6 +141,7 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
     moved = state.last_move_ns + state.config.reconcile.quiet_ns >= item.asked_mono_ns
     if not found:
         state.agreed_ms = state.last_fill_ms
+        _trust(state, venue, item)
     if not found and not state.reconciled:
         state.reconciled = True
         state.out.alert(AlertLevel.INFO, "reconciled", "the account agrees with the books of the last run")
@@ -155,15 +156,25 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
     return "account differs from our books: " + ", ".join(found)
 
 
-def press(state: State) -> None:
-    """While the books of an earlier run are not confirmed, keep asking: nothing is quoted before."""
-    if state.reconciled or state.halt is not HaltState.RUNNING or state.now.mono_ns < state.ask_again_ns:
+def _trust(state: State, venue: VenueState, item: AccountState) -> None:
+    """An account that was asked for after the doubt agrees with the books: nothing is missing."""
+    if venue.doubt is None or item.asked_mono_ns < venue.doubted_ns:
         return
-    state.ask_again_ns = state.now.mono_ns + state.config.reconcile.quiet_ns // 2
-    state.timers.set_earliest("reconcile", state.ask_again_ns)
-    for venue in state.venues.values():
-        if venue.up:
+    venue.doubt = None
+    for market_id in state.markets:
+        state.touch(market_id)
+
+
+def press(state: State) -> None:
+    """While the books are not confirmed (an earlier run's, or after a doubt), keep asking: nothing is quoted before."""
+    asking = [venue for venue in state.venues.values() if venue.up and not (state.reconciled and venue.doubt is None)]
+    if not asking or state.halt is not HaltState.RUNNING:
+        return
+    if state.now.mono_ns >= state.ask_again_ns:
+        state.ask_again_ns = state.now.mono_ns + max(state.config.reconcile.quiet_ns // 2, 1)
+        for venue in asking:
             state.out.query_account(venue.venue)
+    state.timers.set_earliest("reconcile", state.ask_again_ns)
 
 
 def _overdue_fills(state: State, item: AccountState) -> None:

@@ -112,6 +112,9 @@ class VenueState:
     skew_ms: int = 0
     deadman_until_ns: int | None = None
     """Wall time at which the venue cancels everything by itself; None without such a promise."""
+    doubt: str | None = None
+    """Why news of the account may be missing: nothing new is risked until an account asked for since then agrees."""
+    doubted_ns: int = 0
     fuse: str | None = None
     """Why its session lets only cancels and flattening sales pass, until a restart."""
 

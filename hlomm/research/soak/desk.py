@@ -15,6 +15,7 @@ import attrs
 
 from hlomm.domain.ids import HYPERLIQUID, MarketId
 from hlomm.domain.inputs import (
+    AccountDoubted,
     BboUpdate,
     BookSnapshot,
     ClockSkew,
@@ -39,7 +40,7 @@ from hlomm.domain.outputs import (
 )
 from hlomm.research.soak.contracts import Contracts
 from hlomm.research.soak.inside import Inside
-from hlomm.research.soak.network import Failure, Line
+from hlomm.research.soak.network import Failure, Line, Missed
 from hlomm.research.soak.posting import Posting, PostReply
 from hlomm.research.soak.questions import Questions
 from hlomm.research.soak.rows import FillNews, OrderNews
@@ -296,6 +297,8 @@ class Desk:
         match item:
             case OrderNews():
                 self._in.emit(self.account.on_orders(OrderRows(item.reports, 0)))
+            case Missed(reason):
+                self._in.emit([AccountDoubted(HYPERLIQUID, reason)])
             case FillNews():
                 self._in.emit(self.account.on_fills(FillRows("", False, item.fills, 0)))
             case BookSnapshot() | BboUpdate():

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final, TypeVar
 
+import attrs
+
 from hlomm.research.soak.timeline import MS, S, Timeline
 from hlomm.research.soak.weather import Fault, Weather
 
@@ -96,6 +98,13 @@ class Network:
         return None, False, 0.0
 
 
+@attrs.frozen
+class Missed:
+    """Something came unreadable, or nothing came for a while: what a session makes of it."""
+
+    reason: str
+
+
 class Line:
     """One websocket connection. It is `whole` until something breaks it; who holds its ends learns of it later."""
 
@@ -115,6 +124,7 @@ class Line:
         """Both ends know that it is over."""
         self._arrives_ns = [0, 0]
         self._held: list[object] = []
+        self._stalled = False
 
     # -- its end
 
@@ -142,13 +152,18 @@ class Line:
             return
         weather = self._weather
         if weather.take(Fault.FRAMES_TRUNCATED) is not None:
-            return  # the codec refuses half a frame: it is as good as lost
+            self._deliver(Missed("unreadable news (not_json)"))  # the codec refuses half a frame
+            return
         if weather.take(Fault.FRAMES_OVERSIZED) is not None:
             self.drop("frame larger than the limit")
             return
         if weather.strength(Fault.STALLED_PING_ALIVE) is not None:
             weather.hit(Fault.STALLED_PING_ALIVE)
+            self._stalled = True
             return
+        if self._stalled:
+            self._stalled = False
+            self._deliver(Missed("nothing came for a while"))
         if not self._held and weather.take(Fault.FRAMES_REORDERED) is not None:
             self._held.append(item)
             self._timeline.after(round(self._rng.uniform(0.2, 6.0) * S), self._release)

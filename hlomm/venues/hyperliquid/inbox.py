@@ -14,7 +14,8 @@ import attrs
 import structlog
 import trio
 
-from hlomm.domain.inputs import BboUpdate, BookSnapshot, Input
+from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.inputs import AccountDoubted, BboUpdate, BookSnapshot, Input
 from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid.account_feed import AccountFeed
 from hlomm.venues.hyperliquid.counters import Counters
@@ -38,6 +39,8 @@ from hlomm.venues.hyperliquid.wire.public import Marks, Prints
 from hlomm.venues.venue_time import VenueTime
 
 _PRIVATE: Final = (
+    "not_json",
+    "no_channel",
     "fill.",
     "order.",
     "balance.",
@@ -49,6 +52,8 @@ _PRIVATE: Final = (
     "duplicate_keys",
 )
 """Kinds of anomaly that may have hidden news of the account."""
+_GAP_PART: Final = 3
+"""Of the silence that is worth a ping: a shorter one on every stream at once is remarkable already."""
 
 _log = structlog.get_logger("hlomm.venues.hyperliquid")
 
@@ -104,11 +109,12 @@ class Inbox:
         """Carry one message through to the sink. `received_ns` is host time."""
         decoded = decode_frame(message)
         if decoded.anomalies:
-            self._refuse(decoded.anomalies)
+            self._refuse(decoded.anomalies, received_ns)
         frame = decoded.frame
         if frame is None:
             return
         if self.liveness is not None and type(frame) is not Pong:
+            self._mind_the_gap(self.liveness, received_ns)
             self.liveness.on_data(received_ns)
         events = self._routes[type(frame)](frame)
         if events:
@@ -117,10 +123,22 @@ class Inbox:
     def doubt(self) -> None:
         self.doubted.set()
 
-    def _refuse(self, anomalies: Sequence[Anomaly]) -> None:
+    def _mind_the_gap(self, liveness: Liveness, received_ns: int) -> None:
+        """Streams that fell silent all at once and came back may have left out what they had to say of the account."""
+        silent_ns = received_ns - liveness.last_data
+        if silent_ns > liveness.silence // _GAP_PART and self.acknowledged.is_set():
+            self._distrust(f"nothing came for {silent_ns / 1e9:.0f} s", received_ns)
+
+    def _refuse(self, anomalies: Sequence[Anomaly], received_ns: int) -> None:
         self._counters.note(anomalies, "websocket")
-        if any(one.kind.startswith(_PRIVATE) for one in anomalies):
-            self.doubt()
+        private = [one.kind for one in anomalies if one.kind.startswith(_PRIVATE)]
+        if private:
+            self._distrust(f"unreadable news ({private[0]})", received_ns)
+
+    def _distrust(self, reason: str, received_ns: int) -> None:
+        self._counters.add("account_doubted")
+        self.doubt()
+        self._emit([AccountDoubted(HYPERLIQUID, reason)], received_ns)
 
     # -- routes
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import (
+    AccountDoubted,
     BookSnapshot,
     Booted,
     GuardianDown,
@@ -683,6 +684,11 @@ def test_without_the_guardian_it_needs_nothing_is_quoted_and_what_rests_goes() -
     outputs = rig.tell(GuardianDown("it died"))
     assert [cancel.client_id for cancel in cancelled(outputs)] == [bid.client_id]
     assert judge(rig) == Reject("guardian", "it died")
+
+
+def test_in_doubt_about_the_account_nothing_new_is_risked(rig: Rig) -> None:
+    rig.tell(AccountDoubted(HYPERLIQUID, "nothing came for 6 s"))
+    assert judge(rig) == Reject("doubt", "nothing came for 6 s, the account is being read")
 
 
 def test_quotes_that_passed_are_what_is_sent(rig: Rig) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId
 from hlomm.domain.inputs import (
+    AccountDoubted,
     AccountState,
     MarketListed,
     MarketSettled,
@@ -17,8 +18,9 @@ from hlomm.domain.inputs import (
     TokenBalance,
 )
 from hlomm.domain.markets import Leg
-from hlomm.domain.orders import OrderState, Side
+from hlomm.domain.orders import OrderState, Purpose, Side, Tif
 from hlomm.domain.outputs import HaltState, Output
+from hlomm.engine import gate
 from hlomm.engine.carry import SEEN_CARRIED, carried
 from hlomm.engine.report import pnl
 from hlomm.engine.report import report as look
@@ -463,3 +465,47 @@ def _adds_up(rig: Rig) -> None:
     result = pnl(rig.state)
     assert result.total == result.realised + result.unrealised - result.fees + result.rewards
     assert result.spread + result.inventory + result.settlement - result.fees == result.total
+
+
+# -- news that may be missing
+
+
+def doubted() -> tuple[Rig, list[Output]]:
+    """A quote rests when something unreadable comes."""
+    rig = Rig()
+    rig.resting_bid("0.52", 100)
+    return rig, rig.tell(AccountDoubted(HYPERLIQUID, "unreadable news (not_json)"))
+
+
+def test_in_doubt_quotes_go_and_the_account_is_asked_for() -> None:
+    rig, outputs = doubted()
+    assert len(cancelled(outputs)) == 1
+    assert asked_account(outputs)
+    assert alerts(outputs, "account_doubted")
+    assert rig.note(+1) == "doubt"
+    want = gate.Proposal(
+        market=rig.market(), leg=Leg.YES, side=Side.BUY, px=px("0.52"), qty=lots(10), tif=Tif.ALO, purpose=Purpose.QUOTE
+    )
+    verdict = gate.judge(rig.state, want)
+    assert isinstance(verdict, gate.Reject)
+    assert verdict.limit == "doubt"
+
+
+def test_an_account_asked_for_since_then_that_agrees_ends_the_doubt() -> None:
+    rig, _ = doubted()
+    before_ns = rig.now.mono_ns
+    (order,) = rig.state.orders.live()
+    rig.closed(order, filled=0)
+    rig.keep_fresh(1)
+    rig.tell(account(10_000, asked_ns=before_ns - 1))
+    assert not list(rig.state.orders.live()), "that was asked for before"
+    rig.tell(account(9_990, asked_ns=rig.now.mono_ns))
+    assert not list(rig.state.orders.live()), "it says that a fill is missing"
+    outputs = rig.tell(account(10_000, asked_ns=rig.now.mono_ns))
+    assert len(placed(outputs)) == 1
+
+
+def test_while_in_doubt_the_account_is_asked_for_again_and_again() -> None:
+    rig, _ = doubted()
+    outputs = rig.keep_fresh(6)
+    assert sum(asked_account([output]) for output in outputs) == 4, "every one and a half seconds"

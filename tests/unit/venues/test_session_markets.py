@@ -10,6 +10,7 @@ import trio.testing
 
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import (
+    AccountDoubted,
     BboUpdate,
     BookSnapshot,
     BookSource,
@@ -176,10 +177,46 @@ async def test_garbage_is_counted_and_life_goes_on(venue: FakeHyperliquid, autoj
             await venue.socket.send(garbage)
         await venue.push("l2Book", book("#9000", levels(("0.45", "5")), [], 10))
         await live.settle()
-        assert [type(item) for item in live.seen.inputs] == [BookSnapshot]
+        assert [type(item) for item in live.seen.inputs if type(item) is not AccountDoubted] == [BookSnapshot]
         counters = live.session.statistics().counters
         assert sum(count for kind, count in counters.items() if kind.startswith("malformed.")) == 3
         assert live.session.statistics().state == "live"
+
+
+@pytest.mark.parametrize(
+    ("garbage", "doubts"),
+    [
+        ("not json", ["unreadable news (not_json)"]),
+        ('{"channel":"userFi', ["unreadable news (not_json)"]),
+        ("[]", ["unreadable news (no_channel)"]),
+        ('{"channel":"userFills","data":{"user":5}}', ["unreadable news (userFills.schema)"]),
+        ('{"channel":"l2Book","data":{"coin":"#9000"}}', []),
+    ],
+)
+async def test_what_may_have_been_news_of_the_account_is_told(
+    venue: FakeHyperliquid, autojump_clock: Clock, garbage: str, doubts: list[str]
+) -> None:
+    async with running(venue) as live:
+        await live.settle()
+        live.seen.clear()
+        await venue.socket.send(garbage)
+        await live.settle()
+        assert [item.reason for item in live.seen.of(AccountDoubted)] == doubts
+
+
+async def test_streams_that_come_back_after_a_silence_put_the_account_in_doubt(
+    venue: FakeHyperliquid, autojump_clock: Clock
+) -> None:
+    async with running(venue, silence_s=15) as live:
+        live.submit(Subscribe(OUTCOME))
+        for pause_s in (4.0, 7.0, 1.0):
+            await venue.push("l2Book", book("#9000", levels(("0.45", "5")), [], 10))
+            await live.settle()
+            live.seen.clear()
+            await trio.sleep(pause_s)
+            await venue.push("l2Book", book("#9000", levels(("0.45", "5")), [], 11))
+            await live.settle()
+            assert len(live.seen.of(AccountDoubted)) == (1 if pause_s > 5 else 0)
 
 
 async def test_hostile_values_never_reach_the_engine(venue: FakeHyperliquid, autojump_clock: Clock) -> None:
