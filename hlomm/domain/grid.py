@@ -34,8 +34,23 @@ def ceil_px(market: Market, px: Px) -> Px:
     return Px(ceil_to(px, _step(market, px)))
 
 
+def px_ok(market: Market, px: Px) -> bool:
+    """Whether an order may have that own-coin price; an outcome's lies inside (0, 1)."""
+    if market.kind is MarketKind.PERP:
+        return perp_px_ok(px, market.tick)
+    return 0 < px < SCALE and px % outcome_px_step(market, px) == 0
+
+
+def outcome_px_step(market: Market, px: Px) -> Px:
+    """Step of the grid around a price. It is the same for both legs: every venue's grids mirror at one half."""
+    for low, high, step in market.ticks:
+        if low <= px <= high:
+            return step
+    return market.tick
+
+
 def _step(market: Market, px: Px) -> Px:
-    return market.tick if market.kind is MarketKind.OUTCOME else perp_px_step(px, market.tick)
+    return outcome_px_step(market, px) if market.kind is MarketKind.OUTCOME else perp_px_step(px, market.tick)
 
 
 def closing_limit(touch: int, slippage: int, direction: int, tick: Px) -> Px:

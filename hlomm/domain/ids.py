@@ -12,17 +12,23 @@ from typing import Final, NewType
 
 VenueId = NewType("VenueId", str)
 MarketId = NewType("MarketId", str)
-"""`<venue>:o<outcome>` for an outcome (both sides, one book), `<venue>:<coin>` for a perp."""
+"""Both sides of an outcome share one book and one id.
+
+Hyperliquid: `hyperliquid:o<outcome>` and, for a perp, `hyperliquid:<coin>`. Polymarket: `polymarket:<condition id>`.
+Kalshi: `kalshi:<market ticker>`.
+"""
 ClientId = NewType("ClientId", str)
 VenueOrderId = NewType("VenueOrderId", str)
 StrategyId = NewType("StrategyId", str)
 
 HYPERLIQUID: Final = VenueId("hyperliquid")
+POLYMARKET: Final = VenueId("polymarket")
+KALSHI: Final = VenueId("kalshi")
 
 _MARK: Final = 0x686C
 _EPOCH_LIMIT: Final = 1 << 48
 _COUNT_LIMIT: Final = 1 << 64
-_OUTCOME: Final = re.compile(r"[^:]+:o[0-9]+", re.ASCII)
+_OUTCOME: Final = re.compile(rf"[^:]+:o[0-9]+|(?:{POLYMARKET}|{KALSHI}):.+", re.ASCII)
 _OURS: Final = re.compile(rf"0x{_MARK:04x}[0-9a-f]{{28}}", re.ASCII)
 
 
@@ -51,6 +57,14 @@ def is_ours(client_id: str | None) -> bool:
 
 def outcome_market(venue: VenueId, outcome: int) -> MarketId:
     return MarketId(f"{venue}:o{outcome}")
+
+
+def polymarket_market(condition: str) -> MarketId:
+    return MarketId(f"{POLYMARKET}:{condition}")
+
+
+def kalshi_market(ticker: str) -> MarketId:
+    return MarketId(f"{KALSHI}:{ticker}")
 
 
 def perp_market(venue: VenueId, coin: str) -> MarketId:

@@ -30,6 +30,38 @@ class Comparator(StrEnum):
     ABOVE = ">"
 
 
+class Source(StrEnum):
+    """Whose price settles a contract. Two sources never print quite the same number."""
+
+    HL_MARK = "hl_mark"
+    """Hyperliquid's mark of the perp, held against the strike at the minute of expiry."""
+    HL_DEPLOYER = "hl_deployer"
+    """A deployer's key, by his own rule."""
+    BINANCE_1M = "binance_1m"
+    """Close of Binance's one-minute candle."""
+    BINANCE_1H = "binance_1h"
+    CHAINLINK = "chainlink"
+    """A single print of the Chainlink stream."""
+    CHAINLINK_TWAP = "chainlink_twap"
+    """Chainlink's time-weighted average over `averaging_s`."""
+    BRTI = "brti"
+    """CF Benchmarks' real-time index, averaged over `averaging_s`."""
+
+
+class FeeCurve(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """Fee of a fill: coefficient x quantity x (price x (1 - price)) ** exponent, by role; coefficients in 1e-8."""
+
+    taker: int
+    maker: int = 0
+    exponent: int = 1
+    step: Cash = Cash(1)
+    """Fees are whole multiples of this."""
+    up: bool = True
+    """Rounded up to the step; else to the nearest."""
+    rebate: int = 0
+    """Share of a taker's fee that its maker is paid later, in 1e-8: income, never part of a fill."""
+
+
 class Market(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """One book. Prices of an outcome are kept in YES space."""
 
@@ -72,6 +104,21 @@ class Market(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """The deployer's factor in the fee rule, in 1e-8; 0 for what the protocol lists."""
     question_size: int = 0
     """Outcomes that its question had when it was listed, the fallback among them; 0 without a question."""
+    source: Source = Source.HL_MARK
+    settles_ns: int | None = None
+    """End of the instant or window whose price decides; None: `expiry_ns`, the end of trading."""
+    averaging_from_ns: int | None = None
+    """Strike that is itself an average (up or down since the window began): when that window ended."""
+    rules: str = ""
+    """Digest of the venue's rules text: a link is reviewed for one text and no other."""
+    void: str = ""
+    """What becomes of it if the source is silent, in the venue's words shortened; empty where nobody says."""
+    min_qty: Qty = Qty(0)
+    """Fewest contracts an order may have."""
+    ticks: tuple[tuple[Px, Px, Px], ...] = ()
+    """(from, to, step) where the grid changes with the price, from the lowest up; empty: `tick` everywhere."""
+    fee: FeeCurve | None = None
+    """None where fees are a share of the notional (`FeeRates`)."""
 
     def tau_ns(self, wall_ns: int) -> int:
         """Nanoseconds to settlement, never negative; 0 for perps."""

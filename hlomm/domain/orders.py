@@ -31,6 +31,8 @@ class Tif(StrEnum):
     """Post only: refused if it would match."""
     IOC = "Ioc"
     GTC = "Gtc"
+    FOK = "Fok"
+    """All at once or not at all; Hyperliquid has none."""
 
 
 class Purpose(StrEnum):
