@@ -89,6 +89,8 @@ class World:
         self._last_epoch = 0
         self._differs_since_ns: int | None = None
         self._agreed = 0
+        self._fair_looks = 0
+        self._running = 0
         self._quotable_looks = 0
         self._quoted = 0
         self._runs = 0
@@ -233,14 +235,11 @@ class World:
     def _watch(self) -> None:
         self.timeline.after(round(LOOK_S * S), self._watch)
         process = self.process
-        if self.fair and self._quotable():
-            self._quotable_looks += 1
+        if self.fair:
+            self._look_for_quotes(process)
         if process is None or not process.alive:
             self._differs_since_ns = None
             return
-        resting = [order for order in self.front.exchange.open_orders(self.front.account) if is_ours(order.cloid)]
-        if self.fair and resting and process.halt is HaltState.RUNNING:
-            self._quoted += 1
         if not (
             process.desk.up and process.halt in (HaltState.RUNNING, HaltState.HALTED) and not self.network.in_flight
         ):
@@ -259,14 +258,26 @@ class World:
             self.checks.found("belief", "; ".join(found))
             self._differs_since_ns = None
 
+    def _look_for_quotes(self, process: Process | None) -> None:
+        """Whether there is something to quote, somebody to quote it, and a quote."""
+        self._fair_looks += 1
+        if process is None or not process.alive or process.halt is not HaltState.RUNNING or not process.desk.up:
+            return
+        self._running += 1
+        self._quotable_looks += self._quotable()
+        self._quoted += any(is_ours(order.cloid) for order in self.front.exchange.open_orders(self.front.account))
+
     # -- the end
 
     def close(self) -> None:
         self.over = True
         process = self.process
-        if self._quotable_looks >= QUOTABLE_LOOKS and not self._quoted and not self._day_is_lost():
+        if not self._day_is_lost():
             state = "down" if process is None else f"{process.halt.value}: {process.engine.state.halt_reason}"
-            self.checks.found("liveness", f"no quote rested in the fair end of the day ({state})")
+            if self._fair_looks >= QUOTABLE_LOOKS and not self._running:
+                self.checks.found("liveness", f"it never ran in the fair end of the day ({state})")
+            if self._quotable_looks >= QUOTABLE_LOOKS and not self._quoted:
+                self.checks.found("liveness", f"no quote rested in the fair end of the day ({state})")
         if process is not None and process.alive:
             process.stop("the day is over")
             self.timeline.run_until(self.plan.end_ns + STOP_S * S)
