@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
+
+import msgspec
 
 from hlomm.domain.units import Cash, Qty, parse
+from hlomm.settings.charge import VenueCharge
 from hlomm.settings.schema import Hyperliquid, Limits
 from hlomm.venues.clock import Clock
 from hlomm.venues.fuse import FuseLimits
@@ -13,6 +17,9 @@ from hlomm.venues.hyperliquid.session import HyperliquidSession
 from hlomm.venues.hyperliquid.signing import Chain
 from hlomm.venues.protocol import VenueSession
 from hlomm.venues.transport import Transport
+
+GUARDIAN_REQUEST_S: Final = 2.0
+"""Deadline of one request, below a session's own: a request that hangs must not use up the time to safety."""
 
 
 def fuse_limits(limits: Limits) -> FuseLimits:
@@ -63,3 +70,12 @@ def hyperliquid_session(
         deadman_ahead=limits is not None and limits.max_resting_without_deadman < limits.max_order_notional,
     )  # fmt: skip
     return HyperliquidSession(config, clock=clock, transport=transport)
+
+
+def guardian_session(charge: VenueCharge, clock: Clock, transport: Transport | None = None) -> VenueSession:
+    """The guardian's own session at a venue, with its own key where the venue allows one."""
+    section = msgspec.structs.replace(charge.section, request_s=min(charge.section.request_s, GUARDIAN_REQUEST_S))
+    return hyperliquid_session(
+        section, clock, limits=None, key=charge.key, rest=charge.rest, ws=charge.ws, account=charge.account,
+        transport=transport,
+    )  # fmt: skip

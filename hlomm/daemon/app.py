@@ -110,6 +110,7 @@ class Daemon:
         self._hurry = trio.Event()
         self._stopped = trio.Event()
         self._refused: str | None = None
+        self._refused_at: set[VenueId] = set()
         self._crash: BaseException | None = None
         self._halted_at_stop = False
         self._halt_note: halt_file.HaltNote | None = None
@@ -189,7 +190,11 @@ class Daemon:
             _log.critical("crash", errors=[repr(error) for error in group.exceptions], next="sweeping the account")
 
     async def _run_session(self, session: VenueSession) -> None:
-        await session.run(self.pump)
+        try:
+            await session.run(self.pump)
+        except VenueRefused:
+            self._refused_at.add(session.venue)
+            raise
 
     async def _until_over(self) -> None:
         """Wait for the wish to stop, then for the engine to have stopped; a fault ends both waits."""
@@ -210,19 +215,34 @@ class Daemon:
 
         A venue that refused us knows no order of ours and cannot be asked.
         """
-        if self._refused is not None:
-            return 0
+        rests: dict[VenueId, int | None] = {}
+
+        async def look(session: VenueSession) -> None:
+            if session.venue in self._refused_at:
+                rests[session.venue] = 0
+                return
+            rests[session.venue] = None
+            try:
+                rests[session.venue] = await self._look_at(session)
+            except Exception as error:  # noqa: BLE001 - a supervisor: a fault at one venue must not end the look at others
+                _log.critical("account_not_looked_at", venue=session.venue, error=repr(error), next="look by hand")
+
+        async with trio.open_nursery() as nursery:  # side by side: a venue that is away takes nobody else's time
+            for session in self._sessions.values():
+                nursery.start_soon(look, session)
+        known = [count for count in rests.values() if count is not None]
+        return sum(known) if len(known) == len(rests) else None
+
+    async def _look_at(self, session: VenueSession) -> int | None:
         trouble = self.pump.fault is not None or self._crash is not None or not self._stopped.is_set()
-        remaining: int | None = 0
-        for session in self._sessions.values():
-            report = await cancel_all(session, deadline_s=VERIFY_S)
-            if report.canceled or report.remaining:
-                self._swept(f"{session.venue}: swept {report.canceled} orders, {len(report.remaining)} remain")
-            remaining = None if remaining is None or not report.verified else remaining + len(report.remaining)
-            if trouble and self._loaded.settings.flatten.on_stop == "flatten":
-                known = await self._flatten_without_engine(session)
-                remaining = remaining if known else None
-            await self._hear_last_word(session)
+        report = await cancel_all(session, deadline_s=VERIFY_S)
+        if report.canceled or report.remaining:
+            self._swept(f"{session.venue}: swept {report.canceled} orders, {len(report.remaining)} remain")
+        remaining = len(report.remaining) if report.verified else None
+        if trouble and self._loaded.settings.flatten.on_stop == "flatten":
+            known = await self._flatten_without_engine(session)
+            remaining = remaining if known else None
+        await self._hear_last_word(session)
         return remaining
 
     async def _hear_last_word(self, session: VenueSession) -> None:

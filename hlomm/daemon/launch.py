@@ -163,10 +163,8 @@ def _guardian(
     charge = Charge(
         pid=os.getpid(), started=started, profile=options.loaded.profile,
         rules=_rules(settings, options.loaded.profile),
-        policy=policy(settings), frozen_s=settings.flatten.deadline_s,
-        hyperliquid=HyperliquidCharge(
-            section=settings.venue.hyperliquid, rest=rest, ws=ws, account=account, key=key, clock=clock.map
-        ),
+        policy=policy(settings), frozen_s=settings.flatten.deadline_s, clock=clock.map,
+        venues=(HyperliquidCharge(section=settings.venue.hyperliquid, rest=rest, ws=ws, account=account, key=key),),
     )  # fmt: skip
     return GuardianKeeper(charge, options.paths, books.account)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 from typing import Final
 
-import msgspec
 import structlog
 import trio
 
-from hlomm.assembly.venues import hyperliquid_session
+from hlomm.assembly.venues import guardian_session
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.guardian import policy
+from hlomm.guardian.account import Account
 from hlomm.guardian.act import Act
 from hlomm.guardian.record import Careful, Record
 from hlomm.guardian.reduce_only import ReduceOnly
@@ -24,24 +24,11 @@ from hlomm.rundir.processes import HeldProcess
 from hlomm.settings.charge import Charge
 from hlomm.settings.paths import StatePaths
 from hlomm.venues.clock import Clock
-from hlomm.venues.protocol import VenueSession
 from hlomm.venues.transport import Transport
 
-REQUEST_S: Final = 2.0
-"""Deadline of one request, below a session's own: a request that hangs must not use up the time to safety."""
 FAREWELL_S: Final = 0.2
 """Between the last change of phase and the end, so that whoever caused it hears of it."""
 ACCESS_TRIES: Final = 3
-
-
-def session_for(charge: Charge, clock: Clock, transport: Transport | None = None) -> VenueSession:
-    """The guardian's own session, with its own key."""
-    account = charge.hyperliquid
-    section = msgspec.structs.replace(account.section, request_s=min(account.section.request_s, REQUEST_S))
-    return hyperliquid_session(
-        section, clock, limits=None, key=account.key, rest=account.rest, ws=account.ws, account=account.account,
-        transport=transport,
-    )  # fmt: skip
 
 
 async def guard(
@@ -69,19 +56,26 @@ class _Guardian:
     ) -> None:  # fmt: skip
         self._charge = charge
         self._record = record
-        clock = Clock(charge.hyperliquid.clock) if clock is None else clock
-        self._session = ReduceOnly(session_for(charge, clock, transport))
+        clock = Clock(charge.clock) if clock is None else clock
+        several = len(charge.venues) > 1
+        accounts = []
+        for venue in charge.venues:
+            session = ReduceOnly(guardian_session(venue, clock, transport))
+            name = f"{venue.venue} " if several else ""
+            accounts.append(Account(venue, venue.place(charge.profile), session, clock, record, name=name))
+        self._accounts = accounts
         held = HeldProcess(charge.pid, charge.started) if process is None else process
         marker = owned_file.read(paths.owned)
         # A halt note says that somebody has been at this account after whatever left the marker.
         owning = marker is not None and not paths.halt.exists()
         self._watch = Watch(charge, held, self._record, owning=owning)
-        self._act = Act(charge, paths, self._session, clock, self._record)
+        self._act = Act(charge, paths, accounts, clock, self._record)
         self._access = Access()
         self._server = Server(charge, paths, self._watch, self._act, self._access, self._record)
         self._record(
-            "started", daemon=charge.pid, owning=owning, profile=charge.profile, account=charge.hyperliquid.account
-        )
+            "started", daemon=charge.pid, owning=owning, profile=charge.profile,
+            accounts=[f"{venue.venue} {venue.account}" for venue in charge.venues],
+        )  # fmt: skip
 
     async def run(self) -> Phase:
         async with trio.open_nursery() as nursery:
@@ -122,18 +116,24 @@ class _Guardian:
             nursery.cancel_scope.cancel(reason="it was there long enough")
 
     async def _check_access(self) -> None:
-        """Find out whether the venue takes our key while there is still time to say so."""
+        """Find out whether the venues take our keys while there is still time to say so."""
+        async with trio.open_nursery() as nursery:
+            for account in self._accounts:
+                nursery.start_soon(self._check_one, account)
+        self._access.known.set()
+
+    async def _check_one(self, account: Account) -> None:
         for _ in range(ACCESS_TRIES):
             try:
-                self._access.refusal = await self._session.check_access()
+                refusal = await account.session.check_access()
             except VenueUnavailable as error:
                 self._access.inconclusive += 1
-                self._record("access unknown", why=str(error)[:200])
+                self._record("access unknown", venue=account.charge.venue, why=str(error)[:200])
             else:
-                break
-        self._access.known.set()
-        if self._access.refusal is not None:
-            self._record("access refused", why=self._access.refusal[:200])
+                if refusal is not None:
+                    self._access.refusal = f"{account.charge.venue}: {refusal}"
+                    self._record("access refused", venue=account.charge.venue, why=refusal[:200])
+                return
 
     async def _signals(self) -> None:
         """A service manager ends everybody at once; a guardian leaves last, when its daemon is gone and safe."""

@@ -1,6 +1,6 @@
-"""What a guardian is started with: whom to watch, which account to make safe, and the means to do it.
+"""What a guardian is started with: whom to watch, which accounts to make safe, and the means to do it.
 
-It travels over the pipe that is the guardian's standard input, and nowhere else: it holds a key.
+It travels over the pipe that is the guardian's standard input, and nowhere else: it holds keys.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from hlomm.domain.faults import ConfigError
+from hlomm.domain.ids import HYPERLIQUID, MarketId, VenueId, perp_market
 from hlomm.domain.times import ClockMap
 from hlomm.link.guardian import Policy
 from hlomm.settings.schema import Guardian, Hyperliquid
@@ -17,7 +18,7 @@ from hlomm.settings.schema import Guardian, Hyperliquid
 MAX_CHARGE: Final = 1 << 20
 
 
-class HyperliquidCharge(msgspec.Struct, frozen=True, kw_only=True):
+class HyperliquidCharge(msgspec.Struct, frozen=True, kw_only=True, tag="hyperliquid"):
     """One account and how to reach it."""
 
     section: Hyperliquid
@@ -25,10 +26,33 @@ class HyperliquidCharge(msgspec.Struct, frozen=True, kw_only=True):
     ws: str
     account: str
     key: str
-    clock: ClockMap
+
+    @property
+    def venue(self) -> VenueId:
+        return HYPERLIQUID
+
+    @property
+    def late_s(self) -> float:
+        """How long after it was sent an order may still arrive, in venue seconds."""
+        return self.section.expires_after_s
+
+    @property
+    def perps(self) -> frozenset[MarketId]:
+        """Those that are ours to close."""
+        return frozenset(perp_market(HYPERLIQUID, coin) for coin in self.section.underlyings)
+
+    def place(self, profile: str) -> str:
+        """The network of the account as `hlomm run` names it in the account's lock.
+
+        A simulated one is where it is served; a real one is the same whichever address leads to it.
+        """
+        return self.rest if profile == "sim" else self.section.chain
 
     def __repr__(self) -> str:
         return f"HyperliquidCharge({self.rest}, {self.account}, key withheld)"
+
+
+VenueCharge = HyperliquidCharge
 
 
 class Charge(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,15 +65,8 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     """Until the first beat brings a newer one."""
     frozen_s: float
     """How long a daemon whose engine raised may take to sweep by itself."""
-    hyperliquid: HyperliquidCharge
-
-    @property
-    def place(self) -> str:
-        """The network of the account as `hlomm run` names it in the account's lock.
-
-        A simulated one is where it is served; a real one is the same whichever address leads to it.
-        """
-        return self.hyperliquid.rest if self.profile == "sim" else self.hyperliquid.section.chain
+    clock: ClockMap
+    venues: tuple[VenueCharge, ...]
 
 
 def encode_charge(charge: Charge) -> bytes:
@@ -57,7 +74,7 @@ def encode_charge(charge: Charge) -> bytes:
 
 
 def decode_charge(raw: bytes) -> Charge:
-    """The charge; the error never repeats the text, which may hold a key."""
+    """The charge; the error never repeats the text, which may hold keys."""
     try:
         return msgspec.json.decode(raw, type=Charge)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -38,7 +38,7 @@ from hlomm.settings.load import load
 from hlomm.settings.paths import StatePaths
 from hlomm.sim.harness import SimulatedVenue, read_host, simulated_hyperliquid
 from hlomm.venues.clock import Clock
-from hlomm.venues.transport import Transport
+from hlomm.venues.transport import Connect, Transport
 from tests.daemon.conftest import Rig, rig
 
 __all__ = ["Rig", "rig"]
@@ -182,7 +182,7 @@ class Post:
         clock = Clock(self.sim.clock_map, read_host)
         keys = self.sim.accounts[0]
         session = hyperliquid_session(
-            self.charge.hyperliquid.section, clock, limits=None, key=keys.agent_key, rest=self.sim.rest, ws=self.sim.ws,
+            self.charge.venues[0].section, clock, limits=None, key=keys.agent_key, rest=self.sim.rest, ws=self.sim.ws,
             account=keys.address, transport=Transport(connect=self.sim.connect),
         )  # fmt: skip
         orders = [self._order(Px(5_000_000 + 100_000 * n), 300, Tif.ALO, ours=ours) for n in range(resting)]
@@ -206,10 +206,12 @@ def charge_for(sim: SimulatedVenue, *sets: str) -> Charge:
     account, pid = sim.accounts[0], os.getpid()
     return Charge(
         pid=pid, started=started_ticks(pid) or 0, profile="sim", rules=settings.guardian, policy=policy(settings),
-        frozen_s=settings.flatten.deadline_s,
-        hyperliquid=HyperliquidCharge(
-            section=settings.venue.hyperliquid, rest=sim.rest, ws=sim.ws, account=account.address,
-            key=account.guardian_key, clock=sim.clock_map,
+        frozen_s=settings.flatten.deadline_s, clock=sim.clock_map,
+        venues=(
+            HyperliquidCharge(
+                section=settings.venue.hyperliquid, rest=sim.rest, ws=sim.ws, account=account.address,
+                key=account.guardian_key,
+            ),
         ),
     )  # fmt: skip
 
@@ -223,6 +225,7 @@ def post(tmp_path: Path) -> MakePost:
     async def make(
         *, sets: tuple[str, ...] = (), sim: SimulatedVenue | None = None, seed: int = 7, linger_s: float = 20,
         prepare: Callable[[StatePaths], object] = lambda _paths: None, charge: Charge | None = None,
+        connect: Connect | None = None,
     ) -> AsyncIterator[Post]:  # fmt: skip
         if sim is None:
             async with simulated_hyperliquid(seed=seed) as fresh:
@@ -240,7 +243,7 @@ def post(tmp_path: Path) -> MakePost:
             async def run() -> None:
                 made.phase = await guard(
                     made.charge, paths, clock=Clock(sim.clock_map, read_host), process=made.puppet,
-                    transport=Transport(connect=sim.connect),
+                    transport=Transport(connect=sim.connect if connect is None else connect),
                 )  # fmt: skip
                 made.ended.set()
 

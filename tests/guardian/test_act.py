@@ -12,7 +12,7 @@ import trio
 
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.units import Px, Qty
-from hlomm.guardian import act
+from hlomm.guardian import account
 from hlomm.link.guardian import Goodbye, Holding, Phase, Policy
 from hlomm.link.protocol import Ask, Command
 from hlomm.rundir import halt_file, owned_file, replacing
@@ -222,7 +222,7 @@ async def test_a_full_disk_does_not_stop_it(post, autojump_clock, monkeypatch):
 
     monkeypatch.setattr(replacing.os, "fsync", full)
     async with post(prepare=no_room) as p:
-        monkeypatch.setattr(act, "account_lock", full)
+        monkeypatch.setattr(account, "account_lock", full)
         await p.daemon()
         await p.trade(resting=2, tokens=100)
         p.puppet.die()
@@ -261,8 +261,8 @@ async def test_an_account_lock_that_hangs_is_gone_without(post, monkeypatch):
         released.wait(30)
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(act, "account_lock", hanging)
-    monkeypatch.setattr(act, "DISK_S", 0.05)
+    monkeypatch.setattr(account, "account_lock", hanging)
+    monkeypatch.setattr(account, "DISK_S", 0.05)
     async with post() as p:
         await p.daemon()
         await p.trade(resting=1)
@@ -275,7 +275,7 @@ async def test_an_account_lock_that_hangs_is_gone_without(post, monkeypatch):
 
 
 async def test_a_fault_of_our_own_is_a_failed_round(post, autojump_clock, monkeypatch):
-    real, calls = act.cancel_all, 0
+    real, calls = account.cancel_all, 0
 
     async def stumbling(*args, **kwargs):
         nonlocal calls
@@ -284,7 +284,7 @@ async def test_a_fault_of_our_own_is_a_failed_round(post, autojump_clock, monkey
             raise ZeroDivisionError("planted")
         return await real(*args, **kwargs)
 
-    monkeypatch.setattr(act, "cancel_all", stumbling)
+    monkeypatch.setattr(account, "cancel_all", stumbling)
     async with post() as p:
         await p.daemon()
         await p.trade(resting=2)
@@ -298,7 +298,7 @@ async def test_an_account_that_another_daemon_holds_is_left_to_it(post, autojump
     async with post() as p:
         await p.daemon()
         await p.trade(resting=1)
-        held = account_lock("hyperliquid", p.charge.hyperliquid.rest, p.charge.hyperliquid.account)
+        held = account_lock("hyperliquid", p.charge.venues[0].rest, p.charge.venues[0].account)
         try:
             p.puppet.die()
             assert await p.end() is Phase.STOOD_DOWN
@@ -312,7 +312,7 @@ async def test_on_a_real_network_too_it_asks_for_the_lock_that_a_daemon_takes(po
     """Live daemons name the network (`launch`), not the address that leads to it; another name would be no lock."""
     async with simulated_hyperliquid(seed=7) as sim:
         charge = msgspec.structs.replace(charge_for(sim), profile="testnet")
-        held = account_lock("hyperliquid", charge.hyperliquid.section.chain, charge.hyperliquid.account)
+        held = account_lock("hyperliquid", charge.venues[0].section.chain, charge.venues[0].account)
         try:
             async with post(sim=sim, charge=charge) as p:
                 await p.daemon()
@@ -330,7 +330,7 @@ async def test_a_daemon_that_cannot_die_keeps_its_lock_and_not_the_guardian_from
         await p.daemon()
         await p.trade(resting=1)
         p.puppet.stuck = True
-        held = account_lock("hyperliquid", p.charge.hyperliquid.rest, p.charge.hyperliquid.account)
+        held = account_lock("hyperliquid", p.charge.venues[0].rest, p.charge.venues[0].account)
         try:
             assert await p.end() is Phase.DONE
         finally:
