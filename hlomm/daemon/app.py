@@ -22,6 +22,7 @@ from hlomm.daemon.beat import Beats
 from hlomm.daemon.guardian_process import GuardianKeeper
 from hlomm.daemon.journal_files import newest_epoch
 from hlomm.daemon.journal_writer import JournalWriter
+from hlomm.daemon.last_look import LastLook
 from hlomm.daemon.last_resort import LastResort
 from hlomm.daemon.ledger import Ledger
 from hlomm.daemon.link_server import LinkServer
@@ -31,9 +32,9 @@ from hlomm.daemon.summary import account_document, summarise
 from hlomm.daemon.waiting import first_of
 from hlomm.domain.carried import Carried
 from hlomm.domain.exits import ExitCode
-from hlomm.domain.faults import VenueRefused, VenueUnavailable
-from hlomm.domain.ids import ClientIds, VenueId, perp_market
-from hlomm.domain.inputs import AccountState, Booted, StopRequested
+from hlomm.domain.faults import VenueRefused
+from hlomm.domain.ids import VenueId
+from hlomm.domain.inputs import Booted, StopRequested
 from hlomm.domain.outputs import (
     Alert,
     ConvertSet,
@@ -49,17 +50,11 @@ from hlomm.rundir import halt_file
 from hlomm.settings.load import Loaded
 from hlomm.settings.paths import StatePaths
 from hlomm.venues.clock import Clock
-from hlomm.venues.flatten_plan import FlattenBounds
-from hlomm.venues.hyperliquid.wire.outcomes import MIN_NOTIONAL, OUTCOME_LOT, OUTCOME_TICK
 from hlomm.venues.protocol import VenueSession
-from hlomm.venues.sweep import cancel_all, flatten_account
 
 _log = structlog.get_logger("hlomm")
 
 HOUSEKEEPING_S: Final = 1.0
-VERIFY_S: Final = 10.0
-LAST_WORD_S: Final = 4.0
-"""For the account as it was in the end: a figure for the summary, not worth what the looks before it found."""
 _HALTED: Final = frozenset({HaltState.HALTED, HaltState.FLATTENING})
 
 
@@ -116,9 +111,7 @@ class Daemon:
         self._halt_note: halt_file.HaltNote | None = None
         self._halt_note_due = False
         """The disk refused the note, or its removal."""
-        self.swept: list[str] = []
-        self._last_word: dict[VenueId, AccountState] = {}
-        """Each venue's account as it was after everything was over."""
+        self.last_look = LastLook(self.pump, clock, settings)
 
     # -- the run
 
@@ -211,66 +204,8 @@ class Daemon:
             _log.critical("stop_deadline", next="sweeping the account")
 
     async def _look_at_account(self) -> int | None:
-        """Orders of ours that still rest, None if that cannot be told; sweeps and flattens where the engine could not.
-
-        A venue that refused us knows no order of ours and cannot be asked.
-        """
-        rests: dict[VenueId, int | None] = {}
-
-        async def look(session: VenueSession) -> None:
-            if session.venue in self._refused_at:
-                rests[session.venue] = 0
-                return
-            rests[session.venue] = None
-            try:
-                rests[session.venue] = await self._look_at(session)
-            except Exception as error:  # noqa: BLE001 - a supervisor: a fault at one venue must not end the look at others
-                _log.critical("account_not_looked_at", venue=session.venue, error=repr(error), next="look by hand")
-
-        async with trio.open_nursery() as nursery:  # side by side: a venue that is away takes nobody else's time
-            for session in self._sessions.values():
-                nursery.start_soon(look, session)
-        known = [count for count in rests.values() if count is not None]
-        return sum(known) if len(known) == len(rests) else None
-
-    async def _look_at(self, session: VenueSession) -> int | None:
         trouble = self.pump.fault is not None or self._crash is not None or not self._stopped.is_set()
-        report = await cancel_all(session, deadline_s=VERIFY_S)
-        if report.canceled or report.remaining:
-            self._swept(f"{session.venue}: swept {report.canceled} orders, {len(report.remaining)} remain")
-        remaining = len(report.remaining) if report.verified else None
-        if trouble and self._loaded.settings.flatten.on_stop == "flatten":
-            known = await self._flatten_without_engine(session)
-            remaining = remaining if known else None
-        await self._hear_last_word(session)
-        return remaining
-
-    async def _hear_last_word(self, session: VenueSession) -> None:
-        with trio.move_on_after(LAST_WORD_S) as patience:
-            try:
-                self._last_word[session.venue] = await session.fetch_account()
-            except VenueUnavailable as error:
-                _log.warning("account not read", venue=session.venue, error=str(error))
-        if patience.cancelled_caught:
-            _log.warning("account not read", venue=session.venue, error=f"no answer in {LAST_WORD_S:g} s")
-
-    async def _flatten_without_engine(self, session: VenueSession) -> bool:
-        """Whether what is left is known."""
-        rules, coins = self.pump.engine.state.config.flatten, self._loaded.settings.venue.hyperliquid.underlyings
-        bounds = FlattenBounds(
-            slippage=rules.max_slippage, tick=OUTCOME_TICK, lot=OUTCOME_LOT, min_notional=MIN_NOTIONAL,
-            slippage_perp=rules.max_slippage_perp, perps=frozenset(perp_market(session.venue, coin) for coin in coins),
-        )  # fmt: skip
-        ids = ClientIds(self._clock.read().wall_ms)
-        report = await flatten_account(session, bounds, ids.mint, deadline_s=VERIFY_S)
-        left = "unknown" if report.left is None else ", ".join(report.left.stays)
-        self._swept(f"{session.venue}: flattened without the engine: {list(report.words)}; left: {left or 'nothing'}")
-        return report.left is not None
-
-    def _swept(self, line: str) -> None:
-        self.swept.append(line)
-        self.pump.note(line)
-        _log.warning("sweep", text=line)
+        return await self.last_look.at_all(self._sessions, self._refused_at, trouble=trouble)
 
     # -- outputs
 
@@ -342,7 +277,7 @@ class Daemon:
             self.pump, self.monitor, profile=self._loaded.profile, seed=self._seed, duration_s=duration_s,
             venue_open_orders=remaining,
         )  # fmt: skip
-        accounts = account_document(self.pump.engine.state, self._last_word, self.ledger.cash(self._account))
+        accounts = account_document(self.pump.engine.state, self.last_look.accounts, self.ledger.cash(self._account))
         return RunResult(
             exit_code=self._exit_code(), summary=summary | {"account": accounts, "ledger": self.ledger.document()}
         )

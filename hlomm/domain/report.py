@@ -203,11 +203,11 @@ class SetRow(Report, frozen=True):
 
 
 class BasketRow(Report, frozen=True):
-    """The basket that a question has, or had last."""
+    """The basket that a question or a link has, or had last."""
 
-    venue: VenueId
-    question: int
-    leg: Leg
+    group: str
+    legs: tuple[Leg, ...]
+    """Bought at each of `held`, in its order."""
     phase: str
     over: bool
     qty: Qty

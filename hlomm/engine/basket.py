@@ -6,6 +6,9 @@ ones are first completed (MENDING), and when that has no way left the surplus is
 sold either is ABANDONED to a person. A fill that comes after the end makes it uneven again. While the fate of one order
 is unknown nothing happens to any leg. A way to safety takes the tokens over: the basket is DROPPED.
 
+A basket is made over a group: the outcomes of one question, which are converted once they are complete, or the two legs
+of a link, at two venues, which are held until they settle.
+
 Its books count what its own orders filled, never what the account holds: tokens of others, and what conversions made
 of these, are none of its business. Sets that were complete when the trouble began are put aside with their cost: their
 gain is no budget for losing on the rest.
@@ -19,14 +22,23 @@ from typing import Final
 import attrs
 
 from hlomm.domain.faults import IllegalTransition
-from hlomm.domain.ids import MarketId, StrategyId, VenueId
+from hlomm.domain.ids import MarketId, StrategyId, VenueId, venue_of
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side, direction
 from hlomm.domain.units import SCALE, notional_floor
 from hlomm.domain.view import Basket
 from hlomm.engine.order import Order
 
-Question = tuple[VenueId, int]
+Group = str
+"""What a basket is made over: `<venue>#<question>`, or `<market> <-> <market>` for a link."""
+
+
+def question_group(venue: VenueId, question: int) -> Group:
+    return f"{venue}#{question}"
+
+
+def link_group(left: MarketId, right: MarketId) -> Group:
+    return f"{left} <-> {right}"
 
 
 class Phase(StrEnum):
@@ -46,7 +58,7 @@ class BasketEvent(StrEnum):
     SPENT = "spent"
     """This way leads no farther: no attempt is left, or it would lose more than it may."""
     TAKEN_OVER = "taken_over"
-    """Somebody else brings the tokens to safety, or the question has ended."""
+    """Somebody else brings the tokens to safety, or one of the markets has ended."""
 
 
 OVER: Final = frozenset({Phase.DONE, Phase.ABANDONED, Phase.DROPPED})
@@ -132,12 +144,13 @@ class BasketLegState:
 
 @attrs.define(eq=False, kw_only=True)
 class BasketState:
-    question: Question
+    group: Group
     strategy: StrategyId
     plan: Basket
     unit: int
-    """What 1 paid out by a merge leaves, when it was sent."""
+    """What 1 paid out by a merge leaves, when it was sent; 1 where nothing is merged."""
     legs: tuple[BasketLegState, ...]
+    began_ns: int = 0
     phase: Phase = Phase.WORKING
     mended: bool = False
     """Completing it was tried."""
@@ -153,6 +166,10 @@ class BasketState:
     @property
     def over(self) -> bool:
         return self.phase in OVER
+
+    @property
+    def venues(self) -> set[VenueId]:
+        return {venue_of(of.market) for of in self.legs}
 
     @property
     def ended(self) -> bool:
@@ -188,8 +205,8 @@ class BasketState:
 
 
 @attrs.define(eq=False)
-class QuestionState:
-    """One question and the basket it has or had last."""
+class GroupState:
+    """One group and the basket it has or had last."""
 
     basket: BasketState | None = None
     again_ns: int = 0
@@ -202,9 +219,9 @@ class QuestionState:
 
 @attrs.define(eq=False)
 class Baskets:
-    by_question: dict[Question, QuestionState] = attrs.field(factory=dict)
-    due: dict[Question, None] = attrs.field(factory=dict)
-    """Questions of which a market has to be looked at."""
+    by_group: dict[Group, GroupState] = attrs.field(factory=dict)
+    due: dict[Group, None] = attrs.field(factory=dict)
+    """Groups of which a market has to be looked at."""
     counts: dict[str, int] = attrs.field(factory=dict)
     """Started, and how they ended."""
 

@@ -6,17 +6,18 @@ judged again at that. A question that is put to the gate changes nothing; what l
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from typing import Final
 
-from hlomm.domain.ids import ClientId, StrategyId
+from hlomm.domain.ids import ClientId, StrategyId, venue_of
 from hlomm.domain.orders import Purpose, Side, Tif
 from hlomm.domain.report import SideNote
 from hlomm.domain.units import SCALE, Qty, floor_to, to_text
 from hlomm.domain.view import Basket
 from hlomm.engine import gate, quoting
-from hlomm.engine.basket import BasketLegState, BasketState, Question
+from hlomm.engine.basket import BasketLegState, BasketState, Group
 from hlomm.engine.basket_moves import Move
-from hlomm.engine.fees import merge_rate
 from hlomm.engine.order import Order
 from hlomm.engine.state import State
 
@@ -30,15 +31,18 @@ def rehearsed(state: State, plan: Basket) -> Qty | SideNote:
     """The largest quantity at which the gate lets every leg pass with all the others pending, or why there is none."""
     if len(plan.legs) > LEGS_MAX:
         return SideNote(guard="basket", detail=f"{len(plan.legs)} legs > {LEGS_MAX}")
-    if state.budgets.exhausted(state.markets[plan.legs[0].market].market.venue, len(plan.legs) - 1):
-        return SideNote(guard="budget", detail=f"{len(plan.legs)} actions at once are more than is left")
+    actions = Counter(venue_of(leg.market) for leg in plan.legs)
+    for venue, count in actions.items():
+        if state.budgets.exhausted(venue, count - 1):
+            return SideNote(guard="budget", detail=f"{count} actions at once at {venue} are more than is left")
+    step = math.lcm(*(state.markets[leg.market].market.lot for leg in plan.legs), 1 if len(actions) > 1 else SCALE)
     qty, why = plan.qty, None
     for _ in range(ROUNDS):
         room, refusal = _room(state, plan, qty)
         if refusal is None and room == qty:
             return qty
         why = why or refusal  # the first one is what keeps it small
-        qty = Qty(floor_to(room, SCALE))
+        qty = Qty(floor_to(room, step))
         if qty < max(plan.least, 1):
             return why or SideNote(guard="basket", detail=f"room for {to_text(room)} sets < {to_text(plan.least)}")
     return why or SideNote(guard="basket", detail=f"no room for all legs found in {ROUNDS} rounds")
@@ -76,16 +80,17 @@ def _proposal(state: State, plan: Basket, place: int, qty: Qty) -> gate.Proposal
     )  # fmt: skip
 
 
-def start(state: State, question: Question, owner: StrategyId, plan: Basket, qty: Qty) -> BasketState:
-    spec = state.markets[plan.legs[0].market].market
+def start(state: State, group: Group, owner: StrategyId, plan: Basket, qty: Qty, *, unit: int) -> BasketState:
+    """Send the legs. `unit` is what 1 paid out leaves: less than 1 where a conversion brings it and costs something."""
     basket = BasketState(
-        question=question, strategy=owner, plan=plan, unit=SCALE - merge_rate(state, spec),
+        group=group, strategy=owner, plan=plan, unit=unit, began_ns=state.now.mono_ns,
         legs=tuple(BasketLegState(leg.market, leg.leg) for leg in plan.legs), note=plan.reason,
     )  # fmt: skip
     for place, of in enumerate(basket.legs):
         _send(state, basket, of, _proposal(state, plan, place, qty))
     state.baskets.count("started")
-    state.digest.mix(question[1], len(basket.legs), qty)
+    state.digest.mix_text(group)
+    state.digest.mix(len(basket.legs), qty)
     return basket
 
 

@@ -1,8 +1,8 @@
-"""Baskets from the wish to the end: one per question at a time, all legs or none, every order through the gate.
+"""Baskets from the wish to the end: one per group at a time, all legs or none, every order through the gate.
 
 Before anything is sent, every leg is rehearsed with the other legs counted as pending; then all leave in one turn
 (`basket_orders`). What follows is the table in `basket`, and the limits of `basket_moves`. After a basket that had to
-be sold back the question rests, longer each time; one that was left beyond what it may lose closes it.
+be sold back the group rests, longer each time; one that was left beyond what it may lose closes it.
 """
 
 from __future__ import annotations
@@ -10,21 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from hlomm.domain.ids import StrategyId
+from hlomm.domain.ids import StrategyId, venue_of
 from hlomm.domain.orders import Side, direction
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import BasketRow, SideNote
-from hlomm.domain.units import Cash, Qty, to_fixed, to_text
+from hlomm.domain.units import SCALE, Cash, Qty, to_fixed, to_text
+from hlomm.domain.view import Basket
 from hlomm.engine import basket_moves, basket_orders, quoting
 from hlomm.engine.basket import (
     OVER,
     BasketEvent,
     BasketState,
+    Group,
+    GroupState,
     Phase,
-    Question,
-    QuestionState,
     advance,
+    question_group,
 )
+from hlomm.engine.fees import merge_rate
 from hlomm.engine.state import MarketState, State
 from hlomm.strategy.base import Strategy
 
@@ -39,50 +42,46 @@ _CODE: Final = {phase: code for code, phase in enumerate(Phase)}
 
 def due(state: State, market: MarketState) -> None:
     """Something about an outcome of a question has changed."""
-    if (question := question_of(market)) is not None:
-        state.baskets.due[question] = None
+    if (group := group_of(market)) is not None:
+        state.baskets.due[group] = None
 
 
-def question_of(market: MarketState) -> Question | None:
+def group_of(market: MarketState) -> Group | None:
     spec = market.market
-    return None if spec.question is None else (spec.venue, spec.question)
+    return None if spec.question is None else question_group(spec.venue, spec.question)
 
 
 def under_way(state: State, market: MarketState) -> bool:
     """Whether a basket is at work in the market's question: its tokens are not to be converted before it is done."""
-    question = question_of(market)
-    known = None if question is None else state.baskets.by_question.get(question)
+    group = group_of(market)
+    known = None if group is None else state.baskets.by_group.get(group)
     return known is not None and known.basket is not None and not known.basket.over
 
 
 def work(state: State, strategies: Mapping[StrategyId, Strategy]) -> None:
-    """Look at every question that is due: first at the basket it has, then for a new one."""
-    questions, state.baskets.due = state.baskets.due, {}
+    """Look at every group that is due: first at the basket it has, then for a new one."""
+    groups, state.baskets.due = state.baskets.due, {}
     if state.halt is not HaltState.RUNNING:
-        for known in state.baskets.by_question.values():
+        for known in state.baskets.by_group.values():
             if known.basket is not None and not known.basket.over:
                 _take_over(state, known.basket, f"{state.halt.value}: {state.halt_reason}")
         return
-    for question in questions:
-        known = state.baskets.by_question.setdefault(question, QuestionState())
+    for group in groups:
+        known = state.baskets.by_group.setdefault(group, GroupState())
         if known.basket is not None:
             _step(state, known, known.basket)
-        live = [market for market in state.markets.values() if question_of(market) == question and not market.gone]
+        live = [market for market in state.markets.values() if group_of(market) == group and not market.gone]
         if not live:
-            del state.baskets.by_question[question]
+            del state.baskets.by_group[group]
         elif known.basket is None or (known.basket.over and known.basket.ended):
-            _look(state, question, known, live, strategies)
+            _look(state, group, known, live, strategies)
 
 
 # -- a new one
 
 
 def _look(
-    state: State,
-    question: Question,
-    known: QuestionState,
-    live: list[MarketState],
-    strategies: Mapping[StrategyId, Strategy],
+    state: State, group: Group, known: GroupState, live: list[MarketState], strategies: Mapping[StrategyId, Strategy]
 ) -> None:
     """Ask the strategy that has the whole question, and send what it wants if all of it may be sent."""
     owner = live[0].strategy
@@ -93,24 +92,28 @@ def _look(
         return
     views, strategy = [quoting.view_of(state, market) for market in live], strategies[owner]
     plan = quoting.supervised(state, live[0], strategy, lambda: strategy.combine(views))
-    if plan is None:
-        return
-    known.again_ns = state.now.mono_ns + state.config.quotes.min_interval_ns * state.budgets.pace(question[0])
+    if plan is not None:
+        note = _taken(state, group, known, owner, plan, unit=SCALE - merge_rate(state, live[0].market))
+        for leg in plan.legs:
+            state.markets[leg.market].notes[direction(leg.leg, Side.BUY)] = note
+
+
+def _taken(state: State, group: Group, known: GroupState, owner: StrategyId, plan: Basket, *, unit: int) -> SideNote:
+    """Send a basket if every leg may be sent; what became of the wish."""
+    pace = max(state.budgets.pace(venue_of(leg.market)) for leg in plan.legs)
+    known.again_ns = state.now.mono_ns + state.config.quotes.min_interval_ns * pace
     qty = basket_orders.rehearsed(state, plan)
     if isinstance(qty, SideNote):
         state.counters.reject(qty.guard)
-        note = qty
-    else:
-        known.basket = basket_orders.start(state, question, owner, plan, qty)
-        note = SideNote(guard="taking", detail=plan.reason)
-    for leg in plan.legs:
-        state.markets[leg.market].notes[direction(leg.leg, Side.BUY)] = note
+        return qty
+    known.basket = basket_orders.start(state, group, owner, plan, qty, unit=unit)
+    return SideNote(guard="taking", detail=plan.reason)
 
 
 # -- the one there is
 
 
-def _step(state: State, known: QuestionState, basket: BasketState) -> None:
+def _step(state: State, known: GroupState, basket: BasketState) -> None:
     if not basket.over and (end := _ended(state, basket)) is not None:
         _take_over(state, basket, end)
         return
@@ -138,10 +141,9 @@ def _ended(state: State, basket: BasketState) -> str | None:
     return None
 
 
-def _try(state: State, known: QuestionState, basket: BasketState) -> None:
+def _try(state: State, known: GroupState, basket: BasketState) -> None:
     """One attempt of the phase if it is time; the next phase if it has none left, or no way."""
-    venue = state.venues.get(basket.question[0])
-    if venue is None or not venue.up:
+    if not all(state.venues[venue].up for venue in basket.venues):
         return  # what a lost session means is decided elsewhere
     rules, now_ns = state.config.flatten, state.now.mono_ns
     if now_ns < basket.again_ns:
@@ -164,7 +166,8 @@ def _sent(state: State, basket: BasketState, moves: list[basket_moves.Move] | st
     basket.attempts += 1
     basket.again_ns = state.now.mono_ns + max(state.config.flatten.retry_ns, 1)
     state.timers.set(f"{TIMER}{basket.legs[0].market}", basket.again_ns)
-    state.digest.mix(basket.question[1], _CODE[basket.phase], basket.attempts)
+    state.digest.mix_text(basket.group)
+    state.digest.mix(_CODE[basket.phase], basket.attempts)
     if isinstance(moves, str):
         basket.note = moves
         return False
@@ -175,7 +178,8 @@ def _meet(state: State, basket: BasketState, event: BasketEvent) -> None:
     before, basket.phase = basket.phase, advance(basket.phase, event)
     if basket.phase is not before:
         basket.attempts = 0
-        state.digest.mix(basket.question[1], _CODE[basket.phase], basket.sets, basket.most)
+        state.digest.mix_text(basket.group)
+        state.digest.mix(_CODE[basket.phase], basket.sets, basket.most)
 
 
 # -- its end
@@ -187,11 +191,11 @@ def _take_over(state: State, basket: BasketState, why: str) -> None:
     left = basket_moves.left_over(state, basket) or "nothing is left over"
     state.out.alert(
         AlertLevel.INFO, "basket_dropped",
-        f"basket of question {basket.question[1]} is given up ({why}): {left}, now tokens like any other",
+        f"basket of {basket.group} is given up ({why}): {left}, now tokens like any other",
     )  # fmt: skip
 
 
-def _finished(state: State, known: QuestionState, basket: BasketState) -> None:
+def _finished(state: State, known: GroupState, basket: BasketState) -> None:
     state.baskets.count("done")
     state.treasury_ns = 0  # until it is converted a basket locks its cash, and counts at what its tokens would fetch
     if basket.unwound:
@@ -199,33 +203,33 @@ def _finished(state: State, known: QuestionState, basket: BasketState) -> None:
         _trouble(state, known)
         state.out.alert(
             AlertLevel.WARNING, "basket_unwound",
-            f"basket of question {basket.question[1]} missed a leg: sold back down to {to_text(basket.sets)} sets, "
+            f"basket of {basket.group} missed a leg: sold back down to {to_text(basket.sets)} sets, "
             f"{_result(basket)}; no other one for {_rest_ns(known) // 10**9} s",
         )  # fmt: skip
     elif basket.mended:
         state.baskets.count("mended")
 
 
-def _abandoned(state: State, known: QuestionState, basket: BasketState) -> None:
+def _abandoned(state: State, known: GroupState, basket: BasketState) -> None:
     state.baskets.count("abandoned")
     _trouble(state, known)
     worst = basket.loss(basket.sets)
     known.closed = worst > basket.plan.max_unwind_loss
     state.out.alert(
         AlertLevel.CRITICAL if known.closed else AlertLevel.WARNING, "basket_abandoned",
-        f"basket of question {basket.question[1]} stays uneven ({basket.note}): left over "
+        f"basket of {basket.group} stays uneven ({basket.note}): left over "
         f"{basket_moves.left_over(state, basket)}, at worst {to_fixed(worst, 2)} is lost with it; "
         + ("no other basket there in this run" if known.closed else f"no other one for {_rest_ns(known) // 10**9} s")
-        + " — `hlomm flatten` sells it, or it settles with the question",
+        + " — `hlomm flatten` sells it, or it settles as it is",
     )  # fmt: skip
 
 
-def _trouble(state: State, known: QuestionState) -> None:
+def _trouble(state: State, known: GroupState) -> None:
     known.troubles += 1
     known.again_ns = state.now.mono_ns + _rest_ns(known)
 
 
-def _rest_ns(known: QuestionState) -> int:
+def _rest_ns(known: GroupState) -> int:
     return REST_NS << min(known.troubles - 1, DOUBLINGS)
 
 
@@ -238,15 +242,15 @@ def _result(basket: BasketState) -> str:
 
 
 def rows(state: State) -> tuple[BasketRow, ...]:
-    """The basket that every question has or had last."""
+    """The basket that every group has or had last."""
     found = []
-    for known in state.baskets.by_question.values():
+    for known in state.baskets.by_group.values():
         basket = known.basket
         if basket is None:
             continue
         found.append(
             BasketRow(
-                venue=basket.question[0], question=basket.question[1], leg=basket.plan.legs[0].leg,
+                group=basket.group, legs=tuple(of.leg for of in basket.legs),
                 phase=basket.phase.value, over=basket.phase in OVER, qty=basket.plan.qty,
                 held={of.market: Qty(of.held) for of in basket.legs}, spent=Cash(basket.spent), edge=basket.plan.edge,
                 note=basket.note,

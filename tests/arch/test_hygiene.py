@@ -14,13 +14,14 @@ PROGRAM = files_of("hlomm", "tui")
 TESTS = files_of("tests")
 
 BROAD_EXCEPTS: Final[dict[tuple[str, str], str]] = {
+    ("hlomm/daemon/last_look.py", "look"): "a fault at one venue must not end the look at the others",
     ("hlomm/daemon/app.py", "_trade"): "the supervisor: whatever failed, the account is swept next",
     ("hlomm/daemon/guardian_link.py", "connect"): "the stream is closed and the fault raised again",
     ("hlomm/daemon/ledger.py", "_round"): "a ledger that fails is rebuilt later: no fault in it may end the trading",
     ("hlomm/daemon/ledger_fold.py", "apply"): "rolled back and raised again",
     ("hlomm/daemon/ledger_schema.py", "connect"): "the connection is closed and the fault raised again",
     ("hlomm/daemon/ledger_store.py", "_open"): "the connection is closed and the fault raised again",
-    ("hlomm/guardian/act.py", "_try_round"): "nobody stands behind the guardian, so it tries again",
+    ("hlomm/guardian/account.py", "made_safe"): "nobody stands behind the guardian, so it tries again",
     ("hlomm/guardian/server.py", "_handle"): "no client may end the watch or an act under way",
     ("hlomm/daemon/link_server.py", "_handle"): "a view that cannot be drawn must not stop the trading beside it",
     ("hlomm/daemon/pump.py", "_drain"): "whatever the engine raises, the answer is to freeze and sweep",

@@ -34,7 +34,7 @@ async def test_a_slipped_question_is_bought_in_equal_legs_and_replays(rig, autoj
 
 def bought_at_once(r):
     """A basket of which every leg filled as it was sent."""
-    for known in r.engine.state.baskets.by_question.values():
+    for known in r.engine.state.baskets.by_group.values():
         basket = known.basket
         if basket is not None and basket.phase is Phase.DONE and basket.sets > 0 and not basket.mended:
             return basket

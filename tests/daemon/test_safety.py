@@ -101,7 +101,7 @@ async def test_engine_fault_is_swept_and_replays_to_the_same_fault(rig, autojump
         assert r.result.exit_code is ExitCode.FAULT
         assert r.result.summary["venue_open_orders"] == 0
         assert r.result.summary["invariant_breaks"] >= 1
-        assert any("flattened without the engine" in line for line in r.daemon.swept)
+        assert any("flattened without the engine" in line for line in r.daemon.last_look.swept)
         assert all(qty < 25 * 10**8 for qty in r.tokens_at_venue().values()), "only what is too small to sell stays"
     proof = replay(r.paths.journal)
     assert proof.recorded_fault is not None

@@ -14,7 +14,7 @@ from hlomm.domain.orders import OrderRequest, Purpose, Side
 from hlomm.domain.outputs import Output
 from hlomm.domain.units import SCALE, Cash, Px, complement
 from hlomm.domain.view import Basket, BasketLeg
-from hlomm.engine.basket import BasketState, QuestionState
+from hlomm.engine.basket import BasketState, GroupState, question_group
 from hlomm.engine.config import EngineConfig
 from tests.support.puppet import Puppet
 from tests.support.rig import Rig, placed
@@ -95,8 +95,8 @@ class Desk:
         return legs(outputs)
 
     @property
-    def known(self) -> QuestionState:
-        return self.rig.state.baskets.by_question[HYPERLIQUID, QUESTION]
+    def known(self) -> GroupState:
+        return self.rig.state.baskets.by_group[question_group(HYPERLIQUID, QUESTION)]
 
     @property
     def basket(self) -> BasketState:

@@ -590,7 +590,7 @@ def test_a_question_that_settles_takes_its_basket_with_it() -> None:
     assert alerts(outputs, "basket_dropped")
     for place in (1, 2):
         desk.rig.tell(MarketSettled(numbered(place), px(0), "price"))
-    assert desk.rig.state.baskets.by_question == {}
+    assert desk.rig.state.baskets.by_group == {}
 
 
 def test_a_basket_that_is_done_is_not_dropped_when_its_question_settles() -> None:
@@ -662,7 +662,8 @@ def test_people_see_the_basket_and_the_counts() -> None:
     desk, _ = missed()
     shown = report(desk.rig.state)
     (row,) = shown.baskets
-    assert (row.question, row.leg, row.phase, row.over, row.qty) == (QUESTION, Leg.YES, "mending", False, lots(100))
+    assert (row.group, row.phase, row.over, row.qty) == (f"hyperliquid#{QUESTION}", "mending", False, lots(100))
+    assert row.legs == (Leg.YES, Leg.YES, Leg.YES)
     assert row.held == {numbered(0): lots(100), numbered(1): lots(100), numbered(2): 0}
     assert (row.spent, row.edge) == (usd(62), px("0.05"))
     assert shown.basket_counts == {"started": 1}
@@ -670,21 +671,28 @@ def test_people_see_the_basket_and_the_counts() -> None:
 
 def test_what_happens_to_a_basket_is_in_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     mixed: list[tuple[int, ...]] = []
-    mix = Digest.mix
+    text: list[str] = []
+    mix, mix_text = Digest.mix, Digest.mix_text
+
+    def named(digest: Digest, what: str) -> None:
+        mix_text(digest, what)
+        text[:] = [what]
 
     def noted(digest: Digest, *parts: int) -> None:
-        if parts[0] == QUESTION:
+        if text == [f"hyperliquid#{QUESTION}"]:
             mixed.append(parts)
+        text.clear()
         mix(digest, *parts)
 
+    monkeypatch.setattr(Digest, "mix_text", named)
     monkeypatch.setattr(Digest, "mix", noted)
     desk, (mend,) = missed()
     desk.ends(mend, 100)
     working, mending, done = (list(Phase).index(phase) for phase in (Phase.WORKING, Phase.MENDING, Phase.DONE))
     assert working == 0
     assert mixed == [
-        (QUESTION, 3, lots(100)),
-        (QUESTION, mending, 0, lots(100)),
-        (QUESTION, mending, 1),
-        (QUESTION, done, lots(100), lots(100)),
+        (3, lots(100)),
+        (mending, 0, lots(100)),
+        (mending, 1),
+        (done, lots(100), lots(100)),
     ]

@@ -1,0 +1,101 @@
+"""What is done at every account once trading is over: orders swept, holdings sold if the engine could not, a last word.
+
+The venues are looked at side by side, so that one that is away takes nobody else's time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import structlog
+import trio
+
+from hlomm.daemon.pump import Pump
+from hlomm.domain.faults import VenueUnavailable
+from hlomm.domain.ids import ClientIds, VenueId, perp_market
+from hlomm.domain.inputs import AccountState
+from hlomm.settings.schema import Settings
+from hlomm.venues.clock import Clock
+from hlomm.venues.flatten_plan import FlattenBounds
+from hlomm.venues.hyperliquid.wire.outcomes import MIN_NOTIONAL, OUTCOME_LOT, OUTCOME_TICK
+from hlomm.venues.protocol import VenueSession
+from hlomm.venues.sweep import cancel_all, flatten_account
+
+_log = structlog.get_logger("hlomm")
+
+VERIFY_S: Final = 10.0
+LAST_WORD_S: Final = 4.0
+"""For the account as it was in the end: a figure for the summary, not worth what the looks before it found."""
+
+
+class LastLook:
+    def __init__(self, pump: Pump, clock: Clock, settings: Settings) -> None:
+        self._pump = pump
+        self._clock = clock
+        self._settings = settings
+        self.swept: list[str] = []
+        """What was done, in words."""
+        self.accounts: dict[VenueId, AccountState] = {}
+        """Each venue's account as it was after everything was over."""
+
+    async def at_all(
+        self, sessions: Mapping[VenueId, VenueSession], refused: Collection[VenueId], *, trouble: bool
+    ) -> int | None:
+        """Orders of ours that still rest, None if that cannot be told.
+
+        `trouble`: the engine could not bring the accounts to safety. A venue that `refused` us knows no order of ours
+        and cannot be asked.
+        """
+        rests: dict[VenueId, int | None] = {}
+
+        async def look(session: VenueSession) -> None:
+            rests[session.venue] = None
+            try:
+                rests[session.venue] = 0 if session.venue in refused else await self._at(session, trouble=trouble)
+            except Exception as error:  # noqa: BLE001 - a supervisor: a fault at one venue must not end the others
+                _log.critical("account_not_looked_at", venue=session.venue, error=repr(error), next="look by hand")
+
+        async with trio.open_nursery() as nursery:
+            for session in sessions.values():
+                nursery.start_soon(look, session)
+        known = [count for count in rests.values() if count is not None]
+        return sum(known) if len(known) == len(rests) else None
+
+    async def _at(self, session: VenueSession, *, trouble: bool) -> int | None:
+        report = await cancel_all(session, deadline_s=VERIFY_S)
+        if report.canceled or report.remaining:
+            self._did(f"{session.venue}: swept {report.canceled} orders, {len(report.remaining)} remain")
+        remaining = len(report.remaining) if report.verified else None
+        if trouble and self._settings.flatten.on_stop == "flatten":
+            known = await self._flatten(session)
+            remaining = remaining if known else None
+        await self._hear(session)
+        return remaining
+
+    async def _hear(self, session: VenueSession) -> None:
+        with trio.move_on_after(LAST_WORD_S) as patience:
+            try:
+                self.accounts[session.venue] = await session.fetch_account()
+            except VenueUnavailable as error:
+                _log.warning("account not read", venue=session.venue, error=str(error))
+        if patience.cancelled_caught:
+            _log.warning("account not read", venue=session.venue, error=f"no answer in {LAST_WORD_S:g} s")
+
+    async def _flatten(self, session: VenueSession) -> bool:
+        """Whether what is left is known."""
+        rules, coins = self._pump.engine.state.config.flatten, self._settings.venue.hyperliquid.underlyings
+        bounds = FlattenBounds(
+            slippage=rules.max_slippage, tick=OUTCOME_TICK, lot=OUTCOME_LOT, min_notional=MIN_NOTIONAL,
+            slippage_perp=rules.max_slippage_perp, perps=frozenset(perp_market(session.venue, coin) for coin in coins),
+        )  # fmt: skip
+        ids = ClientIds(self._clock.read().wall_ms)
+        report = await flatten_account(session, bounds, ids.mint, deadline_s=VERIFY_S)
+        left = "unknown" if report.left is None else ", ".join(report.left.stays)
+        self._did(f"{session.venue}: flattened without the engine: {list(report.words)}; left: {left or 'nothing'}")
+        return report.left is not None
+
+    def _did(self, line: str) -> None:
+        self.swept.append(line)
+        self._pump.note(line)
+        _log.warning("sweep", text=line)
