@@ -43,3 +43,5 @@ class Fill(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     client_id: ClientId | None
     venue_order_id: VenueOrderId | None
     venue_ms: int
+    pending: bool = False
+    """Matched, not yet delivered: what it brought can be neither sold nor spent, and it may still be undone."""

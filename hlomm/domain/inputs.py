@@ -121,6 +121,15 @@ class FuseTripped(_Input, frozen=True):
 # -- sessions
 
 
+class VenuePaused(_Input, frozen=True):
+    """The venue takes no new orders until `until_ms` (wall time); 0: it takes them again."""
+
+    venue: VenueId
+    until_ms: int
+    reason: str
+    """Maintenance, restart, trading pause."""
+
+
 class SessionUp(_Input, frozen=True):
     """The session is usable: subscribed, snapshotted and reconciled."""
 
@@ -174,6 +183,12 @@ class MarketDelisted(_Input, frozen=True):
 
     market: MarketId
     reason: str
+
+
+class MarketChanged(_Input, frozen=True):
+    """Fee, tick, minimum, strike, rules text or times of a listed market are others than told: all of it, as now."""
+
+    market: Market
 
 
 class BookSource(StrEnum):
@@ -312,6 +327,20 @@ class FillReceived(_Input, frozen=True):
         return (self.fill, *self.rest)
 
 
+class FillVoided(_Input, frozen=True):
+    """A fill that was told as pending never settled: it is undone, as if it had not been."""
+
+    fill: Fill
+    reason: str
+
+
+class FillFinal(_Input, frozen=True):
+    """A fill that was told as pending is delivered: its tokens can be sold, its cash spent."""
+
+    venue: VenueId
+    key: str
+
+
 class FundingPaid(_Input, frozen=True, kw_only=True):
     """Funding of a perp position. `amount` as for a fee: positive is paid by us, negative received."""
 
@@ -387,6 +416,7 @@ Input = (
     | AccountDoubted
     | DeadmanArmed
     | FuseTripped
+    | VenuePaused
     | SessionUp
     | SessionDown
     | RateBudget
@@ -394,6 +424,7 @@ Input = (
     | MarketListed
     | MarketSettled
     | MarketDelisted
+    | MarketChanged
     | BookSnapshot
     | BboUpdate
     | TradePrint
@@ -407,6 +438,8 @@ Input = (
     | SendRefused
     | OrderAnswer
     | FillReceived
+    | FillVoided
+    | FillFinal
     | FundingPaid
     | ConversionFailed
     | AccountState

@@ -51,6 +51,12 @@ class ClockMap:
         return venue_seconds / self.speed
 
 
+def utc_clock(wall_ns: int) -> str:
+    """HH:MM:SS of a wall time, rounded down."""
+    second = wall_ns // NS_PER_S % 86_400
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+
+
 def seconds_to_ns(seconds: float) -> int:
     """Whole nanoseconds of a configured duration, rounded to nearest."""
     return round(seconds * NS_PER_S)

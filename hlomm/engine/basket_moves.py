@@ -108,7 +108,7 @@ def _ways_out(state: State, of: BasketLegState, surplus: int) -> list[_Way]:
         return []
     position = state.portfolio.position(of.market)
     free = exposure(position, state.orders.exposed_in(of.market))
-    free_yes, free_no = (available(position, free, leg, state.conversions.tokens(of.market, leg)) for leg in Leg)
+    free_yes, free_no = (available(position, free, leg, state.withheld(of.market, leg)) for leg in Leg)
     gain = -direction(of.leg, Side.BUY)
     # Without cash to its name no purchase stands in for a sale that can be sent.
     choice = choose_leg(market.market, gain, yes_px(of.leg, px), Qty(surplus), free_yes, free_no, LegTerms(cash=0))

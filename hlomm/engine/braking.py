@@ -22,10 +22,10 @@ from hlomm.domain.inputs import (
     SendRefused,
 )
 from hlomm.domain.outputs import AlertLevel
-from hlomm.domain.times import NS_PER_S
+from hlomm.domain.times import NS_PER_S, utc_clock
 from hlomm.domain.units import SCALE, to_fixed, to_text
 from hlomm.domain.view import BookShape
-from hlomm.engine.breakers import DAY_NS, Latch, Move, MoveBreaker
+from hlomm.engine.breakers import Latch, Move, MoveBreaker
 from hlomm.engine.config import MoveRule
 from hlomm.engine.state import State
 
@@ -144,8 +144,8 @@ def _trip(state: State, latch: Latch, code: str, subject: str, cooldown_ns: int,
     count(state, code)
     state.out.alert(
         AlertLevel.WARNING, code,
-        f"{why}: {doing} for {cooldown_ns // NS_PER_S} s, to {_clock(now.wall_ns + cooldown_ns)} UTC or longer if it "
-        "goes on — ends by itself",
+        f"{why}: {doing} for {cooldown_ns // NS_PER_S} s, to {utc_clock(now.wall_ns + cooldown_ns)} UTC or longer if "
+        "it goes on — ends by itself",
     )  # fmt: skip
     touch_all(state)
 
@@ -227,9 +227,3 @@ def rule_text(rule: MoveRule) -> str:
 
 def _percent(fraction: int) -> str:
     return to_text(fraction * 100)
-
-
-def _clock(wall_ns: int) -> str:
-    """HH:MM:SS of a wall time, rounded down."""
-    second = wall_ns % DAY_NS // NS_PER_S
-    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"

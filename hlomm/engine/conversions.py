@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 from hlomm.domain.fills import Fill
-from hlomm.domain.ids import MarketId
+from hlomm.domain.ids import MarketId, VenueId, venue_of
 from hlomm.domain.markets import Leg
 from hlomm.domain.sets import SetAction
 
@@ -69,6 +69,14 @@ class Conversions:
     def cash(self) -> int:
         """Cash that is as good as gone."""
         return sum(one.qty for one in self.pending.values() if one.action is SetAction.SPLIT)
+
+    def cash_at(self, venue: VenueId) -> int:
+        """The same at one venue."""
+        return sum(
+            one.qty
+            for market, one in self.pending.items()
+            if one.action is SetAction.SPLIT and venue_of(market) == venue
+        )
 
     def told(self, parts: Sequence[Fill]) -> None:
         """Parts of one conversion have come: what it had claimed is in the books now."""

@@ -14,7 +14,7 @@ from hlomm.domain.outputs import AlertLevel, ConvertSet, HaltState
 from hlomm.domain.report import SideNote
 from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty, to_text
-from hlomm.engine import gate, restraint
+from hlomm.engine import closed, gate, restraint
 from hlomm.engine.conversions import LEGS_OF, Pending
 from hlomm.engine.exposure import available, exposure
 from hlomm.engine.state import MarketState, State
@@ -50,6 +50,8 @@ def refusal(state: State, action: SetAction, markets: tuple[MarketState, ...], q
         return SideNote(guard="halted", detail=f"{state.halt.value}: {state.halt_reason}")
     if venue is None or not venue.up:
         return SideNote(guard="session", detail=f"{markets[0].market.venue} session is down")
+    if (shut := closed.why(state, venue.venue)) is not None:
+        return SideNote(guard="venue_paused", detail=shut)
     if state.unguarded is not None:
         return SideNote(guard="guardian", detail=state.unguarded)
     if venue.doubt is not None:
@@ -93,7 +95,7 @@ def _split_room(state: State, market: MarketState, qty: int) -> SideNote | None:
     braked = restraint.paused(state, market)
     if braked is not None:
         return SideNote(guard="breaker", detail=braked)
-    free, cap, tied = gate.free_cash(state), state.config.limits.max_sets, in_sets(state)
+    free, cap, tied = gate.free_cash(state, market.market.venue), state.config.limits.max_sets, in_sets(state)
     if free < qty:
         return SideNote(guard="cash", detail=f"{to_text(free)} free of {to_text(qty)}")
     if tied + qty > cap:
@@ -109,10 +111,10 @@ def _changes(action: SetAction, markets: int, qty: int) -> tuple[int, ...]:
 
 
 def free_tokens(state: State, market: MarketId, leg: Leg) -> int:
-    """Tokens that neither an order nor a conversion has claimed."""
+    """Tokens that nothing has claimed and that are delivered."""
     position = state.portfolio.position(market)
     exposed = exposure(position, state.orders.exposed_in(market))
-    return available(position, exposed, leg, state.conversions.tokens(market, leg))
+    return available(position, exposed, leg, state.withheld(market, leg))
 
 
 def in_sets(state: State) -> int:

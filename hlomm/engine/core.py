@@ -19,6 +19,7 @@ from hlomm.domain.times import Now
 from hlomm.engine import (
     baskets,
     braking,
+    closed,
     converting,
     hedge,
     quoting,
@@ -74,6 +75,7 @@ class Engine:
         self._doubtful_orders()
         reconcile.press(state)
         stranded.lapse(state)
+        closed.lapse(state)
         converting.lapse(state)
         safety.watch_equity(state)
         safety.watch_inventory(state)

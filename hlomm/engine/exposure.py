@@ -10,7 +10,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, notional_ceil
 from hlomm.engine.order import Order
-from hlomm.engine.portfolio import Position
+from hlomm.engine.position import Position
 
 
 @attrs.frozen
@@ -45,10 +45,10 @@ def exposure(position: Position, orders: Iterable[Order], replaced: Order | None
     return Exposure(longest, shortest, selling_yes, selling_no, buying)
 
 
-def available(position: Position, exposed: Exposure, leg: Leg, converting: int) -> int:
-    """Tokens of a leg that neither an order nor a conversion has claimed."""
+def available(position: Position, exposed: Exposure, leg: Leg, withheld: int) -> int:
+    """Tokens of a leg that no order has claimed and nothing else withholds."""
     claimed = exposed.selling_yes if leg is Leg.YES else exposed.selling_no
-    return max(position.held(leg) - claimed - converting, 0)
+    return max(position.held(leg) - claimed - withheld, 0)
 
 
 def locked_cost(position: Position) -> int:

@@ -16,7 +16,7 @@ from hlomm.domain.outputs import ConvertSet
 from hlomm.domain.report import SideNote
 from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty, floor_to, to_text
-from hlomm.engine import gate, quoting, ways
+from hlomm.engine import closed, gate, quoting, ways
 from hlomm.engine.exposure import mid_own
 from hlomm.engine.fees import merge_rate, rates_of
 from hlomm.engine.order import Order
@@ -35,11 +35,16 @@ def reduce(state: State, walk: Walk, market: MarketState) -> bool:
         return True
     if any(holds_up(order) for order in state.orders.live_in(market_id)) or now_ns < walk.again_ns.get(market_id, 0):
         return False
+    shut = closed.why(state, market.market.venue)
+    if shut is not None and market.market.tau_ns(state.now.wall_ns) > rules.hold_to_expiry_ns and not market.gone:
+        walk.held[market_id] = shut
+        return False  # it opens again: nothing is tried, and nothing given up, until then
     converting = state.conversions.involving(market_id)
     if converting is not None and now_ns - converting.sent_ns < rules.retry_ns:
         return False  # what it leaves is seen in a moment
     merges = walk.merges.get(market_id, 0)
-    pairs = floor_to(position.pairs, market.market.lot)
+    delivered = min(position.held(leg) - state.undelivered.tokens(market_id, leg) for leg in Leg)
+    pairs = floor_to(max(min(position.pairs, delivered), 0), market.market.lot)
     if pairs > 0 and merges < rules.attempts and not market.gone:
         walk.merges[market_id] = merges + 1
         walk.again_ns[market_id] = now_ns + rules.retry_ns
@@ -81,7 +86,11 @@ def _close_surplus(state: State, walk: Walk, market: MarketState) -> str | None:
     buyers = ways.bids_for(leg, market.book.bids, market.book.asks)
     if not buyers:
         return "no buyer in the book"
-    way = _way(state, market, leg, surplus, buyers, again=walk.attempts.get(market_id, 0) > 0)
+    waiting = min(state.undelivered.tokens(market_id, leg), surplus)
+    way = _way(state, market, leg, surplus, surplus - waiting, buyers, again=walk.attempts.get(market_id, 0) > 0)
+    if way is None and waiting:
+        walk.held[market_id] = f"{to_text(waiting)} {leg.name} are matched and not delivered yet"
+        return None
     if way is None:
         least = to_text(market.market.min_notional)
         return f"too small to sell: {to_text(surplus)} x {to_text(buyers[0][0])} < {least}, nor can the rest be bought"
@@ -89,9 +98,9 @@ def _close_surplus(state: State, walk: Walk, market: MarketState) -> str | None:
 
 
 def _way(
-    state: State, market: MarketState, leg: Leg, surplus: int, buyers: list[Level], *, again: bool
+    state: State, market: MarketState, leg: Leg, surplus: int, ready: int, buyers: list[Level], *, again: bool
 ) -> ways.Way | None:
-    """The better way at the first attempt; after that the sale where it can be sent.
+    """The better way at the first attempt; after that the sale where it can be sent. Only `ready` tokens can be sold.
 
     A sale needs neither cash nor a merge, and what stopped a purchase may leave it alone.
     """
@@ -102,8 +111,8 @@ def _way(
         merge=merge_rate(state, spec),
     )  # fmt: skip
     mid = mid_own(leg, market.book.best_bid, market.book.best_ask)
-    cash = gate.free_cash(state)
-    sale = ways.sale(leg, surplus, buyers, mid, terms)
+    cash = gate.free_cash(state, spec.venue)
+    sale = ways.sale(leg, ready, buyers, mid, terms)
     if state.venues[spec.venue].fuse is not None:
         return sale  # its session lets no purchase pass any more
     buy = ways.purchase(leg, surplus, buyers, mid, cash, terms)

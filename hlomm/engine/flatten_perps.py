@@ -14,7 +14,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side, Tif
 from hlomm.domain.report import SideNote
 from hlomm.domain.units import SCALE, Px, Qty, floor_to, notional_floor, to_text
-from hlomm.engine import gate, payoffs, quoting
+from hlomm.engine import closed, gate, payoffs, quoting
 from hlomm.engine.flatten_outcomes import NO_BOOK, holds_up
 from hlomm.engine.state import MarketState, State
 from hlomm.engine.walk import Walk
@@ -32,6 +32,10 @@ def close(state: State, walk: Walk, market_id: MarketId) -> bool:
         return True
     busy = any(holds_up(order) for order in state.orders.live_in(market_id))
     if busy or state.now.mono_ns < walk.again_ns.get(market_id, 0):
+        return False
+    shut = closed.why(state, market.market.venue)
+    if shut is not None:
+        walk.held[market_id] = shut
         return False
     reason = _send(state, walk, market, position.qty)
     if reason is None:

@@ -14,17 +14,17 @@ from typing import Final
 
 import attrs
 
-from hlomm.domain.ids import MarketId, is_outcome
+from hlomm.domain.ids import MarketId, VenueId, is_outcome, venue_of
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side, Tif, direction, yes_px
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.units import SCALE, Px, Qty, floor_to, notional_ceil, notional_floor, to_text
 from hlomm.domain.view import BookShape
-from hlomm.engine import hedge_limits, payoff_limits, reducing, restraint, stranded
+from hlomm.engine import closed, hedge_limits, payoff_limits, reducing, restraint, stranded
 from hlomm.engine.config import OneSided
 from hlomm.engine.exposure import Exposure, available, exposure, locked_cost, mid_own
 from hlomm.engine.order import Order
-from hlomm.engine.portfolio import Position
+from hlomm.engine.position import Position
 from hlomm.engine.state import MarketState, State
 
 
@@ -71,7 +71,8 @@ LIMITS: Final = (
     "halted", "session", "market", "book", "stale_book", "one_sided", "crossed_book", "fair_deviation", "post_only",
     "budget", "drawdown", "open_orders", "max_order_notional", "max_position", "max_gross_notional", "cash", "tokens",
     "min_notional", "perp", "guardian", "breaker", "reduce_only", "max_resting_without_deadman",
-    "max_hedge_notional", "perp_wallet", "doubt", "max_loss_event", "max_loss_underlying", "max_loss_total",
+    "max_hedge_notional", "perp_wallet", "doubt", "venue_paused", "max_loss_event", "max_loss_underlying",
+    "max_loss_total",
 )  # fmt: skip
 """Every name a verdict may carry."""
 
@@ -108,6 +109,8 @@ def _may_send(state: State, want: Proposal) -> Reject | None:
     venue = state.venues.get(market.market.venue)
     if venue is None or not (venue.up or (want.purpose is Purpose.FLATTEN and venue.ever_up)):
         return Reject("session", f"{market.market.venue} session is down")
+    if (shut := closed.why(state, venue.venue)) is not None:
+        return Reject("venue_paused", shut)
     if market.gone or market.settled is not None:
         return Reject("market", "settled or no longer listed")
     if not market.is_outcome:
@@ -175,7 +178,7 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, st
     """(largest quantity allowed, limit, numbers) of every limit that may shrink the order."""
     market, limits = want.market, state.config.limits
     if want.purpose is Purpose.FLATTEN:
-        return reducing.rooms(state, market, want.leg, want.side, want.px, free_cash(state))
+        return reducing.rooms(state, market, want.leg, want.side, want.px, free_cash(state, market.market.venue))
     if not market.is_outcome:
         hedge = hedge_limits.rooms(state, market, want.side, want.px)
         reduces = hedge_limits.only_reduces(state, market, want.side, want.qty)
@@ -185,8 +188,8 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, st
     rooms: list[tuple[int, str, str]] = []
     if want.side is Side.SELL:
         # The venue lets no token be sold twice, so a sale may claim what the one it replaces has claimed.
-        converting = state.conversions.tokens(market.market.id, want.leg)
-        free = available(position, exposure(position, orders, want.replaces), want.leg, converting)
+        withheld = state.withheld(market.market.id, want.leg)
+        free = available(position, exposure(position, orders, want.replaces), want.leg, withheld)
         rooms.append((free, "tokens", f"{to_text(free)} {want.leg.name} free to sell"))
     pending = exposure(position, orders)
     worst = pending.longest if want.direction > 0 else -pending.shortest
@@ -230,7 +233,7 @@ def _selling(pending: Exposure, leg: Leg) -> int:
 
 def _cash_rooms(state: State, want: Proposal) -> list[tuple[int, str, str]]:
     limits, px = state.config.limits, max(want.px, 1)
-    gross, free = reachable_gross(state, want), free_cash(state)
+    gross, free = reachable_gross(state, want), free_cash(state, want.market.market.venue)
     per_order = limits.max_order_notional
     return [
         (per_order * SCALE // px, "max_order_notional", f"{to_text(per_order)} per order"),
@@ -249,17 +252,18 @@ def _minimum_px(want: Proposal) -> int:
     return want.px if mid is None else min(want.px, mid)
 
 
-def free_cash(state: State) -> int:
-    """Cash that neither a pending buy nor a conversion has claimed."""
-    return state.portfolio.cash - resting_buys(state) - state.conversions.cash
+def free_cash(state: State, venue: VenueId) -> int:
+    """Cash at a venue that is there and that neither a pending buy nor a conversion has claimed."""
+    claimed = resting_buys(state, venue) + state.conversions.cash_at(venue) + state.undelivered.cash(venue)
+    return state.portfolio.cash - claimed
 
 
-def resting_buys(state: State) -> int:
+def resting_buys(state: State, venue: VenueId | None = None) -> int:
     """Cash that pending buys of tokens may still take; perps are paid from a wallet of their own."""
     return sum(
         notional_ceil(o.exposed_px, o.exposed)
         for o in state.orders.exposed()
-        if o.side is Side.BUY and is_outcome(o.market)
+        if o.side is Side.BUY and is_outcome(o.market) and (venue is None or venue_of(o.market) == venue)
     )
 
 

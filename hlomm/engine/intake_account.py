@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
+from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.fills import Fill, FillKind
-from hlomm.domain.ids import is_outcome, venue_of
-from hlomm.domain.inputs import AccountState, ConversionFailed, FillReceived, FundingPaid
+from hlomm.domain.ids import MarketId, is_outcome, venue_of
+from hlomm.domain.inputs import AccountState, ConversionFailed, FillFinal, FillReceived, FillVoided, FundingPaid
 from hlomm.domain.orders import Side, direction, yes_px
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import FillRow
 from hlomm.domain.sets import CONVERSIONS
-from hlomm.domain.units import SCALE, Px, notional_ceil, notional_floor, to_text
+from hlomm.domain.units import SCALE, Cash, Px, notional_ceil, notional_floor, to_text
 from hlomm.engine import converting, fees, safety
 from hlomm.engine.intake_life import venue_of_input
 from hlomm.engine.intake_markets import settle
@@ -20,6 +23,10 @@ from hlomm.engine.state import State
 from hlomm.strategy.base import Strategies
 
 FILLS_REMEMBERED: Final = 20_000
+VOID: Final = "/void"
+"""Added to the key of a fill: the key of its undoing."""
+VOIDED: Final = "voided"
+"""Kind of the row that shows it."""
 
 
 def fill(state: State, item: FillReceived, strategies: Strategies) -> None:
@@ -40,15 +47,24 @@ def fill(state: State, item: FillReceived, strategies: Strategies) -> None:
 
 def _news(state: State, fill: Fill) -> bool:
     """Whether the books do not hold this fill yet."""
-    if fill.key in state.seen_fills:
+    if not _unheard(state, fill.key, fill.venue_ms):
         return False
-    state.seen_fills[fill.key] = fill.venue_ms
-    if len(state.seen_fills) > FILLS_REMEMBERED:
-        del state.seen_fills[next(iter(state.seen_fills))]
     if not state.opened:
+        if fill.pending:
+            state.undelivered.add(fill, None)
         return False  # already inside the balances that the account opens with
     # Books of a version that knew no perps are yet to be told the wallet.
     return is_outcome(fill.market) or state.portfolio.perps.known
+
+
+def _unheard(state: State, key: str, venue_ms: int) -> bool:
+    """Whether this movement is told for the first time; from now on it is known."""
+    if key in state.seen_fills:
+        return False
+    state.seen_fills[key] = venue_ms
+    if len(state.seen_fills) > FILLS_REMEMBERED:
+        del state.seen_fills[next(iter(state.seen_fills))]
+    return True
 
 
 def _booked(state: State, fill: Fill, strategies: Strategies) -> None:
@@ -57,13 +73,17 @@ def _booked(state: State, fill: Fill, strategies: Strategies) -> None:
         state.portfolio.charge(fill.market, fill.fee)
     else:
         _attributed(state, fill)
-        state.portfolio.apply(fill)
+        released = state.portfolio.apply(fill)
+        if fill.pending:
+            state.undelivered.add(fill, released)
     fees.learn(state, fill)
 
 
 def _converted(state: State, fills: list[Fill]) -> None:
     for fill in fills:
         _attributed(state, fill)
+        if fill.pending:
+            state.undelivered.add(fill, None)
     state.portfolio.convert(fills)
     state.conversions.told(fills)
     if fills[0].kind is FillKind.MERGE:
@@ -81,15 +101,11 @@ def _noted(state: State, fill: Fill) -> None:
     """What a booked fill means outside the books: for its order, the screens and the market's next look."""
     state.last_fill_ms = max(state.last_fill_ms, fill.venue_ms)
     state.recent_fills.append(_fill_row(state, fill))
-    if fill.market not in state.markets and is_outcome(fill.market) and state.portfolio.position(fill.market).flat:
-        state.portfolio.forget(fill.market)
-        state.attribution.forget(fill.market)
+    _forgotten(state, fill.market)
     state.digest.mix(state.portfolio.cash if is_outcome(fill.market) else state.portfolio.perps.raw, fill.qty)
     order = state.orders.get(fill.client_id) if fill.client_id is not None else None
     if order is not None:
-        order.paid += fill.fee + (
-            notional_ceil(fill.px, fill.qty) if fill.side is Side.BUY else -notional_floor(fill.px, fill.qty)
-        )
+        order.paid += _paid(fill)
         state.orders.filled(order, fill.venue_order_id, fill.qty, state.now.mono_ns)
     elif fill.kind is FillKind.TRADE:
         state.out.alert(
@@ -98,6 +114,59 @@ def _noted(state: State, fill: Fill) -> None:
             "no order of this run: booked, and now managed like our own", fill.market,
         )  # fmt: skip
     state.touch(fill.market)
+
+
+def _forgotten(state: State, market: MarketId) -> None:
+    """What moved in a market that is over leaves nothing behind once it is flat."""
+    if market not in state.markets and is_outcome(market) and state.portfolio.position(market).flat:
+        state.portfolio.forget(market)
+        state.attribution.forget(market)
+
+
+def _paid(fill: Fill) -> int:
+    """Cash that a fill took, its fee included; negative if it brought some."""
+    notional = notional_ceil(fill.px, fill.qty) if fill.side is Side.BUY else -notional_floor(fill.px, fill.qty)
+    return notional + fill.fee
+
+
+def fill_voided(state: State, item: FillVoided, _: Strategies) -> None:
+    """Undo a fill: what it brought was never ours, and what it was to hedge or to close is open again."""
+    fill, first = item.fill, _unheard(state, f"{item.fill.key}{VOID}", item.fill.venue_ms)
+    if fill.kind is FillKind.SETTLEMENT or not is_outcome(fill.market):
+        raise InvariantBroken(f"only fills of tokens can be void, not {fill.kind.value} {fill.key} of {fill.market}")
+    awaited = state.undelivered.take(fill.key)
+    told = not _unheard(state, fill.key, fill.venue_ms)
+    if not (first and told and state.opened):
+        return  # undone before, never booked, or not in the balances that the account will open with
+    state.last_move_ns = state.now.mono_ns
+    state.books_moved = True
+    undone = msgspec.structs.replace(fill, side=Side(-fill.side), fee=Cash(-fill.fee))
+    _attributed(state, undone)
+    state.portfolio.void(fill, None if awaited is None else awaited.released)
+    _forgotten(state, fill.market)
+    order = state.orders.get(fill.client_id) if fill.client_id is not None else None
+    if order is not None:
+        order.voided += fill.qty
+        order.paid -= _paid(fill)
+    state.recent_fills.append(msgspec.structs.replace(_fill_row(state, undone), kind=VOIDED))
+    state.counters.voided += 1
+    state.digest.mix_text(fill.key)
+    state.digest.mix(state.portfolio.cash, fill.qty)
+    state.touch(fill.market)
+    state.out.alert(
+        AlertLevel.WARNING, "fill_voided",
+        f"{fill.side.name} {to_text(fill.qty)} {fill.leg.name} of {fill.market} @ {to_text(fill.px)} never settled "
+        f"({item.reason}): undone in the books, net is {to_text(state.portfolio.position(fill.market).net)}",
+        fill.market,
+    )  # fmt: skip
+
+
+def fill_final(state: State, item: FillFinal, _: Strategies) -> None:
+    """Delivered: its tokens can be sold, its cash spent."""
+    awaited = state.undelivered.take(item.key)
+    if awaited is not None:
+        state.digest.mix_text(item.key)
+        state.touch(awaited.fill.market)
 
 
 def _fill_row(state: State, fill: Fill) -> FillRow:
@@ -124,11 +193,8 @@ def _merge_cost(state: State, fills: list[Fill]) -> None:
 
 
 def funding(state: State, item: FundingPaid, _: Strategies) -> None:
-    if item.key in state.seen_fills:
+    if not _unheard(state, item.key, item.venue_ms):
         return
-    state.seen_fills[item.key] = item.venue_ms
-    if len(state.seen_fills) > FILLS_REMEMBERED:
-        del state.seen_fills[next(iter(state.seen_fills))]
     if not state.opened or not state.portfolio.perps.known:
         return  # already inside the wallet that the account opens with
     state.last_move_ns = state.now.mono_ns

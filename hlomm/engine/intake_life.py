@@ -20,9 +20,10 @@ from hlomm.domain.inputs import (
     SessionDown,
     SessionUp,
     StopRequested,
+    VenuePaused,
 )
 from hlomm.domain.outputs import AlertLevel, HaltState
-from hlomm.engine import safety, stranded
+from hlomm.engine import closed, safety, stranded
 from hlomm.engine.carry import restore
 from hlomm.engine.config import OnDisconnect
 from hlomm.engine.state import State, VenueState
@@ -142,6 +143,10 @@ def fuse_tripped(state: State, item: FuseTripped, _: Strategies) -> None:
 
 
 # -- sessions
+
+
+def venue_paused(state: State, item: VenuePaused, _: Strategies) -> None:
+    closed.heard(state, venue_of_input(state, item.venue), item)
 
 
 def venue_of_input(state: State, venue: str) -> VenueState:

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from hlomm.domain.ids import MarketId
+from typing import Final
+
+from hlomm.domain.faults import InvariantBroken
+from hlomm.domain.ids import HYPERLIQUID, MarketId, perp_market
 from hlomm.domain.inputs import (
     BboUpdate,
     BookSnapshot,
+    MarketChanged,
     MarketDelisted,
     MarketListed,
     MarketSettled,
     MarkPrice,
     TradePrint,
 )
-from hlomm.domain.markets import MarketKind
+from hlomm.domain.markets import Market, MarketKind
 from hlomm.domain.outputs import AlertLevel
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import Px, to_text
 from hlomm.domain.view import BookShape
-from hlomm.engine import converting
+from hlomm.engine import converting, quoting
 from hlomm.engine.state import MarketState, State
 from hlomm.strategy.base import Strategies
+
+PLAIN: Final = frozenset(
+    {"ticker", "tick", "ticks", "lot", "min_notional", "min_qty", "fee", "fee_scale", "klass", "period", "quote_token"}
+)
+"""What may change in a market without changing what its tokens pay, or when."""
+SCALED: Final = frozenset({"tick", "lot", "min_notional", "min_qty", "strike", "floor", "ceiling", "fee_scale"})
+
+
+def underlying_of(market: Market) -> MarketId:
+    """The perp that stands for the price which settles an outcome: that of the one venue which has perps.
+
+    Other venues settle on sources of their own that follow the same coin; what moves, hedges and trips is the perp.
+    """
+    return perp_market(HYPERLIQUID, market.underlying)
 
 
 def listed(state: State, item: MarketListed, strategies: Strategies) -> None:
@@ -38,7 +56,7 @@ def listed(state: State, item: MarketListed, strategies: Strategies) -> None:
     underlying = None
     if market.kind is MarketKind.OUTCOME:
         strategy = next((key for key, candidate in strategies.items() if candidate.wants(market)), None)
-        underlying = MarketId(f"{market.venue}:{market.underlying}")
+        underlying = underlying_of(market)
         series = (market.underlying, market.klass, market.period)
         if strategy is not None and any(
             other.settled is not None and (other.market.underlying, other.market.klass, other.market.period) == series
@@ -95,6 +113,40 @@ def delisted(state: State, item: MarketDelisted, _: Strategies) -> None:
         AlertLevel.WARNING, "delisted", f"{market.market.ticker} is gone ({item.reason}): waiting for its settlement",
         item.market,
     )  # fmt: skip
+
+
+def changed(state: State, item: MarketChanged, strategies: Strategies) -> None:
+    """Other terms than told. What decides the payoff ends every quote made for the old terms before anything else."""
+    new, market = item.market, state.markets.get(item.market.id)
+    if market is None or market.market == new:
+        return
+    old = market.market
+    fields = [name for name in new.__struct_fields__ if getattr(new, name) != getattr(old, name)]
+    if "kind" in fields or "venue" in fields:
+        raise InvariantBroken(f"{new.id} changed what it is: {', '.join(fields)}")
+    market.market = new
+    market.underlying = None if market.underlying is None else underlying_of(new)
+    state.digest.mix_text(f"{new.id} {','.join(fields)}")
+    state.touch(new.id)
+    settles_otherwise = not PLAIN.issuperset(fields)
+    if settles_otherwise:
+        market.desired = market.sensitivity = None
+        quoting.cancel_quotes(state, new.id)
+        if market.strategy is not None:
+            strategies[market.strategy].forget(new.id)
+    what = ", ".join(f"{name} {_told(old, name)} -> {_told(new, name)}" for name in fields)
+    state.out.alert(
+        AlertLevel.WARNING if settles_otherwise else AlertLevel.INFO,
+        "terms_changed" if settles_otherwise else "market_changed",
+        f"{new.ticker}: {what}" + (": its quotes are cancelled, then made anew" if settles_otherwise else ""), new.id,
+    )  # fmt: skip
+
+
+def _told(market: Market, name: str) -> str:
+    value = getattr(market, name)
+    if isinstance(value, int) and name in SCALED:
+        return to_text(value)
+    return f"{value}" if isinstance(value, str) and value else repr(value)
 
 
 def snapshot(state: State, item: BookSnapshot, _: Strategies) -> None:

@@ -54,8 +54,10 @@ class Order:
     state: OrderState = OrderState.PENDING_NEW
     venue_order_id: VenueOrderId | None = None
     filled: int = 0
+    voided: int = 0
+    """Of what filled, what never settled and was undone."""
     paid: int = 0
-    """Cash that its fills took, fees included; negative if they brought some."""
+    """Cash that its fills took, fees included; negative if they brought some. What was undone has taken nothing."""
     due: int = 0
     """Filled according to the venue, fill not yet received: the sum over the tallies, kept by `count`."""
     amend_px: Px | None = None

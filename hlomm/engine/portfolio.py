@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import attrs
-
 from hlomm.domain.carried import Carried
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.fills import Fill, FillKind
@@ -23,42 +21,12 @@ from hlomm.domain.ids import MarketId, is_outcome
 from hlomm.domain.inputs import AccountState, TokenBalance
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
-from hlomm.domain.units import Cash, Px, Qty, complement, notional_ceil, notional_floor, to_text
+from hlomm.domain.units import Cash, Px, complement, notional_ceil, notional_floor, to_text
 from hlomm.engine.perps import PerpPosition, Perps
+from hlomm.engine.position import Position
 
 SETTLED_REMEMBERED: Final = 4096
 """Settlement prices kept for fills that come late."""
-
-
-@attrs.define(eq=False, kw_only=True)
-class Position:
-    """Tokens of one market. `cost_*` is what the tokens held now were bought for."""
-
-    yes: int = 0
-    no: int = 0
-    cost_yes: int = 0
-    cost_no: int = 0
-    realised: int = 0
-    fees: int = 0
-    volume: int = 0
-    """Own-coin notional of trades."""
-    fills: int = 0
-
-    @property
-    def net(self) -> int:
-        return self.yes - self.no
-
-    @property
-    def flat(self) -> bool:
-        return self.yes == 0 and self.no == 0
-
-    @property
-    def pairs(self) -> int:
-        """YES and NO that together pay exactly 1."""
-        return max(min(self.yes, self.no), 0)
-
-    def held(self, leg: Leg) -> Qty:
-        return Qty(self.yes if leg is Leg.YES else self.no)
 
 
 class Portfolio:
@@ -139,11 +107,12 @@ class Portfolio:
             self.perps.cost += perp.cost
         self.check()
 
-    def apply(self, fill: Fill) -> None:
-        """One fill by a trade. Tokens of a market that is already settled turn into cash at once."""
+    def apply(self, fill: Fill) -> int | None:
+        """One fill by a trade; the cost that a sale of tokens released. In a settled market they are cash at once."""
         if not is_outcome(fill.market):
             self._apply_perp(fill)
-            return
+            return None
+        released = None
         position = self._own(fill.market)
         if fill.side is Side.BUY:
             paid = notional_ceil(fill.px, fill.qty)
@@ -151,7 +120,7 @@ class Portfolio:
             self._add(position, fill.leg, fill.qty, paid)
         else:
             got = notional_floor(fill.px, fill.qty)
-            self._remove(position, fill.leg, fill.qty, got)
+            released = self._remove(position, fill.leg, fill.qty, got)
         if fill.kind is FillKind.TRADE:
             traded = notional_floor(fill.px, fill.qty)
             position.volume += traded
@@ -163,6 +132,7 @@ class Portfolio:
         if yes_px is not None:
             self._convert(position, yes_px)
         self.check()
+        return released
 
     def convert(self, fills: Sequence[Fill]) -> None:
         """Parts of one conversion (see `hlomm.domain.sets`), all of them or those that were told so far.
@@ -193,6 +163,41 @@ class Portfolio:
             yes_px = self.settled.get(fill.market)
             if yes_px is not None:
                 self._convert(self._own(fill.market), yes_px)
+        self.check()
+
+    def void(self, fill: Fill, released: int | None) -> None:
+        """Undo a fill of outcome tokens, to the last unit if nothing has moved since.
+
+        A purchase gives back its tokens with what they cost; a sale takes its tokens back at the cost that it released,
+        or where nobody remembers that, at what they were sold for. What has moved meanwhile may leave a rest: it is
+        realised.
+        """
+        position = self._own(fill.market)
+        held, cost = (position.yes, position.cost_yes) if fill.leg is Leg.YES else (position.no, position.cost_no)
+        if fill.side is Side.BUY:
+            worth = notional_ceil(fill.px, fill.qty)
+            moved = -(cost if fill.qty >= held else min(worth, cost))
+            self._move(position, fill.leg, -fill.qty, moved)
+            self.cash += worth
+            gained = worth + moved
+        else:
+            worth = notional_floor(fill.px, fill.qty)
+            moved = (worth if released is None else released) if held + fill.qty > 0 else 0
+            self._move(position, fill.leg, fill.qty, moved)
+            self.cash -= worth
+            gained = moved - worth
+        self.realised += gained
+        position.realised += gained
+        if fill.kind is FillKind.TRADE:
+            traded = notional_floor(fill.px, fill.qty)
+            position.volume -= traded
+            position.fills -= 1
+            self.volume -= traded
+            self.fills -= 1
+        self.charge(fill.market, -fill.fee)
+        yes_px = self.settled.get(fill.market)
+        if yes_px is not None:
+            self._convert(position, yes_px)
         self.check()
 
     def _apply_perp(self, fill: Fill) -> None:
@@ -258,14 +263,8 @@ class Portfolio:
             position = self.positions[market] = Position()
         return position
 
-    def _add(self, position: Position, leg: Leg, qty: int, cost: int) -> None:
-        short = min(max(-position.held(leg), 0), qty)
-        if short:
-            # A sale was reported before this purchase and was booked at no cost: its cost arrives now.
-            share = cost * short // qty
-            cost -= share
-            self.realised -= share
-            position.realised -= share
+    def _move(self, position: Position, leg: Leg, qty: int, cost: int) -> None:
+        """Change a holding and its cost together."""
         if leg is Leg.YES:
             position.yes += qty
             position.cost_yes += cost
@@ -274,21 +273,29 @@ class Portfolio:
             position.cost_no += cost
         self.cost += cost
 
-    def _remove(self, position: Position, leg: Leg, qty: int, proceeds: int) -> None:
+    def _add(self, position: Position, leg: Leg, qty: int, cost: int) -> None:
+        short = min(max(-position.held(leg), 0), qty)
+        if short:
+            # A sale was reported before this purchase and was booked at no cost: its cost arrives now.
+            share = cost * short // qty
+            cost -= share
+            self.realised -= share
+            position.realised -= share
+        self._move(position, leg, qty, cost)
+
+    def _remove(self, position: Position, leg: Leg, qty: int, proceeds: int) -> int:
+        """A sale of tokens; returns the cost that it released."""
         released = self._release(position, leg, qty)
         self.cash += proceeds
         self.realised += proceeds - released
         position.realised += proceeds - released
+        return released
 
     def _release(self, position: Position, leg: Leg, qty: int) -> int:
         """Take tokens out and return their cost. A sale reported before its purchase leaves a short at no cost."""
         held, cost = (position.yes, position.cost_yes) if leg is Leg.YES else (position.no, position.cost_no)
         released = cost if qty >= held else cost * qty // held
-        if leg is Leg.YES:
-            position.yes, position.cost_yes = held - qty, cost - released
-        else:
-            position.no, position.cost_no = held - qty, cost - released
-        self.cost -= released
+        self._move(position, leg, -qty, -released)
         return released
 
     def _set(self, position: Position, leg: Leg, token: TokenBalance | None) -> None:

@@ -16,7 +16,7 @@ from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import SideNote
 from hlomm.domain.units import SCALE, Cash, Px, Qty, to_text
 from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
-from hlomm.engine import gate, hedge_limits, restraint
+from hlomm.engine import closed, gate, hedge_limits, restraint
 from hlomm.engine.exposure import available, exposure
 from hlomm.engine.fees import merge_rate, rates_of
 from hlomm.engine.legs import LegChoice, LegTerms, choose_leg
@@ -70,6 +70,8 @@ def blocked(state: State, market: MarketState) -> str | None:
     venue = state.venues.get(market.market.venue)
     if venue is None or not venue.up:
         return f"session: {market.market.venue} is down"
+    if (shut := closed.why(state, venue.venue)) is not None:
+        return f"venue_paused: {shut}"
     if abs(venue.skew_ms) > state.config.limits.max_clock_skew_ms:
         return f"clock_skew: {venue.skew_ms} ms against {market.market.venue}"
     if venue.doubt is not None:
@@ -183,7 +185,7 @@ def _want(state: State, market: MarketState, direction: int, wish: Wish) -> None
     live = _quotes(state, market.market.id, direction)
     position = state.portfolio.position(market.market.id)
     free = exposure(position, state.orders.exposed_in(market.market.id), live[0] if live else None)
-    free_yes, free_no = (available(position, free, leg, state.conversions.tokens(market.market.id, leg)) for leg in Leg)
+    free_yes, free_no = (available(position, free, leg, state.withheld(market.market.id, leg)) for leg in Leg)
     terms = leg_terms(state, market, maker=True)
     choice = choose_leg(market.market, direction, wish.px, wish.qty, free_yes, free_no, terms)
     if not live:
@@ -201,7 +203,7 @@ def _want(state: State, market: MarketState, direction: int, wish: Wish) -> None
 
 def leg_terms(state: State, market: MarketState, *, maker: bool) -> LegTerms:
     """What either leg costs."""
-    fees, cash = rates_of(state, market.market), gate.free_cash(state)
+    fees, cash = rates_of(state, market.market), gate.free_cash(state, market.market.venue)
     if fees is None:
         return LegTerms(cash=cash)
     close, opened = (fees.close_maker, fees.open_maker) if maker else (fees.close_taker, fees.open_taker)

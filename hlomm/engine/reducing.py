@@ -44,7 +44,7 @@ def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int, cash
     single = position.held(held) - max(position.held(_other(held)), 0) - pending
     found = [(max(single, 0), "tokens", f"{to_text(single)} {held.name} single and unclaimed")]
     if side is Side.SELL:
-        free = available(position, exposure(position, orders), leg, state.conversions.tokens(market.market.id, leg))
+        free = available(position, exposure(position, orders), leg, state.withheld(market.market.id, leg))
         found.append((free, "tokens", f"{to_text(free)} {leg.name} free to sell"))
     else:
         fees = rates_of(state, market.market)

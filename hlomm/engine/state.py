@@ -27,6 +27,7 @@ from hlomm.engine.orders import Orders
 from hlomm.engine.outbox import Outbox
 from hlomm.engine.portfolio import Portfolio
 from hlomm.engine.timers import Timers
+from hlomm.engine.undelivered import Undelivered
 from hlomm.engine.walk import Walk
 from hlomm.pricing.hedge import Maintained
 
@@ -115,6 +116,10 @@ class VenueState:
     doubt: str | None = None
     """Why news of the account may be missing: nothing new is risked until an account asked for since then agrees."""
     doubted_ns: int = 0
+    paused: str | None = None
+    """Why it takes no new orders."""
+    paused_until_ns: int = 0
+    """Wall time at which it said it would take them again."""
     fuse: str | None = None
     """Why its session lets only cancels and flattening sales pass, until a restart."""
 
@@ -137,6 +142,8 @@ class Counters:
     venue_rejects: dict[str, int] = attrs.field(factory=dict)
     trips: dict[str, int] = attrs.field(factory=dict)
     """How often each breaker acted."""
+    voided: int = 0
+    """Fills that were undone."""
     invariant_breaks: int = 0
 
     def reject(self, limit: str) -> None:
@@ -202,6 +209,7 @@ class State:
         self.merge_fee: dict[VenueId, int] = {}
         """What a merge cost as a fraction (1e-8) of what it paid, as our last one showed; nothing documents it."""
         self.conversions = Conversions()
+        self.undelivered = Undelivered()
         self.treasury_ns = 0
         """When complete sets are looked at next."""
         self.set_notes: dict[MarketId, SideNote] = {}
@@ -264,6 +272,10 @@ class State:
 
     def market(self, market: MarketId) -> MarketState | None:
         return self.markets.get(market)
+
+    def withheld(self, market: MarketId, leg: Leg) -> int:
+        """Tokens in the books that cannot be sold: a conversion has claimed them, or they are not delivered yet."""
+        return self.conversions.tokens(market, leg) + self.undelivered.tokens(market, leg)
 
     def drawdown_limit(self) -> int:
         """The smaller of the absolute limit and the share of the high-water mark, rounded down."""

@@ -28,7 +28,7 @@ def act(state: State, market: MarketState, wish: Take) -> None:
         return
     position = state.portfolio.position(market_id)
     free = exposure(position, state.orders.exposed_in(market_id))
-    free_yes, free_no = (available(position, free, leg, state.conversions.tokens(market_id, leg)) for leg in Leg)
+    free_yes, free_no = (available(position, free, leg, state.withheld(market_id, leg)) for leg in Leg)
     terms = quoting.leg_terms(state, market, maker=False)
     choice = choose_leg(market.market, wish.direction, wish.px, wish.qty, free_yes, free_no, terms)
     want = gate.Proposal(

@@ -23,7 +23,8 @@ from hlomm.domain.units import Cash, Px, notional_ceil, notional_floor
 from hlomm.engine import intake_account, perps, portfolio
 from hlomm.engine.attribution import Attribution
 from hlomm.engine.perps import Perps
-from hlomm.engine.portfolio import Portfolio, Position
+from hlomm.engine.portfolio import Portfolio
+from hlomm.engine.position import Position
 from hlomm.engine.report import pnl
 from hlomm.venues.hyperliquid import conversions
 from tests.support.life import PERPS, START_CASH, START_WALLET, Life

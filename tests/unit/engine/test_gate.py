@@ -28,6 +28,7 @@ from hlomm.domain.inputs import (
     MarkPrice,
     RateBudget,
     SessionUp,
+    VenuePaused,
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side, Tif
@@ -684,6 +685,13 @@ def test_without_the_guardian_it_needs_nothing_is_quoted_and_what_rests_goes() -
     outputs = rig.tell(GuardianDown("it died"))
     assert [cancel.client_id for cancel in cancelled(outputs)] == [bid.client_id]
     assert judge(rig) == Reject("guardian", "it died")
+
+
+def test_a_venue_that_takes_no_orders_gets_none(rig: Rig) -> None:
+    rig.tell(VenuePaused(HYPERLIQUID, rig.ms + 60_000, "maintenance"))
+    assert limit_of(judge(rig)) == "venue_paused"
+    rig.tell(VenuePaused(HYPERLIQUID, 0, ""))
+    assert judge(rig) == passed(100)
 
 
 def test_in_doubt_about_the_account_nothing_new_is_risked(rig: Rig) -> None:

@@ -11,7 +11,7 @@ from hlomm.domain.orders import OrderState, Side, yes_px
 from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.engine.exposure import available, exposure, mid_own
 from hlomm.engine.legs import LegChoice, LegTerms, choose_leg
-from hlomm.engine.portfolio import Position
+from hlomm.engine.position import Position
 from hlomm.engine.quoting import describe
 from hlomm.engine.state import leg_sides
 from tests.support.rig import Rig, amended, cancelled, placed

@@ -16,6 +16,7 @@ from hlomm.domain.inputs import (
     FeeRates,
     FillReceived,
     Input,
+    MarketChanged,
     MarketDelisted,
     MarketListed,
     MarketSettled,
@@ -25,7 +26,7 @@ from hlomm.domain.inputs import (
     SessionUp,
     TradePrint,
 )
-from hlomm.domain.markets import Leg
+from hlomm.domain.markets import Comparator, Leg, MarketKind, Source
 from hlomm.domain.orders import OrderRequest, OrderState, Purpose, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState, Output, Subscribe, Unsubscribe
 from hlomm.domain.sets import SetAction
@@ -524,3 +525,44 @@ def test_foreign_and_odd_states_are_reported() -> None:
     rows = report(rig.state)
     assert {row.market for row in rows.positions} == {M2}
     assert rows.positions[0].ticker == M2, "no listing, no name"
+
+
+# -- other terms
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"strike": px(81_000)}, {"rules": "abc"}, {"source": Source.BRTI}, {"comparator": Comparator.ABOVE},
+     {"expiry_ns": 1}, {"settles_ns": 5}, {"void": "50/50"}, {"averaging_s": 60}],
+    ids=lambda changes: next(iter(changes)),
+)  # fmt: skip
+def test_other_terms_end_the_quotes_made_for_the_old_ones(changes: dict[str, Any]) -> None:
+    rig = Rig(config(quotes={"min_interval_ns": 0}))
+    order = rig.resting_bid()
+    outputs = rig.tell(MarketChanged(outcome(**changes)))
+    assert [request.client_id for request in cancelled(outputs)] == [order.client_id]
+    assert placed(outputs) == []
+    (alert,) = alerts(outputs, "terms_changed")
+    assert next(iter(changes)) in alert.text
+    assert rig.market().market == outcome(**changes)
+    assert M in rig.puppet.forgotten
+
+
+def test_other_costs_and_grids_leave_the_quotes_and_count_from_now_on() -> None:
+    rig = Rig(config(quotes={"min_interval_ns": 0}))
+    order = rig.resting_bid("0.52", 100)
+    outputs = rig.tell(MarketChanged(outcome(tick=px("0.01"), min_notional=usd(60))))
+    assert cancelled(outputs) == []
+    (alert,) = alerts(outputs, "market_changed")
+    assert "tick 0.00001 -> 0.01" in alert.text
+    rig.closed(order)
+    assert placed(rig.want(bid=("0.52", 100))) == []
+    assert rig.note(1) == "min_notional"
+    assert rig.tell(MarketChanged(outcome(tick=px("0.01"), min_notional=usd(60)))) == [], "said once"
+
+
+def test_a_change_of_a_market_that_nobody_listed_is_nothing_and_one_of_its_kind_impossible() -> None:
+    rig = Rig()
+    assert rig.tell(MarketChanged(outcome(99))) == []
+    with pytest.raises(InvariantBroken, match="changed what it is"):
+        rig.tell(MarketChanged(outcome(kind=MarketKind.PERP)))

@@ -18,7 +18,8 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.engine import portfolio as portfolio_module
 from hlomm.engine.exposure import locked_cost, worst_loss
-from hlomm.engine.portfolio import Portfolio, Position
+from hlomm.engine.portfolio import Portfolio
+from hlomm.engine.position import Position
 from tests.support.values import M2, M, account, lots, px, token, usd
 
 COUNT = itertools.count(1)

@@ -1,0 +1,39 @@
+"""Tokens of one outcome market: how many of either leg, and what they cost."""
+
+from __future__ import annotations
+
+import attrs
+
+from hlomm.domain.markets import Leg
+from hlomm.domain.units import Qty
+
+
+@attrs.define(eq=False, kw_only=True)
+class Position:
+    """Tokens of one market. `cost_*` is what the tokens held now were bought for."""
+
+    yes: int = 0
+    no: int = 0
+    cost_yes: int = 0
+    cost_no: int = 0
+    realised: int = 0
+    fees: int = 0
+    volume: int = 0
+    """Own-coin notional of trades."""
+    fills: int = 0
+
+    @property
+    def net(self) -> int:
+        return self.yes - self.no
+
+    @property
+    def flat(self) -> bool:
+        return self.yes == 0 and self.no == 0
+
+    @property
+    def pairs(self) -> int:
+        """YES and NO that together pay exactly 1."""
+        return max(min(self.yes, self.no), 0)
+
+    def held(self, leg: Leg) -> Qty:
+        return Qty(self.yes if leg is Leg.YES else self.no)
