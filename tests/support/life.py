@@ -18,8 +18,8 @@ from hlomm.domain.inputs import FillReceived
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import Cash, Px, Qty
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid import conversions
-from hlomm.venues.hyperliquid.counters import Counters
 from tests.support.purse import NO, UNIT, YES, Purse
 
 PERPS: Final = (perp_market(HYPERLIQUID, "BTC"), perp_market(HYPERLIQUID, "ETH"))

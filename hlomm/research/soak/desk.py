@@ -46,8 +46,8 @@ from hlomm.research.soak.questions import Questions
 from hlomm.research.soak.rows import FillNews, OrderNews
 from hlomm.research.soak.weather import Fault
 from hlomm.settings.schema import Settings
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.account_feed import AccountFeed
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.market_feed import MarketFeed
 from hlomm.venues.hyperliquid.registry import Registry
 from hlomm.venues.hyperliquid.wire.account import OrderRows

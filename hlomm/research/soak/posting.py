@@ -19,11 +19,11 @@ from hlomm.research.soak.network import POST_DEADLINE_S, Failure, Line
 from hlomm.research.soak.timeline import S
 from hlomm.research.soak.weather import Fault
 from hlomm.settings.schema import Settings
+from hlomm.venues.counters import Counters
 from hlomm.venues.fuse import Fuse
 from hlomm.venues.hyperliquid.account_feed import AmendWatch
 from hlomm.venues.hyperliquid.answers import Answers
 from hlomm.venues.hyperliquid.batches import Batch, BatchKind
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.wire.replies import ExchangeReply, Rested
 
 

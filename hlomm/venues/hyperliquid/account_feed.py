@@ -20,9 +20,9 @@ import attrs
 from hlomm.domain.fills import Fill
 from hlomm.domain.ids import ClientId, MarketId, VenueOrderId
 from hlomm.domain.inputs import FundingPaid, Input, OrderClosed, OrderOpened, OrderRejected
+from hlomm.venues.bounded import BoundedMap
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid import conversions
-from hlomm.venues.hyperliquid.bounded import BoundedMap
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.wire.account import OrderReport, OrderRows
 from hlomm.venues.hyperliquid.wire.errors import rejected_status_code
 from hlomm.venues.hyperliquid.wire.fills import FillRows

@@ -25,9 +25,9 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.orders import AmendRequest, OrderRequest, Tif
 from hlomm.domain.outputs import ConvertSet
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.account_feed import AmendWatch
 from hlomm.venues.hyperliquid.batches import Batch, BatchKind
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.wire.errors import EXPIRED, error_code
 from hlomm.venues.hyperliquid.wire.replies import (
     ActionRefused,

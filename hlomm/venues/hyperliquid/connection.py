@@ -10,9 +10,9 @@ import trio
 
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.times import NS_PER_S, seconds_to_ns
-from hlomm.venues.hyperliquid.liveness import Liveness, Verdict
 from hlomm.venues.hyperliquid.parts import Parts
 from hlomm.venues.hyperliquid.wire.subscriptions import PING
+from hlomm.venues.liveness import Liveness, Verdict
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
 
 RECONCILE_WEIGHT: Final = 64

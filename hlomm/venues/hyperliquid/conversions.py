@@ -20,7 +20,7 @@ from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import FillReceived
 from hlomm.domain.sets import CONVERSIONS
 from hlomm.domain.units import ONE, Px
-from hlomm.venues.hyperliquid.counters import Counters
+from hlomm.venues.counters import Counters
 
 _HALF: Final = Px(ONE // 2)
 _NOTHING: Final = Px(0)

@@ -16,8 +16,8 @@ from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import BookSnapshot, RestingOrder
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Tif
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.batches import Encoder
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.limits import BATCH_MAX
 from hlomm.venues.hyperliquid.registry import Registry
 from hlomm.venues.hyperliquid.rest import HyperliquidRest, TurnedAway

@@ -20,15 +20,15 @@ from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import Input
 from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrders
 from hlomm.domain.times import seconds_to_ns
+from hlomm.venues.bounded import BoundedMap
 from hlomm.venues.clock import Clock
+from hlomm.venues.counters import Counters
 from hlomm.venues.deadman import Resting
 from hlomm.venues.fuse import Fuse
 from hlomm.venues.http_client import NotSent
 from hlomm.venues.hyperliquid.answers import Answers
 from hlomm.venues.hyperliquid.batches import Batch, BatchKind, Encoder
-from hlomm.venues.hyperliquid.bounded import BoundedMap
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.limits import POSTS_IN_FLIGHT_MAX, WS_MESSAGES_PER_MIN, AddressBudget
 from hlomm.venues.hyperliquid.posts import Posts
 from hlomm.venues.hyperliquid.rest import HyperliquidRest, TurnedAway

@@ -16,15 +16,14 @@ import trio
 
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import AccountDoubted, BboUpdate, BookSnapshot, Input
+from hlomm.venues.anomalies import Anomaly
 from hlomm.venues.clock import Clock
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.account_feed import AccountFeed
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.gateway import Gateway
-from hlomm.venues.hyperliquid.liveness import Liveness
 from hlomm.venues.hyperliquid.market_feed import MarketFeed
 from hlomm.venues.hyperliquid.streams import Streams
 from hlomm.venues.hyperliquid.wire.account import Balances, OrderRows
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly
 from hlomm.venues.hyperliquid.wire.fills import FillRows
 from hlomm.venues.hyperliquid.wire.frames import (
     ChannelError,
@@ -36,6 +35,7 @@ from hlomm.venues.hyperliquid.wire.frames import (
     decode_frame,
 )
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
+from hlomm.venues.liveness import Liveness
 from hlomm.venues.venue_time import VenueTime
 
 _PRIVATE: Final = (

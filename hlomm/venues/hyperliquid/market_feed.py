@@ -12,8 +12,8 @@ import attrs
 
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, Input, Level
-from hlomm.venues.hyperliquid.bounded import BoundedMap
-from hlomm.venues.hyperliquid.counters import Counters
+from hlomm.venues.bounded import BoundedMap
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
 
 

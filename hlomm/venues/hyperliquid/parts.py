@@ -9,6 +9,7 @@ import attrs
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import Input
 from hlomm.venues.clock import Clock
+from hlomm.venues.counters import Counters
 from hlomm.venues.deadman import DeadmanKeeper, DeadmanRules, Resting
 from hlomm.venues.fuse import Fuse
 from hlomm.venues.hyperliquid.account import AccountReader
@@ -16,7 +17,6 @@ from hlomm.venues.hyperliquid.account_feed import AccountFeed, AmendWatch
 from hlomm.venues.hyperliquid.answers import Answers
 from hlomm.venues.hyperliquid.batches import Encoder
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.direct import DirectRequests
 from hlomm.venues.hyperliquid.gateway import Gateway
 from hlomm.venues.hyperliquid.inbox import Inbox

@@ -9,8 +9,8 @@ from typing import Final
 import attrs
 
 from hlomm.domain.times import NS_PER_MS
+from hlomm.venues.bounded import BoundedMap
 from hlomm.venues.hyperliquid.batches import Batch
-from hlomm.venues.hyperliquid.bounded import BoundedMap
 
 LATE_MAX: Final = 256
 LATENCIES: Final = 128

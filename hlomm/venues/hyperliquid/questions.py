@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from hlomm.venues.hyperliquid.bounded import BoundedMap
+from hlomm.venues.bounded import BoundedMap
 from hlomm.venues.hyperliquid.wire.outcomes import OutcomeSpec, QuestionSpec
 
 QUESTIONS_MAX: Final = 1_024

@@ -16,10 +16,10 @@ from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.ids import HYPERLIQUID, MarketId, outcome_market
 from hlomm.domain.markets import Leg, Market, MarketKind
 from hlomm.domain.units import to_text
-from hlomm.venues.hyperliquid.bounded import BoundedMap
-from hlomm.venues.hyperliquid.counters import Counters
+from hlomm.venues.anomalies import anomaly
+from hlomm.venues.bounded import BoundedMap
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.questions import Questions
-from hlomm.venues.hyperliquid.wire.anomalies import anomaly
 from hlomm.venues.hyperliquid.wire.coins import (
     SPOT_ASSET_BASE,
     outcome_asset,

@@ -16,14 +16,14 @@ import attrs
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import BookSnapshot, FundingPaid, RestingOrder
+from hlomm.venues.anomalies import Anomaly
 from hlomm.venues.clock import Clock
+from hlomm.venues.counters import Counters
 from hlomm.venues.http_client import HttpAnswer, HttpClient, HttpLimits
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.limits import IP_WEIGHT_PER_MIN, exchange_weight, info_extra_weight, info_weight
 from hlomm.venues.hyperliquid.wire import info
 from hlomm.venues.hyperliquid.wire.account import Balances
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly
 from hlomm.venues.hyperliquid.wire.fills import FillRows
 from hlomm.venues.hyperliquid.wire.outcomes import PerpRow, Settlement
 from hlomm.venues.hyperliquid.wire.perps import PerpAccount

@@ -16,8 +16,8 @@ from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.inputs import Input, MarketDelisted, MarketListed, MarketSettled
 from hlomm.domain.markets import Market
 from hlomm.venues.clock import Clock
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.registry import MetaDelta, Registry
 from hlomm.venues.hyperliquid.rest import HyperliquidRest
 from hlomm.venues.hyperliquid.streams import Streams

@@ -40,11 +40,11 @@ from hlomm.domain.outputs import (
 )
 from hlomm.domain.times import NS_PER_S, seconds_to_ns
 from hlomm.venues.clock import Clock
+from hlomm.venues.curve import assert_fast_backend
 from hlomm.venues.deadman import FAREWELL_S
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.connection import RECONCILE_WEIGHT, Connection, attempt_round, pause
 from hlomm.venues.hyperliquid.parts import assemble
-from hlomm.venues.hyperliquid.signing import assert_fast_backend
 from hlomm.venues.hyperliquid.wire.errors import REFUSES_US, error_code
 from hlomm.venues.pacing import backoff_s
 from hlomm.venues.protocol import SessionStatistics, Sink

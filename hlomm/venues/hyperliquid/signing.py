@@ -11,20 +11,14 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
-import coincurve
 import msgpack
-import sha3
-from coincurve import _libsecp256k1
 from msgspec import Struct
 
-from hlomm.domain.faults import ConfigError
+from hlomm.venues.curve import Key, address_bytes, keccak
 
 _DOMAIN: Final = bytes.fromhex("d79297fcdf2ffcd4ae223d01edaa2ba214ff8f401d7c9300d995d17c82aa4040")
 _AGENT_TYPEHASH: Final = bytes.fromhex("26f05c2f7239b6983075e58321292d77b3aa173d19b27257ac96ab362570f508")
 _EIP712_PREFIX: Final = b"\x19\x01" + _DOMAIN
-
-_KEY_BYTES: Final = 32
-_ADDRESS_BYTES: Final = 20
 
 
 class Chain(Enum):
@@ -52,11 +46,6 @@ class Signature(Struct, frozen=True):
         return {"r": self.r, "s": self.s, "v": self.v}
 
 
-def keccak(data: bytes) -> bytes:
-    digest: bytes = sha3.keccak_256(data).digest()
-    return digest
-
-
 def pack_action(action: Mapping[str, Any]) -> bytes:
     """MessagePack of an action in its key order; integers minimal, from 2^32 on as uint64."""
     packed: bytes = msgpack.packb(action)
@@ -77,34 +66,21 @@ def l1_digest(chain: Chain, connection_id: bytes) -> bytes:
     return keccak(_EIP712_PREFIX + keccak(_AGENT_HEAD[chain] + connection_id))
 
 
-def address_bytes(address: str) -> bytes:
-    """20 bytes of a 0x address; ValueError otherwise."""
-    raw = bytes.fromhex(address.removeprefix("0x"))
-    if len(raw) != _ADDRESS_BYTES:
-        raise ValueError(f"expected a 20-byte address, was {address!r}")
-    return raw
-
-
 class Signer:
     """A secret key for one network. Its repr shows the address only."""
 
     __slots__ = ("_key", "address", "chain")
 
     def __init__(self, key: bytes, chain: Chain) -> None:
-        if len(key) != _KEY_BYTES:
-            raise ConfigError(f"expected a private key of {_KEY_BYTES} bytes, was {len(key)}")
-        try:
-            self._key = coincurve.PrivateKey(key)
-        except ValueError:
-            raise ConfigError("the private key is outside the curve's range; check the keystore entry") from None
+        self._key = Key(key)
         self.chain = chain
-        self.address = address_of(self._key.public_key.format(compressed=False))
+        self.address = self._key.address
 
     def __repr__(self) -> str:
         return f"Signer({self.address}, {self.chain.value})"
 
     def sign_digest(self, digest: bytes) -> Signature:
-        raw: bytes = self._key.sign_recoverable(digest, hasher=None)
+        raw = self._key.sign(digest)
         return Signature(f"0x{raw[:32].hex()}", f"0x{raw[32:64].hex()}", 27 + raw[64])
 
     def sign_action(
@@ -113,27 +89,3 @@ class Signer:
         """Signature of an L1 action as posted with the same nonce, vault and expiry."""
         connection_id = action_hash(pack_action(action), nonce, vault, expires_after_ms)
         return self.sign_digest(l1_digest(self.chain, connection_id))
-
-
-def address_of(public_key: bytes) -> str:
-    """Lower-case address of an uncompressed public key (65 bytes)."""
-    return f"0x{keccak(public_key[1:])[12:].hex()}"
-
-
-_PROBE_KEY: Final = bytes(31) + b"\x01"
-_PROBE_DIGEST: Final = "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
-_PROBE_ADDRESS: Final = "0x7e5f4552091a69125d5dfcb7b8c2659029395bdf"
-
-
-def assert_fast_backend() -> None:
-    """ConfigError unless keccak and secp256k1 come from their C libraries and give the right answers.
-
-    A pure-Python stand-in signs correctly but needs milliseconds an order, and nothing else would tell.
-    """
-    if sha3.keccak_256.__module__ != "_pysha3" or keccak(b"").hex() != _PROBE_DIGEST:
-        raise ConfigError("keccak does not come from safe-pysha3; reinstall the safe-pysha3 package")
-    library = getattr(_libsecp256k1, "__file__", "") or ""
-    if not library.endswith((".so", ".pyd", ".dylib")):
-        raise ConfigError("secp256k1 does not come from coincurve's C library; reinstall the coincurve package")
-    if Signer(_PROBE_KEY, Chain.TESTNET).address != _PROBE_ADDRESS:
-        raise ConfigError("coincurve derives a wrong address for a known key; reinstall the coincurve package")

@@ -15,7 +15,7 @@ import attrs
 
 from hlomm.domain.ids import MarketId
 from hlomm.domain.markets import Leg, MarketKind
-from hlomm.venues.hyperliquid.counters import Counters
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.limits import SUBSCRIPTIONS_MAX
 from hlomm.venues.hyperliquid.market_feed import MarketFeed
 from hlomm.venues.hyperliquid.registry import Registry

@@ -27,10 +27,10 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Leg
 from hlomm.domain.units import Qty
 from hlomm.venues.clock import Clock
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.account import AccountReader
 from hlomm.venues.hyperliquid.account_feed import AccountFeed
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.fees import outcome_fees
 from hlomm.venues.hyperliquid.gateway import Gateway
 from hlomm.venues.hyperliquid.registry import Registry

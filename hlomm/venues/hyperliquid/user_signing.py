@@ -12,7 +12,8 @@ from typing import Any, Final
 from eth_account.messages import encode_typed_data
 
 from hlomm.domain.faults import UsageError
-from hlomm.venues.hyperliquid.signing import Signature, Signer, keccak
+from hlomm.venues.curve import keccak
+from hlomm.venues.hyperliquid.signing import Signature, Signer
 
 SIGNATURE_CHAIN_ID: Final = "0x66eee"
 """Any chain id is accepted; this is the one the official SDK sends."""

@@ -28,7 +28,8 @@ from hlomm.journal.codec import (
     encode_outputs,
     is_checkpoint,
 )
-from hlomm.venues.hyperliquid.wire import descriptions, fields
+from hlomm.venues import fields
+from hlomm.venues.hyperliquid.wire import descriptions
 from tests.support.rig import Rig
 from tests.support.values import M, usd
 from tests.unit.journal.generating import INPUTS, NOW, OUTPUTS, RECORDS, any_of, paths, record_of, replaced

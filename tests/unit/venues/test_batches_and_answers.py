@@ -25,11 +25,11 @@ from hlomm.domain.orders import OrderRequest, Side, Tif
 from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrders
 from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty, parse
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid import signing
 from hlomm.venues.hyperliquid.account_feed import AmendWatch
 from hlomm.venues.hyperliquid.answers import Answers
 from hlomm.venues.hyperliquid.batches import Batch, BatchKind, Encoder
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.limits import BATCH_MAX
 from hlomm.venues.hyperliquid.nonces import Nonces
 from hlomm.venues.hyperliquid.registry import Registry

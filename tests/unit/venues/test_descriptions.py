@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Px, parse
-from hlomm.venues.hyperliquid.wire.anomalies import guarded
+from hlomm.venues.anomalies import guarded
 from hlomm.venues.hyperliquid.wire.descriptions import (
     BinaryPrice,
     BucketLeg,

@@ -24,8 +24,8 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import Cash, Px, Qty, parse
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.account_feed import AccountFeed, AmendWatch
-from hlomm.venues.hyperliquid.counters import Counters
 from hlomm.venues.hyperliquid.market_feed import MarketFeed
 from hlomm.venues.hyperliquid.wire.account import OrderReport, OrderRows
 from hlomm.venues.hyperliquid.wire.fills import FillRows

@@ -13,7 +13,7 @@ import trio.testing
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import MarketDelisted, MarketListed, MarketSettled
 from hlomm.domain.units import parse
-from hlomm.venues.hyperliquid.counters import Counters
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.registry import MetaDelta, Registry
 from hlomm.venues.hyperliquid.wire import info
 from tests.unit.venues.fake_hyperliquid import FakeHyperliquid, binary, bucket, fallback, leg, template

@@ -10,7 +10,7 @@ import pytest
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import BboUpdate
 from hlomm.domain.markets import Leg, MarketKind
-from hlomm.venues.hyperliquid.counters import Counters
+from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.market_feed import MarketFeed
 from hlomm.venues.hyperliquid.registry import MetaDelta, Registry
 from hlomm.venues.hyperliquid.streams import Streams

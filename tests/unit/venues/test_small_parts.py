@@ -14,18 +14,20 @@ from structlog.testing import capture_logs
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.inputs import FeeRates
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
+from hlomm.venues import curve
+from hlomm.venues.anomalies import Anomaly
+from hlomm.venues.bounded import BoundedMap
+from hlomm.venues.counters import KINDS_MAX, Counters
+from hlomm.venues.curve import assert_fast_backend
 from hlomm.venues.hyperliquid import signing
 from hlomm.venues.hyperliquid.batches import Batch, BatchKind
-from hlomm.venues.hyperliquid.bounded import BoundedMap
 from hlomm.venues.hyperliquid.config import HyperliquidConfig, parse_agent_key
-from hlomm.venues.hyperliquid.counters import KINDS_MAX, Counters
 from hlomm.venues.hyperliquid.fees import outcome_fees
-from hlomm.venues.hyperliquid.liveness import Liveness, Verdict
 from hlomm.venues.hyperliquid.nonces import Nonces
 from hlomm.venues.hyperliquid.posts import LATE_MAX, Posts
-from hlomm.venues.hyperliquid.signing import Chain, Signer, assert_fast_backend
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly
+from hlomm.venues.hyperliquid.signing import Chain, Signer
 from hlomm.venues.hyperliquid.wire.info import UserFees
+from hlomm.venues.liveness import Liveness, Verdict
 from tests.unit.venues.fake_hyperliquid import ACCOUNT, KEY
 from tests.unit.venues.harness import config
 
@@ -429,18 +431,18 @@ class _Slow:
 
 
 def test_a_slow_keccak_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signing.sha3, "keccak_256", _Slow)
+    monkeypatch.setattr(curve.sha3, "keccak_256", _Slow)
     with pytest.raises(ConfigError, match="safe-pysha3"):
         assert_fast_backend()
 
 
 def test_a_secp256k1_that_is_no_library_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signing._libsecp256k1, "__file__", "pure.py")
+    monkeypatch.setattr(curve._libsecp256k1, "__file__", "pure.py")
     with pytest.raises(ConfigError, match="coincurve"):
         assert_fast_backend()
 
 
 def test_a_wrong_curve_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signing, "_PROBE_ADDRESS", "0x" + "0" * 40)
+    monkeypatch.setattr(curve, "_PROBE_ADDRESS", "0x" + "0" * 40)
     with pytest.raises(ConfigError, match="wrong address"):
         assert_fast_backend()

@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 import pytest
 
+from hlomm.venues.anomalies import DETAIL_LIMIT, Anomaly, anomaly, guarded
 from hlomm.venues.hyperliquid.wire import schemas
-from hlomm.venues.hyperliquid.wire.anomalies import DETAIL_LIMIT, Anomaly, anomaly, guarded
 from hlomm.venues.hyperliquid.wire.frames import (
     FRAME_CHARS_MAX,
     KNOWN_CHANNELS,

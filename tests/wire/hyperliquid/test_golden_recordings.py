@@ -18,9 +18,9 @@ from hlomm.domain.inputs import BboUpdate, BookSnapshot, BookSource
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, parse, to_text
+from hlomm.venues.anomalies import Anomaly
 from hlomm.venues.hyperliquid.wire import info
 from hlomm.venues.hyperliquid.wire.account import OrderRows
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly
 from hlomm.venues.hyperliquid.wire.descriptions import PriceBinary, expiry_ns, price_binary
 from hlomm.venues.hyperliquid.wire.fills import FillRows
 from hlomm.venues.hyperliquid.wire.frames import MetaChanges, decode_frame

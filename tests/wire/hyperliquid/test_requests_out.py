@@ -15,6 +15,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import AmendRequest, OrderRequest, Purpose, Side, Tif
 from hlomm.domain.sets import SetAction
 from hlomm.domain.units import SCALE, Px, Qty, parse
+from hlomm.venues.fields import cash_toward_zero, outcome_px, positive, qty, signed, unsigned
 from hlomm.venues.hyperliquid.signing import pack_action
 from hlomm.venues.hyperliquid.wire import actions
 from hlomm.venues.hyperliquid.wire.coins import (
@@ -28,7 +29,6 @@ from hlomm.venues.hyperliquid.wire.coins import (
     read_token,
     spot_asset,
 )
-from hlomm.venues.hyperliquid.wire.fields import cash_toward_zero, outcome_px, positive, qty, signed, unsigned
 from hlomm.venues.hyperliquid.wire.subscriptions import (
     PING,
     Subscription,

@@ -17,9 +17,8 @@ from hlomm.domain.inputs import RestingOrder, TokenBalance
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import ONE, Cash, Px, Qty
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly, guarded
-from hlomm.venues.hyperliquid.wire.coins import Coin, read_coin, read_token
-from hlomm.venues.hyperliquid.wire.fields import (
+from hlomm.venues.anomalies import Anomaly, guarded
+from hlomm.venues.fields import (
     CoinText,
     DecimalText,
     Millis,
@@ -30,6 +29,7 @@ from hlomm.venues.hyperliquid.wire.fields import (
     qty,
     unsigned,
 )
+from hlomm.venues.hyperliquid.wire.coins import Coin, read_coin, read_token
 
 SideLetter = Annotated[str, Meta(max_length=1)]
 CloidText = Annotated[str, Meta(max_length=40)]

@@ -20,7 +20,7 @@ from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.ticker import civil_from_days, days_from_civil, wall_ns_of
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Px, to_text
-from hlomm.venues.hyperliquid.wire.fields import positive
+from hlomm.venues.fields import positive
 
 PRICE_BINARY: Final = "priceBinary"
 PRICE_BUCKET: Final = "priceBucket"

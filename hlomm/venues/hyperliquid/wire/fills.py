@@ -15,10 +15,10 @@ from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.fills import Fill, FillKind
 from hlomm.domain.ids import VenueOrderId
 from hlomm.domain.units import ONE, Cash, Px, notional_ceil
+from hlomm.venues.anomalies import Anomaly, guarded
+from hlomm.venues.fields import CoinText, DecimalText, Millis, VenueNumber, Word, qty, signed, unsigned
 from hlomm.venues.hyperliquid.wire.account import CloidText, SideLetter, client_id_of, read_side
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly, guarded
 from hlomm.venues.hyperliquid.wire.coins import Coin, read_coin, read_token
-from hlomm.venues.hyperliquid.wire.fields import CoinText, DecimalText, Millis, VenueNumber, Word, qty, signed, unsigned
 
 _FILL_KINDS: Final = {
     "Settlement": FillKind.SETTLEMENT,

@@ -15,12 +15,12 @@ from msgspec import UNSET, Struct
 
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, BookSource
+from hlomm.venues.anomalies import DECODE_ERRORS, Anomaly, anomaly
+from hlomm.venues.fields import Text
 from hlomm.venues.hyperliquid.wire import account, marks, public, schemas
 from hlomm.venues.hyperliquid.wire.account import Balances, OrderRows
-from hlomm.venues.hyperliquid.wire.anomalies import DECODE_ERRORS, Anomaly, anomaly
 from hlomm.venues.hyperliquid.wire.duplicates import refuse_duplicate_keys, refuse_extra_prices
 from hlomm.venues.hyperliquid.wire.errors import channel_error_code, post_id_in
-from hlomm.venues.hyperliquid.wire.fields import Text
 from hlomm.venues.hyperliquid.wire.fills import FillRows, fills
 from hlomm.venues.hyperliquid.wire.outcomes import OutcomeSpec, QuestionSpec, outcome_specs, question_specs
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints

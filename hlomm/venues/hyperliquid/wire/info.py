@@ -15,10 +15,10 @@ from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import BookSnapshot, BookSource, FundingPaid, RestingOrder
 from hlomm.domain.units import SCALE
+from hlomm.venues.anomalies import Anomaly, guarded
+from hlomm.venues.fields import DecimalText, Millis, VenueNumber, Word, signed
 from hlomm.venues.hyperliquid.wire import account, outcomes, perps, public
 from hlomm.venues.hyperliquid.wire.account import Balances, OrderReport
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly, guarded
-from hlomm.venues.hyperliquid.wire.fields import DecimalText, Millis, VenueNumber, Word, signed
 from hlomm.venues.hyperliquid.wire.fills import FillRows, fills
 from hlomm.venues.hyperliquid.wire.outcomes import OutcomeSpec, PerpRow, QuestionSpec, Settlement
 from hlomm.venues.hyperliquid.wire.perps import PerpAccount

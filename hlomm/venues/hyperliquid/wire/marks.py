@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.inputs import MarkPrice
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly, anomaly
-from hlomm.venues.hyperliquid.wire.fields import DecimalText
+from hlomm.venues.anomalies import Anomaly, anomaly
+from hlomm.venues.fields import DecimalText
 from hlomm.venues.hyperliquid.wire.public import Marks, mark_price
 
 INFLATED_MAX: Final = 2**20

@@ -16,7 +16,8 @@ from hlomm.domain.ids import HYPERLIQUID, outcome_market, perp_market
 from hlomm.domain.markets import Comparator, Market, MarketKind
 from hlomm.domain.ticker import Terms, outcome_ticker, perp_ticker
 from hlomm.domain.units import ONE, SCALE, Cash, Px, Qty
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly, guarded
+from hlomm.venues.anomalies import Anomaly, guarded
+from hlomm.venues.fields import DecimalText, OutcomeNumber, Text, Word, unsigned
 from hlomm.venues.hyperliquid.wire.descriptions import (
     PRICE_BUCKET,
     BinaryPrice,
@@ -28,7 +29,6 @@ from hlomm.venues.hyperliquid.wire.descriptions import (
     outcome_class_of,
     read_description,
 )
-from hlomm.venues.hyperliquid.wire.fields import DecimalText, OutcomeNumber, Text, Word, unsigned
 
 OUTCOME_TICK: Final = Px(SCALE // 100_000)
 OUTCOME_LOT: Final = Qty(SCALE)

@@ -14,9 +14,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.inputs import FundingPaid, PerpBalance
 from hlomm.domain.units import SCALE, Cash, Qty
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly, guarded
+from hlomm.venues.anomalies import Anomaly, guarded
+from hlomm.venues.fields import CoinText, DecimalText, Millis, Word, positive, signed
 from hlomm.venues.hyperliquid.wire.coins import Coin, read_coin
-from hlomm.venues.hyperliquid.wire.fields import CoinText, DecimalText, Millis, Word, positive, signed
 
 POSITIONS_MAX: Final = 2_000
 

@@ -14,9 +14,9 @@ from hlomm.domain.inputs import BboUpdate, BookSnapshot, BookSource, Level, Mark
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, Px, Qty
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly, anomaly
+from hlomm.venues.anomalies import Anomaly, anomaly
+from hlomm.venues.fields import CoinText, DecimalText, Millis, VenueNumber, outcome_px, positive
 from hlomm.venues.hyperliquid.wire.coins import Coin, read_coin
-from hlomm.venues.hyperliquid.wire.fields import CoinText, DecimalText, Millis, VenueNumber, outcome_px, positive
 
 
 class LevelRow(Struct, frozen=True, gc=False):

@@ -10,9 +10,9 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.ids import ClientId, VenueOrderId
 from hlomm.domain.units import Qty
+from hlomm.venues.anomalies import Anomaly, guarded
+from hlomm.venues.fields import DecimalText, Text, VenueNumber, Word, unsigned
 from hlomm.venues.hyperliquid.wire.account import CloidText, client_id_of
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly, guarded
-from hlomm.venues.hyperliquid.wire.fields import DecimalText, Text, VenueNumber, Word, unsigned
 
 
 class Rested(Struct, frozen=True):

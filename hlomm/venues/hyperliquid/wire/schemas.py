@@ -6,8 +6,8 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from hlomm.venues.fields import CoinText, OutcomeNumber, VenueNumber, Word
 from hlomm.venues.hyperliquid.wire import account, public
-from hlomm.venues.hyperliquid.wire.fields import CoinText, OutcomeNumber, VenueNumber, Word
 
 
 class Frame(Struct, frozen=True, tag_field="channel"):

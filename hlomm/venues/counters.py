@@ -8,12 +8,12 @@ from typing import Final
 import attrs
 import structlog
 
-from hlomm.venues.hyperliquid.wire.anomalies import Anomaly
+from hlomm.venues.anomalies import Anomaly
 
 KINDS_MAX: Final = 512
 """Kinds come from a fixed vocabulary; the bound only guards against a mistake in it."""
 
-_log = structlog.get_logger("hlomm.venues.hyperliquid")
+_log = structlog.get_logger("hlomm.venues")
 
 
 @attrs.define(eq=False)

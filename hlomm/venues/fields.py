@@ -1,4 +1,4 @@
-"""Field types of Hyperliquid JSON and their conversion to scaled integers (venue sheet sections 1 and 6).
+"""Field types of the venues' JSON and their conversion to scaled integers.
 
 Numbers travel as decimal strings. Every field that a peer fills has a length or a range here, so that no frame can
 make us hold, cache or compare something unreasonable.
