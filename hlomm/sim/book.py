@@ -7,7 +7,7 @@ before the dual buys (rank 1), then first come first served. A perp book has ran
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -17,24 +17,37 @@ from hlomm.sim.orders import Order
 LEVELS_MAX: Final = 20
 
 
+class Rests(Protocol):
+    """What a book must know of an order. Price and side are those of the book, `oid` is unique."""
+
+    oid: int
+    lots: int
+    book_side: Side
+    book_ticks: int
+    rank: int
+
+
+_Order = TypeVar("_Order", bound=Rests)
+
+
 @attrs.define(eq=False)
-class _Level:
+class _Level(Generic[_Order]):
     """Orders at one price, by rank; dicts keep them in order of arrival and remove in constant time."""
 
     lots: int = 0
-    ranks: tuple[dict[int, Order], dict[int, Order]] = attrs.field(factory=lambda: ({}, {}))
+    ranks: tuple[dict[int, _Order], dict[int, _Order]] = attrs.field(factory=lambda: ({}, {}))
 
     def __len__(self) -> int:
         return len(self.ranks[0]) + len(self.ranks[1])
 
-    def first(self) -> Order:
+    def first(self) -> _Order:
         for rank in self.ranks:
             for order in rank.values():
                 return order
         raise AssertionError("a level without orders must not exist")
 
 
-class _Half:
+class _Half(Generic[_Order]):
     """One side of the book. Keys are prices signed so that the best one sorts last."""
 
     __slots__ = ("_sign", "keys", "levels")
@@ -42,9 +55,9 @@ class _Half:
     def __init__(self, side: Side) -> None:
         self._sign = int(side)
         self.keys: list[int] = []
-        self.levels: dict[int, _Level] = {}
+        self.levels: dict[int, _Level[_Order]] = {}
 
-    def add(self, order: Order) -> None:
+    def add(self, order: _Order) -> None:
         level = self.levels.get(order.book_ticks)
         if level is None:
             level = self.levels[order.book_ticks] = _Level()
@@ -52,7 +65,7 @@ class _Half:
         level.ranks[order.rank][order.oid] = order
         level.lots += order.lots
 
-    def take(self, order: Order, lots: int) -> None:
+    def take(self, order: _Order, lots: int) -> None:
         """Remove that many lots of an order, and the order itself when nothing is left."""
         level = self.levels[order.book_ticks]
         assert 0 < lots <= order.lots, "an order gives at most what it has"
@@ -61,13 +74,13 @@ class _Half:
         if order.lots == 0:
             self._forget(level, order)
 
-    def remove(self, order: Order) -> None:
+    def remove(self, order: _Order) -> None:
         """Take a whole order out; its own `lots` stay as they were, for the report."""
         level = self.levels[order.book_ticks]
         level.lots -= order.lots
         self._forget(level, order)
 
-    def _forget(self, level: _Level, order: Order) -> None:
+    def _forget(self, level: _Level[_Order], order: _Order) -> None:
         del level.ranks[order.rank][order.oid]
         if not len(level):
             assert level.lots == 0, "an empty level holds no size"
@@ -89,23 +102,23 @@ class _Half:
         return rows
 
 
-class Book:
+class Ladder(Generic[_Order]):
     """Both sides. Never crossed: callers match before they add."""
 
     __slots__ = ("_asks", "_bids")
 
     def __init__(self) -> None:
-        self._bids = _Half(Side.BUY)
-        self._asks = _Half(Side.SELL)
+        self._bids: _Half[_Order] = _Half(Side.BUY)
+        self._asks: _Half[_Order] = _Half(Side.SELL)
 
-    def _half(self, side: Side) -> _Half:
+    def _half(self, side: Side) -> _Half[_Order]:
         return self._bids if side is Side.BUY else self._asks
 
     def best_ticks(self, side: Side) -> int | None:
         """Best price of one side, None if it is empty."""
         return self._half(side).best_ticks()
 
-    def best(self, side: Side) -> Order | None:
+    def best(self, side: Side) -> _Order | None:
         """The order that is served next on one side."""
         half = self._half(side)
         ticks = half.best_ticks()
@@ -116,29 +129,34 @@ class Book:
         other = self._half(Side(-side)).best_ticks()
         return other is not None and (other - ticks) * side <= 0
 
-    def add(self, order: Order) -> None:
+    def add(self, order: _Order) -> None:
         assert not self.crosses(order.book_side, order.book_ticks), "a book must not rest crossed"
         self._half(order.book_side).add(order)
 
-    def take(self, order: Order, lots: int) -> None:
+    def take(self, order: _Order, lots: int) -> None:
         self._half(order.book_side).take(order, lots)
 
-    def remove(self, order: Order) -> None:
+    def remove(self, order: _Order) -> None:
         self._half(order.book_side).remove(order)
 
     def depth(self, side: Side, count: int = LEVELS_MAX) -> list[tuple[int, int, int]]:
         """(price, lots, orders) of one side, best first."""
         return self._half(side).depth(count)
 
-    def orders(self, side: Side) -> list[Order]:
+    def orders(self, side: Side) -> list[_Order]:
         """Every order of one side in the sequence it would be served."""
         half = self._half(side)
-        rows: list[Order] = []
+        rows: list[_Order] = []
         for key in reversed(half.keys):
             level = half.levels[key * int(side)]
             rows.extend(level.ranks[0].values())
             rows.extend(level.ranks[1].values())
         return rows
+
+    def lots_at(self, side: Side, ticks: int) -> int:
+        """Size resting on one side at exactly that price."""
+        level = self._half(side).levels.get(ticks)
+        return 0 if level is None else level.lots
 
     def lots_within(self, side: Side, ticks: int) -> int:
         """Size resting on one side at that price or better."""
@@ -150,3 +168,9 @@ class Book:
                 break
             total += half.levels[level_ticks].lots
         return total
+
+
+class Book(Ladder[Order]):
+    """The book of one market of the simulated Hyperliquid."""
+
+    __slots__ = ()

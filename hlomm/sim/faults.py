@@ -7,7 +7,7 @@ while (`for_s`), or goes on until it is cleared; one-shot kinds default to a cou
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
@@ -125,32 +125,37 @@ class _Armed:
     until_ns: int | None
 
 
-class Faults:
-    """The switchboard. `now_ns` is venue time, kept current by the world."""
+_Name = TypeVar("_Name", bound=StrEnum)
 
-    def __init__(self) -> None:
+
+class Switchboard(Generic[_Name]):
+    """The switches of one venue. `now_ns` is venue time, kept current by the world."""
+
+    def __init__(self, names: type[_Name], one_shot: frozenset[_Name]) -> None:
         self.now_ns = 0
-        self.injected: dict[FaultName, int] = {}
-        self._armed: dict[FaultName, _Armed] = {}
+        self.injected: dict[_Name, int] = {}
+        self._armed: dict[_Name, _Armed] = {}
+        self._names = names
+        self._one_shot = one_shot
 
-    def arm(self, name: FaultName | str, args: FaultArgs | None = None) -> None:
+    def arm(self, name: _Name | str, args: FaultArgs | None = None) -> None:
         """Switch a fault on, replacing what was armed under that name. ConfigError for an unknown name."""
-        key = _named(name)
+        key = self._named(name)
         given = FaultArgs() if args is None else args
         left = given.count
-        if left is None and given.for_s is None and key in _ONE_SHOT:
+        if left is None and given.for_s is None and key in self._one_shot:
             left = 1
         until_ns = None if given.for_s is None else self.now_ns + seconds_to_ns(given.for_s)
         self._armed[key] = _Armed(given, left, until_ns)
 
-    def clear(self, name: FaultName | str | None = None) -> None:
+    def clear(self, name: _Name | str | None = None) -> None:
         """Switch one fault off, or all of them."""
         if name is None:
             self._armed.clear()
         else:
-            self._armed.pop(_named(name), None)
+            self._armed.pop(self._named(name), None)
 
-    def active(self, name: FaultName) -> FaultArgs | None:
+    def active(self, name: _Name) -> FaultArgs | None:
         """The arguments of a fault that would happen now, without making it happen."""
         armed = self._armed.get(name)
         if armed is None:
@@ -160,7 +165,7 @@ class Faults:
             return None
         return armed.args
 
-    def take(self, name: FaultName) -> FaultArgs | None:
+    def take(self, name: _Name) -> FaultArgs | None:
         """Inject: the arguments if the fault happens now, and one more on its counter."""
         args = self.active(name)
         if args is None:
@@ -174,14 +179,20 @@ class Faults:
     def armed(self) -> list[str]:
         return [name.value for name in list(self._armed) if self.active(name) is not None]
 
-    def delay_ns(self, name: FaultName) -> int:
+    def delay_ns(self, name: _Name) -> int:
         """Extra delay a fault asks for now, 0 if it does not happen."""
         args = self.take(name)
         return 0 if args is None else int(args.delay_s * NS_PER_S)
 
+    def _named(self, name: _Name | str) -> _Name:
+        try:
+            return self._names(name)
+        except ValueError:
+            raise ConfigError(f"unknown fault {name!r}; known: {', '.join(self._names)}") from None
 
-def _named(name: FaultName | str) -> FaultName:
-    try:
-        return FaultName(name)
-    except ValueError:
-        raise ConfigError(f"unknown fault {name!r}; known: {', '.join(FaultName)}") from None
+
+class Faults(Switchboard[FaultName]):
+    """The switchboard of the simulated Hyperliquid."""
+
+    def __init__(self) -> None:
+        super().__init__(FaultName, _ONE_SHOT)

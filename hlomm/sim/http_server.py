@@ -37,6 +37,8 @@ class HttpReply:
     status: int
     body: bytes
     content_type: str = JSON
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further ones."""
 
 
 class ConnectionOver(Exception):  # noqa: N818 - how a conversation ends, not a failure
@@ -125,7 +127,7 @@ class HttpServer:
             await trio.lowlevel.checkpoint()
 
     async def _send_reply(self, reply: HttpReply, *, close: bool = False) -> None:
-        headers = [("content-type", reply.content_type), ("content-length", str(len(reply.body)))]
+        headers = [("content-type", reply.content_type), ("content-length", str(len(reply.body))), *reply.headers]
         if close:
             headers.append(("connection", "close"))
         data = self._connection.send(h11.Response(status_code=reply.status, headers=headers)) or b""

@@ -25,7 +25,7 @@ from hlomm.sim.hl.session import Session
 from hlomm.sim.hl.venue import Venue
 from hlomm.sim.http_server import ConnectionOver, HttpReply, HttpRequest, HttpServer
 from hlomm.sim.outbox import Outbox
-from hlomm.sim.ws_peer import WsPeer
+from hlomm.sim.ws_peer import FrameFaults, WsPeer
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 _IDLE_S: Final = 75.0
@@ -138,7 +138,7 @@ class HyperliquidSpeaker:
             stream,
             self.clock,
             Outbox(self.clock, bounds),
-            self.venue.faults,
+            FrameFaults(self.venue.faults),
             self.counters,
             message_bytes_max=bounds.body_bytes,
             silence_s=max(rules.ws_silence_s, _HOST_SILENCE_S * self.clock.speed),

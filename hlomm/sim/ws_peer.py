@@ -7,7 +7,7 @@ fall silent, or send nonsense.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 from wsproto import ConnectionType, WSConnection
@@ -27,7 +27,6 @@ from hlomm.domain.times import seconds_to_ns
 from hlomm.sim.clock import VenueClock
 from hlomm.sim.faults import FaultName, Faults
 from hlomm.sim.hl.peers import Lane
-from hlomm.sim.hl.session import Session
 from hlomm.sim.outbox import Outbox, OutboxFull
 
 _READ_BYTES: Final = 65_536
@@ -38,6 +37,63 @@ _GOODBYE_S: Final = 0.2
 _TOO_BIG: Final = 1009
 
 
+class Conversation(Protocol):
+    """What a venue makes of a connection."""
+
+    def open(self, now_ns: int) -> None:
+        """The handshake is done."""
+
+    def receive(self, text: str, now_ns: int) -> None:
+        """One whole text message."""
+
+    def close(self) -> None:
+        """The connection is over."""
+
+
+class Mischief(Protocol):
+    """What a venue's faults do to a connection."""
+
+    def frames(self, payload: bytes, lane: Lane) -> list[bytes]:
+        """The frames actually sent in place of one."""
+
+    def swallows_pong(self) -> bool:
+        """Whether this answer to a ping of the protocol is not sent."""
+
+    def silent(self) -> bool:
+        """Whether nothing at all is sent at the moment."""
+
+
+class FrameFaults:
+    """The frame faults of the simulated Hyperliquid."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+
+    def frames(self, payload: bytes, lane: Lane) -> list[bytes]:
+        take = self._faults.take
+        if take(FaultName.WS_SILENT) is not None:
+            return []
+        if lane is Lane.REPLY:
+            return [payload]
+        if take(FaultName.WS_STALLED) is not None:
+            return []
+        if take(FaultName.FRAME_TRUNCATED) is not None:
+            return [payload[: len(payload) // 2]]
+        if take(FaultName.FRAME_DUPLICATED) is not None:
+            return [payload, payload]
+        if take(FaultName.FRAME_OVERSIZED) is not None:
+            return [payload[:-1] + b',"padding":"' + b"x" * _OVERSIZE_BYTES + b'"}']
+        if take(FaultName.FRAME_GARBAGE) is not None:
+            return [b'{"channel":[not json', payload]
+        return [payload]
+
+    def swallows_pong(self) -> bool:
+        return self._faults.take(FaultName.WS_SILENT) is not None
+
+    def silent(self) -> bool:
+        return self._faults.active(FaultName.WS_SILENT) is not None
+
+
 class WsPeer:
     """Serves one client until either side ends it. `counters` is shared with the speaker."""
 
@@ -46,7 +102,7 @@ class WsPeer:
         stream: trio.abc.Stream,
         clock: VenueClock,
         outbox: Outbox,
-        faults: Faults,
+        mischief: Mischief,
         counters: dict[str, int],
         *,
         message_bytes_max: int,
@@ -55,7 +111,7 @@ class WsPeer:
         self._stream = stream
         self._clock = clock
         self._outbox = outbox
-        self._faults = faults
+        self._mischief = mischief
         self._counters = counters
         self._message_bytes_max = message_bytes_max
         self._silence_ns = seconds_to_ns(silence_s)
@@ -75,7 +131,7 @@ class WsPeer:
         """Queue a text frame; faults may drop, double or spoil it."""
         if self._closing is not None:
             return
-        for spoiled in self._after_faults(payload, lane):
+        for spoiled in self._mischief.frames(payload, lane):
             self._queue(spoiled, due_ns)
 
     def close(self, code: int, reason: str) -> None:
@@ -97,7 +153,7 @@ class WsPeer:
 
     # -- life
 
-    async def run(self, session: Session, request: list[tuple[bytes, bytes]], target: bytes, rest: bytes) -> None:
+    async def run(self, session: Conversation, request: list[tuple[bytes, bytes]], target: bytes, rest: bytes) -> None:
         """Accept the upgrade and serve until the end. The stream is closed by the caller."""
         hello = self._accept(request, target)
         with self._scope:
@@ -139,7 +195,7 @@ class WsPeer:
             self._scope.cancel(reason="the client is gone")
         self._mid_send = False
 
-    async def _read(self, session: Session, data: bytes) -> None:
+    async def _read(self, session: Conversation, data: bytes) -> None:
         """Feed what arrives to the session until the client closes or breaks the protocol."""
         await trio.lowlevel.checkpoint()
         while True:
@@ -149,7 +205,7 @@ class WsPeer:
             if not data:
                 return
 
-    def _fed(self, session: Session, data: bytes) -> bool:
+    def _fed(self, session: Conversation, data: bytes) -> bool:
         """Hand bytes to the framing and its events to the session; False when the conversation is over."""
         try:
             if data:
@@ -167,7 +223,7 @@ class WsPeer:
         except trio.BrokenResourceError:
             return b""
 
-    def _handle(self, session: Session, event: Event) -> bool:
+    def _handle(self, session: Conversation, event: Event) -> bool:
         """One websocket event; False when the conversation is over."""
         match event:
             case TextMessage():
@@ -194,7 +250,7 @@ class WsPeer:
         return True
 
     def _pong(self, event: Ping) -> None:
-        if self._ws.state is ConnectionState.OPEN and self._faults.take(FaultName.WS_SILENT) is None:
+        if self._ws.state is ConnectionState.OPEN and not self._mischief.swallows_pong():
             self._pongs.append(self._ws.send(event.response()))
             self._queue(b"", self._clock.now_ns())
 
@@ -222,34 +278,12 @@ class WsPeer:
         """Close a connection to which nothing was sent for a minute."""
         while True:
             await self._clock.sleep_until(self._last_sent_ns + self._silence_ns)
-            silent = self._faults.active(FaultName.WS_SILENT) is not None
-            if silent:
+            if self._mischief.silent():
                 self._last_sent_ns = self._clock.now_ns()
             elif self._clock.now_ns() - self._last_sent_ns >= self._silence_ns:
                 self._count("silence_closes")
                 self.close(1000, "Inactive")
                 await trio.sleep_forever()
-
-    # -- faults
-
-    def _after_faults(self, payload: bytes, lane: Lane) -> list[bytes]:
-        """The frames actually sent in place of one."""
-        take = self._faults.take
-        if take(FaultName.WS_SILENT) is not None:
-            return []
-        if lane is Lane.REPLY:
-            return [payload]
-        if take(FaultName.WS_STALLED) is not None:
-            return []
-        if take(FaultName.FRAME_TRUNCATED) is not None:
-            return [payload[: len(payload) // 2]]
-        if take(FaultName.FRAME_DUPLICATED) is not None:
-            return [payload, payload]
-        if take(FaultName.FRAME_OVERSIZED) is not None:
-            return [payload[:-1] + b',"padding":"' + b"x" * _OVERSIZE_BYTES + b'"}']
-        if take(FaultName.FRAME_GARBAGE) is not None:
-            return [b'{"channel":[not json', payload]
-        return [payload]
 
     def _count(self, name: str) -> None:
         self._counters[name] = self._counters.get(name, 0) + 1
