@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
-from hlomm.domain.ids import HYPERLIQUID, VenueId
+from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
 from hlomm.domain.times import seconds_to_ns
 from hlomm.domain.units import Cash, Px, Qty, parse
 from hlomm.engine.config import (
+    Abilities,
     BreakerRules,
     BudgetRules,
     EngineConfig,
@@ -34,6 +36,14 @@ from hlomm.strategy.outlooks import RealisedKind
 from hlomm.strategy.registry import STRATEGIES
 
 VENUES: tuple[VenueId, ...] = (HYPERLIQUID,)
+KNOWN: Final = (HYPERLIQUID, POLYMARKET, KALSHI)
+ABILITIES: Final = {
+    # An order can only be cancelled and made anew; sets are made and unmade on the chain, by the operator's wallet.
+    POLYMARKET: Abilities(can_amend=False, can_convert=False),
+    # Buying the other side closes the position by itself, so there is nothing to merge.
+    KALSHI: Abilities(can_convert=False),
+}
+"""What the venues cannot do; the others can do everything."""
 
 
 def build_engine(settings: EngineSettings, venues: Sequence[VenueId] = VENUES) -> Engine:
@@ -96,7 +106,7 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             attempts=flatten.attempts,
             on_disconnect={
                 venue: OnDisconnect(flatten.on_disconnect_of.get(venue, flatten.on_disconnect))  # type: ignore[call-overload]
-                for venue in VENUES
+                for venue in KNOWN
             },
             on_kill=flatten.on_kill == "flatten",
         ),
@@ -144,6 +154,7 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             interval_ns=seconds_to_ns(settings.sets.interval_s),
             drain_ns=seconds_to_ns(settings.sets.drain_s),
         ),
+        abilities=ABILITIES,
     )
 
 

@@ -9,6 +9,7 @@ need be, and what could not be done is said.
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ from hlomm.daemon.waiting import first_of
 from hlomm.domain.carried import Carried
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import VenueRefused
-from hlomm.domain.ids import VenueId
+from hlomm.domain.ids import HYPERLIQUID, VenueId
 from hlomm.domain.inputs import Booted, StopRequested
 from hlomm.domain.outputs import (
     Alert,
@@ -74,7 +75,7 @@ class Daemon:
         *,
         armed: Cash,
         seed: int | None,
-        account: str = "",
+        accounts: Mapping[VenueId, str] | None = None,
         carried: Carried | None = None,
         guardian: GuardianKeeper | None = None,
     ) -> None:
@@ -87,7 +88,8 @@ class Daemon:
         settings = loaded.settings
         host = clock.read()
         self._started_ns = host.mono_ns
-        self._account = account
+        self._accounts = dict(accounts or {})
+        """Whose books are kept, by venue."""
         self._carried = carried
         # Client ids begin with the epoch: it never repeats, whatever the wall clock does.
         last_ms = max(newest_epoch(paths.journal), 0 if carried is None else carried.epoch_ms)
@@ -153,7 +155,7 @@ class Daemon:
             self.last_resort.start(reason)
 
     def _boot(self) -> None:
-        note = halt_file.read(self._paths.halt)
+        note, first = halt_file.read(self._paths.halt), next(iter(self._sessions))
         if note is not None:
             _log.warning("halted", reason=note.reason, next="`hlomm resume` to quote again")
         self.pump(
@@ -161,7 +163,11 @@ class Daemon:
                 Booted(
                     epoch_ms=self._epoch_ms, profile=self._loaded.profile, version=__version__,
                     config=self._loaded.engine_json(), halted=None if note is None else note.reason,
-                    account=self._account, carried=self._carried, guardian_required=self._guardian is not None,
+                    account=self._accounts.get(first, ""), carried=self._carried,
+                    guardian_required=self._guardian is not None,
+                    accounts=() if tuple(self._sessions) == (HYPERLIQUID,) else tuple(
+                        (venue, self._accounts.get(venue, "")) for venue in self._sessions
+                    ),
                 )
             ],
             0,
@@ -277,7 +283,9 @@ class Daemon:
             self.pump, self.monitor, profile=self._loaded.profile, seed=self._seed, duration_s=duration_s,
             venue_open_orders=remaining,
         )  # fmt: skip
-        accounts = account_document(self.pump.engine.state, self.last_look.accounts, self.ledger.cash(self._account))
+        seen = self.last_look.accounts
+        cash = {venue: self.ledger.cash(self._accounts.get(venue, "")) for venue in seen}
+        accounts = account_document(self.pump.engine.state, seen, cash)
         return RunResult(
             exit_code=self._exit_code(), summary=summary | {"account": accounts, "ledger": self.ledger.document()}
         )

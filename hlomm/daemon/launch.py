@@ -19,7 +19,7 @@ from hlomm.daemon.guardian_process import GuardianKeeper, make_room
 from hlomm.daemon.restart import last_books
 from hlomm.domain.carried import Carried
 from hlomm.domain.faults import ConfigError
-from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.ids import HYPERLIQUID, VenueId
 from hlomm.domain.units import Cash
 from hlomm.rundir.lock import Lock, account_lock
 from hlomm.rundir.processes import started_ticks
@@ -136,18 +136,20 @@ async def _live(options: RunOptions) -> RunResult:
 
 @attrs.frozen
 class _Books:
-    """Whose books a run keeps, and how the last run left them."""
+    """Whose books a run keeps, by venue, and how the last run left them."""
 
-    account: str
+    accounts: dict[VenueId, str]
     carried: Carried | None
 
     @property
     def fills_from_ms(self) -> int | None:
-        return None if self.carried is None else self.carried.fills_from_ms
+        """From when on fills of Hyperliquid may be missing."""
+        return None if self.carried is None else self.carried.fills_from_ms_of(HYPERLIQUID)
 
 
 def _books(options: RunOptions, account: str) -> _Books:
-    return _Books(account, last_books(options.paths.journal, account))
+    accounts = {HYPERLIQUID: account}
+    return _Books(accounts, last_books(options.paths.journal, accounts))
 
 
 def _guardian(
@@ -166,7 +168,7 @@ def _guardian(
         policy=policy(settings), frozen_s=settings.flatten.deadline_s, clock=clock.map,
         venues=(HyperliquidCharge(section=settings.venue.hyperliquid, rest=rest, ws=ws, account=account, key=key),),
     )  # fmt: skip
-    return GuardianKeeper(charge, options.paths, books.account)
+    return GuardianKeeper(charge, options.paths, books.accounts[HYPERLIQUID])
 
 
 def _rules(settings: Settings, profile: str) -> Guardian:
@@ -196,6 +198,6 @@ async def _run(
 ) -> RunResult:  # fmt: skip
     daemon = Daemon(
         options.loaded, options.paths, clock, {HYPERLIQUID: session}, armed=options.armed, seed=seed,
-        account=books.account, carried=books.carried, guardian=guardian,
+        accounts=books.accounts, carried=books.carried, guardian=guardian,
     )  # fmt: skip
     return await daemon.run(duration_s=options.duration_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from hlomm.domain.carried import Carried
+from hlomm.domain.carried import CarriedBooks
 from hlomm.domain.units import SCALE
 
 
@@ -29,7 +29,7 @@ class BookRow:
         return self.yes, self.no, self.cost, self.value, self.realised, self.fees, self.volume
 
 
-def book_rows(books: Carried) -> list[BookRow]:
+def book_rows(books: CarriedBooks) -> list[BookRow]:
     rows = []
     for held in books.positions:
         cost = held.cost_yes + held.cost_no

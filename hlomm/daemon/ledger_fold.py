@@ -16,10 +16,11 @@ import msgspec
 from hlomm.daemon.ledger_books import book_rows
 from hlomm.daemon.ledger_orders import Orders
 from hlomm.daemon.ledger_schema import exact
-from hlomm.domain.carried import Carried
+from hlomm.domain.carried import Carried, CarriedBooks
 from hlomm.domain.faults import HlommError
 from hlomm.domain.fills import Fill, FillKind
-from hlomm.domain.inputs import Booted, FillReceived, FundingPaid, MarketSettled
+from hlomm.domain.ids import HYPERLIQUID, MarketId, VenueId, venue_of
+from hlomm.domain.inputs import Booted, FillReceived, FillVoided, FundingPaid, MarketSettled
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side, yes_px
 from hlomm.domain.outputs import (
@@ -48,11 +49,13 @@ class Fold:
         self._connection = connection
         self._orders = Orders(connection)
         self._inputs: dict[type, Callable[[Any, int], None]] = self._orders.handlers | {
-            Booted: self._booted, FillReceived: self._fill, FundingPaid: self._funding, MarketSettled: self._settled,
+            Booted: self._booted, FillReceived: self._fill, FillVoided: self._voided, FundingPaid: self._funding,
+            MarketSettled: self._settled,
         }  # fmt: skip
         self._epoch = self._seq = 0
-        self._account = ""
-        self._opened = False
+        self._accounts: dict[VenueId, str] = {}
+        self._opened: set[str] = set()
+        """Accounts whose books are open: those of the checkpoints so far."""
         self._decided = 0
         """Order actions of the turn so far: one output may hold several."""
         self.commands = Commands()
@@ -90,8 +93,7 @@ class Fold:
         """Go on where the file says."""
         row = self._connection.execute("SELECT epoch, seq FROM progress ORDER BY epoch DESC LIMIT 1").fetchone()
         self._epoch, self._seq = (0, 0) if row is None else row
-        run = self._connection.execute("SELECT account, opened FROM runs WHERE epoch = ?", (self._epoch,)).fetchone()
-        self._account, self._opened = ("", False) if run is None else (run[0], bool(run[1]))
+        self._accounts, self._opened = self._run_of(self._epoch)
         state = self._connection.execute("SELECT state FROM tracker").fetchone()
         self.commands = Commands() if state is None else _TRACKER.decode(state[0])
 
@@ -106,7 +108,7 @@ class Fold:
             self._execute("INSERT OR REPLACE INTO gaps VALUES (?, ?, ?)", epoch, expected - 1, seq)
         if epoch != self._epoch:
             self._leave_run()
-            self._account, self._opened = "", False
+            self._accounts, self._opened = {}, set()
         self._epoch, self._seq = epoch, seq
         if type(record) is InputRecord:
             handler = self._inputs.get(type(record.item))
@@ -134,8 +136,24 @@ class Fold:
 
     # -- inputs
 
+    def _run_of(self, epoch: int) -> tuple[dict[VenueId, str], set[str]]:
+        """(accounts of a run by venue, those whose books are open)."""
+        run = self._connection.execute("SELECT account, opened FROM runs WHERE epoch = ?", (epoch,)).fetchone()
+        if run is None:
+            return {}, set()
+        told = self._connection.execute("SELECT venue, account FROM accounts WHERE epoch = ?", (epoch,)).fetchall()
+        accounts = {VenueId(venue): str(account) for venue, account in told} or {HYPERLIQUID: str(run[0])}
+        opened = self._connection.execute("SELECT DISTINCT account FROM pnl WHERE epoch = ?", (epoch,))
+        return accounts, {str(account) for (account,) in opened} if run[1] else set()
+
+    def _account(self, market: str) -> str:
+        """The account that a market belongs to."""
+        return self._accounts.get(venue_of(MarketId(market)), "")
+
     def _booted(self, item: Booted, wall_ms: int) -> None:
-        self._account = item.account
+        self._accounts = item.account_of
+        for venue, account in item.accounts:
+            self._execute("INSERT OR REPLACE INTO accounts VALUES (?,?,?)", self._epoch, venue, account)
         self._execute(
             "INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,0,?)", self._epoch, item.profile, item.version,
             item.account, wall_ms, item.halted, int(item.carried is not None), HaltState.STARTING.value,
@@ -146,21 +164,30 @@ class Fold:
             self._one_fill(fill, wall_ms)
 
     def _one_fill(self, fill: Fill, wall_ms: int) -> None:
+        account = self._account(fill.market)
+        booked = account in self._opened
         new = self._execute(
-            "INSERT OR IGNORE INTO fills VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", self._account, fill.key,
+            "INSERT OR IGNORE INTO fills VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", account, fill.key,
             self._epoch, self._seq, wall_ms, fill.venue_ms, fill.market, Leg(fill.leg).name, Side(fill.side).name,
             exact(fill.px), exact(fill.qty), exact(fill.fee), fill.kind.value, int(fill.maker), fill.client_id,
-            fill.venue_order_id, int(self._opened),
+            fill.venue_order_id, int(booked),
         )  # fmt: skip
-        if new and fill.kind is FillKind.SETTLEMENT and self._opened:
+        if new and fill.kind is FillKind.SETTLEMENT and booked:
             self._settlement(fill.market, yes_px(fill.leg, fill.px), "settlement fill", wall_ms)
         if new and fill.client_id is not None:
             self._orders.filled(fill.client_id, fill.qty, wall_ms)
 
-    def _funding(self, item: FundingPaid, _: int) -> None:
+    def _voided(self, item: FillVoided, wall_ms: int) -> None:
         self._execute(
-            "INSERT OR IGNORE INTO funding VALUES (?,?,?,?,?,?,?,?)", self._account, item.key, self._epoch, self._seq,
-            item.venue_ms, item.market, exact(item.amount), int(self._opened),
+            "INSERT OR IGNORE INTO voids VALUES (?,?,?,?,?,?)", self._account(item.fill.market), item.fill.key,
+            self._epoch, self._seq, wall_ms, item.reason,
+        )  # fmt: skip
+
+    def _funding(self, item: FundingPaid, _: int) -> None:
+        account = self._account(item.market)
+        self._execute(
+            "INSERT OR IGNORE INTO funding VALUES (?,?,?,?,?,?,?,?)", account, item.key, self._epoch, self._seq,
+            item.venue_ms, item.market, exact(item.amount), int(account in self._opened),
         )  # fmt: skip
 
     def _settled(self, item: MarketSettled, wall_ms: int) -> None:
@@ -168,8 +195,8 @@ class Fold:
 
     def _settlement(self, market: str, px: int, detail: str, wall_ms: int) -> None:
         self._execute(
-            "INSERT OR IGNORE INTO settlements VALUES (?,?,?,?,?,?,?)", self._account, market, self._epoch, self._seq,
-            wall_ms, exact(px), detail,
+            "INSERT OR IGNORE INTO settlements VALUES (?,?,?,?,?,?,?)", self._account(market), market, self._epoch,
+            self._seq, wall_ms, exact(px), detail,
         )  # fmt: skip
 
     # -- decisions
@@ -224,10 +251,15 @@ class Fold:
             told.reason, told.target, told.result,
         )  # fmt: skip
 
-    def _books(self, books: Carried, wall_ms: int) -> None:
+    def _books(self, carried: Carried, wall_ms: int) -> None:
         if not self._opened:
-            self._opened = True  # fills told before the first checkpoint are inside the balances it opened with
             self._execute("UPDATE runs SET opened = 1 WHERE epoch = ?", self._epoch)
+        for books in carried.books:
+            self._opened.add(books.account)  # fills told before the first checkpoint are inside what it opened with
+            self._account_rows(books, carried.max_drawdown, wall_ms)
+
+    def _account_rows(self, books: CarriedBooks, max_drawdown: int, wall_ms: int) -> None:
+        """One account as it stands; the drawdown is that of all accounts together."""
         rows = book_rows(books)
         self._execute("DELETE FROM positions WHERE account = ?", books.account)
         for row in rows:
@@ -240,6 +272,5 @@ class Fold:
             "INSERT OR REPLACE INTO pnl VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", books.account, wall_ms // _MINUTE_MS,
             self._epoch, self._seq, wall_ms,
             *map(exact, (books.cash, cost, books.realised, value - cost, books.fees)),
-            exact(books.realised + value - cost - books.fees), exact(books.volume), books.fills,
-            exact(books.max_drawdown),
+            exact(books.realised + value - cost - books.fees), exact(books.volume), books.fills, exact(max_drawdown),
         )  # fmt: skip

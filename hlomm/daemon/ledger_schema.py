@@ -12,14 +12,14 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 BUSY_MS: Final = 2_000
 """How long a statement waits for another program that has the file open."""
 _INT63: Final = 1 << 63
 
 TABLES: Final = (
     "progress", "gaps", "tracker", "runs", "orders", "decisions", "fills", "funding", "settlements", "positions", "pnl",
-    "alerts", "halts", "commands",
+    "alerts", "halts", "commands", "accounts", "voids",
 )  # fmt: skip
 """What is folded from the journal, in the order in which doctor compares it. `audit` mirrors audit.log instead."""
 
@@ -77,7 +77,15 @@ CREATE TABLE audit (n INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, epoch INTEGER
     hash TEXT NOT NULL) STRICT;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
+_SECOND: Final = """
+CREATE TABLE accounts (epoch INTEGER NOT NULL, venue TEXT NOT NULL, account TEXT NOT NULL,
+    PRIMARY KEY (epoch, venue)) STRICT, WITHOUT ROWID;
+CREATE TABLE voids (account TEXT NOT NULL, key TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (account, key)) STRICT, WITHOUT ROWID;
+"""
+"""Several venues: whose account a run had where (runs of one venue have it in `runs`), and fills that were undone."""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND)
 """Step n takes a file from version n to n + 1."""
 
 

@@ -1,4 +1,4 @@
-"""Where the last run of an account left its books: the newest checkpoint in the journals.
+"""Where the last run of the same accounts left its books: the newest checkpoint in the journals.
 
 Read at start, before anything else is known. A journal that is damaged gives what stands before the damage; what the
 lost part would have said is asked from the venue like everything that happened since.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from hlomm.domain.carried import Carried
+from hlomm.domain.ids import VenueId
 from hlomm.journal.books import newest_books
 from hlomm.journal.framing import scan
 from hlomm.journal.segments import Segment, parse_name
@@ -26,10 +27,10 @@ SEGMENTS_SEARCHED: Final = 200
 _log = structlog.get_logger("hlomm.restart")
 
 
-def last_books(directory: Path, account: str) -> Carried | None:
-    """The newest books of `account`, None if no run of it left any."""
+def last_books(directory: Path, accounts: Mapping[VenueId, str]) -> Carried | None:
+    """The newest books of these accounts, None if no run of them left any."""
     for path in _newest_first(directory):
-        books = _last_in(path, account)
+        books = _last_in(path, accounts)
         if books is not None:
             _log.info("books of the last run", segment=path.name, fills=books.fills, positions=len(books.positions))
             return books
@@ -47,7 +48,7 @@ def _age(segment: Segment) -> tuple[int, int]:
     return segment.epoch_ms, segment.number
 
 
-def _last_in(path: Path, account: str) -> Carried | None:
+def _last_in(path: Path, accounts: Mapping[VenueId, str]) -> Carried | None:
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
@@ -57,7 +58,7 @@ def _last_in(path: Path, account: str) -> Carried | None:
     if found.corrupt is not None:
         _log.warning("journal damaged", segment=path.name, error=str(found.corrupt), next="hlomm replay tells more")
     try:
-        return newest_books(found, account)
+        return newest_books(found, accounts)
     except msgspec.DecodeError as error:
         _log.warning("checkpoint of another version", segment=path.name, error=str(error))
         return None

@@ -33,22 +33,24 @@ def summarise(
 
 
 def account_document(
-    state: State, last_word: Mapping[VenueId, AccountState], ledger_cash: int | None
+    state: State, last_word: Mapping[VenueId, AccountState], ledger: Mapping[VenueId, int | None]
 ) -> dict[str, Any]:
     """Per venue: its own word on the account after the run, beside what the ledger and the books say.
 
-    `differences` are counted in whole units: empty means that every balance is the same to the last one.
+    `ledger` has the cash of each venue's account there. `differences` are counted in whole units: empty means that
+    every balance is the same to the last one.
     """
     found: dict[str, Any] = {}
     for venue, account in last_word.items():
         differences = list(difference(state, account))
+        ledger_cash = ledger.get(venue)
         if ledger_cash != account.cash:
             differences.append(f"ledger {'unreadable' if ledger_cash is None else amount(ledger_cash)}")
         found[venue] = {
             "venue_cash": amount(account.cash),
             "ledger_cash": None if ledger_cash is None else amount(ledger_cash),
             "venue_perp_cash": amount(account.perp_cash),
-            "books_perp_cash": amount(state.portfolio.perps.raw),
+            "books_perp_cash": amount(state.portfolio.of(venue).perps.raw),
             "tokens": {f"{row.market} {row.leg.name}": amount(row.total) for row in account.tokens if row.total},
             "perps": {row.market: amount(row.qty) for row in account.perps if row.qty},
             "differences": differences,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from hlomm.domain.ids import MarketId, StrategyId
+from hlomm.domain.fills import Fill
+from hlomm.domain.ids import HYPERLIQUID, MarketId, StrategyId, VenueId
 from hlomm.domain.units import Cash, Px, Qty
 
 
@@ -41,8 +42,45 @@ class CarriedPerp(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     ref2: int | None
 
 
+class CarriedFill(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """A fill that is in the books and not delivered. `released`: cost of the tokens that a sale took, if known."""
+
+    fill: Fill
+    released: int | None
+
+
+class CarriedBooks(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """The books of one venue's account; the identity of accounting holds within. Fields as in `Carried`."""
+
+    venue: VenueId
+    account: str
+    cash: Cash
+    deposits: Cash
+    adjustments: Cash
+    realised: Cash
+    fees: Cash
+    volume: Cash
+    fills: int
+    settlements: int
+    settlements_held: int
+    positions: tuple[CarriedPosition, ...]
+    settled: tuple[tuple[MarketId, Px], ...]
+    last_fill_ms: int
+    fills_from_ms: int
+    seen: tuple[str, ...]
+    perp_cash: Cash | None = None
+    perps: tuple[CarriedPerp, ...] = ()
+    funding: Cash = Cash(0)
+    awaited: tuple[CarriedFill, ...] = ()
+    """Fills that are not delivered yet."""
+
+
 class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """The books at one moment. All amounts as in the portfolio; the identity of accounting holds within."""
+    """The books at one moment. All amounts as in the portfolio; the identity of accounting holds within.
+
+    Older runs knew one account. So the figures of the first one stand here, those of the others in `others`; what is
+    the same for all (high water, drawdown, earned, the day, the pauses) is here once.
+    """
 
     account: str
     """Whose books: venue, address, and which simulator. Taken over only by a run of the same account."""
@@ -84,3 +122,22 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """Funding paid, already part of `realised`."""
     paused: tuple[tuple[StrategyId, str], ...] = ()
     """Strategies that an operator paused, and what was said: they stay so until an operator says otherwise."""
+    venue: VenueId = HYPERLIQUID
+    """The first account's."""
+    awaited: tuple[CarriedFill, ...] = ()
+    """Fills of the first account that are not delivered yet."""
+    others: tuple[CarriedBooks, ...] = ()
+
+    @property
+    def first(self) -> CarriedBooks:
+        """The books of the first account by themselves."""
+        return CarriedBooks(**{name: getattr(self, name) for name in CarriedBooks.__struct_fields__})
+
+    def fills_from_ms_of(self, venue: VenueId) -> int | None:
+        """From when on fills of that venue may be missing; None if these books know no account there."""
+        return next((books.fills_from_ms for books in self.books if books.venue == venue), None)
+
+    @property
+    def books(self) -> tuple[CarriedBooks, ...]:
+        """Of all accounts."""
+        return (self.first, *self.others)

@@ -13,7 +13,7 @@ import msgspec
 
 from hlomm.domain.carried import Carried
 from hlomm.domain.fills import Fill
-from hlomm.domain.ids import ClientId, MarketId, VenueId, VenueOrderId
+from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueId, VenueOrderId
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import Side
 from hlomm.domain.sets import SetAction
@@ -46,6 +46,12 @@ class Booted(_Input, frozen=True, kw_only=True):
     """Books of the last run of the same account, None for a first one."""
     guardian_required: bool = False
     """Nothing is quoted before a guardian watches this run, nor after it is gone."""
+    accounts: tuple[tuple[VenueId, str], ...] = ()
+    """The venues of this run in order, each with the account there; empty: Hyperliquid alone, with `account`."""
+
+    @property
+    def account_of(self) -> dict[VenueId, str]:
+        return dict(self.accounts) or {HYPERLIQUID: self.account}
 
 
 class OperatorAction(StrEnum):

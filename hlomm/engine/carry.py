@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from hlomm.domain.carried import Carried, CarriedPerp, CarriedPosition
-from hlomm.domain.ids import MarketId
+from hlomm.domain.carried import Carried, CarriedBooks, CarriedFill, CarriedPerp, CarriedPosition
+from hlomm.domain.ids import MarketId, VenueId, venue_of
 from hlomm.domain.units import Cash, Qty
+from hlomm.engine.memory import Memory
 from hlomm.engine.state import State
 
 SETTLED_CARRIED: Final = 64
@@ -30,32 +31,47 @@ def checkpoint(state: State) -> Carried | None:
 
 
 def carried(state: State) -> Carried:
-    books, last_ms, day = state.portfolio, state.last_fill_ms, state.breakers.day
+    day = state.breakers.day
     assert state.ids is not None
-    from_ms, seen = _fills_from(state)
+    first, *others = (_books(state, venue) for venue, books in state.portfolio.by_venue.items() if books.opened)
     return Carried(
-        account=state.account, epoch_ms=state.ids.epoch_ms, cash=Cash(books.cash), deposits=Cash(books.deposits),
-        adjustments=Cash(books.adjustments), realised=Cash(books.realised), fees=Cash(books.fees),
-        volume=Cash(books.volume), fills=books.fills, settlements=books.settlements,
-        settlements_held=books.settlements_held, high_water=Cash(state.high_water),
-        max_drawdown=Cash(state.max_drawdown), earned=state.attribution.earned(),
-        positions=tuple(_position(state, market) for market, held in books.positions.items() if not held.flat),
-        settled=tuple(books.settled.items())[-SETTLED_CARRIED:], last_fill_ms=last_ms,
-        fills_from_ms=from_ms, seen=seen, day=day.number, day_start=Cash(day.start), day_stopped=day.stopped,
-        perp_cash=Cash(books.perps.raw) if books.perps.known else None, funding=Cash(books.perps.funding),
-        perps=tuple(_perp(state, market) for market, held in books.perps.positions.items() if held.qty),
+        **{name: getattr(first, name) for name in first.__struct_fields__}, others=tuple(others),
+        epoch_ms=state.ids.epoch_ms, high_water=Cash(state.high_water), max_drawdown=Cash(state.max_drawdown),
+        earned=state.attribution.earned(), day=day.number, day_start=Cash(day.start), day_stopped=day.stopped,
         paused=tuple(state.paused.items()),
     )  # fmt: skip
 
 
-def _fills_from(state: State) -> tuple[int, tuple[str, ...]]:
+def _books(state: State, venue: VenueId) -> CarriedBooks:
+    """Of one account. One that this run does not trade is handed on as it came."""
+    books, memory = state.portfolio.of(venue), state.memory(venue)
+    from_ms, seen = _fills_from(memory)
+    return CarriedBooks(
+        venue=venue, account=state.accounts.get(venue, ""), cash=Cash(books.cash), deposits=Cash(books.deposits),
+        adjustments=Cash(books.adjustments), realised=Cash(books.realised), fees=Cash(books.fees),
+        volume=Cash(books.volume), fills=books.fills, settlements=books.settlements,
+        settlements_held=books.settlements_held,
+        positions=tuple(_position(state, market) for market, held in books.positions.items() if not held.flat),
+        settled=tuple(books.settled.items())[-SETTLED_CARRIED:], last_fill_ms=memory.last_fill_ms,
+        fills_from_ms=from_ms, seen=seen,
+        perp_cash=Cash(books.perps.raw) if books.perps.known else None, funding=Cash(books.perps.funding),
+        perps=tuple(_perp(state, market) for market, held in books.perps.positions.items() if held.qty),
+        awaited=tuple(
+            CarriedFill(fill=one.fill, released=one.released)
+            for one in state.undelivered.awaited.values()
+            if venue_of(one.fill.market) == venue
+        ),
+    )  # fmt: skip
+
+
+def _fills_from(memory: Memory) -> tuple[int, tuple[str, ...]]:
     """From when on fills may be missing, and the keys of those from then on that are in the books.
 
     A fill may have been lost while later ones came: complete are the books only up to the last time that the venue's
     account agreed with them.
     """
-    complete_ms = min(state.last_fill_ms, state.agreed_ms)
-    recent = [(ms, key) for key, ms in state.seen_fills.items() if ms >= complete_ms - SEEN_SPAN_MS]
+    complete_ms = min(memory.last_fill_ms, memory.agreed_ms)
+    recent = [(ms, key) for key, ms in memory.seen.items() if ms >= complete_ms - SEEN_SPAN_MS]
     if not recent:
         return complete_ms, ()
     from_ms, cut = max(complete_ms - OVERLAP_MS, 0), recent[:-SEEN_CARRIED]
@@ -83,9 +99,24 @@ def _perp(state: State, market: MarketId) -> CarriedPerp:
 
 
 def restore(state: State, books: Carried) -> None:
-    """Take over the books of the last run. They are believed only once the venue's account agrees."""
-    state.portfolio.restore(books)
+    """Take over the books of the last run. They are believed only once each venue's account agrees with its part."""
     state.attribution.restore(books.earned)
+    for one in books.books:
+        _take_over(state, one)
+    state.high_water = state.high_water_kept = books.high_water
+    state.max_drawdown = books.max_drawdown
+    state.paused.update(books.paused)
+    day = state.breakers.day
+    day.number, day.start, day.stopped = books.day, books.day_start, books.day_stopped
+    state.books_moved = True
+    portfolio = state.portfolio
+    state.digest.mix(portfolio.cash, portfolio.realised, portfolio.fills, len(portfolio.positions))
+
+
+def _take_over(state: State, books: CarriedBooks) -> None:
+    """The books of one venue."""
+    state.portfolio.of(books.venue).restore(books)
+    state.accounts.setdefault(books.venue, books.account)
     for position in books.positions:
         cost = position.cost_yes + position.cost_no
         if position.ref2 is None:
@@ -97,13 +128,10 @@ def restore(state: State, books: Carried) -> None:
             state.attribution.found(perp.market, perp.qty, 0, perp.cost)
         else:
             state.attribution.resume(perp.market, perp.ref2, perp.qty)
-    state.seen_fills.update((key, books.last_fill_ms) for key in books.seen)
-    state.last_fill_ms = books.last_fill_ms
-    state.agreed_ms = books.fills_from_ms
-    state.high_water = state.high_water_kept = books.high_water
-    state.max_drawdown = books.max_drawdown
-    state.paused.update(books.paused)
-    day = state.breakers.day
-    day.number, day.start, day.stopped = books.day, books.day_start, books.day_stopped
-    state.opened, state.reconciled, state.books_moved = True, False, True
-    state.digest.mix(books.cash, books.realised, books.fills, len(books.positions))
+    for one in books.awaited:
+        state.undelivered.add(one.fill, one.released)
+    memory = state.memory(books.venue)
+    memory.seen.update((key, books.last_fill_ms) for key in books.seen)
+    memory.last_fill_ms, memory.agreed_ms = books.last_fill_ms, books.fills_from_ms
+    if books.venue in state.venues:
+        state.venues[books.venue].reconciled = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 import attrs
 
@@ -196,6 +197,19 @@ class SetRules:
 
 
 @attrs.frozen(kw_only=True)
+class Abilities:
+    """What a venue can do with orders and tokens."""
+
+    can_amend: bool = True
+    """Change a resting order in one step; else it is cancelled, and a new one placed when it is gone."""
+    can_convert: bool = True
+    """Turn complete sets into cash and cash into sets; else pairs are held to settlement."""
+
+
+ALL_ABILITIES: Final = Abilities()
+
+
+@attrs.frozen(kw_only=True)
 class EngineConfig:
     limits: Limits
     quotes: QuoteRules
@@ -207,3 +221,8 @@ class EngineConfig:
     inventory: InventoryRules
     hedge: HedgeRules
     sets: SetRules
+    abilities: Mapping[VenueId, Abilities] = attrs.field(factory=dict)
+    """Of venues that cannot do everything."""
+
+    def can(self, venue: VenueId) -> Abilities:
+        return self.abilities.get(venue, ALL_ABILITIES)

@@ -46,6 +46,10 @@ def request(state: State, action: SetAction, markets: tuple[MarketState, ...], q
 def refusal(state: State, action: SetAction, markets: tuple[MarketState, ...], qty: int) -> SideNote | None:
     """The guard that forbids a conversion, with its numbers; None if it may go."""
     venue = state.venues.get(markets[0].market.venue)
+    if not state.config.can(markets[0].market.venue).can_convert:
+        return SideNote(
+            guard="no_conversion", detail=f"{markets[0].market.venue} has none that this program can ask for"
+        )
     if state.halt is not HaltState.RUNNING or state.journal_failed:
         return SideNote(guard="halted", detail=f"{state.halt.value}: {state.halt_reason}")
     if venue is None or not venue.up:
@@ -56,7 +60,7 @@ def refusal(state: State, action: SetAction, markets: tuple[MarketState, ...], q
         return SideNote(guard="guardian", detail=state.unguarded)
     if venue.doubt is not None:
         return SideNote(guard="doubt", detail=f"{venue.doubt}, the account is being read")
-    if not state.reconciled:
+    if not venue.reconciled:
         return SideNote(guard="reconciling", detail="the account is being compared with the books of the last run")
     if state.budgets.exhausted(venue.venue):
         left = state.budgets.left(venue.venue)

@@ -52,6 +52,7 @@ class Engine:
             raise InvariantBroken("two strategies share one id")
         for venue in venues:
             self.state.venues[venue] = VenueState(venue)
+            self.state.portfolio.of(venue)
 
     def feed(self, item: Input, now: Now) -> None:
         """Apply one input; nothing is decided yet."""

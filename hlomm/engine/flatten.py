@@ -46,7 +46,7 @@ def step(state: State, walk: Walk) -> bool:
     if not clear:
         walk.clear_ns = None
     confirmed = clear and _confirmed(state, walk)
-    walk.blind |= any(venue.ever_up and not venue.up for venue in state.venues.values())
+    walk.blind.update(venue.venue for venue in state.venues.values() if venue.ever_up and not venue.up)
     walk.confirmed = confirmed
     if confirmed or late:
         _report(state, walk, confirmed=confirmed)
@@ -66,8 +66,8 @@ def _reduce(state: State, walk: Walk) -> bool:
         waits = market.underlying in first and flatten_perps.bares(state, market)
         if waits or not flatten_outcomes.reduce(state, walk, market):
             done = False
-            if market.underlying is not None:
-                busy.add(market.underlying)
+            if market.underlying is not None and state.venues[market.market.venue].reachable:
+                busy.add(market.underlying)  # what nobody can reach is not worked on: its hedge does not wait for it
     for market_id in list(state.portfolio.perps.positions):
         waits = patient and market_id in busy and market_id not in first
         if waits or not flatten_perps.close(state, walk, market_id):

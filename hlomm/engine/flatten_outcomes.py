@@ -45,7 +45,8 @@ def reduce(state: State, walk: Walk, market: MarketState) -> bool:
     merges = walk.merges.get(market_id, 0)
     delivered = min(position.held(leg) - state.undelivered.tokens(market_id, leg) for leg in Leg)
     pairs = floor_to(max(min(position.pairs, delivered), 0), market.market.lot)
-    if pairs > 0 and merges < rules.attempts and not market.gone:
+    merging = state.config.can(market.market.venue).can_convert and merges < rules.attempts
+    if pairs > 0 and merging and not market.gone:
         walk.merges[market_id] = merges + 1
         walk.again_ns[market_id] = now_ns + rules.retry_ns
         state.out.convert(market_id, ConvertSet(action=SetAction.MERGE, market=market_id, qty=Qty(pairs)))
@@ -115,6 +116,7 @@ def _way(
     sale = ways.sale(leg, ready, buyers, mid, terms)
     if state.venues[spec.venue].fuse is not None:
         return sale  # its session lets no purchase pass any more
+    again |= not state.config.can(spec.venue).can_convert  # the pairs of a purchase would hold its cash to settlement
     buy = ways.purchase(leg, surplus, buyers, mid, cash, terms)
     return sale or buy if again else ways.better(sale, buy)
 

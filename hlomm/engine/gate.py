@@ -255,7 +255,7 @@ def _minimum_px(want: Proposal) -> int:
 def free_cash(state: State, venue: VenueId) -> int:
     """Cash at a venue that is there and that neither a pending buy nor a conversion has claimed."""
     claimed = resting_buys(state, venue) + state.conversions.cash_at(venue) + state.undelivered.cash(venue)
-    return state.portfolio.cash - claimed
+    return state.portfolio.of(venue).cash - claimed
 
 
 def resting_buys(state: State, venue: VenueId | None = None) -> int:

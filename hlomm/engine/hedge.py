@@ -20,7 +20,8 @@ from hlomm.domain.report import HedgeRow, SideNote
 from hlomm.domain.units import SCALE, Px, Qty, ceil_to, notional_floor, to_text
 from hlomm.domain.view import BookShape
 from hlomm.engine import gate, quoting
-from hlomm.engine.state import OK, HedgeState, MarketState, State
+from hlomm.engine.hedge_state import OK, HedgeState
+from hlomm.engine.state import MarketState, State
 from hlomm.pricing.hedge import HedgeTerms, Maintained, maintained
 
 TIMER: Final = "hedge"

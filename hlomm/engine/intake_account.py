@@ -18,11 +18,11 @@ from hlomm.domain.units import SCALE, Cash, Px, notional_ceil, notional_floor, t
 from hlomm.engine import converting, fees, safety
 from hlomm.engine.intake_life import venue_of_input
 from hlomm.engine.intake_markets import settle
+from hlomm.engine.memory import Memory
 from hlomm.engine.reconcile import reconcile
 from hlomm.engine.state import State
 from hlomm.strategy.base import Strategies
 
-FILLS_REMEMBERED: Final = 20_000
 VOID: Final = "/void"
 """Added to the key of a fill: the key of its undoing."""
 VOIDED: Final = "voided"
@@ -33,7 +33,7 @@ def fill(state: State, item: FillReceived, strategies: Strategies) -> None:
     fills = [fill for fill in item.fills if _news(state, fill)]
     if not fills:
         return
-    state.last_move_ns = state.now.mono_ns
+    _memory(state, fills[0].market).last_move_ns = state.now.mono_ns
     state.books_moved = True
     if fills[0].kind in CONVERSIONS:
         _converted(state, fills)
@@ -47,24 +47,20 @@ def fill(state: State, item: FillReceived, strategies: Strategies) -> None:
 
 def _news(state: State, fill: Fill) -> bool:
     """Whether the books do not hold this fill yet."""
-    if not _unheard(state, fill.key, fill.venue_ms):
+    if not _memory(state, fill.market).unheard(fill.key, fill.venue_ms):
         return False
-    if not state.opened:
+    books = state.portfolio.at(fill.market)
+    if not books.opened:
         if fill.pending:
             state.undelivered.add(fill, None)
         return False  # already inside the balances that the account opens with
     # Books of a version that knew no perps are yet to be told the wallet.
-    return is_outcome(fill.market) or state.portfolio.perps.known
+    return is_outcome(fill.market) or books.perps.known
 
 
-def _unheard(state: State, key: str, venue_ms: int) -> bool:
-    """Whether this movement is told for the first time; from now on it is known."""
-    if key in state.seen_fills:
-        return False
-    state.seen_fills[key] = venue_ms
-    if len(state.seen_fills) > FILLS_REMEMBERED:
-        del state.seen_fills[next(iter(state.seen_fills))]
-    return True
+def _memory(state: State, market: MarketId) -> Memory:
+    """What is known of the fills of a market's venue."""
+    return state.memory(venue_of_input(state, venue_of(market)).venue)
 
 
 def _booked(state: State, fill: Fill, strategies: Strategies) -> None:
@@ -91,7 +87,7 @@ def _converted(state: State, fills: list[Fill]) -> None:
 
 
 def _attributed(state: State, fill: Fill) -> None:
-    settled_px = state.portfolio.settled.get(fill.market)
+    settled_px = state.portfolio.settled_px(fill.market)
     if settled_px is not None:
         state.attribution.settled(fill.market, settled_px)  # the market may have been forgotten since
     state.attribution.filled(fill)
@@ -99,7 +95,8 @@ def _attributed(state: State, fill: Fill) -> None:
 
 def _noted(state: State, fill: Fill) -> None:
     """What a booked fill means outside the books: for its order, the screens and the market's next look."""
-    state.last_fill_ms = max(state.last_fill_ms, fill.venue_ms)
+    memory = _memory(state, fill.market)
+    memory.last_fill_ms = max(memory.last_fill_ms, fill.venue_ms)
     state.recent_fills.append(_fill_row(state, fill))
     _forgotten(state, fill.market)
     state.digest.mix(state.portfolio.cash if is_outcome(fill.market) else state.portfolio.perps.raw, fill.qty)
@@ -131,14 +128,15 @@ def _paid(fill: Fill) -> int:
 
 def fill_voided(state: State, item: FillVoided, _: Strategies) -> None:
     """Undo a fill: what it brought was never ours, and what it was to hedge or to close is open again."""
-    fill, first = item.fill, _unheard(state, f"{item.fill.key}{VOID}", item.fill.venue_ms)
+    fill, memory = item.fill, _memory(state, item.fill.market)
+    first = memory.unheard(f"{fill.key}{VOID}", fill.venue_ms)
     if fill.kind is FillKind.SETTLEMENT or not is_outcome(fill.market):
         raise InvariantBroken(f"only fills of tokens can be void, not {fill.kind.value} {fill.key} of {fill.market}")
     awaited = state.undelivered.take(fill.key)
-    told = not _unheard(state, fill.key, fill.venue_ms)
-    if not (first and told and state.opened):
+    told = not memory.unheard(fill.key, fill.venue_ms)
+    if not (first and told and state.portfolio.at(fill.market).opened):
         return  # undone before, never booked, or not in the balances that the account will open with
-    state.last_move_ns = state.now.mono_ns
+    memory.last_move_ns = state.now.mono_ns
     state.books_moved = True
     undone = msgspec.structs.replace(fill, side=Side(-fill.side), fee=Cash(-fill.fee))
     _attributed(state, undone)
@@ -193,12 +191,13 @@ def _merge_cost(state: State, fills: list[Fill]) -> None:
 
 
 def funding(state: State, item: FundingPaid, _: Strategies) -> None:
-    if not _unheard(state, item.key, item.venue_ms):
+    memory, books = _memory(state, item.market), state.portfolio.at(item.market)
+    if not memory.unheard(item.key, item.venue_ms):
         return
-    if not state.opened or not state.portfolio.perps.known:
+    if not books.opened or not books.perps.known:
         return  # already inside the wallet that the account opens with
-    state.last_move_ns = state.now.mono_ns
-    state.last_fill_ms = max(state.last_fill_ms, item.venue_ms)
+    memory.last_move_ns = state.now.mono_ns
+    memory.last_fill_ms = max(memory.last_fill_ms, item.venue_ms)
     state.books_moved = True
     state.portfolio.fund(item.market, item.amount)
     state.attribution.funded(item.amount)

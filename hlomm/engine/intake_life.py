@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hlomm.domain.faults import InvariantBroken
-from hlomm.domain.ids import ClientIds, StrategyId
+from hlomm.domain.ids import ClientIds, StrategyId, venue_of
 from hlomm.domain.inputs import (
     AccountDoubted,
     Booted,
@@ -35,7 +35,7 @@ def booted(state: State, item: Booted, _: Strategies) -> None:
         raise InvariantBroken("booted twice")
     state.ids = ClientIds(item.epoch_ms)
     state.carried_halt = item.halted
-    state.account = item.account
+    state.accounts = item.account_of
     state.guardian_required = item.guardian_required
     if item.carried is not None:
         restore(state, item.carried)
@@ -117,7 +117,7 @@ def account_doubted(state: State, item: AccountDoubted, _: Strategies) -> None:
             f"{item.venue}: {item.reason}: its quotes are cancelled until its account is read again",
         )  # fmt: skip
     venue.doubt, venue.doubted_ns = item.reason, state.now.mono_ns
-    state.ask_again_ns = 0
+    venue.ask_again_ns = 0
     state.digest.mix_text(item.reason)
     for market_id in state.markets:
         state.touch(market_id)
@@ -158,8 +158,8 @@ def venue_of_input(state: State, venue: str) -> VenueState:
 
 def session_up(state: State, item: SessionUp, strategies: Strategies) -> None:
     venue = venue_of_input(state, item.venue)
-    venue.up = venue.ever_up = True
-    if state.halt is HaltState.STARTING and all(known.up for known in state.venues.values()):
+    venue.up = venue.ever_up = venue.reachable = True
+    if state.halt is HaltState.STARTING and not safety.out_of_reach(state):
         safety.ready(state)
     safety.take_up(state)
     _remind_of_patterns(state, strategies)
@@ -180,10 +180,12 @@ def _remind_of_patterns(state: State, strategies: Strategies) -> None:
 
 def session_down(state: State, item: SessionDown, _: Strategies) -> None:
     venue = venue_of_input(state, item.venue)
-    was_up, venue.up = venue.up, False
+    was_up, venue.up, venue.reachable = venue.up, False, item.rest
     for market_id, market in state.markets.items():
         if market.market.venue == item.venue:
             market.book.forget()
+            state.touch(market_id)
+        elif market.underlying is not None and venue_of(market.underlying) == item.venue:
             state.touch(market_id)
     if not was_up:
         if item.rest:

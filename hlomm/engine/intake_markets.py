@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hlomm.domain.faults import InvariantBroken
-from hlomm.domain.ids import HYPERLIQUID, MarketId, perp_market
+from hlomm.domain.ids import HYPERLIQUID, MarketId, perp_market, venue_of
 from hlomm.domain.inputs import (
     BboUpdate,
     BookSnapshot,
@@ -45,7 +45,7 @@ def listed(state: State, item: MarketListed, strategies: Strategies) -> None:
     known = state.markets.get(market.id)
     if known is not None:
         return
-    settled_px = state.portfolio.settled.get(market.id)
+    settled_px = state.portfolio.settled_px(market.id)
     if settled_px is not None:
         # Told of its end before its beginning. Known from now on, so that what it left can be looked at; never quoted.
         state.markets[market.id] = MarketState(
@@ -80,7 +80,7 @@ def settle(state: State, market_id: MarketId, px: Px, detail: str, strategies: S
         return
     state.attribution.settled(market_id, px)
     state.books_moved = True
-    state.last_move_ns = state.now.mono_ns
+    state.memory(venue_of(market_id)).last_move_ns = state.now.mono_ns
     state.digest.mix(px, state.portfolio.cash)
     market = state.markets.get(market_id)
     if market is None:

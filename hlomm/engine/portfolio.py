@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from hlomm.domain.carried import Carried
+from hlomm.domain.carried import CarriedBooks
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.fills import Fill, FillKind
 from hlomm.domain.ids import MarketId, is_outcome
@@ -30,7 +30,11 @@ SETTLED_REMEMBERED: Final = 4096
 
 
 class Portfolio:
-    def __init__(self) -> None:
+    def __init__(self, index: dict[MarketId, Position] | None = None) -> None:
+        """`index` holds the positions of all accounts there are; this one enters its own there too."""
+        self.opened = False
+        """Taken over from the venue, or from an earlier run."""
+        self._index = {} if index is None else index
         self.cash = 0
         self.deposits = 0
         self.adjustments = 0
@@ -60,14 +64,13 @@ class Portfolio:
         position = self.positions.get(market)
         if position is not None:
             assert position.flat
-            del self.positions[market]
+            del self.positions[market], self._index[market]
 
     # -- movements
 
     def open_with(self, state: AccountState) -> None:
         """Take over the account as found: tokens at the venue's own entry cost."""
-        if self.positions or self.cash or self.deposits:
-            raise InvariantBroken("the account was opened twice")
+        self._open()
         self.cash = state.cash
         for token in state.tokens:
             self._add(self._own(token.market), token.leg, token.total, token.cost)
@@ -78,21 +81,25 @@ class Portfolio:
                 self._convert(position, yes_px)
         self.check()
 
+    def _open(self) -> None:
+        if self.opened or self.positions or self.cash or self.deposits:
+            raise InvariantBroken("the account was opened twice")
+        self.opened = True
+
     def find_perps(self, state: AccountState) -> None:
         """Take over a perp wallet that the books of an earlier version did not know."""
         self.deposits += self.perps.open_with(state.perp_cash, state.perps)
         self.check()
 
-    def restore(self, books: Carried) -> None:
+    def restore(self, books: CarriedBooks) -> None:
         """Go on with the books of an earlier run."""
-        if self.positions or self.cash or self.deposits:
-            raise InvariantBroken("the account was opened twice")
+        self._open()
         self.cash, self.deposits, self.adjustments = books.cash, books.deposits, books.adjustments
         self.realised, self.fees, self.volume = books.realised, books.fees, books.volume
         self.fills, self.settlements, self.settlements_held = books.fills, books.settlements, books.settlements_held
         self.settled = dict(books.settled)
         for held in books.positions:
-            self.positions[held.market] = Position(
+            self.positions[held.market] = self._index[held.market] = Position(
                 yes=held.yes, no=held.no, cost_yes=held.cost_yes, cost_no=held.cost_no, realised=held.realised,
                 fees=held.fees, volume=held.volume, fills=held.fills,
             )  # fmt: skip
@@ -260,7 +267,7 @@ class Portfolio:
         """The market's position, to be changed."""
         position = self.positions.get(market)
         if position is None:
-            position = self.positions[market] = Position()
+            position = self.positions[market] = self._index[market] = Position()
         return position
 
     def _move(self, position: Position, leg: Leg, qty: int, cost: int) -> None:

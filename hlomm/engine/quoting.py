@@ -19,10 +19,11 @@ from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
 from hlomm.engine import closed, gate, hedge_limits, restraint
 from hlomm.engine.exposure import available, exposure
 from hlomm.engine.fees import merge_rate, rates_of
+from hlomm.engine.hedge_state import OK
 from hlomm.engine.legs import LegChoice, LegTerms, choose_leg
 from hlomm.engine.order import Order
 from hlomm.engine.restraint import ASK, BID
-from hlomm.engine.state import OK, MarketState, State
+from hlomm.engine.state import MarketState, State
 from hlomm.strategy.base import Strategy
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ def blocked(state: State, market: MarketState) -> str | None:
         return f"clock_skew: {venue.skew_ms} ms against {market.market.venue}"
     if venue.doubt is not None:
         return f"doubt: {venue.doubt}, the account is being read"
-    if not state.reconciled:
+    if not venue.reconciled:
         return "reconciling: the account is being compared with the books of the last run"
     if state.unguarded is not None:
         return f"guardian: {state.unguarded}"
@@ -256,6 +257,10 @@ def _keep_or_amend(state: State, market: MarketState, direction: int, order: Ord
             return
         # Beside the resting order the new one does not fit: take the old one out, quote again when it is gone.
         market.notes[direction] = qty if isinstance(qty, SideNote) else SideNote(guard="making_room")
+        cancel(state, order)
+        return
+    if not state.config.can(market.market.venue).can_amend:
+        market.notes[direction] = SideNote(guard="replacing", detail=describe(choice))
         cancel(state, order)
         return
     state.orders.amend_sent(order, choice.px, choice.qty, state.now.mono_ns)

@@ -2,31 +2,35 @@
 
 Orders: ours that rest unknown to us are adopted and cancelled (an earlier run left them, or our books were wrong);
 ours that we think rest but the venue does not list are asked about by name; foreign ones are counted and left alone.
-Cash, tokens and perps: a difference counts only when nothing of ours moved for a while before the question and nothing
-is under way; the same difference `strikes` times in a row halts. Nothing is overwritten in silence: an operator's
-`resume`, or a walk to flat that the venue keeps contradicting, takes its figures over as an explicit adjustment.
+Cash, tokens and perps: every venue is compared with its own books. A difference counts only when nothing of ours moved
+there for a while before the question and nothing is under way there; the same difference `strikes` times in a row
+halts. Nothing is overwritten in silence: an operator's `resume`, or a walk to flat that the venue keeps contradicting,
+takes its figures over as an explicit adjustment.
 """
 
 from __future__ import annotations
 
-from hlomm.domain.ids import MarketId, is_ours
+from hlomm.domain.ids import MarketId, is_ours, venue_of
 from hlomm.domain.inputs import AccountState, RestingOrder
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.units import SCALE, to_text
 from hlomm.engine.order import Order
+from hlomm.engine.perps import Perps
+from hlomm.engine.portfolio import Portfolio
 from hlomm.engine.quoting import cancel
 from hlomm.engine.state import State, VenueState
 
 
 def reconcile(state: State, venue: VenueState, item: AccountState) -> str | None:
     """Take one account report; the reason to halt, if there is one."""
-    if not state.opened:
-        state.portfolio.open_with(item)
-        state.opened = True
+    books, memory = state.portfolio.of(item.venue), state.memory(item.venue)
+    if not books.opened:
+        before = state.equity()
+        books.open_with(item)
         # Venue time as well as we know it: our clock may be wrong.
-        state.last_fill_ms = state.agreed_ms = max(state.last_fill_ms, state.now.wall_ms + venue.skew_ms)
+        memory.last_fill_ms = memory.agreed_ms = max(memory.last_fill_ms, state.now.wall_ms + venue.skew_ms)
         found: dict[MarketId, list[int]] = {}
         for token in item.tokens:
             holding = found.setdefault(token.market, [0, 0, 0])
@@ -34,39 +38,40 @@ def reconcile(state: State, venue: VenueState, item: AccountState) -> str | None
             holding[2] += token.cost
         for market_id, (yes, no, cost) in found.items():
             state.attribution.found(market_id, yes, no, cost)
-        _perps_found(state)
-        state.high_water = state.equity()
+        _perps_found(state, books)
+        state.high_water += state.equity() - before  # what is found is no gain over what the others had
         state.books_moved = True
-    elif not state.portfolio.perps.known:
-        state.portfolio.find_perps(item)
-        _perps_found(state)
+    elif not books.perps.known:
+        books.find_perps(item)
+        _perps_found(state, books)
         state.high_water = max(state.high_water, state.equity())
         state.books_moved = True
     _orders(state, venue, item)
     return _balances(state, venue, item)
 
 
-def _perps_found(state: State) -> None:
-    for market_id, perp in state.portfolio.perps.positions.items():
+def _perps_found(state: State, books: Portfolio) -> None:
+    for market_id, perp in books.perps.positions.items():
         state.attribution.found(market_id, perp.qty, 0, perp.cost)
 
 
 def take_over(state: State, venue: VenueState, item: AccountState, why: str) -> None:
     """Make the venue's figures ours, as an adjustment that everybody can see."""
+    books, memory = state.portfolio.of(item.venue), state.memory(item.venue)
     text = ", ".join(difference(state, item))
-    before = {market_id: _result2(state, market_id) for market_id in state.portfolio.positions}
-    perps_before = {market_id: _perp_result2(state, market_id) for market_id in state.portfolio.perps.positions}
-    state.portfolio.adopt(item)
-    for market_id, perp in state.portfolio.perps.positions.items():
+    before = {market_id: _result2(state, market_id) for market_id in books.positions}
+    perps_before = {market_id: _perp_result2(state, market_id) for market_id in books.perps.positions}
+    books.adopt(item)
+    for market_id, perp in books.perps.positions.items():
         gain2 = _perp_result2(state, market_id) - perps_before.get(market_id, 0)
         state.attribution.adjusted(market_id, perp.qty, 0, perp.cost, gain2)
-    for market_id, position in state.portfolio.positions.items():
+    for market_id, position in books.positions.items():
         gain2 = _result2(state, market_id) - before.get(market_id, 0)
         cost = position.cost_yes + position.cost_no
         state.attribution.adjusted(market_id, position.yes, position.no, cost, gain2)
     state.high_water = state.equity()
-    state.books_moved = state.reconciled = True
-    state.agreed_ms = state.last_fill_ms
+    state.books_moved = venue.reconciled = True
+    memory.agreed_ms = memory.last_fill_ms
     venue.mismatch, venue.strikes = None, 0
     state.out.alert(AlertLevel.WARNING, "adopted_balances", f"{why}: {text}")
 
@@ -82,7 +87,7 @@ def _result2(state: State, market_id: MarketId) -> int:
 
 
 def _perp_result2(state: State, market_id: MarketId) -> int:
-    perp, ref2 = state.portfolio.perps.position(market_id), state.attribution.reference2(market_id)
+    perp, ref2 = state.portfolio.at(market_id).perps.position(market_id), state.attribution.reference2(market_id)
     return 2 * SCALE * (perp.realised - perp.cost) + perp.qty * ref2 if ref2 is not None else 2 * SCALE * perp.realised
 
 
@@ -103,6 +108,8 @@ def _orders(state: State, venue: VenueState, item: AccountState) -> None:
         )  # fmt: skip
     venue.foreign_orders = foreign
     for order in list(state.orders.live()):
+        if venue_of(order.market) != item.venue:
+            continue
         missing = order.client_id not in listed and order.state in (OrderState.OPEN, OrderState.PENDING_CANCEL)
         if missing and order.touched_ns + state.config.reconcile.quiet_ns < item.asked_mono_ns:
             state.orders.lost(order, state.now.mono_ns)
@@ -136,15 +143,22 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
     _overdue_fills(state, item)
     found = difference(state, item)
     venue.account = item
-    doubtful = any(order.due or order.state is OrderState.UNKNOWN for order in state.orders.exposed())
-    doubtful |= bool(state.conversions.pending)
-    moved = state.last_move_ns + state.config.reconcile.quiet_ns >= item.asked_mono_ns
+    memory = state.memory(item.venue)
+    doubtful = any(
+        order.due or order.state is OrderState.UNKNOWN
+        for order in state.orders.exposed()
+        if venue_of(order.market) == item.venue
+    )
+    doubtful |= any(venue_of(market) == item.venue for market in state.conversions.pending)
+    moved = memory.last_move_ns + state.config.reconcile.quiet_ns >= item.asked_mono_ns
     if not found:
-        state.agreed_ms = state.last_fill_ms
+        memory.agreed_ms = memory.last_fill_ms
         _trust(state, venue, item)
-    if not found and not state.reconciled:
-        state.reconciled = True
-        state.out.alert(AlertLevel.INFO, "reconciled", "the account agrees with the books of the last run")
+    if not found and not venue.reconciled:
+        venue.reconciled = True
+        state.out.alert(
+            AlertLevel.INFO, "reconciled", f"the account at {item.venue} agrees with the books of the last run"
+        )
     if not found or doubtful or moved:
         venue.mismatch, venue.strikes = None, 0
         return None
@@ -153,7 +167,7 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
     if venue.strikes < state.config.reconcile.strikes:
         state.out.query_account(item.venue)
         return None
-    return "account differs from our books: " + ", ".join(found)
+    return f"{item.venue} account differs from our books: " + ", ".join(found)
 
 
 def _trust(state: State, venue: VenueState, item: AccountState) -> None:
@@ -167,20 +181,23 @@ def _trust(state: State, venue: VenueState, item: AccountState) -> None:
 
 def press(state: State) -> None:
     """While the books are not confirmed (an earlier run's, or after a doubt), keep asking: nothing is quoted before."""
-    asking = [venue for venue in state.venues.values() if venue.up and not (state.reconciled and venue.doubt is None)]
-    if not asking or state.halt is not HaltState.RUNNING:
+    if state.halt is not HaltState.RUNNING:
         return
-    if state.now.mono_ns >= state.ask_again_ns:
-        state.ask_again_ns = state.now.mono_ns + max(state.config.reconcile.quiet_ns // 2, 1)
-        for venue in asking:
+    for venue in state.venues.values():
+        if not venue.up or (venue.reconciled and venue.doubt is None):
+            continue
+        if state.now.mono_ns >= venue.ask_again_ns:
+            venue.ask_again_ns = state.now.mono_ns + max(state.config.reconcile.quiet_ns // 2, 1)
             state.out.query_account(venue.venue)
-    state.timers.set_earliest("reconcile", state.ask_again_ns)
+        state.timers.set_earliest("reconcile", venue.ask_again_ns)
 
 
 def _overdue_fills(state: State, item: AccountState) -> None:
     """Stop waiting for fills that were announced long before the question: the account speaks for itself now."""
     patience_ns = max(state.config.orders.answer_deadline_ns, state.config.reconcile.quiet_ns)
     for order in list(state.orders.exposed()):
+        if venue_of(order.market) != item.venue:
+            continue
         if order.due and order.touched_ns + patience_ns < item.asked_mono_ns:
             state.out.alert(
                 AlertLevel.WARNING, "missing_fill",
@@ -193,10 +210,11 @@ def _overdue_fills(state: State, item: AccountState) -> None:
 def difference(state: State, item: AccountState) -> tuple[str, ...]:
     """What the venue says against what we believe, in words; empty when equal."""
     found: list[str] = []
-    if item.cash != state.portfolio.cash:
-        found.append(f"cash {to_text(item.cash)} not {to_text(state.portfolio.cash)}")
+    books = state.portfolio.of(item.venue)
+    if item.cash != books.cash:
+        found.append(f"cash {to_text(item.cash)} not {to_text(books.cash)}")
     theirs = {(token.market, token.leg): token.total for token in item.tokens}
-    for market_id, position in state.portfolio.positions.items():
+    for market_id, position in books.positions.items():
         for leg in (Leg.YES, Leg.NO):
             total = theirs.pop((market_id, leg), 0)
             if total != position.held(leg):
@@ -204,12 +222,11 @@ def difference(state: State, item: AccountState) -> tuple[str, ...]:
     found.extend(
         f"{market_id} {leg.name} {to_text(total)} not 0" for (market_id, leg), total in theirs.items() if total
     )
-    found.extend(_perp_difference(state, item))
+    found.extend(_perp_difference(books.perps, item))
     return tuple(found)
 
 
-def _perp_difference(state: State, item: AccountState) -> list[str]:
-    perps = state.portfolio.perps
+def _perp_difference(perps: Perps, item: AccountState) -> list[str]:
     found = []
     if item.perp_cash != perps.raw:
         found.append(f"perp wallet {to_text(item.perp_cash)} not {to_text(perps.raw)}")

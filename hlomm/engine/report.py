@@ -19,10 +19,11 @@ from hlomm.domain.units import SCALE, Cash, Px, Qty
 from hlomm.engine import baskets, hedge, payoffs, stranded, treasury
 from hlomm.engine.exposure import worst_loss
 from hlomm.engine.gate import gross_notional
+from hlomm.engine.hedge_state import OK
 from hlomm.engine.ladder import ladder
 from hlomm.engine.restraint import ASK, BID
 from hlomm.engine.stakes import Stakes
-from hlomm.engine.state import OK, MarketState, State
+from hlomm.engine.state import MarketState, State
 
 LADDER_LEVELS = 10
 _STARTING = SideNote(guard="starting", detail="no decision yet")
@@ -63,7 +64,7 @@ def report(state: State) -> EngineReport:
 def worst(state: State) -> int:
     """Settlement losses per event and, for perps, what the stress move would lose, all added up without netting."""
     portfolio = state.portfolio
-    tokens = sum(worst_loss(p) for m, p in portfolio.positions.items() if m not in portfolio.settled)
+    tokens = sum(worst_loss(p) for m, p in portfolio.positions.items() if portfolio.settled_px(m) is None)
     return tokens + sum(payoffs.stress(state.perp_value(m)) for m, p in portfolio.perps.positions.items() if p.qty)
 
 
@@ -145,7 +146,7 @@ def _positions(state: State) -> list[PositionRow]:
                 market=market_id, ticker=market.market.ticker if market else market_id, yes=position.held(Leg.YES),
                 no=position.held(Leg.NO), cost=Cash(position.cost_yes + position.cost_no),
                 value=Cash(state.value_of(market_id)), realised=Cash(position.realised), fees=Cash(position.fees),
-                settled=state.portfolio.settled.get(market_id),
+                settled=state.portfolio.settled_px(market_id),
             )
         )  # fmt: skip
     for market_id, perp in state.portfolio.perps.positions.items():

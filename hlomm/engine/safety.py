@@ -8,6 +8,7 @@ from hlomm.domain.faults import IllegalTransition
 from hlomm.domain.outputs import AlertLevel, HaltChanged, HaltState
 from hlomm.domain.units import to_fixed
 from hlomm.engine import braking, halt, inventory
+from hlomm.engine.config import OnDisconnect
 from hlomm.engine.flatten import TIMER, step
 from hlomm.engine.halt import HaltEvent
 from hlomm.engine.reconcile import take_over
@@ -17,8 +18,20 @@ from hlomm.engine.walk import Walk
 _BEFORE: Final = " — before that: "
 
 
+def out_of_reach(state: State) -> list[str]:
+    """Venues that have to be up and are not; all of them if none is.
+
+    One whose policy is to pause may come later, and go: nothing is quoted there until it is back.
+    """
+    down = [venue.venue for venue in state.venues.values() if not venue.up]
+    if len(down) == len(state.venues):
+        return [*down]
+    rules = state.config.flatten.on_disconnect
+    return [name for name in down if rules.get(name, OnDisconnect.FLATTEN) is OnDisconnect.FLATTEN]
+
+
 def ready(state: State) -> None:
-    """All sessions are up for the first time."""
+    """Every session that has to be up is, for the first time."""
     if state.carried_halt is None:
         _enter(state, HaltEvent.READY, "quoting", persist=False)
     else:
@@ -61,7 +74,7 @@ def resume(state: State, actor: str) -> None:
             f"cannot resume: the fuse of {', '.join(blown)} has tripped — restart the daemon, then resume",
         )  # fmt: skip
         return
-    down = [venue.venue for venue in state.venues.values() if not venue.up]
+    down = out_of_reach(state)
     if down:
         state.out.alert(
             AlertLevel.WARNING, "resume_refused", f"cannot resume: {', '.join(down)} is down — wait for it, then resume"
@@ -93,14 +106,19 @@ def walk_on(state: State) -> None:
         state.timers.clear(TIMER)
         state.unfinished = walk if walk.blind and not walk.confirmed else None
         _enter(state, HaltEvent.SAFE, walk.reason, persist=state.halt is HaltState.FLATTENING)
-        if all(venue.up for venue in state.venues.values()):
+        if all(state.venues[venue].up for venue in walk.blind):
             take_up(state)
 
 
 def take_up(state: State) -> None:
-    """A venue answers again: a walk that ended without its word, because it could not be reached, goes on."""
+    """A venue answers again: a walk that ended without its word, because it could not be reached, goes on.
+
+    If several were out of reach it waits for all: none of the others can tell what was missing.
+    """
     walk = state.unfinished
     if walk is None or state.halt is not HaltState.HALTED:
+        return
+    if not all(state.venues[venue].reachable for venue in walk.blind):
         return
     state.unfinished = None
     state.out.alert(AlertLevel.WARNING, "walk_taken_up", f"reachable again, going on with: {walk.reason}")

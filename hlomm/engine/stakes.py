@@ -1,8 +1,10 @@
 """What everything on one underlying, and everything there is, can lose over every way it can settle (QUANT 7).
 
-Outcomes settle together if one price decides them: same underlying, same moment, same averaging, same key. Their
-payoffs are constant between their bounds, so looking just below, at and just above each of them is looking everywhere.
-Of a question exactly one outcome pays: the one that the price says or, whatever the price, its fallback.
+Outcomes settle together if one price decides them: same underlying, same source, same moment, same averaging, same
+key, wherever they trade. Two sources never print quite the same number, so near a strike both legs of a pair can lose.
+Payoffs of a settlement are constant between their bounds, so looking just below, at and just above each of them is
+looking everywhere. Of a question exactly one outcome pays: the one that the price says or, whatever the price, its
+fallback.
 
 Nothing ties one settlement to another, so their worst cases add up; an outcome that no price decides is a settlement
 of its own. A perp is one position and is closed at one price, so it is reckoned with one settlement of its underlying:
@@ -14,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from hlomm.domain.ids import MarketId
+from hlomm.domain.ids import MarketId, VenueId
 from hlomm.domain.report import ScenarioRow
 from hlomm.domain.ticker import moment
 from hlomm.domain.units import Cash, Px
@@ -24,6 +26,8 @@ from hlomm.engine.state import MarketState, State
 
 Group = tuple[MarketState, ...]
 """Outcomes that settle together."""
+Question = tuple[VenueId, int]
+"""Venues number their questions by themselves."""
 
 _BOTH: Final = (False, True)
 
@@ -68,7 +72,7 @@ class Stakes:
             if hedged is not own:
                 rest += self._worst(hedged, perp)
             beside = perp if hedged is own else None
-            found.append(self._profile(own, beside, question=market.market.question, rest=rest))
+            found.append(self._profile(own, beside, question=_question(market), rest=rest))
         return found
 
     def hedge_ways(self, name: MarketId, perp: PerpStake) -> list[Profile]:
@@ -108,24 +112,25 @@ class Stakes:
         return known
 
     def _profile(
-        self, group: Group, perp: PerpStake | None = None, *, question: int | None = None, rest: int = 0
+        self, group: Group, perp: PerpStake | None = None, *, question: Question | None = None, rest: int = 0
     ) -> Profile:
         """Losses of a settlement and of the perp with it, `rest` added; with both ends of the question looked at."""
         ends = (False,) if question is None else _BOTH
         at = tuple((px, other) for px in _prices(group, perp) for other in ends)
         return Profile(at=at, losses=tuple(rest + self._loss(group, ending, perp, question) for ending in at))
 
-    def _loss(self, group: Group, ending: Ending, perp: PerpStake | None, question: int | None) -> int:
+    def _loss(self, group: Group, ending: Ending, perp: PerpStake | None, question: Question | None) -> int:
         """At one ending. A question that is not looked at pays what is worse, the leg of that price or its fallback."""
         at, _ = ending
         total = 0 if perp is None else perp.loss(at)
-        others: dict[int, list[int]] = {}
+        others: dict[Question, list[int]] = {}
         for market in group:
             spec, losses = market.market, self._events[market.market.id]
-            if spec.question is None or spec.question == question:
+            own = _question(market)
+            if own is None or own == question:
                 total += losses[payoffs.pays_yes(spec, ending)]
                 continue
-            either = others.setdefault(spec.question, [0, 0])
+            either = others.setdefault(own, [0, 0])
             for other in _BOTH:
                 either[other] += losses[payoffs.pays_yes(spec, (at, other))]
         return total + sum(max(either) for either in others.values())
@@ -136,12 +141,18 @@ def name_of(market: MarketState) -> MarketId:
     return market.underlying if payoffs.priced(market.market) and market.underlying is not None else market.market.id
 
 
+def _question(market: MarketState) -> Question | None:
+    spec = market.market
+    return None if spec.question is None else (spec.venue, spec.question)
+
+
 def _settlement(market: MarketState) -> tuple[object, ...]:
     """What outcomes that settle together have in common."""
     spec = market.market
     if not payoffs.priced(spec):
         return (spec.id,)
-    return name_of(market), spec.expiry_ns, spec.averaging_s, spec.deployer
+    instant = spec.expiry_ns if spec.settles_ns is None else spec.settles_ns
+    return name_of(market), spec.source, instant, spec.averaging_s, spec.averaging_from_ns, spec.deployer
 
 
 def _prices(group: Group, perp: PerpStake | None) -> list[int]:

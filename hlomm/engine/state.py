@@ -15,6 +15,7 @@ from hlomm.domain.report import FillRow, SideNote
 from hlomm.domain.times import Now
 from hlomm.domain.units import SCALE, Px, complement, notional_floor
 from hlomm.domain.view import BookShape, Desired, Sensitivity
+from hlomm.engine.accounts import Accounts
 from hlomm.engine.attribution import Attribution
 from hlomm.engine.basket import Baskets
 from hlomm.engine.books import Book, shape_without_own, without_own
@@ -23,15 +24,14 @@ from hlomm.engine.budgets import Budgets
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.conversions import Conversions
 from hlomm.engine.digest import Digest
+from hlomm.engine.hedge_state import HedgeState
+from hlomm.engine.memory import Memory
 from hlomm.engine.orders import Orders
 from hlomm.engine.outbox import Outbox
-from hlomm.engine.portfolio import Portfolio
 from hlomm.engine.timers import Timers
 from hlomm.engine.undelivered import Undelivered
 from hlomm.engine.walk import Walk
-from hlomm.pricing.hedge import Maintained
 
-OK = SideNote(guard="ok")
 RECENT_FILLS = 200
 
 
@@ -105,6 +105,12 @@ class VenueState:
     venue: VenueId
     up: bool = False
     ever_up: bool = False
+    reachable: bool = False
+    """It answers requests, with or without a session."""
+    reconciled: bool = True
+    """False from a restart with an earlier run's books until the venue's account agrees with them."""
+    ask_again_ns: int = 0
+    """When the account is next asked for while its books are not confirmed."""
     mismatch: tuple[str, ...] | None = None
     strikes: int = 0
     account: AccountState | None = None
@@ -150,43 +156,6 @@ class Counters:
         self.rejected[limit] = self.rejected.get(limit, 0) + 1
 
 
-@attrs.define(eq=False)
-class HedgeState:
-    """One maintained hedge: what it should be, and how long it was."""
-
-    target: int = 0
-    band: int = 0
-    again_ns: int = 0
-    """Time before which no other order is sent."""
-    inside_ns: int = 0
-    outside_ns: int = 0
-    naked_ns: int = 0
-    """How long a perp was held that nothing was left to be hedged by."""
-    contracts: int = 0
-    """How many it was ever computed for."""
-    note: SideNote = OK
-    _looked_ns: int | None = None
-    _outside: bool = False
-    _naked: bool = False
-
-    def look(self, now_ns: int, held: int, wanted: Maintained, *, naked: bool) -> None:
-        """The time since the last look counts as what was seen then."""
-        if self._looked_ns is not None and (self.target or self.band or held):
-            passed_ns = now_ns - self._looked_ns
-            if self._outside:
-                self.outside_ns += passed_ns
-            else:
-                self.inside_ns += passed_ns
-            if self._naked:
-                self.naked_ns += passed_ns
-        self.target, self.band = wanted.target, wanted.band
-        self._looked_ns, self._outside, self._naked = now_ns, abs(held - wanted.target) > wanted.band, naked
-
-    def look_away(self) -> None:
-        """Nothing is maintained now: the time until the next look counts as nothing."""
-        self._looked_ns = None
-
-
 class State:
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
@@ -195,7 +164,7 @@ class State:
         self.ids: ClientIds | None = None
         self.timers = Timers()
         self.orders = Orders(self.digest)
-        self.portfolio = Portfolio()
+        self.portfolio = Accounts()
         self.attribution = Attribution()
         self.budgets = Budgets(config.budget)
         self.breakers = Breakers(config.breakers)
@@ -214,21 +183,12 @@ class State:
         """When complete sets are looked at next."""
         self.set_notes: dict[MarketId, SideNote] = {}
         """What the treasury wants of a market's pairs, or why it is not done."""
-        self.seen_fills: dict[str, int] = {}
-        """Venue time of every fill booked lately, by key."""
-        self.last_fill_ms = 0
-        """Venue time of the newest fill, or of the opening of the books."""
-        self.agreed_ms = 0
-        """Venue time of the newest fill when the venue's account last agreed with the books."""
-        self.account = ""
-        """Whose books these are: they are carried to the next run of the same account."""
+        self.memories: dict[VenueId, Memory] = {}
+        self.accounts: dict[VenueId, str] = {}
+        """Whose books these are, by venue: they are carried to the next run of the same accounts."""
         self.guardian_required = False
         self.guardian_missing: str | None = "it is starting"
         """Why no guardian watches, None while one does."""
-        self.reconciled = True
-        """False from a restart with an earlier run's books until the venue's account agrees with them."""
-        self.ask_again_ns = 0
-        """When the account is next asked for while the books are not confirmed."""
         self.books_moved = False
         """Cash, tokens or cost changed since the last checkpoint."""
         self.high_water_kept = 0
@@ -256,12 +216,8 @@ class State:
         self.unfinished: Walk | None = None
         """The last walk, if its deadline came while a venue was out of reach: it is taken up when that answers."""
         """The way to safety that is under way."""
-        self.opened = False
-        """The account was taken over from the venue."""
         self.journal_failed = False
         """Nothing can be put on record any more, so nothing but cancels may be sent, whoever asks."""
-        self.last_move_ns = 0
-        """When cash or tokens last moved by something we were told."""
         self.high_water = 0
         self.max_drawdown = 0
 
@@ -269,6 +225,28 @@ class State:
     def unguarded(self) -> str | None:
         """Why nothing may be quoted for want of a guardian, None if one watches or none is asked for."""
         return self.guardian_missing if self.guardian_required else None
+
+    @property
+    def opened(self) -> bool:
+        """An account was taken over from its venue, or from an earlier run."""
+        return self.portfolio.opened
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether every venue that has answered agrees with the books."""
+        return all(venue.reconciled for venue in self.venues.values())
+
+    @property
+    def last_move_ns(self) -> int:
+        """When cash or tokens last moved anywhere by something we were told."""
+        return max((memory.last_move_ns for memory in self.memories.values()), default=0)
+
+    def memory(self, venue: VenueId) -> Memory:
+        """Which fills of a venue are in the books."""
+        found = self.memories.get(venue)
+        if found is None:
+            found = self.memories[venue] = Memory()
+        return found
 
     def market(self, market: MarketId) -> MarketState | None:
         return self.markets.get(market)

@@ -30,7 +30,8 @@ from hlomm.domain.units import Qty, complement, floor_to, notional_floor, to_tex
 from hlomm.engine import baskets, converting
 from hlomm.engine.converting import free_tokens
 from hlomm.engine.fees import rates_of
-from hlomm.engine.state import OK, MarketState, State
+from hlomm.engine.hedge_state import OK
+from hlomm.engine.state import MarketState, State
 
 TIMER: Final = "treasury"
 
@@ -49,7 +50,7 @@ def look(state: State) -> None:
     for outcomes in questions(state):
         _question(state, outcomes)
     for market in state.markets.values():
-        if market.is_outcome and not market.gone and market.settled is None:
+        if _converts(state, market) and not market.gone and market.settled is None:
             _market(state, market)
 
 
@@ -57,11 +58,20 @@ def questions(state: State) -> Iterator[tuple[MarketState, ...]]:
     """Questions all of whose outcomes are known and trade, each with its outcomes in the order of their listing."""
     found: dict[tuple[str, int], list[MarketState]] = {}
     for market in state.markets.values():
-        if market.market.question is not None and not market.gone and market.settled is None:
+        if (
+            market.market.question is not None
+            and _converts(state, market)
+            and not market.gone
+            and market.settled is None
+        ):
             found.setdefault((market.market.venue, market.market.question), []).append(market)
     for outcomes in found.values():
         if len(outcomes) == outcomes[0].market.question_size > 1:
             yield tuple(outcomes)
+
+
+def _converts(state: State, market: MarketState) -> bool:
+    return market.is_outcome and state.config.can(market.market.venue).can_convert
 
 
 # -- questions

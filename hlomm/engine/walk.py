@@ -29,7 +29,7 @@ class Walk:
     """The last picture per venue that is too old or was found wanting."""
     disputes: int = 0
     """Pictures in a row that differed from our books."""
-    blind: bool = False
-    """A venue was out of reach on the way."""
+    blind: set[VenueId] = attrs.field(factory=set)
+    """Venues that were out of reach on the way."""
     confirmed: bool = False
     """It ended with the venues' word, not with its deadline."""

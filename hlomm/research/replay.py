@@ -202,7 +202,7 @@ def _boot(record: Record, sets: Sequence[str]) -> Engine:
     if not isinstance(record, InputRecord) or not isinstance(record.item, Booted):
         raise JournalCorrupt("the run does not start with its boot record", offset=0, records=0)
     # Overrides change the construction only: the recorded boot input stays as it is, so just decisions can differ.
-    return build_engine(engine_settings(record.item.config, sets))
+    return build_engine(engine_settings(record.item.config, sets), tuple(record.item.account_of))
 
 
 def _step(engine: Engine, record: InputRecord | TurnRecord, result: ReplayResult) -> bool:

@@ -87,7 +87,7 @@ class Inventory(_Section, frozen=True):
     flatten_above: Annotated[float, msgspec.Meta(ge=1, le=100)]
 
 
-VenueName = Literal["hyperliquid"]
+VenueName = Literal["hyperliquid", "polymarket", "kalshi"]
 
 
 class Quotes(_Section, frozen=True):

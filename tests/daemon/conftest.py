@@ -93,15 +93,15 @@ def rig(tmp_path: Path) -> MakeRig:
         paths.prepare()
         clock = Clock(sim.clock_map, read_host)
         account = sim.accounts[0]
-        carried = last_books(paths.journal, account.address)
+        carried = last_books(paths.journal, {HYPERLIQUID: account.address})
         session = hyperliquid_session(
             loaded.settings.venue.hyperliquid, clock, limits=loaded.settings.limits, key=account.agent_key,
             rest=sim.rest, ws=sim.ws, account=account.address, transport=Transport(connect=sim.connect),
             fills_from_ms=None if carried is None else carried.fills_from_ms,
         )  # fmt: skip
         daemon = Daemon(
-            loaded, paths, clock, {HYPERLIQUID: session}, armed=Cash(0), seed=seed, account=account.address,
-            carried=carried, guardian=guardian,
+            loaded, paths, clock, {HYPERLIQUID: session}, armed=Cash(0), seed=seed,
+            accounts={HYPERLIQUID: account.address}, carried=carried, guardian=guardian,
         )  # fmt: skip
         async with trio.open_nursery() as nursery:
             made = Rig(sim, daemon, paths, nursery)

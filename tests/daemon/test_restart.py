@@ -14,6 +14,7 @@ from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.restart import last_books
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.fills import FillKind
+from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
 from hlomm.journal.codec import CheckpointRecord, InputRecord, TurnRecord, decode, encode
 from hlomm.journal.framing import frame, scan
@@ -190,13 +191,13 @@ def forge(journal: Path, *, cash: int) -> None:
 
 
 def test_books_of_another_account_are_left_alone(tmp_path):
-    assert last_books(tmp_path, "anybody") is None
+    assert last_books(tmp_path, {HYPERLIQUID: "anybody"}) is None
 
 
 async def test_damaged_journals_give_what_stands_before_the_damage(rig, autojump_clock, tmp_path):
     async with simulated_hyperliquid(seed=7) as sim, rig(sim=sim, state=tmp_path) as r:
         await r.until(lambda: r.engine.state.portfolio.fills >= 2, 200)
-        account = r.daemon._account
+        account = r.daemon._accounts
         await r.stop()
     (path,) = (tmp_path / "journal").iterdir()
     whole = last_books(tmp_path / "journal", account)
@@ -206,6 +207,6 @@ async def test_damaged_journals_give_what_stands_before_the_damage(rig, autojump
     earlier = last_books(tmp_path / "journal", account)
     assert earlier is not None
     assert earlier.fills <= whole.fills
-    assert last_books(tmp_path / "journal", "somebody else") is None
+    assert last_books(tmp_path / "journal", {HYPERLIQUID: "somebody else"}) is None
     path.write_bytes(os.urandom(1000))
     assert last_books(tmp_path / "journal", account) is None

@@ -10,7 +10,7 @@ import msgspec
 
 from hlomm.domain.carried import Carried
 from hlomm.domain.faults import UsageError
-from hlomm.domain.ids import is_ours
+from hlomm.domain.ids import HYPERLIQUID, is_ours
 from hlomm.domain.inputs import GuardianUp
 from hlomm.domain.outputs import HaltState
 from hlomm.journal.books import newest_books
@@ -153,7 +153,7 @@ class World:
     def _carried(self) -> Carried | None:
         for epoch in sorted(self.disk.files, reverse=True):
             try:
-                books = newest_books(scan(bytes(self.disk.files[epoch])), OURS)
+                books = newest_books(scan(bytes(self.disk.files[epoch])), {HYPERLIQUID: OURS})
             except msgspec.DecodeError:
                 continue
             if books is not None:

@@ -609,7 +609,7 @@ def test_what_passes_is_whole_lots_within_every_limit(
 ) -> None:
     rig = RIG
     rig.state.config = wide(max_position=lots(position), max_order_notional=usd(per_order))
-    rig.state.portfolio.cash = usd(cash)
+    rig.state.portfolio.of(HYPERLIQUID).cash = usd(cash)
     verdict = judge(rig, number, f"{price / 100_000:.5f}")
     if isinstance(verdict, Reject):
         return

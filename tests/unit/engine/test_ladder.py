@@ -42,6 +42,10 @@ def _mark_down(rig: Rig, price: str) -> None:
     rig.book(levels((price, 500)), levels(("0.60", 500)))
 
 
+def _unconfirmed(rig: Rig) -> None:
+    rig.state.venues[HYPERLIQUID].reconciled = False
+
+
 def _fault(rig: Rig) -> None:
     rig.state.strategy_faults[StrategyId("puppet")] = "ValueError: x"
 
@@ -71,7 +75,7 @@ CASES: list[tuple[Callable[[Rig], Any], Rung, str]] = [
     (_fault, Rung.CRITICAL, "puppet failed: ValueError: x"),
     (lambda rig: rig.command(OperatorAction.PAUSE, target="puppet"), Rung.WARNING, "puppet: pause by uid 1000"),
     (lambda rig: rig.want(bid=("0.52", 100), fair="0.55"), Rung.WARNING, "52.00 of 100.00 would be stranded"),
-    (lambda rig: rig.state.__setattr__("reconciled", False), Rung.CRITICAL, "being compared with the books"),
+    (_unconfirmed, Rung.CRITICAL, "being compared with the books"),
     (_refusals, Rung.WARNING, "rests 20 s: the venue refused too often"),
 ]  # fmt: skip
 

@@ -30,7 +30,7 @@ from hlomm.domain.markets import Comparator, Leg, MarketKind, Source
 from hlomm.domain.orders import OrderRequest, OrderState, Purpose, Side, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState, Output, Subscribe, Unsubscribe
 from hlomm.domain.sets import SetAction
-from hlomm.engine import core, intake, intake_account
+from hlomm.engine import core, intake, memory
 from hlomm.engine.core import Engine
 from hlomm.engine.report import pnl, report
 from tests.support.puppet import Puppet
@@ -246,11 +246,11 @@ def test_a_fill_counts_once_however_often_it_is_told() -> None:
 
 
 def test_remembered_fills_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake_account, "FILLS_REMEMBERED", 10)
+    monkeypatch.setattr(memory, "FILLS_REMEMBERED", 10)
     rig = Rig()
     for _ in range(50):
         rig.buy(1, "0.5")
-    assert len(rig.state.seen_fills) == 10
+    assert len(rig.state.memory(HYPERLIQUID).seen) == 10
     assert len(rig.state.recent_fills) == 50
 
 
@@ -370,7 +370,7 @@ def test_a_night_of_short_contracts_does_not_fill_the_memory() -> None:
     assert len(rig.state.markets) <= core.MARKETS_KEPT + 1
     assert len(rig.state.portfolio.positions) <= core.MARKETS_KEPT + 1
     assert len(rig.state.attribution._tracks) <= core.MARKETS_KEPT + 1
-    assert len(rig.state.portfolio.settled) <= 4_096
+    assert len(rig.state.portfolio.of(HYPERLIQUID).settled) <= 4_096
     assert len(rig.state.timers._deadlines) <= core.MARKETS_KEPT + 10
     assert rig.halt is HaltState.RUNNING
     _adds_up(rig)

@@ -103,16 +103,16 @@ def test_the_next_run_asks_for_fills_from_the_last_agreement_on() -> None:
     rig.wait(30)
     rig.buy(10, "0.5")
     rig.tell(rig.account_shown())
-    agreed_ms = rig.state.last_fill_ms
+    agreed_ms = rig.state.memory(HYPERLIQUID).last_fill_ms
     rig.wait(60)
     rig.buy(10, "0.5")
     books = carried(rig.state)
-    assert rig.state.last_fill_ms > agreed_ms
+    assert rig.state.memory(HYPERLIQUID).last_fill_ms > agreed_ms
     assert books.fills_from_ms == agreed_ms - 10_000
     assert len(books.seen) == 2, "what is told again is known"
     rig.wait(10)
     rig.tell(rig.account_shown())
-    assert carried(rig.state).fills_from_ms == rig.state.last_fill_ms - 10_000
+    assert carried(rig.state).fills_from_ms == rig.state.memory(HYPERLIQUID).last_fill_ms - 10_000
 
 
 def test_with_too_many_keys_to_carry_rather_a_fill_is_missed_than_counted_twice() -> None:
@@ -122,7 +122,7 @@ def test_with_too_many_keys_to_carry_rather_a_fill_is_missed_than_counted_twice(
         rig.buy(1, "0.5")
     books = carried(rig.state)
     assert len(books.seen) == SEEN_CARRIED
-    forgotten_ms = max(ms for key, ms in rig.state.seen_fills.items() if key not in books.seen)
+    forgotten_ms = max(ms for key, ms in rig.state.memory(HYPERLIQUID).seen.items() if key not in books.seen)
     assert books.fills_from_ms == forgotten_ms + 1
 
 

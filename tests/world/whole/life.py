@@ -120,7 +120,7 @@ class Life:
     def _made(self) -> Daemon:
         sim, loaded = self.sim, load("sim", (), self.plan.sets, environ={})
         clock, account = Clock(sim.clock_map, read_host), sim.accounts[0]
-        carried = last_books(self.paths.journal, account.address)
+        carried = last_books(self.paths.journal, {HYPERLIQUID: account.address})
         session = hyperliquid_session(
             loaded.settings.venue.hyperliquid, clock, limits=loaded.settings.limits, key=account.agent_key,
             rest=sim.rest, ws=sim.ws, account=account.address, transport=Transport(connect=self._roads.connect),
@@ -128,7 +128,7 @@ class Life:
         )  # fmt: skip
         return Daemon(
             loaded, self.paths, clock, {HYPERLIQUID: session}, armed=Cash(0), seed=self.plan.seed,
-            account=account.address, carried=carried,
+            accounts={HYPERLIQUID: account.address}, carried=carried,
         )  # fmt: skip
 
     def _look_at(self, daemon: Daemon, result: RunResult) -> None:
