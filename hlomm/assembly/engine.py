@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 import msgspec
 
+from hlomm.assembly.links import link_rules
+from hlomm.assembly.numbers import scaled
 from hlomm.domain.ids import HYPERLIQUID, VenueId
 from hlomm.domain.times import seconds_to_ns
-from hlomm.domain.units import Cash, Px, Qty, parse
+from hlomm.domain.units import Cash, Px, Qty
 from hlomm.engine.config import (
     BreakerRules,
     BudgetRules,
@@ -53,11 +54,6 @@ def strategies(settings: EngineSettings) -> list[Strategy]:
                 values["model"] = QuoteModel(values["model"])
             built.append(constructor(config_class(**values)))
     return built
-
-
-def scaled(value: float) -> int:
-    """Exact scaled integer of a configured number (its shortest decimal is what the operator wrote)."""
-    return parse(format(Decimal(repr(value)), "f"))
 
 
 def engine_config(settings: EngineSettings) -> EngineConfig:
@@ -144,6 +140,7 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             interval_ns=seconds_to_ns(settings.sets.interval_s),
             drain_ns=seconds_to_ns(settings.sets.drain_s),
         ),
+        links=link_rules(settings.events),
     )
 
 

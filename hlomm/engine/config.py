@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 import attrs
 
 from hlomm.domain.ids import VenueId
+from hlomm.domain.links import LinkRules
 from hlomm.domain.units import SCALE, Cash, Px, Qty
 
 
@@ -195,6 +197,9 @@ class SetRules:
     """Closer to settlement than this no stock is kept."""
 
 
+_NO_REVIEWS: Final = LinkRules()
+
+
 @attrs.frozen(kw_only=True)
 class EngineConfig:
     limits: Limits
@@ -207,3 +212,4 @@ class EngineConfig:
     inventory: InventoryRules
     hedge: HedgeRules
     sets: SetRules
+    links: LinkRules = _NO_REVIEWS
