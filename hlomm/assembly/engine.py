@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Final
 
 import msgspec
 
+from hlomm.assembly.links import link_rules
+from hlomm.assembly.numbers import scaled
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
 from hlomm.domain.times import seconds_to_ns
-from hlomm.domain.units import Cash, Px, Qty, parse
+from hlomm.domain.units import Cash, Px, Qty
 from hlomm.engine.config import (
     Abilities,
     BreakerRules,
@@ -63,11 +64,6 @@ def strategies(settings: EngineSettings) -> list[Strategy]:
                 values["model"] = QuoteModel(values["model"])
             built.append(constructor(config_class(**values)))
     return built
-
-
-def scaled(value: float) -> int:
-    """Exact scaled integer of a configured number (its shortest decimal is what the operator wrote)."""
-    return parse(format(Decimal(repr(value)), "f"))
 
 
 def engine_config(settings: EngineSettings) -> EngineConfig:
@@ -155,6 +151,7 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             drain_ns=seconds_to_ns(settings.sets.drain_s),
         ),
         abilities=ABILITIES,
+        links=link_rules(settings.events),
     )
 
 

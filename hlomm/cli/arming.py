@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from hlomm.assembly.engine import scaled
+from hlomm.assembly.numbers import scaled
 from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.domain.units import Cash
 from hlomm.settings.load import Loaded

@@ -122,13 +122,14 @@ def pnl(*, profile: str, state_dir: Path | None, socket: Path | None, scenarios:
 @PROFILE
 @STATE_DIR
 @SOCKET
+@click.option("--links", is_flag=True, help="Pairs of contracts on one event: grade, state, every term that differs.")
 @JSON
 @reporting
-def markets(*, profile: str, state_dir: Path | None, socket: Path | None, as_json: bool) -> None:
+def markets(*, profile: str, state_dir: Path | None, socket: Path | None, links: bool, as_json: bool) -> None:
     """What is listed, under every name it has, and what is done with it."""
-    from hlomm.cli import listing, views
+    from hlomm.cli import linked, listing, views
 
-    views.show(listing.markets, profile, state_dir, socket, as_json=as_json)
+    views.show(linked.links if links else listing.markets, profile, state_dir, socket, as_json=as_json)
 
 
 @main.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Final
 
-from hlomm.assembly.engine import scaled
+from hlomm.assembly.numbers import scaled
 from hlomm.daemon.pump import Pump
 from hlomm.domain.markets import Leg
 from hlomm.domain.outputs import HaltState

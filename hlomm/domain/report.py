@@ -9,6 +9,7 @@ import msgspec
 
 from hlomm.domain.ids import ClientId, MarketId, VenueId
 from hlomm.domain.inputs import Level
+from hlomm.domain.link_rows import LinkRow
 from hlomm.domain.markets import Leg, MarketKind
 from hlomm.domain.orders import OrderState, Purpose, Side
 from hlomm.domain.units import Cash, Px, Qty
@@ -285,6 +286,9 @@ class EngineReport(Report, frozen=True):
     sets: tuple[SetRow, ...] = ()
     converted: dict[str, Qty] = {}
     """Contracts converted in this run, by kind."""
+    links: tuple[LinkRow, ...] = ()
+    links_left_out: int = 0
+    """Links of which no row is shown because there are too many."""
 
 
 class AlertRow(Report, frozen=True):

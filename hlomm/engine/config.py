@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 
 from hlomm.domain.ids import VenueId
+from hlomm.domain.links import LinkRules
 from hlomm.domain.units import SCALE, Cash, Px, Qty
 
 
@@ -196,6 +197,9 @@ class SetRules:
     """Closer to settlement than this no stock is kept."""
 
 
+_NO_REVIEWS: Final = LinkRules()
+
+
 @attrs.frozen(kw_only=True)
 class Abilities:
     """What a venue can do with orders and tokens."""
@@ -221,6 +225,7 @@ class EngineConfig:
     inventory: InventoryRules
     hedge: HedgeRules
     sets: SetRules
+    links: LinkRules = _NO_REVIEWS
     abilities: Mapping[VenueId, Abilities] = attrs.field(factory=dict)
     """Of venues that cannot do everything."""
 

@@ -22,6 +22,7 @@ from hlomm.engine import (
     closed,
     converting,
     hedge,
+    links,
     quoting,
     reconcile,
     safety,
@@ -63,6 +64,7 @@ class Engine:
         state.counters.inputs += 1
         take(state, item, self.strategies)
         braking.heed(state, item)
+        links.heed(state, item)
 
     def turn(self, now: Now) -> list[Output]:
         """Decide on everything that changed and hand out what should happen."""

@@ -16,7 +16,7 @@ from hlomm.domain.report import (
 )
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, Qty
-from hlomm.engine import baskets, hedge, payoffs, stranded, treasury
+from hlomm.engine import baskets, hedge, links, payoffs, stranded, treasury
 from hlomm.engine.exposure import worst_loss
 from hlomm.engine.gate import gross_notional
 from hlomm.engine.hedge_state import OK
@@ -35,6 +35,7 @@ def report(state: State) -> EngineReport:
     rung, reasons = ladder(state)
     stakes = Stakes(state)
     limits = state.config.limits
+    linked, left_out = links.rows(state)
     return EngineReport(
         wall_ms=state.now.wall_ms, state=state.halt.value, reason=state.halt_reason, equity=Cash(equity),
         cash=Cash(portfolio.cash), drawdown=Cash(max(state.high_water - equity, 0)),
@@ -57,7 +58,7 @@ def report(state: State) -> EngineReport:
         hedges=hedge.rows(state), scenarios=tuple(stakes.rows()), worst_loss=Cash(stakes.total()),
         loss_limit=limits.max_loss_total, underlying_loss_limit=limits.max_loss_underlying,
         event_loss_limit=limits.max_loss_event, hedge_limit=limits.max_hedge_notional,
-        sets=treasury.rows(state), converted=treasury.converted(state),
+        sets=treasury.rows(state), converted=treasury.converted(state), links=linked, links_left_out=left_out,
     )  # fmt: skip
 
 

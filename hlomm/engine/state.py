@@ -25,6 +25,7 @@ from hlomm.engine.config import EngineConfig
 from hlomm.engine.conversions import Conversions
 from hlomm.engine.digest import Digest
 from hlomm.engine.hedge_state import HedgeState
+from hlomm.engine.link_book import LinkBook
 from hlomm.engine.memory import Memory
 from hlomm.engine.orders import Orders
 from hlomm.engine.outbox import Outbox
@@ -172,6 +173,8 @@ class State:
         """Net positions beyond the inventory limit that have been acted on, by size."""
         self.markets: dict[MarketId, MarketState] = {}
         self.venues: dict[VenueId, VenueState] = {}
+        self.links = LinkBook(config.links)
+        """Contracts of several venues on one event."""
         self.fees: dict[VenueId, FeeRates] = {}
         self.learned_fees: dict[tuple[VenueId, str], dict[str, int]] = {}
         """Rates that our own fills showed to be others than told, by class of contracts and occasion."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterator
 from typing import Final
 
-from hlomm.settings.schema import Breakers, EngineSettings, Inventory, Settings
+from hlomm.domain.event import TERMS
+from hlomm.domain.links import ANY_TEXT
+from hlomm.settings.schema import Breakers, EngineSettings, Events, Inventory, LinkPair, LinkRule, Settings
 
 DEADMAN_MIN_S: Final = 10.0
 
@@ -42,7 +46,7 @@ def contradictions(settings: EngineSettings) -> list[tuple[str, str]]:
         found.append(("orders.query_retry_s", "is above orders.settle_doubt_s: doubts would never settle"))
     if settings.sets.stock > limits.max_sets:
         found.append(("sets.stock", "is above limits.max_sets: it could never be split, lower it"))
-    return found + _brake_contradictions(settings.breakers, settings.inventory)
+    return found + _brake_contradictions(settings.breakers, settings.inventory) + list(_links(settings.events))
 
 
 def _brake_contradictions(breakers: Breakers, inventory: Inventory) -> list[tuple[str, str]]:
@@ -60,6 +64,35 @@ def _brake_contradictions(breakers: Breakers, inventory: Inventory) -> list[tupl
             ("inventory.pause_above", "is above inventory.reduce_above: reducing would come before pausing, lower it")
         )
     return found
+
+
+def _links(events: Events) -> Iterator[tuple[str, str]]:
+    names: set[str] = set()
+    signed: tuple[tuple[str, tuple[LinkRule | LinkPair, ...]], ...] = (("rules", events.rules), ("pairs", events.pairs))
+    for kind, reviews in signed:
+        for number, review in enumerate(reviews):
+            key = f"events.{kind}[{number}]"
+            if review.name in names:
+                yield f"{key}.name", f"{review.name!r} stands twice: alerts and reports name a link by it"
+            names.add(review.name)
+            for who in ("name", "reviewed_by", "reviewed_on"):
+                if not getattr(review, who).strip():
+                    yield f"{key}.{who}", "is empty: a link that nobody signed is not reviewed"
+    for number, rule in enumerate(events.rules):
+        key = f"events.rules[{number}]"
+        for term in rule.accept:
+            if term not in TERMS:
+                near = difflib.get_close_matches(term, TERMS, n=1)
+                remedy = f"did you mean {near[0]!r}?" if near else f"terms are: {', '.join(TERMS)}"
+                yield f"{key}.accept", f"unknown term {term!r} — {remedy}"
+        for side, leg in (("left", rule.left), ("right", rule.right)):
+            if not leg.rules:
+                yield f"{key}.{side}.rules", f"is empty: list the digests that were read, or {ANY_TEXT!r}"
+        if rule.left.venue == rule.right.venue:
+            yield f"{key}.right.venue", "is that of the left side: a link joins two venues"
+    for number, pair in enumerate(events.pairs):
+        if pair.left == pair.right:
+            yield f"events.pairs[{number}].right", "is the left contract: a link joins two"
 
 
 def session_contradictions(settings: Settings) -> list[tuple[str, str]]:

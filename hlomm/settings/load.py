@@ -23,6 +23,8 @@ from hlomm.settings.schema import ENGINE_SECTIONS, EngineSettings, Settings
 
 PROFILES: Final = ("sim", "testnet", "mainnet")
 ENV_PREFIX: Final = "HL_OMM__"
+EVENTS_FILE: Final = "events.toml"
+"""Section `events`: which contracts of two venues are one event, and who says so."""
 
 Tree = dict[str, Any]
 AnySettings = TypeVar("AnySettings", bound=EngineSettings)
@@ -59,6 +61,7 @@ def load(
         raise ConfigError(f"no profile {profile!r}; there are: {', '.join(PROFILES)}")
     layers = [
         _packaged("default.toml"),
+        _packaged(EVENTS_FILE),
         _packaged(f"profiles/{profile}.toml"),
         *(_from_file(path) for path in config_files),
         *_from_environment(os.environ if environ is None else environ),
@@ -186,6 +189,8 @@ def _mistakes(kind: type[msgspec.Struct], tree: Any, prefix: str) -> Iterator[tu
             yield f"{prefix}{key}", "is missing — add it, or start from config/default.toml"
         elif isinstance(expected, type) and issubclass(expected, msgspec.Struct):
             yield from _mistakes(expected, tree[key], f"{prefix}{key}.")
+        elif (kind_of_row := _row_kind(expected)) is not None:
+            yield from _mistakes_in_rows(kind_of_row, tree[key], f"{prefix}{key}")
         elif get_origin(expected) is Literal:
             if tree[key] not in get_args(expected):
                 allowed = " or ".join(repr(word) for word in get_args(expected))
@@ -196,13 +201,28 @@ def _mistakes(kind: type[msgspec.Struct], tree: Any, prefix: str) -> Iterator[tu
             except msgspec.ValidationError as error:
                 text = str(error)
                 was = f", was {tree[key]!r}" if "got" not in text else ""
-                yield f"{prefix}{key}", f"{text[:1].lower()}{text[1:]}{was} — see its comment in config/default.toml"
+                file = EVENTS_FILE if prefix.startswith("events.") else "default.toml"
+                yield f"{prefix}{key}", f"{text[:1].lower()}{text[1:]}{was} — see its comment in config/{file}"
+
+
+def _row_kind(expected: Any) -> type[msgspec.Struct] | None:
+    """Kind of the rows of a list of tables (`[[events.rules]]`), None for any other value."""
+    row = get_args(expected)[0] if get_origin(expected) is tuple else None
+    return row if isinstance(row, type) and issubclass(row, msgspec.Struct) else None
+
+
+def _mistakes_in_rows(kind: type[msgspec.Struct], rows: Any, name: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(rows, list):
+        yield name, f"expected a list of tables, was {type(rows).__name__} — write [[{name}]]"
+        return
+    for number, row in enumerate(rows):
+        yield from _mistakes(kind, row, f"{name}[{number}].")
 
 
 def _explain(key: str, what: str, origins: Mapping[str, str]) -> str:
     name = key
     while name and name not in origins:
-        name = name.rpartition(".")[0]
+        name = name.rpartition("[" if name.endswith("]") else ".")[0]
     where = origins.get(name, "configuration")
     return f"{where}: {key or 'top level'}: {what}"
 

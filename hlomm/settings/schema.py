@@ -270,6 +270,50 @@ class Guardian(_Section, frozen=True):
     linger_s: NonNegative
 
 
+class Leg(_Section, frozen=True):
+    """One series in a rule for links."""
+
+    venue: Literal["hyperliquid", "polymarket", "kalshi"]
+    klass: str
+    period: str
+    rules: tuple[str, ...]
+
+
+class LinkRule(_Section, frozen=True):
+    name: str
+    left: Leg
+    right: Leg
+    underlyings: tuple[str, ...]
+    grade: Literal["same", "near"]
+    accept: tuple[str, ...]
+    max_mismatch: Fraction
+    reviewed_by: str
+    reviewed_on: str
+
+
+class LinkPair(_Section, frozen=True):
+    name: str
+    left: str
+    right: str
+    left_rules: str
+    right_rules: str
+    left_terms: str
+    right_terms: str
+    grade: Literal["same", "near"]
+    max_mismatch: Fraction
+    reviewed_by: str
+    reviewed_on: str
+
+
+class Events(_Section, frozen=True):
+    proposals: bool
+    instant_s: NonNegative
+    strike_bps: NonNegative
+    averaging_s: NonNegative
+    rules: tuple[LinkRule, ...]
+    pairs: tuple[LinkPair, ...]
+
+
 class EngineSettings(_Section, frozen=True):
     """The part that decisions depend on; it travels in the journal's first record."""
 
@@ -284,6 +328,7 @@ class EngineSettings(_Section, frozen=True):
     hedge: Hedge
     sets: Sets
     strategy: Strategies
+    events: Events
 
 
 class Settings(EngineSettings, frozen=True):

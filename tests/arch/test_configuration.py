@@ -19,6 +19,7 @@ from tests.arch import scanning
 from tests.arch.scanning import ROOT, files_of, source_of
 
 DEFAULT = ROOT / "config" / "default.toml"
+EVENTS = ROOT / "config" / "events.toml"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 WHEEL = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
 
@@ -47,18 +48,20 @@ SETTINGS = set(fields(Settings))
 
 def test_every_setting_is_explained_where_it_stands() -> None:
     """Errors point there: "see its comment in config/default.toml"."""
-    assert list(scanning.uncommented_keys(DEFAULT.read_text())) == []
+    for path in (DEFAULT, EVENTS):
+        assert list(scanning.uncommented_keys(path.read_text())) == []
 
 
 def test_the_settings_of_the_file_are_the_settings_there_are() -> None:
-    assert sorted(keys(tomllib.loads(DEFAULT.read_text()))) == sorted(SETTINGS)
+    shipped_keys = [key for path in (DEFAULT, EVENTS) for key in keys(tomllib.loads(path.read_text()))]
+    assert sorted(shipped_keys) == sorted(SETTINGS)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_profile_loads(profile: str) -> None:
     loaded = load(profile, environ={})
     assert set(loaded.origins) >= SETTINGS
-    assert set(loaded.origins.values()) <= {"default.toml", f"profiles/{profile}.toml"}
+    assert set(loaded.origins.values()) <= {"default.toml", "events.toml", f"profiles/{profile}.toml"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.toml")), ids=lambda path: path.name)

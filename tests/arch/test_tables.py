@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from hlomm.domain import exits, faults, orders
+from hlomm.domain import exits, faults, links, orders
 from hlomm.domain.exits import ExitCode, exit_code_of
 from hlomm.domain.faults import HlommError, IllegalTransition, JournalCorrupt, ProtocolViolation
 from hlomm.domain.inputs import Input
+from hlomm.domain.links import LinkEvent, LinkState
 from hlomm.domain.orders import TERMINAL, OrderEvent, OrderState
 from hlomm.domain.outputs import HaltState, Output
 from hlomm.engine import basket, halt
@@ -27,6 +28,7 @@ Table = Mapping[tuple[Any, Any], Any]
 MACHINES: dict[str, tuple[Table, Any, type[enum.Enum], type[enum.Enum], Any]] = {
     "orders": (orders.TRANSITIONS, orders.advance, OrderState, OrderEvent, OrderState.PENDING_NEW),
     "basket": (basket.TRANSITIONS, basket.advance, Phase, BasketEvent, Phase.WORKING),
+    "links": (links.TRANSITIONS, links.advance, LinkState, LinkEvent, LinkState.PROPOSED),
     "halt": (halt.TRANSITIONS, halt.advance, HaltState, HaltEvent, HaltState.STARTING),
 }
 machines = pytest.mark.parametrize("name", MACHINES)
@@ -87,7 +89,12 @@ def test_every_state_can_be_reached_and_every_event_means_something(name: str) -
 @machines
 def test_from_every_state_there_is_a_way_to_an_end(name: str) -> None:
     table, _, states, _, _ = MACHINES[name]
-    ends = {"orders": set(TERMINAL), "basket": set(basket.OVER), "halt": {HaltState.STOPPED}}[name]
+    ends = {
+        "orders": set(TERMINAL),
+        "basket": set(basket.OVER),
+        "halt": {HaltState.STOPPED},
+        "links": {LinkState.GONE},
+    }[name]
     for state in states:
         assert reachable(table, state) & ends, state
 

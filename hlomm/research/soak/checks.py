@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from hlomm.assembly.engine import scaled
+from hlomm.assembly.numbers import scaled
 from hlomm.domain.ids import HYPERLIQUID, MarketId, is_ours, outcome_market
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import AmendRequest, OrderRequest, Purpose, Side, direction

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from hlomm.assembly.engine import scaled
+from hlomm.assembly.numbers import scaled
 from hlomm.domain.ids import ClientIds, is_ours
 from hlomm.domain.inputs import AccountState, RestingOrder
 from hlomm.domain.orders import CancelRequest, OrderRequest

@@ -10,7 +10,19 @@ import pytest
 HERE = Path(__file__).parent
 VECTORS = HERE.parents[2].parent / "shared" / "fixtures" / "quant"
 CLAIM = re.compile(r'mark\.quant\("(\w+)", "(\w+)"\)')
-TOPICS = ("as_glft", "binary_space", "microprice", "vol", "digital", "kelly", "fees", "risk", "mm_stats", "fill_models")
+TOPICS = (
+    "as_glft",
+    "binary_space",
+    "microprice",
+    "vol",
+    "digital",
+    "kelly",
+    "fees",
+    "risk",
+    "mm_stats",
+    "fill_models",
+    "arb",
+)
 
 
 @pytest.mark.parametrize("topic", TOPICS)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 import trio
 
-from hlomm.assembly.engine import scaled
+from hlomm.assembly.numbers import scaled
 from hlomm.daemon.app import Daemon
 from hlomm.domain.ids import HYPERLIQUID, MarketId, outcome_market, perp_market
 from hlomm.domain.inputs import BboUpdate, BookSnapshot
