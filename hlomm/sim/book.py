@@ -18,13 +18,21 @@ LEVELS_MAX: Final = 20
 
 
 class Rests(Protocol):
-    """What a book must know of an order. Price and side are those of the book, `oid` is unique."""
+    """What a book must know of an order. Price and side are those of the book, `oid` is unique.
 
-    oid: int
+    Only the book changes `lots` of a resting one.
+    """
+
     lots: int
-    book_side: Side
-    book_ticks: int
-    rank: int
+
+    @property
+    def oid(self) -> int: ...
+    @property
+    def book_side(self) -> Side: ...
+    @property
+    def book_ticks(self) -> int: ...
+    @property
+    def rank(self) -> int: ...
 
 
 _Order = TypeVar("_Order", bound=Rests)

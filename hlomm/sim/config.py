@@ -8,8 +8,9 @@ import attrs
 
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.times import NS_PER_MS
+from hlomm.sim.config_kalshi import KalshiConfig
 
-VENUES: Final = ("hyperliquid",)
+VENUES: Final = ("hyperliquid", "polymarket", "kalshi")
 
 
 def _within(low: float, high: float) -> Any:
@@ -174,6 +175,85 @@ class ListingConfig:
 
 
 @attrs.frozen(kw_only=True)
+class PolymarketConfig:
+    """The simulated Polymarket beside the simulated Hyperliquid."""
+
+    above: tuple[str, ...] | None = None
+    """Periods of the "above" markets; None lists what `listing.periods` says. Whole days expire at noon in New York."""
+    updown: tuple[str, ...] = ("5m", "15m")
+    ladder: int = _number(0, 0, 10)
+    """Further strikes above and below each."""
+    ladder_step_bp: float = _number(8.0, 0.1, 1000.0)
+    list_delay_s: float = _number(6.0, 0.0, 600.0)
+    """From the expiry of one "above" market to the listing of the next."""
+    resolve_delay_s: float = _number(20.0, 0.0, 86_400.0)
+    """From the moment the result is known to the resolution."""
+    redeem_delay_s: float = _number(15.0, 0.0, 86_400.0)
+    """From the resolution to the automatic redemption."""
+    closed_kept: int = _number(200, 1, 100_000)
+    """Resolved markets that Gamma still lists."""
+    dislocations: bool = True
+    """False: same lag as the other venue, no basis between the sources, and "above" priced as if it ended at its end
+    date, so that prices agree."""
+    maker_lag_s: float = _number(1.8, 0.0, 8.0)
+    basis_bp: float = _number(0.6, 0.0, 100.0)
+    """Standard deviation of this venue's price source around the common path."""
+    basis_reversion_s: float = _number(40.0, 1.0, 1e6)
+    makers: int = _number(3, 0, 16)
+    maker_reaction_s: float = _number(0.8, 0.05, 60.0)
+    """Mean time between two looks of one maker at one market."""
+    noise_per_s: float = _number(0.8, 0.0, 100.0)
+    informed_per_s: float = _number(0.15, 0.0, 100.0)
+    size_median: float = _number(60.0, 5.0, 1e6)
+    tick: int = _number(100, 1, 1000)
+    """In 1e-4; 100 narrows to 10 beyond 0.96 and 0.04."""
+    min_shares: int = _number(5, 1, 10_000)
+    fee_rate: int = _number(7_000_000, 0, 100_000_000)
+    """Taker fee at price p: shares * rate * p * (1 - p); in 1e-8."""
+    rebate_rate: float = _number(0.2, 0.0, 1.0)
+    taker_delay_ms: float = _number(150.0, 0.0, 10_000.0)
+    request_ms: float = _number(20.0, 0.0, 10_000.0)
+    reply_ms: float = _number(20.0, 0.0, 10_000.0)
+    feed_ms: float = _number(30.0, 0.0, 10_000.0)
+    mined_s: float = _number(3.0, 0.0, 3600.0)
+    """Mean from match to mined; drawn between half and one and a half of it."""
+    balance_refresh_s: float = _number(1.0, 0.0, 3600.0)
+    """From mined to the moment the operator looks at the chain by itself."""
+    confirmed_s: float = _number(20.0, 0.0, 86_400.0)
+    """Mean from mined to confirmed, drawn the same way."""
+    retry_s: float = _number(5.0, 0.0, 3600.0)
+    """How long a trade that is tried again stays in that state."""
+    retried: float = _number(0.01, 0.0, 1.0)
+    """Share of trades whose first transaction fails."""
+    failed: float = _number(0.001, 0.0, 1.0)
+    """Share of trades that fail for good."""
+    restart_s: float = _number(90.0, 0.0, 3600.0)
+    post_only_s: float = _number(120.0, 0.0, 3600.0)
+    """Post-only mode after a restart."""
+    heartbeat_s: float = _number(10.0, 1.0, 3600.0)
+    heartbeat_check_s: float = _number(5.0, 0.1, 3600.0)
+    order_rate: float = _number(40.0, 0.1, 1e6)
+    order_burst: int = _number(60, 1, 10**7)
+    cancel_rate: float = _number(80.0, 0.1, 1e6)
+    cancel_burst: int = _number(120, 1, 10**7)
+    fak_buy: Literal["shares", "cash"] = "shares"
+    """What bounds a FOK or FAK buy that finds a better price than its own: the shares it names or the cash. Unknown."""
+    amounts: Literal["decimal", "base"] = "decimal"
+    """How an order's answer writes what was matched. Unknown."""
+    self_match: Literal["allow", "refuse"] = "allow"
+    """What happens to an order that meets one of the same wallet. Unknown."""
+    order_ids: int = _number(200_000, 16, 10**7)
+    """Order ids remembered for the refusal of duplicates."""
+    trades_kept: int = _number(5_000, 1, 10**6)
+    """Trades remembered per wallet."""
+    queue: int = _number(20_000, 16, 10**6)
+    """Requests waiting for their moment."""
+    ws_assets: int = _number(500, 1, 100_000)
+    """Assets per connection, beyond which the venue closes it."""
+    deposit_usd: int = _number(10_000, 0, 10**9)
+
+
+@attrs.frozen(kw_only=True)
 class BufferConfig:
     """Bounds of everything that could grow."""
 
@@ -196,6 +276,8 @@ class SimConfig:
     latency: LatencyConfig = attrs.field(factory=LatencyConfig)
     listing: ListingConfig = attrs.field(factory=ListingConfig)
     buffers: BufferConfig = attrs.field(factory=BufferConfig)
+    kalshi: KalshiConfig = attrs.field(factory=KalshiConfig)
+    polymarket: PolymarketConfig = attrs.field(factory=PolymarketConfig)
 
 
 def _venues_known(_instance: object, _attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
@@ -213,7 +295,8 @@ class SimOptions:
     speed: float = _number(1.0, 0.01, 1000.0)
     """Venue seconds per host second."""
     host: str = "127.0.0.1"
-    port: int = _number(0, 0, 65_535)
+    port: int = _number(0, 0, 65_533)
+    """Of the first venue, the others follow; 0: whatever is free."""
     linger_s: float | None = None
     """Host seconds without any client after which the process ends by itself; None runs until cancelled."""
     venue_origin_ns: int | None = None

@@ -63,6 +63,26 @@ class FaultName(StrEnum):
     """`outcomeMeta` lists the legs of a question but not the question."""
     DEAD_COIN_CLOSES = "dead_coin_closes"
     """Subscribing to a settled coin closes the socket."""
+    SEQUENCE_GAP = "sequence_gap"
+    """Kalshi: a numbered frame is lost."""
+    BUFFER_OVERFLOW = "buffer_overflow"
+    """Kalshi: a subscription ends with error 25."""
+    AUTH_REFUSED = "auth_refused"
+    """Kalshi: a good signature is answered 401."""
+    TRADING_PAUSED = "trading_paused"
+    """Kalshi: the crypto shard places and amends nothing, cancels work."""
+    EXCHANGE_PAUSED = "exchange_paused"
+    """Kalshi: the crypto shard does nothing."""
+    MARKET_PAUSED = "market_paused"
+    """Kalshi: one market is deactivated for `delay_s`; its activation cancels all orders."""
+    PORTFOLIO_LAGGING = "portfolio_lagging"
+    """Kalshi: portfolio reads are `delay_s` further behind."""
+    LEVELS_CHANGED = "levels_changed"
+    """Kalshi: one market gets another price level structure."""
+    FEES_CHANGED = "fees_changed"
+    """Kalshi: one event gets maker fees."""
+    RULES_CHANGED = "rules_changed"
+    """Kalshi: the rules text of one market changes."""
 
 
 _ONE_SHOT: Final = frozenset(
@@ -86,6 +106,13 @@ _ONE_SHOT: Final = frozenset(
         FaultName.SETTLEMENT_VOID,
         FaultName.LISTING_LATE,
         FaultName.LISTING_RENAMED,
+        FaultName.SEQUENCE_GAP,
+        FaultName.BUFFER_OVERFLOW,
+        FaultName.AUTH_REFUSED,
+        FaultName.MARKET_PAUSED,
+        FaultName.LEVELS_CHANGED,
+        FaultName.FEES_CHANGED,
+        FaultName.RULES_CHANGED,
     }
 )
 _SIDES: Final = ("both", "bid", "ask")

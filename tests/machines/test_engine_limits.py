@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import attrs
 import pytest
 
-from hlomm.domain.ids import HYPERLIQUID, MarketId
+from hlomm.domain.ids import HYPERLIQUID, MarketId, kalshi_market, polymarket_market, venue_of
 from hlomm.domain.inputs import BookSnapshot, FillReceived, MarketListed, MarkPrice, SessionUp
-from hlomm.domain.markets import Comparator, Leg, Market
+from hlomm.domain.markets import Comparator, Leg, Market, Source
 from hlomm.domain.orders import AmendRequest, OrderRequest, Side, Tif
 from hlomm.domain.outputs import Output
 from hlomm.domain.times import NS_PER_S
@@ -29,7 +29,22 @@ from hlomm.engine import payoff_limits, payoffs, stakes
 from hlomm.engine.config import MoveRule, OneSided
 from tests.support.puppet import desire
 from tests.support.rig import Rig
-from tests.support.values import PERP, account, config, levels, lots, outcome, perp, px, seconds, usd
+from tests.support.values import (
+    KS,
+    PERP,
+    PM,
+    VENUES,
+    account,
+    config,
+    foreign,
+    levels,
+    lots,
+    outcome,
+    perp,
+    px,
+    seconds,
+    usd,
+)
 from tests.support.venue import EXPIRES_S, TruthVenue
 from tests.support.worst import Around, Chance, Holding, World
 
@@ -63,6 +78,20 @@ def contracts() -> list[Market]:
     ]  # fmt: skip
 
 
+def pairs() -> list[Market]:
+    """The same questions at three venues: no two of them print the same price, so a pair can lose both ways."""
+    later = {"tau_s": LATER}
+    return [
+        outcome(15), outcome(16, strike=px(81_000)), outcome(23, strike=None, fallback=True, question=7),
+        outcome(22, strike=None, floor=px(79_000), ceiling=px(81_000), question=7),
+        foreign(PM), foreign(polymarket_market("0x16"), strike=px(81_000)),
+        foreign(polymarket_market("0x17"), strike=px(80_500), **later),
+        # On the very source of Hyperliquid's, with a question of the same number: it nets, the question is another.
+        foreign(polymarket_market("0x18"), source=Source.HL_MARK, strike=None, floor=px(80_000), question=7),
+        foreign(KS, comparator=Comparator.ABOVE), foreign(kalshi_market("KXBTCD-16"), strike=px(79_500), averaging_s=1),
+    ]  # fmt: skip
+
+
 class HedgedVenue(TruthVenue):
     """What is to be done at once is done, in part or whole, at its limit."""
 
@@ -77,11 +106,11 @@ class HedgedVenue(TruthVenue):
 
 
 class LimitStorm:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, markets: Sequence[Market] | None = None) -> None:
         self.rng = random.Random(f"limits/{seed}")
-        self.markets = contracts()
+        self.markets = contracts() if markets is None else list(markets)
         self.world = World(self.markets)
-        self.rig, self.venue = Rig(LIMITS, boot=False), HedgedVenue()
+        self.rig, self.venue = Rig(LIMITS, boot=False, venues=VENUES), HedgedVenue()
         self.held: dict[MarketId, Holding] = {market.id: Holding() for market in self.markets}
         self.perp = Around()
         self.known_fills = self.sent_up_to = 0
@@ -90,7 +119,8 @@ class LimitStorm:
         """Largest loss seen, by limit: a storm that never comes near one proves nothing of it."""
         self.rig.boot()
         self.rig.tell(account(50_000, perp_cash=50_000), MarketListed(perp()))
-        self.rig.tell(*(MarketListed(market) for market in self.markets), SessionUp(HYPERLIQUID))
+        self.rig.tell(*(account(50_000, venue=venue) for venue in VENUES[1:]))
+        self.rig.tell(*(MarketListed(market) for market in self.markets), *map(SessionUp, VENUES))
         self.move(80_000)
         for market in self.markets:
             self.book(market.id)
@@ -253,6 +283,24 @@ _WEIGHTS: Final = tuple(sum(weight for _, weight in _MIX[: place + 1]) for place
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_nothing_that_is_sent_can_lose_more_than_the_limits(seed: int) -> None:
     LimitStorm(seed).run(STEPS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(SEEDS // 2))
+def test_nor_can_pairs_at_several_venues_both_legs_of_which_lose(seed: int) -> None:
+    LimitStorm(seed, pairs()).run(STEPS)
+
+
+def test_the_storms_of_pairs_come_close_to_the_limits_too() -> None:
+    nearest: Counter[str] = Counter()
+    traded: set[str] = set()
+    for seed in range(2):
+        storm = LimitStorm(seed, pairs()).run(STEPS // 2)
+        nearest |= storm.nearest
+        traded |= {venue_of(market) for market, held in storm.held.items() if held.yes or held.no}
+    assert traded == set(VENUES)
+    for name, limit in (("event", EVENT), ("BTC", UNDERLYING), ("total", TOTAL)):
+        assert nearest[name] > usd(limit) * (98 if name != "total" else 75) // 100, name
 
 
 def test_the_storms_come_close_to_every_limit() -> None:

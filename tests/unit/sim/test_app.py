@@ -38,6 +38,9 @@ async def test_a_real_client_on_loopback(rest_client: Any, websocket_client: Any
             assert document["ready"] is True
             assert document["seed"] == 3
             assert set(document["clock"]) == {"host_origin_ns", "venue_origin_ns", "speed"}
+            assert list(document["venues"]) == ["hyperliquid", "polymarket", "kalshi"]
+            assert len({place["rest"].split("/")[2] for place in document["venues"].values()}) == 3
+            assert all(place["accounts"][0]["name"] == "daemon" for place in document["venues"].values())
             venue = document["venues"]["hyperliquid"]
             assert venue["ws"] == venue["rest"].replace("http", "ws") + "/ws"
             assert venue["chain"] == "Testnet"

@@ -266,4 +266,16 @@ def test_every_fault_is_exercised() -> None:
         FaultName.LISTING_RENAMED,  # test_buckets
         FaultName.QUESTION_HIDDEN,  # test_buckets
     }
-    assert here | elsewhere == set(FaultName)
+    of_kalshi = {  # kalshi/test_faults
+        FaultName.SEQUENCE_GAP,
+        FaultName.BUFFER_OVERFLOW,
+        FaultName.AUTH_REFUSED,
+        FaultName.TRADING_PAUSED,
+        FaultName.EXCHANGE_PAUSED,
+        FaultName.MARKET_PAUSED,
+        FaultName.PORTFOLIO_LAGGING,
+        FaultName.LEVELS_CHANGED,
+        FaultName.FEES_CHANGED,
+        FaultName.RULES_CHANGED,
+    }
+    assert here | elsewhere | of_kalshi == set(FaultName)

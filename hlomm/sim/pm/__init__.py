@@ -1,0 +1,1 @@
+"""The simulated Polymarket: a central limit order book off the chain, settled on it some seconds later."""
