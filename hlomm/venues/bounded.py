@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -24,6 +25,10 @@ class BoundedMap(Generic[K, V]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def values(self) -> Iterable[V]:
+        """From the oldest entry on."""
+        return self._entries.values()
 
     def get(self, key: K) -> V | None:
         return self._entries.get(key)

@@ -22,7 +22,8 @@ from hlomm.domain.ids import ClientId, MarketId, is_outcome
 from hlomm.domain.inputs import BookSnapshot, Level, PerpBalance, TokenBalance
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
-from hlomm.domain.units import SCALE, Cash, Px, Qty, ceil_to, complement, floor_to, to_text
+from hlomm.domain.units import SCALE, Cash, Px, Qty, complement, floor_to, to_text
+from hlomm.venues.protocol import SaleRules
 
 
 class HoldReason(StrEnum):
@@ -38,13 +39,10 @@ class HoldReason(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class FlattenBounds:
-    """How far a flattening may go. The figures are those of outcome markets on the venue."""
+    """How far a flattening may go."""
 
     slippage: Px
     """Most that a sell may give below the best bid."""
-    tick: Px
-    lot: Qty
-    min_notional: Cash
     hold_to_expiry_ns: int = 0
     """An outcome this close to its settlement is held."""
     slippage_perp: int = SCALE // 200
@@ -109,14 +107,15 @@ def plan_flatten(
     bounds: FlattenBounds,
     mint: Callable[[], ClientId],
     *,
+    rules: Callable[[MarketId], SaleRules | None],
     expiries_ns: Mapping[MarketId, int] | None = None,
     wall_ns: int = 0,
     perps: Sequence[PerpBalance] = (),
 ) -> FlattenPlan:
     """Orders that flatten the account as far as the books and bounds allow.
 
-    `books` are in YES space; a market without one counts as unsellable. `expiries_ns`, where known, and `wall_ns`
-    decide what is too close to settlement to be worth selling.
+    `books` are in YES space; a market without one, or without sale rules, counts as unsellable. `expiries_ns`,
+    where known, and `wall_ns` decide what is too close to settlement to be worth selling.
     """
     orders: list[OrderRequest] = []
     held: list[HeldToken] = []
@@ -136,7 +135,7 @@ def plan_flatten(
         if expiry_ns is not None and expiry_ns - wall_ns <= bounds.hold_to_expiry_ns:
             held.append(_hold(token, surplus, HoldReason.NEAR_EXPIRY))
             continue
-        sale = _sale(token, surplus, books.get(token.market), bounds, mint)
+        sale = _sale(token, surplus, books.get(token.market), rules(token.market), bounds, mint)
         if isinstance(sale, HoldReason):
             held.append(_hold(token, surplus, sale))
         else:
@@ -188,22 +187,23 @@ def _sale(
     token: TokenBalance,
     surplus: Qty,
     book: BookSnapshot | None,
+    rules: SaleRules | None,
     bounds: FlattenBounds,
     mint: Callable[[], ClientId],
 ) -> OrderRequest | HoldReason:
     """The sell of one leg's surplus, or why there can be none."""
-    if book is None:
+    if book is None or rules is None:
         return HoldReason.NO_BOOK
     bid = _best_bid(book, token.leg)
     if bid is None:
         return HoldReason.NO_BID
-    qty = Qty(floor_to(surplus, bounds.lot))
+    qty = Qty(floor_to(surplus, rules.lot))
     # The limit price is the lowest of the possible bases of the minimum, so an order that passes here always passes.
-    least = ceil_to(-(-bounds.min_notional * SCALE // max(qty, 1)), bounds.tick)
-    if qty <= 0 or least > bid[0]:
+    least = rules.ceil(max(-(-rules.min_notional * SCALE // max(qty, 1)), 1))
+    if qty < max(rules.min_qty, 1) or least > bid[0]:
         return HoldReason.BELOW_MINIMUM
     # Within the slippage, but never so low that a bid near zero makes the order too small to be taken.
-    px = Px(max(floor_to(bid[0] - bounds.slippage, bounds.tick), least, bounds.tick))
+    px = Px(max(rules.floor(bid[0] - bounds.slippage), least))
     return OrderRequest(
         client_id=mint(),
         market=token.market,

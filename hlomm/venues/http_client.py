@@ -1,4 +1,4 @@
-"""HTTP POST with JSON bodies: httpx2 over a network backend that takes its streams from a given dial function.
+"""HTTP with JSON bodies: httpx2 over a network backend that takes its streams from a given dial function.
 
 Two kinds of failure matter to callers and are kept apart: the request certainly never left (`NotSent`), or nobody
 knows (`VenueUnavailable`). Every request has a deadline over all of it, answers have a size limit.
@@ -6,7 +6,7 @@ knows (`VenueUnavailable`). Every request has a deadline over all of it, answers
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -48,6 +48,8 @@ class HttpLimits:
 class HttpAnswer:
     status: int
     body: bytes
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    """Names in lower case."""
 
 
 @attrs.frozen
@@ -59,16 +61,24 @@ class HttpClient:
 
     async def post(self, path: str, body: bytes) -> HttpAnswer:
         """The answer, whatever its status. NotSent or VenueUnavailable if there is none within the deadline."""
+        return await self.request("POST", path, body)
+
+    async def request(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> HttpAnswer:
+        """As `post`, by any method and with further headers; `path` may carry a query."""
         try:
             with trio.fail_after(self._limits.request_s):
-                response = await self._client.post(path, content=body)
+                response = await self._client.request(method, path, content=body, headers=headers)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            raise NotSent(f"POST {path} was not sent: {error!r}") from error
+            raise NotSent(f"{method} {path} was not sent: {error!r}") from error
         except httpx2.HTTPError as error:
-            raise VenueUnavailable(f"POST {path} was not answered: {error!r}") from error
+            raise VenueUnavailable(f"{method} {path} was not answered: {error!r}") from error
         except trio.TooSlowError:
-            raise VenueUnavailable(f"POST {path} was not answered in {self._limits.request_s:g} s") from None
-        return HttpAnswer(response.status_code, response.content)
+            raise VenueUnavailable(f"{method} {path} was not answered in {self._limits.request_s:g} s") from None
+        return HttpAnswer(
+            response.status_code, response.content, {name.lower(): value for name, value in response.headers.items()}
+        )
 
 
 @asynccontextmanager

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 import trio
 
 from hlomm.domain.ids import MarketId, VenueId
 from hlomm.domain.inputs import AccountState, BookSnapshot, Input, RestingOrder
+from hlomm.domain.markets import Market
 from hlomm.domain.orders import OrderRequest
 from hlomm.domain.outputs import Output
+from hlomm.domain.units import Cash, Px, Qty, ceil_to, floor_to
 
 
 class Sink(Protocol):
@@ -40,6 +42,40 @@ class SessionStatistics:
     """`ok`, `tripped: <rule and numbers>`, or `none` where the session has none."""
     deadman_until_ms: int = 0
     """Our wall time at which the venue has promised to cancel everything; 0: it has not."""
+
+
+NOTHING: Final = Cash(0)
+NO_QTY: Final = Qty(0)
+
+
+@attrs.frozen(kw_only=True)
+class SaleRules:
+    """What an immediate sale of outcome tokens must fit to be taken, as far as the venue tells."""
+
+    tick: Px
+    lot: Qty
+    min_notional: Cash = NOTHING
+    min_qty: Qty = NO_QTY
+    ticks: tuple[tuple[Px, Px, Px], ...] = ()
+    """(from, to, step) where the grid changes with the price; empty: `tick` everywhere. As in `Market.ticks`."""
+
+    @classmethod
+    def of(cls, market: Market) -> SaleRules:
+        return cls(
+            tick=market.tick, lot=market.lot, min_notional=market.min_notional, min_qty=market.min_qty,
+            ticks=market.ticks,
+        )  # fmt: skip
+
+    def floor(self, px: int) -> Px:
+        """Largest legal price not above `px`."""
+        return Px(floor_to(px, self._step(px)))
+
+    def ceil(self, px: int) -> Px:
+        """Smallest legal price not below `px`, which is positive."""
+        return Px(ceil_to(px, self._step(px)))
+
+    def _step(self, px: int) -> Px:
+        return next((step for low, high, step in self.ticks if low <= px <= high), self.tick)
 
 
 class VenueSession(Protocol):
@@ -74,6 +110,9 @@ class VenueSession(Protocol):
 
     async def fetch_book(self, market: MarketId) -> BookSnapshot | None:
         """Current book, None if the venue does not know the market any more."""
+
+    def sale_rules(self, market: MarketId) -> SaleRules | None:
+        """What a sale there must fit, known once its book was fetched; None for a market unknown to the venue."""
 
     async def cancel_now(self, orders: Sequence[RestingOrder]) -> int:
         """Cancel by venue order id; returns how many the venue confirmed as gone."""

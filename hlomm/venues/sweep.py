@@ -166,8 +166,9 @@ async def flatten_account(
                 await trio.sleep(PAUSE_S)
                 continue
             left = plan_flatten(
-                state.tokens, books, bounds, mint, expiries_ns=expiries_ns, wall_ns=wall_ns, perps=state.perps
-            )
+                state.tokens, books, bounds, mint, rules=session.sale_rules, expiries_ns=expiries_ns, wall_ns=wall_ns,
+                perps=state.perps,
+            )  # fmt: skip
             if left.done:
                 break
             words += await flatten(session, left, deadline_s=deadline_s)

@@ -7,7 +7,7 @@ swapped in without touching a session. Certificates are checked with the platfor
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -86,18 +86,24 @@ class Transport:
 
     @asynccontextmanager
     async def websocket(
-        self, url: str, on_frame: OnFrame, now_ns: Callable[[], int], limits: WebSocketLimits
+        self,
+        url: str,
+        on_frame: OnFrame,
+        now_ns: Callable[[], int],
+        limits: WebSocketLimits,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> AsyncIterator[WebSocketLink]:
         """An open websocket. The block is cancelled when the connection is lost; `link.lost_because` then says why.
 
-        `on_frame(frame, received_ns)` is called synchronously for every message, in order, from one task.
+        `headers` go with the upgrade. `on_frame(frame, received_ns)` is called synchronously for every message, in
+        order, from one task.
         VenueUnavailable if the connection or its handshake fails. Leaving the block drops the connection at once:
         no close handshake is waited for, nothing in it protects us.
         """
         address = Address.of(url)
         stream = await self._dial(address, limits.open_s)
         try:
-            async with open_link(stream, address.host_header, address.path, on_frame, now_ns, limits) as link:
+            async with open_link(stream, address.host_header, address.path, on_frame, now_ns, limits, headers) as link:
                 yield link
         finally:
             with trio.move_on_after(1, shield=True):

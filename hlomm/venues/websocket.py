@@ -8,7 +8,7 @@ ends it, the first reason is kept, both tasks are cancelled, and what was queued
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, cast
 
@@ -122,10 +122,11 @@ async def open_link(
     on_frame: OnFrame,
     now_ns: Callable[[], int],
     limits: WebSocketLimits,
+    headers: Sequence[tuple[str, str]] = (),
 ) -> AsyncIterator[WebSocketLink]:
     """A websocket over a connected stream, which the caller closes. The block is cancelled when it is lost.
 
-    VenueUnavailable if the handshake fails.
+    `headers` go with the upgrade. VenueUnavailable if the handshake fails.
     """
     queue, backlog = trio.open_memory_channel[_Outgoing](limits.outbound_queue)
     link = WebSocketLink(queue, backlog)
@@ -133,7 +134,7 @@ async def open_link(
     try:
         with link._scope:  # noqa: SLF001 - built here, and only here
             async with trio.open_nursery() as nursery:
-                socket = await _handshake(nursery, stream, host, path, limits)
+                socket = await _handshake(nursery, stream, host, path, limits, headers)
                 opened = True
                 nursery.start_soon(link._write, socket, limits.write_s)  # noqa: SLF001
                 nursery.start_soon(link._drain, socket, on_frame, now_ns)  # noqa: SLF001
@@ -146,7 +147,12 @@ async def open_link(
 
 
 async def _handshake(
-    nursery: trio.Nursery, stream: trio.abc.Stream, host: str, path: str, limits: WebSocketLimits
+    nursery: trio.Nursery,
+    stream: trio.abc.Stream,
+    host: str,
+    path: str,
+    limits: WebSocketLimits,
+    headers: Sequence[tuple[str, str]],
 ) -> trio_websocket.WebSocketConnection:
     try:
         with trio.fail_after(limits.open_s):
@@ -155,6 +161,7 @@ async def _handshake(
                 cast("trio.SocketStream", stream),  # any trio stream will do; the annotation is narrower than the code
                 host,
                 path,
+                extra_headers=[(name.encode(), value.encode()) for name, value in headers],
                 message_queue_size=limits.inbound_queue,
                 max_message_size=limits.frame_bytes_max,
                 receive_buffer_size=limits.receive_bytes,

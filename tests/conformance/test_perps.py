@@ -10,7 +10,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.times import Now
-from hlomm.domain.units import SCALE, Cash, Px, Qty, parse
+from hlomm.domain.units import SCALE, Px, Qty, parse
 from hlomm.engine.core import Engine
 from hlomm.engine.portfolio import Portfolio
 from hlomm.venues.flatten_plan import FlattenBounds
@@ -18,7 +18,7 @@ from hlomm.venues.sweep import flatten_account
 from tests.support.values import config
 
 BTC = perp_market("hyperliquid", "BTC")
-BOUNDS = FlattenBounds(slippage=Px(parse("0.05")), tick=Px(1_000), lot=Qty(SCALE), min_notional=Cash(10 * SCALE))
+BOUNDS = FlattenBounds(slippage=Px(parse("0.05")))
 
 
 async def take(r, side: Side, qty: str) -> None:

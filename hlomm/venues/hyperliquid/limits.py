@@ -9,6 +9,10 @@ import attrs
 from hlomm.domain.markets import Market
 from hlomm.domain.units import SCALE, Cash, Px, Qty, ceil_to, floor_to
 from hlomm.venues.hyperliquid.wire.outcomes import MIN_NOTIONAL, OUTCOME_LOT, OUTCOME_TICK
+from hlomm.venues.protocol import SaleRules
+
+SALES: Final = SaleRules(tick=OUTCOME_TICK, lot=OUTCOME_LOT, min_notional=MIN_NOTIONAL)
+"""The same for every outcome."""
 
 # -- rates
 

@@ -17,7 +17,7 @@ import structlog
 import trio
 
 from hlomm.domain.faults import VenueRefused, VenueUnavailable
-from hlomm.domain.ids import HYPERLIQUID, MarketId, VenueId
+from hlomm.domain.ids import HYPERLIQUID, MarketId, VenueId, is_outcome
 from hlomm.domain.inputs import (
     AccountState,
     BookSnapshot,
@@ -44,10 +44,11 @@ from hlomm.venues.curve import assert_fast_backend
 from hlomm.venues.deadman import FAREWELL_S
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.connection import RECONCILE_WEIGHT, Connection, attempt_round, pause
+from hlomm.venues.hyperliquid.limits import SALES
 from hlomm.venues.hyperliquid.parts import assemble
 from hlomm.venues.hyperliquid.wire.errors import REFUSES_US, error_code
 from hlomm.venues.pacing import backoff_s
-from hlomm.venues.protocol import SessionStatistics, Sink
+from hlomm.venues.protocol import SaleRules, SessionStatistics, Sink
 from hlomm.venues.transport import Transport
 
 CONNECTING: Final = "connecting"
@@ -284,6 +285,9 @@ class HyperliquidSession:
 
     async def fetch_book(self, market: MarketId) -> BookSnapshot | None:
         return await self._parts.direct.book(market)
+
+    def sale_rules(self, market: MarketId) -> SaleRules | None:
+        return SALES if is_outcome(market) else None
 
     async def cancel_now(self, orders: Sequence[RestingOrder]) -> int:
         return await self._parts.direct.cancel(orders)

@@ -13,13 +13,13 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
 from hlomm.domain.units import SCALE, Cash, Px, Qty, parse
 from hlomm.venues.flatten_plan import FlattenBounds, FlattenPlan, HeldToken, HoldReason, plan_flatten
+from hlomm.venues.protocol import SaleRules
 
 M = MarketId("hyperliquid:o900")
 N = MarketId("hyperliquid:o901")
 
-BOUNDS = FlattenBounds(
-    slippage=Px(parse("0.02")), tick=Px(1_000), lot=Qty(SCALE), min_notional=Cash(10 * SCALE), hold_to_expiry_ns=0
-)
+BOUNDS = FlattenBounds(slippage=Px(parse("0.02")), hold_to_expiry_ns=0)
+RULES = SaleRules(tick=Px(1_000), lot=Qty(SCALE), min_notional=Cash(10 * SCALE))
 
 
 def token(leg: Leg = Leg.YES, qty: str = "100", cost: str = "45", market: MarketId = M) -> TokenBalance:
@@ -44,7 +44,7 @@ def plan(
         {M: BOOK} if books is None else books,
         fields.pop("bounds", BOUNDS),  # type: ignore[arg-type]
         ClientIds(1).mint,
-        **fields,  # type: ignore[arg-type]
+        **{"rules": lambda _: RULES, **fields},  # type: ignore[arg-type]
     )
 
 
@@ -84,15 +84,15 @@ def test_no_tokens_are_sold_against_the_yes_ask() -> None:
     ],
 )
 def test_the_limit_is_floored_to_the_tick_and_stays_above_zero(bid: str, slippage: str, px: str) -> None:
-    bounds = FlattenBounds(slippage=Px(parse(slippage)), tick=Px(1_000), lot=Qty(SCALE), min_notional=Cash(0))
-    (order,) = plan(token(), books={M: book([(bid, "1")], [])}, bounds=bounds).orders
+    bounds, rules = FlattenBounds(slippage=Px(parse(slippage))), SaleRules(tick=Px(1_000), lot=Qty(SCALE))
+    (order,) = plan(token(), books={M: book([(bid, "1")], [])}, bounds=bounds, rules=lambda _: rules).orders
     assert order.px == parse(px)
     assert order.px % 1_000 == 0
 
 
 def test_a_bid_within_the_slippage_of_zero_is_sold_to_at_a_limit_that_the_venue_takes() -> None:
     """100 at a bid of 0.12 are worth 12: at a limit of 0.02 the venue would call them worth 2 and refuse."""
-    bounds = FlattenBounds(slippage=Px(parse("0.1")), tick=Px(1_000), lot=Qty(SCALE), min_notional=Cash(parse("10")))
+    bounds = FlattenBounds(slippage=Px(parse("0.1")))
     (order,) = plan(token(), books={M: book([("0.12", "500")], [])}, bounds=bounds).orders
     assert order.px == parse("0.1")
 
@@ -160,9 +160,6 @@ def test_markets_are_judged_one_by_one() -> None:
 def test_close_to_settlement_tokens_are_held(left_s: int, sold: bool) -> None:
     bounds = FlattenBounds(
         slippage=Px(parse("0.02")),
-        tick=Px(1_000),
-        lot=Qty(SCALE),
-        min_notional=Cash(10 * SCALE),
         hold_to_expiry_ns=300 * 10**9,
     )
     wall = 10**18
@@ -203,9 +200,9 @@ def test_every_token_is_sold_or_held_and_every_order_is_legal(
         for leg, count in ((Leg.YES, yes), (Leg.NO, no))
         if count
     ]
-    bounds = FlattenBounds(slippage=Px(slippage), tick=Px(1_000), lot=Qty(SCALE), min_notional=Cash(10 * SCALE))
+    bounds = FlattenBounds(slippage=Px(slippage))
     snapshot = BookSnapshot(M, ((bid * 1_000, SCALE),), ((ask * 1_000, SCALE),), 1)
-    result = plan_flatten(tokens, {M: snapshot}, bounds, ClientIds(1).mint)
+    result = plan_flatten(tokens, {M: snapshot}, bounds, ClientIds(1).mint, rules=lambda _: RULES)
     for leg, count in ((Leg.YES, yes), (Leg.NO, no)):
         sold = sum(order.qty for order in result.orders if order.leg is leg)
         kept = sum(one.qty for one in result.held if one.leg is leg)
@@ -270,3 +267,33 @@ def test_what_is_too_small_to_sell_is_held_and_never_completed() -> None:
     result = plan(token(qty="19"), books={M: book([("0.05", "500")], [("0.07", "500")])})
     assert result.orders == ()
     assert result.stays == ["hyperliquid:o900 YES 19 (below_minimum)"]
+
+
+CENTS, MILLS = Px(1_000_000), Px(100_000)
+TAPERED = SaleRules(
+    tick=MILLS,
+    lot=Qty(SCALE // 100),
+    min_qty=Qty(SCALE // 2),
+    ticks=((Px(0), 10 * CENTS, MILLS), (10 * CENTS, 90 * CENTS, CENTS), (90 * CENTS, Px(SCALE), MILLS)),  # type: ignore[arg-type]
+)
+
+
+@pytest.mark.parametrize(
+    ("bid", "px"),
+    [("0.5", "0.48"), ("0.455", "0.43"), ("0.1", "0.08"), ("0.097", "0.077"), ("0.951", "0.931"), ("0.01", "0.001")],
+)
+def test_where_the_grid_changes_with_the_price_the_limit_is_on_it(bid: str, px: str) -> None:
+    (order,) = plan(token(), books={M: book([(bid, "1")], [])}, rules=lambda _: TAPERED).orders
+    assert order.px == parse(px)
+
+
+def test_parts_of_contracts_are_sold_down_to_the_lot_and_not_below_the_fewest() -> None:
+    result = plan(token(qty="1.237"), rules=lambda _: TAPERED)
+    assert [order.qty for order in result.orders] == [parse("1.23")]
+    assert [one.reason for one in result.held] == [HoldReason.BELOW_MINIMUM]
+    assert plan(token(qty="0.49"), rules=lambda _: TAPERED).orders == ()
+
+
+def test_where_no_rules_are_known_nothing_can_be_sold() -> None:
+    result = plan(token(), rules=lambda _: None)
+    assert (result.orders, [one.reason for one in result.held]) == ((), [HoldReason.NO_BOOK])

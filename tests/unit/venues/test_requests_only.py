@@ -27,7 +27,7 @@ from hlomm.domain.units import SCALE, Cash, Px, Qty, parse
 from hlomm.venues.flatten_plan import FlattenBounds, FlattenPlan, HoldReason
 from hlomm.venues.http_client import NotSent
 from hlomm.venues.hyperliquid.session import HyperliquidSession
-from hlomm.venues.protocol import SessionStatistics, Sink
+from hlomm.venues.protocol import SaleRules, SessionStatistics, Sink
 from hlomm.venues.sweep import CancelReport, cancel_all, fetch_books, flatten, flatten_account
 from tests.unit.venues.fake_hyperliquid import FakeHyperliquid, Never, binary, now_ms, refused, statuses
 from tests.unit.venues.harness import IDS, OUTCOME, PERP, idle, order, running
@@ -327,6 +327,9 @@ class Venue:
         await self._call("book")
         return self.books.get(market)
 
+    def sale_rules(self, market: MarketId) -> SaleRules | None:
+        return RULES if self.books.get(market) is not None else None
+
     async def cancel_now(self, orders: Sequence[RestingOrder]) -> int:
         await self._call("cancel")
         gone = {one.venue_order_id for one in orders} - self.stubborn
@@ -454,7 +457,8 @@ async def test_the_shield_has_an_end(autojump_clock: Clock) -> None:
 
 # -- flattening
 
-BOUNDS = FlattenBounds(slippage=Px(parse("0.02")), tick=Px(1_000), lot=Qty(SCALE), min_notional=Cash(10 * SCALE))
+BOUNDS = FlattenBounds(slippage=Px(parse("0.02")))
+RULES = SaleRules(tick=Px(1_000), lot=Qty(SCALE), min_notional=Cash(10 * SCALE))
 
 
 def token(qty: str = "100", leg: Leg = Leg.YES, market: MarketId = OUTCOME) -> TokenBalance:
@@ -542,9 +546,7 @@ async def test_a_perp_without_a_book_is_tried_every_round_and_the_account_is_not
 
 async def test_close_to_settlement_nothing_is_sold(autojump_clock: Clock) -> None:
     one = holding(token())
-    bounds = FlattenBounds(
-        slippage=Px(0), tick=Px(1_000), lot=Qty(SCALE), min_notional=Cash(0), hold_to_expiry_ns=60 * 10**9
-    )
+    bounds = FlattenBounds(slippage=Px(0), hold_to_expiry_ns=60 * 10**9)
     report = await flatten_account(one, bounds, ClientIds(1).mint, expiries_ns={OUTCOME: 30 * 10**9}, wall_ns=0)
     assert one.sold == []
     assert report.left is not None

@@ -664,3 +664,47 @@ def test_a_link_before_its_end_has_no_unsent() -> None:
     queue, backlog = trio.open_memory_channel[Any](1)
     with pytest.raises(AssertionError):
         WebSocketLink(queue, backlog).unsent()
+
+
+# -- methods and headers of one's own
+
+
+async def test_any_method_may_have_headers_and_a_body(autojump_clock: trio.testing.MockClock) -> None:
+    received = bytearray()
+
+    async def handle(stream: trio.abc.Stream) -> None:
+        while b"}" not in received:
+            received.extend(await stream.receive_some())
+        await stream.send_all(response(b"{}", extra=b"Date: Fri, 20 Nov 2026 21:00:00 GMT\r\n"))
+
+    async def run(lab: Lab) -> None:
+        async with Transport(lab.connect).http("http://venue.test:8080/root/v2", HttpLimits()) as client:
+            answer = await client.request("DELETE", "/orders?a=b", b'{"orders":[]}', {"X-Key": "k", "X-Time": "5"})
+        assert (answer.status, answer.headers["date"]) == (200, "Fri, 20 Nov 2026 21:00:00 GMT")
+
+    await in_lab(run, handle)
+    head, _, body = bytes(received).partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "DELETE /root/v2/orders?a=b HTTP/1.1"
+    assert {"x-key: k", "x-time: 5"} <= {line.lower() for line in lines[1:]}
+    assert body == b'{"orders":[]}'
+
+
+async def test_an_upgrade_carries_the_headers_it_is_given(autojump_clock: trio.testing.MockClock) -> None:
+    received = bytearray()
+
+    async def handle(stream: trio.abc.Stream) -> None:
+        while b"\r\n\r\n" not in received:
+            received.extend(await stream.receive_some())
+        await stream.aclose()
+
+    async def run(lab: Lab) -> None:
+        limits = WebSocketLimits(open_s=1.0)
+        with pytest.raises(VenueUnavailable):
+            async with Transport(lab.connect).websocket(
+                "ws://venue.test/ws", lambda *_: None, lambda: 0, limits, [("X-Key", "k")]
+            ):
+                raise AssertionError
+        assert b"\r\nx-key: k\r\n" in bytes(received).lower()
+
+    await in_lab(run, handle)

@@ -1,0 +1,1 @@
+"""Kalshi: event contracts on the venue's own exchange (facts and sources in NOTES.md)."""

@@ -1,0 +1,166 @@
+"""The life of one websocket connection: open, subscribe, reconcile, then watch and keep up until it is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import attrs
+import trio
+
+from hlomm.domain.faults import VenueUnavailable
+from hlomm.domain.times import NS_PER_S, seconds_to_ns
+from hlomm.venues.kalshi.parts import Parts
+from hlomm.venues.liveness import Liveness, Verdict
+from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
+
+ROUND: Final = 6
+"""Reads that a round of the account takes."""
+PAUSE_FLOOR_S: Final = 0.1
+
+
+async def pause(parts: Parts, venue_s: float) -> None:
+    """Wait venue seconds, but never so few host seconds that a fast simulation turns a loop into a storm."""
+    await trio.sleep(max(parts.clock.host_seconds(venue_s), PAUSE_FLOOR_S))
+
+
+async def attempt_round(parts: Parts, work: Callable[[], Awaitable[None]], reads: int) -> bool:
+    """One round of periodic work if the read budget affords it; whether it was done."""
+    await trio.lowlevel.checkpoint()
+    if not parts.rest.affords(reads):
+        parts.counters.add("rounds_skipped")
+        return False
+    try:
+        await work()
+    except VenueUnavailable:
+        parts.counters.add("rounds_failed")
+        return False
+    return True
+
+
+@attrs.define(eq=False)
+class Connection:
+    """One connection. `run` returns when it is lost."""
+
+    _parts: Parts
+    _on_up: Callable[[], None]
+    """Called once, when the connection is usable."""
+    lived_ns: int = 0
+    """Host time it was usable, once lost."""
+    _up_since: int | None = None
+
+    async def run(self) -> WebSocketLink:
+        """The link, with the reason it was lost. VenueUnavailable if no connection comes about."""
+        parts, config = self._parts, self._parts.config
+        limits = WebSocketLimits(
+            open_s=config.connect_deadline_s + config.request_deadline_s,
+            write_s=config.ws_write_deadline_s,
+            outbound_queue=config.writer_queue,
+            inbound_queue=config.inbound_queue,
+            frame_bytes_max=config.frame_bytes_max,
+        )
+        headers = await parts.rest.upgrade_headers(config.ws_url)
+        on_frame = parts.inbox.on_frame
+        async with parts.transport.websocket(config.ws_url, on_frame, self._now_ns, limits, headers) as link:
+            await self._live(link)
+        if self._up_since is not None:
+            self.lived_ns = self._now_ns() - self._up_since
+        return link
+
+    def _now_ns(self) -> int:
+        return self._parts.clock.read().mono_ns
+
+    async def _live(self, link: WebSocketLink) -> None:
+        """Bring the connection up and keep it. Losing the link cancels whatever runs here."""
+        parts = self._parts
+
+        def send(text: str) -> bool:
+            try:
+                link.send_nowait(text)
+            except (trio.WouldBlock, trio.BrokenResourceError):
+                parts.counters.add("frames_not_queued")
+                return False
+            return True
+
+        parts.inbox.send, parts.inbox.lose = send, link.lose
+        parts.inbox.connected(self._liveness())
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(self._watch, link)
+            if await self._come_up(link):
+                self._up_since = self._now_ns()
+                self._on_up()
+                tasks.start_soon(self._keep_reconciled)
+                tasks.start_soon(self._keep_markets)
+                tasks.start_soon(self._keep_fetching)
+
+    async def _come_up(self, link: WebSocketLink) -> bool:
+        """Subscribe and reconcile; a connection on which that fails is dropped."""
+        await trio.lowlevel.checkpoint()
+        parts = self._parts
+        try:
+            await self._subscribe()
+            await parts.upkeep.reconcile()
+        except VenueUnavailable as error:
+            link.lose(str(error))
+            return False
+        return True
+
+    async def _subscribe(self) -> None:
+        """Ask for every channel and wait for the account's. VenueUnavailable if they are not confirmed in time."""
+        parts = self._parts
+        parts.streams.connected(parts.inbox.send)
+        with trio.move_on_after(parts.config.ack_deadline_s):
+            await parts.inbox.acknowledged.wait()
+        if not parts.inbox.acknowledged.is_set():
+            raise VenueUnavailable(f"not subscribed in time: {', '.join(parts.streams.missing())}")
+
+    def _liveness(self) -> Liveness:
+        config, clock = self._parts.config, self._parts.clock
+        return Liveness(
+            ping_every=seconds_to_ns(clock.host_seconds(config.ping_every_s)),
+            pong_within=seconds_to_ns(config.pong_deadline_s),
+            silence=seconds_to_ns(clock.host_seconds(config.silence_s)),
+            opened=self._now_ns(),
+        )
+
+    async def _watch(self, link: WebSocketLink) -> None:
+        """Ask whether anybody is there, and drop a connection that does not answer."""
+        parts, liveness = self._parts, self._parts.inbox.liveness
+        assert liveness is not None
+        while True:
+            now = self._now_ns()
+            verdict = liveness.check(now)
+            if verdict is Verdict.PING:
+                parts.counters.add("pings")
+                parts.inbox.send(parts.streams.ping())
+            elif verdict is Verdict.DEAD:
+                link.lose(f"no answer in {parts.config.pong_deadline_s:g} s")
+            await trio.sleep(liveness.wait(now) / NS_PER_S)
+
+    async def _keep_reconciled(self) -> None:
+        """Read the account regularly, and soon after news that put it in doubt."""
+        parts = self._parts
+        while True:
+            with trio.move_on_after(max(parts.clock.host_seconds(parts.config.reconcile_every_s), PAUSE_FLOOR_S)):
+                await parts.inbox.doubted.wait()
+                await pause(parts, parts.config.reconcile_gap_s)
+            parts.inbox.doubted = trio.Event()
+            await attempt_round(parts, parts.upkeep.reconcile, ROUND)
+
+    async def _keep_markets(self) -> None:
+        """A safety net under the life-cycle frames: what they leave out is found here."""
+        parts = self._parts
+        while True:
+            await pause(parts, parts.config.markets_every_s)
+            await attempt_round(parts, parts.roll.read_lists, 3 * len(parts.config.series))
+
+    async def _keep_fetching(self) -> None:
+        """Documents that news asked for, strikes that are due, and markets that should have settled."""
+        parts = self._parts
+        while True:
+            with trio.move_on_after(max(parts.clock.host_seconds(parts.config.settlement_every_s), PAUSE_FLOOR_S)):
+                await parts.roll.wanted.wait()
+            parts.roll.wanted = trio.Event()
+            await attempt_round(parts, parts.roll.fetch_waiting, 4)
+            await attempt_round(parts, parts.roll.settle_due, 4)
+            await pause(parts, PAUSE_FLOOR_S)

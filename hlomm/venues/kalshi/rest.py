@@ -1,0 +1,286 @@
+"""Kalshi over HTTP, as typed calls. Every request is signed, charged to its bucket and ends within the deadline.
+
+A read that cannot be had raises VenueUnavailable (NotSent if nothing left); a write returns the venue's answer or its
+refusal, and raises only where nobody knows what became of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import attrs
+import trio
+
+from hlomm.domain.faults import ProtocolViolation, VenueUnavailable
+from hlomm.venues.counters import Counters
+from hlomm.venues.http_client import HttpAnswer, HttpClient, HttpLimits
+from hlomm.venues.kalshi.config import KalshiConfig
+from hlomm.venues.kalshi.limits import Budgets
+from hlomm.venues.kalshi.signing import Signer
+from hlomm.venues.kalshi.wire import account, documents, exchange, orders
+from hlomm.venues.kalshi.wire.errors import RATE_LIMITED, Refusal, refusal
+from hlomm.venues.transport import Transport
+from hlomm.venues.venue_time import VenueTime
+
+T = TypeVar("T")
+
+PAGE: Final = 200
+PAGES_MAX: Final = 50
+_SERVER_FAULT: Final = 500
+_ORDER: Final = "/portfolio/orders/{order_id}"
+_EVENT_ORDER: Final = "/portfolio/events/orders/{order_id}"
+
+
+@attrs.define(eq=False)
+class KalshiRest:
+    """Requests of one account. Inside `opened` connections are kept; outside every call opens its own."""
+
+    _config: KalshiConfig
+    _transport: Transport
+    _time: VenueTime
+    _counters: Counters
+    _signer: Signer
+    budgets: Budgets = attrs.field(factory=Budgets)
+    ok: bool | None = None
+    """Whether requests are answered; None before the first."""
+    date_ahead_ms: int | None = None
+    """The server's clock minus ours by its last `Date` header, to a second."""
+    _answered: int = 0
+    _client: HttpClient | None = None
+    # One signature at a time: they take a core for a millisecond, and more threads would only queue for it.
+    _signing: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(1))
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Keep connections open between requests."""
+        async with self._transport.http(self._config.rest_url, self._limits()) as client:
+            self._client = client
+            try:
+                yield
+            finally:
+                self._client = None
+
+    def affords(self, requests: int) -> bool:
+        """Whether so many reads of the usual cost leave the reserve untouched."""
+        level = self.budgets.read.level(self._now_ns())
+        return level - requests * self.budgets.costs.default >= self._config.read_reserve
+
+    # -- the venue
+
+    async def status(self) -> exchange.ExchangeStatus:
+        """State of our shard. The document also comes with server errors."""
+        answer = await self._send("GET", "/exchange/status", None, "/exchange/status")
+        return self._read("status", exchange.status, answer.body, self._config.shard)
+
+    async def series(self, ticker: str) -> documents.SeriesDoc | None:
+        """Terms of a series, None if the venue has none of that name."""
+        answer = await self._send("GET", f"/series/{ticker}", None, "/series/{series_ticker}")
+        if answer.status == 404:
+            return None
+        return self._read("series", documents.decode_series, self._good("series", answer))
+
+    async def event(self, ticker: str) -> documents.Page:
+        return await self._get("event", f"/events/{ticker}", documents.decode_event)
+
+    async def market(self, ticker: str) -> documents.MarketDoc:
+        return await self._get("market", f"/markets/{ticker}", documents.decode_market)
+
+    async def markets(self, series: str, status: str) -> list[documents.MarketDoc]:
+        """Markets of a series. The filter's words are not those of the documents."""
+        found: list[documents.MarketDoc] = []
+        cursor = ""
+        for _ in range(PAGES_MAX):
+            query = {"series_ticker": series, "status": status, "limit": str(PAGE)}
+            page = await self._get("markets", _query("/markets", query, cursor), documents.decode_markets)
+            self._counters.add("market_rows_unreadable", page.unreadable)
+            found += page.markets
+            cursor = page.cursor
+            if not cursor:
+                return found
+        raise VenueUnavailable(f"/markets: more than {PAGES_MAX} pages")
+
+    async def book(self, ticker: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]] | None:
+        """Rows of both sides, None if the venue does not know the market."""
+        path = f"/markets/{ticker}/orderbook"
+        answer = await self._send("GET", path, None, path)
+        if answer.status == 404:
+            return None
+        return self._read("book", exchange.book, self._good("book", answer))
+
+    # -- the account
+
+    async def balance(self) -> account.Balance:
+        return await self._get("balance", "/portfolio/balance", account.balance)
+
+    async def positions(self) -> list[account.PositionRow]:
+        return await self._all("/portfolio/positions", {"count_filter": "position"}, account.positions)
+
+    async def list_orders(self, **query: str) -> list[account.OrderRow]:
+        """Orders of all shards, newest first."""
+        return await self._all("/portfolio/orders", query, account.orders)
+
+    async def order(self, order_id: str) -> account.OrderRow | None:
+        """One order, None if the venue knows none of that id."""
+        answer = await self._send("GET", f"/portfolio/orders/{order_id}", None, _ORDER)
+        if answer.status == 404:
+            return None
+        return self._read("order", account.one_order, self._good("order", answer))
+
+    async def fills(self, from_s: int) -> list[account.FillRow]:
+        return await self._all("/portfolio/fills", {"min_ts": str(max(from_s, 0))}, account.fills)
+
+    async def settlements(self) -> list[account.SettlementRow]:
+        """The newest page; older ones are history."""
+        rows, _ = await self._get("settlements", f"/portfolio/settlements?limit={PAGE}", account.settlements)
+        return rows
+
+    async def as_of_ms(self) -> int:
+        """Up to when portfolio reads are complete."""
+        return await self._get("as_of", "/exchange/user_data_timestamp", exchange.as_of_ms)
+
+    async def netting(self) -> bool:
+        """Whether opposite positions cancel out on our shard."""
+        path = "/portfolio/subaccounts/netting"
+        answer = await self._send("GET", path, None, path)
+        return self._read("netting", exchange.netting, self._good("netting", answer), self._config.shard)
+
+    async def learn_limits(self) -> None:
+        limits = await self._get("limits", "/account/limits", exchange.limits)
+        self.budgets.costs = await self._get("costs", "/account/endpoint_costs", exchange.costs)
+        self.budgets.told(limits)
+
+    async def check_access(self) -> Refusal | None:
+        """The refusal of a signed read, None if it was taken."""
+        answer = await self._send("GET", "/account/limits", None, "/account/limits")
+        return None if answer.status == 200 else refusal(answer.status, answer.body)
+
+    # -- writes
+
+    async def create(self, order: orders.Create) -> orders.Answer | Refusal:
+        body = orders.body_bytes(orders.create_body(order))
+        return await self._write("POST", orders.ORDERS, body, orders.ORDERS, order.shard)
+
+    async def amend(self, amend: orders.Amend) -> orders.Answer | Refusal:
+        body = orders.body_bytes(orders.amend_body(amend))
+        template = f"{_EVENT_ORDER}/amend"
+        return await self._write("POST", orders.amend_path(amend.order_id), body, template, amend.shard)
+
+    async def cancel(self, order_id: str, ticker: str, shard: int) -> orders.Answer | Refusal:
+        """Always routed: without its shard a cancel ends at shard 0 and the order lives on."""
+        return await self._write("DELETE", orders.cancel_path(order_id, ticker, shard), None, _EVENT_ORDER, shard)
+
+    async def _write(
+        self, method: str, path: str, body: bytes | None, template: str, shard: int
+    ) -> orders.Answer | Refusal:
+        self.budgets.write(shard).take(self.budgets.cost(method, template), self._now_ns())
+        answer = await self._send(method, path, body, None)
+        if answer.status in (200, 201):
+            try:
+                return orders.decode_answer(answer.body)
+            except ProtocolViolation as error:
+                self._counters.add(f"malformed.{error.kind}")
+                raise VenueUnavailable(f"{method} {template}: unreadable answer") from None
+        refused = refusal(answer.status, answer.body)
+        self._counters.add(f"refused.{refused.code}")
+        if refused.code == RATE_LIMITED:
+            self.budgets.write(shard).drain(self._now_ns())
+        if answer.status >= _SERVER_FAULT:
+            raise VenueUnavailable(f"{method} {template}: HTTP {answer.status} {refused.text}")
+        return refused
+
+    # -- plumbing
+
+    async def upgrade_headers(self, url: str) -> tuple[tuple[str, str], ...]:
+        """Headers of the websocket's upgrade."""
+        return await self._sign("GET", url)
+
+    async def _sign(self, method: str, url: str) -> tuple[tuple[str, str], ...]:
+        return await trio.to_thread.run_sync(
+            self._signer.headers, self._time.wall_ms(), method, url, limiter=self._signing
+        )
+
+    async def _get(self, what: str, path: str, decode: Callable[[bytes], T]) -> T:
+        answer = await self._send("GET", path, None, path.partition("?")[0])
+        return self._read(what, decode, self._good(what, answer))
+
+    async def _all(self, path: str, query: dict[str, str], decode: Callable[[bytes], tuple[list[T], str]]) -> list[T]:
+        """All pages: a short page does not end a list, an empty cursor does."""
+        found: list[T] = []
+        cursor = ""
+        for _ in range(PAGES_MAX):
+            rows, cursor = await self._get(path, _query(path, {**query, "limit": str(PAGE)}, cursor), decode)
+            found += rows
+            if not cursor:
+                return found
+        raise VenueUnavailable(f"{path}: more than {PAGES_MAX} pages")
+
+    async def _send(self, method: str, path: str, body: bytes | None, read: str | None) -> HttpAnswer:
+        """`read`: template of a read, charged here; writes are charged by their caller."""
+        if read is not None:
+            self.budgets.read.take(self.budgets.cost(method, read), self._now_ns())
+        self._counters.add("rest_requests")
+        answered_before = self._answered
+        headers = await self._sign(method, urlsplit(self._config.rest_url).path + path)
+        sent_ms = self._time.clock.wall_ms()
+        try:
+            if self._client is not None:
+                answer = await self._client.request(method, path, body or b"", dict(headers))
+            else:
+                async with self._transport.http(self._config.rest_url, self._limits()) as client:
+                    answer = await client.request(method, path, body or b"", dict(headers))
+        except VenueUnavailable:
+            # A request that hung through an outage may fail after others were answered again: it proves nothing.
+            if self._answered == answered_before:
+                self.ok = False
+            self._counters.add("rest_failures")
+            raise
+        self._answered += 1
+        self.ok = answer.status < _SERVER_FAULT
+        self._note_date(answer.headers.get("date", ""), sent_ms)
+        if answer.status >= 400:
+            self._counters.add(f"http_{answer.status}")
+        if answer.status == 429 and read is not None:
+            self.budgets.read.drain(self._now_ns())
+        return answer
+
+    def _note_date(self, text: str, sent_ms: int) -> None:
+        if not text:
+            return
+        try:
+            server_ms = int(parsedate_to_datetime(text).timestamp() * 1_000)
+        except ValueError:
+            self._counters.add("malformed.date")
+            return
+        # The header is cut to whole seconds: half of one is the best guess.
+        self.date_ahead_ms = server_ms + 500 - (sent_ms + self._time.clock.wall_ms()) // 2
+
+    def _good(self, what: str, answer: HttpAnswer) -> bytes:
+        if answer.status != 200:
+            refused = refusal(answer.status, answer.body)
+            raise VenueUnavailable(f"{what} answered HTTP {answer.status}: {refused.text}")
+        return answer.body
+
+    def _read(self, what: str, decode: Callable[..., T], *args: Any) -> T:
+        try:
+            return decode(*args)
+        except ProtocolViolation as error:
+            self._counters.add(f"malformed.{error.kind}")
+            raise VenueUnavailable(f"{what}: unreadable answer ({error.kind})") from None
+
+    def _now_ns(self) -> int:
+        return self._time.clock.now().mono_ns
+
+    def _limits(self) -> HttpLimits:
+        return HttpLimits(
+            request_s=self._config.request_deadline_s,
+            connect_s=self._config.connect_deadline_s,
+            answer_bytes_max=self._config.answer_bytes_max,
+        )
+
+
+def _query(path: str, query: dict[str, str], cursor: str) -> str:
+    return f"{path}?{urlencode({**query, 'cursor': cursor} if cursor else query)}"

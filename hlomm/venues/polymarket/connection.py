@@ -1,0 +1,196 @@
+"""The life of one pair of websockets: open both, subscribe, reconcile, then watch and keep up until either is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import attrs
+import trio
+
+from hlomm.domain.faults import VenueUnavailable
+from hlomm.domain.times import NS_PER_S, seconds_to_ns
+from hlomm.venues.liveness import Liveness, Verdict
+from hlomm.venues.polymarket.parts import Parts
+from hlomm.venues.polymarket.wire import requests
+from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
+
+_TICK_S: Final = 0.1
+_PAUSE_FLOOR_S: Final = 0.05
+_REPAIR_EVERY_S: Final = 0.25
+
+
+async def pause(parts: Parts, venue_s: float) -> None:
+    """Wait venue seconds, but never so few host seconds that a fast simulation turns a loop into a storm."""
+    await trio.sleep(max(parts.clock.host_seconds(venue_s), _PAUSE_FLOOR_S))
+
+
+async def attempt(parts: Parts, work: Callable[[], Awaitable[None]]) -> bool:
+    """One round of periodic work; whether it was done."""
+    await trio.lowlevel.checkpoint()
+    try:
+        await work()
+    except VenueUnavailable:
+        parts.counters.add("rounds_failed")
+        return False
+    return True
+
+
+@attrs.define(eq=False)
+class Connection:
+    """One connection. `run` returns why it was lost."""
+
+    _parts: Parts
+    _on_up: Callable[[], None]
+    """Called once, when the connection is usable."""
+    lived_ns: int = 0
+    """Host time it was usable, once lost."""
+    _up_since: int | None = None
+
+    async def run(self) -> str:
+        """Why it was lost. VenueUnavailable if no connection comes about."""
+        parts, config = self._parts, self._parts.config
+        limits = WebSocketLimits(
+            open_s=config.connect_deadline_s + config.request_deadline_s,
+            write_s=config.ws_write_deadline_s,
+            outbound_queue=config.writer_queue,
+            inbound_queue=config.inbound_queue,
+            frame_bytes_max=config.frame_bytes_max,
+        )
+        connect = parts.transport.websocket
+        market: WebSocketLink | None = None
+        try:
+            async with connect(f"{config.ws_url}/user", parts.inbox.on_user, self._now_ns, limits) as user:
+                async with connect(f"{config.ws_url}/market", parts.inbox.on_market, self._now_ns, limits) as market:
+                    await self._live(user, market)
+                user.lose(f"market channel: {market.lost_because}")
+        finally:
+            parts.streams.closed()
+        if self._up_since is not None:
+            self.lived_ns = self._now_ns() - self._up_since
+        return f"{user.lost_because}"
+
+    def _now_ns(self) -> int:
+        return self._parts.clock.read().mono_ns
+
+    async def _live(self, user: WebSocketLink, market: WebSocketLink) -> None:
+        """Bring the connection up and keep it. Losing either link cancels whatever runs here."""
+        parts = self._parts
+        market_liveness, user_liveness = self._liveness(), self._liveness()
+        parts.inbox.connected(market_liveness, user_liveness)
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(self._watch, market, market_liveness)
+            tasks.start_soon(self._watch, user, user_liveness)
+            if await self._come_up(user, market):
+                self._up_since = self._now_ns()
+                self._on_up()
+                tasks.start_soon(self._flush_streams)
+                tasks.start_soon(self._keep_reconciled)
+                tasks.start_soon(self._keep_markets)
+                tasks.start_soon(self._keep_time)
+                tasks.start_soon(self._keep_books)
+                tasks.start_soon(self._watch_for_freeze, market)
+
+    async def _come_up(self, user: WebSocketLink, market: WebSocketLink) -> bool:
+        """Subscribe and reconcile; a connection on which that fails is dropped.
+
+        Neither channel confirms a subscription: what the account's missed meanwhile is read over REST.
+        """
+        await trio.lowlevel.checkpoint()
+        parts = self._parts
+        try:
+            signer = await parts.rest.ensure_key()
+            user.send_nowait(requests.user_hello(signer.api_key))
+
+            def send(text: str) -> bool:
+                try:
+                    market.send_nowait(text)
+                except (trio.WouldBlock, trio.BrokenResourceError):
+                    return False
+                return True
+
+            parts.streams.opened(send, parts.clock.now().wall_ns)
+            await parts.upkeep.reconcile()
+        except VenueUnavailable as error:
+            market.lose(str(error))
+            return False
+        return True
+
+    def _liveness(self) -> Liveness:
+        config, clock = self._parts.config, self._parts.clock
+        every = seconds_to_ns(clock.host_seconds(config.ping_every_s))
+        return Liveness(
+            ping_every=every,
+            pong_within=seconds_to_ns(config.pong_deadline_s),
+            silence=every,
+            opened=self._now_ns(),
+        )
+
+    async def _watch(self, link: WebSocketLink, liveness: Liveness) -> None:
+        """Ping with the venue's text, and drop a connection that does not answer."""
+        while True:
+            now = self._now_ns()
+            verdict = liveness.check(now)
+            if verdict is Verdict.PING:
+                self._parts.counters.add("pings")
+                try:
+                    link.send_nowait(requests.PING)
+                except trio.WouldBlock:
+                    link.lose("the socket does not take frames as fast as they come")
+            elif verdict is Verdict.DEAD:
+                link.lose(f"no pong in {self._parts.config.pong_deadline_s:g} s")
+            await trio.sleep(max(liveness.wait(now) / NS_PER_S, _PAUSE_FLOOR_S))
+
+    async def _flush_streams(self) -> None:
+        while True:
+            await trio.sleep(_TICK_S)
+            self._parts.streams.flush()
+
+    async def _keep_reconciled(self) -> None:
+        """Read the account regularly, and soon after news that put it in doubt."""
+        parts = self._parts
+        while True:
+            with trio.move_on_after(max(parts.clock.host_seconds(parts.config.reconcile_every_s), _PAUSE_FLOOR_S)):
+                await parts.inbox.doubted.wait()
+                await pause(parts, parts.config.reconcile_gap_s)
+            parts.inbox.doubted = trio.Event()
+            await attempt(parts, parts.upkeep.reconcile)
+
+    async def _keep_markets(self) -> None:
+        """Look through the events regularly, and soon after the stream told of a new market."""
+        parts = self._parts
+        while True:
+            with trio.move_on_after(max(parts.clock.host_seconds(parts.config.markets_every_s), _PAUSE_FLOOR_S)):
+                await parts.inbox.listed.wait()
+                await pause(parts, parts.config.reconcile_gap_s)
+            parts.inbox.listed = trio.Event()
+            await attempt(parts, parts.roll.read_markets)
+
+    async def _keep_time(self) -> None:
+        parts = self._parts
+
+        async def measure() -> None:
+            await parts.upkeep.measure_skew()
+
+        while True:
+            await pause(parts, parts.config.skew_every_s)
+            await attempt(parts, measure)
+
+    async def _keep_books(self) -> None:
+        while True:
+            await trio.sleep(_REPAIR_EVERY_S)
+            await attempt(self._parts, self._parts.upkeep.repair)
+
+    async def _watch_for_freeze(self, link: WebSocketLink) -> None:
+        """A socket that lives and says nothing is known only by comparing what it said with the venue's own books."""
+        parts = self._parts
+
+        async def compare() -> None:
+            market = await parts.upkeep.frozen()
+            if market is not None:
+                parts.counters.add("freezes")
+                link.lose(f"the stream is silent while the book of {market} moves")
+
+        while True:
+            await pause(parts, parts.config.check_every_s)
+            await attempt(parts, compare)
