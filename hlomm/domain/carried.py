@@ -10,6 +10,7 @@ import msgspec
 
 from hlomm.domain.fills import Fill
 from hlomm.domain.ids import HYPERLIQUID, MarketId, StrategyId, VenueId
+from hlomm.domain.markets import Leg
 from hlomm.domain.units import Cash, Px, Qty
 
 
@@ -47,6 +48,19 @@ class CarriedFill(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
     fill: Fill
     released: int | None
+
+
+class CarriedPair(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """A complete pair across venues that waits for its settlements. Amounts for all of it."""
+
+    group: str
+    legs: tuple[tuple[MarketId, Leg], ...]
+    qty: Qty
+    spent: Cash
+    expected: Cash
+    began_ms: int
+    paid: tuple[tuple[MarketId, Cash], ...] = ()
+    """What the legs that have settled brought."""
 
 
 class CarriedBooks(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -127,6 +141,9 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     awaited: tuple[CarriedFill, ...] = ()
     """Fills of the first account that are not delivered yet."""
     others: tuple[CarriedBooks, ...] = ()
+    pairs: tuple[CarriedPair, ...] = ()
+    making: tuple[str, ...] = ()
+    """Pairs across venues that were being made: whether their legs are equal was not known."""
 
     @property
     def first(self) -> CarriedBooks:

@@ -43,10 +43,15 @@ def px_ok(market: Market, px: Px) -> bool:
 
 def outcome_px_step(market: Market, px: Px) -> Px:
     """Step of the grid around a price. It is the same for both legs: every venue's grids mirror at one half."""
-    for low, high, step in market.ticks:
+    return step_at(market.tick, market.ticks, px)
+
+
+def step_at(tick: Px, ticks: tuple[tuple[Px, Px, Px], ...], px: int) -> Px:
+    """The same from the grid itself."""
+    for low, high, step in ticks:
         if low <= px <= high:
             return step
-    return market.tick
+    return tick
 
 
 def _step(market: Market, px: Px) -> Px:

@@ -14,10 +14,11 @@ from typing import Final
 import attrs
 
 from hlomm.domain.faults import UsageError
-from hlomm.domain.ids import MarketId, is_outcome
+from hlomm.domain.ids import MarketId
 from hlomm.domain.markets import Leg
 from hlomm.domain.ticker import Ticker, parse_ticker
 
+_NUMBERED: Final = re.compile(r"[^:]+:o([0-9]+)", re.ASCII)
 _COIN: Final = re.compile(r"[#+](0|[1-9][0-9]{0,10})", re.ASCII)
 _KINDS: Final = ("OUT:", "PERP:")
 _SHOWN: Final = 6
@@ -33,10 +34,12 @@ class Found:
 
 
 def coin_name(market: MarketId, leg: Leg) -> str | None:
-    """`#<10 * outcome + side>` of one side of an outcome market, side 0 being YES; None for perps."""
-    if not is_outcome(market):
-        return None
-    return f"#{10 * int(market.rpartition(':o')[2]) + int(leg)}"
+    """`#<10 * outcome + side>` of one side of an outcome market, side 0 being YES; None for what has no such number.
+
+    Only outcomes of Hyperliquid are numbered; perps and the markets of other venues are not.
+    """
+    number = _NUMBERED.fullmatch(market)
+    return None if number is None else f"#{10 * int(number[1]) + int(leg)}"
 
 
 def read_coin_name(text: str) -> tuple[int, Leg] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hlomm.domain.basket_rows import ArbitrageReport, BasketRow
 from hlomm.domain.ids import ClientId, MarketId, VenueId
 from hlomm.domain.inputs import Level
 from hlomm.domain.link_rows import LinkRow
@@ -161,6 +162,22 @@ class StrandedRow(Report, frozen=True):
     deadman_until_ms: int | None = None
 
 
+class AccountRow(Report, frozen=True):
+    """The books of one venue's account."""
+
+    venue: VenueId
+    cash: Cash
+    cost: Cash
+    """Of the tokens held."""
+    realised: Cash
+    fees: Cash
+    free: Cash = Cash(0)
+    """Cash that is there and that nothing has claimed."""
+    reconciled: bool = True
+    closed: str = ""
+    """Why it takes no new orders, and until when."""
+
+
 class ScenarioRow(Report, frozen=True):
     """What one underlying (or one outcome that no price decides) loses at one settlement; negative is a gain."""
 
@@ -201,25 +218,6 @@ class SetRow(Report, frozen=True):
     """Kind of the conversion that is under way, empty for none."""
     qty: Qty = Qty(0)
     """Of that conversion."""
-
-
-class BasketRow(Report, frozen=True):
-    """The basket that a question or a link has, or had last."""
-
-    group: str
-    legs: tuple[Leg, ...]
-    """Bought at each of `held`, in its order."""
-    phase: str
-    over: bool
-    qty: Qty
-    """Sets that were wanted."""
-    held: dict[MarketId, Qty]
-    """By its own orders; conversions of them are not counted."""
-    spent: Cash
-    """Cash it took, fees included; negative if it brought some."""
-    edge: Cash
-    """Least that a set was to leave."""
-    note: str = ""
 
 
 class EngineReport(Report, frozen=True):
@@ -272,6 +270,7 @@ class EngineReport(Report, frozen=True):
     hedges: tuple[HedgeRow, ...] = ()
     baskets: tuple[BasketRow, ...] = ()
     basket_counts: dict[str, int] = {}
+    arbitrage: ArbitrageReport = ArbitrageReport()
     """Baskets `started` in this run, and how they ended: `done` (some of them `mended` or `unwound`, or `reopened` by a
     fill that came late), `abandoned`, `dropped`."""
     scenarios: tuple[ScenarioRow, ...] = ()
@@ -283,6 +282,8 @@ class EngineReport(Report, frozen=True):
     event_loss_limit: Cash = Cash(0)
     hedge_limit: Cash = Cash(0)
     """Of the notional of one hedge."""
+    accounts: tuple[AccountRow, ...] = ()
+    """One for every venue whose books are open."""
     sets: tuple[SetRow, ...] = ()
     converted: dict[str, Qty] = {}
     """Contracts converted in this run, by kind."""

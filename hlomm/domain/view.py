@@ -11,10 +11,13 @@ from enum import StrEnum
 import attrs
 import msgspec
 
+from hlomm.domain.event import LegTerms
+from hlomm.domain.fee import curve_fee, curve_rate
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import Level
-from hlomm.domain.markets import Leg, Market
-from hlomm.domain.units import Cash, Px, Qty
+from hlomm.domain.markets import FeeCurve, Leg, Market
+from hlomm.domain.orders import Side
+from hlomm.domain.units import SCALE, Cash, Px, Qty
 
 _EXACTLY = Px(0)
 
@@ -60,6 +63,23 @@ class MarketView(msgspec.Struct, frozen=True, kw_only=True):
     """On what a settlement pays."""
     merge_fee: int = 0
     """On what a merge pays."""
+    open_maker_fee: int = 0
+    """On a maker fill that opens. Where a curve is charged, these are its dearest shares over all prices."""
+    curve: FeeCurve | None = None
+    """What trades really cost where that is a curve."""
+
+    def fee(self, side: Side, px: int, qty: int, *, maker: bool = False) -> Cash:
+        """Most that a fill costs at an own-coin price, rounded against us: purchases open, sales reduce."""
+        if self.curve is not None:
+            return curve_fee(self.curve, px, qty, maker=maker)
+        opens, closes = (
+            (self.open_maker_fee, self.close_maker_fee) if maker else (self.open_taker_fee, self.close_taker_fee)
+        )
+        return Cash(-(-px * qty * (opens if side is Side.BUY else closes) // (SCALE * SCALE)))
+
+    def taker_share(self, px: int) -> int:
+        """Largest fraction (1e-8) of the notional that a purchase costs at that own-coin price or a higher one."""
+        return self.open_taker_fee if self.curve is None else curve_rate(self.curve, px, SCALE, maker=False)
 
     @property
     def net(self) -> int:
@@ -113,6 +133,21 @@ class Basket:
     """Most that mending and unwinding may lose if not every leg fills."""
     reason: str
     """What it is made of, for people."""
+    deadline_ns: int = 0
+    """Longest time with unequal legs before what is too much is sold; 0: the number of attempts decides alone."""
+
+
+@attrs.frozen(kw_only=True)
+class PairView:
+    """A reviewed link at one instant: one event at two venues."""
+
+    left: MarketView
+    right: MarketView
+    terms: tuple[LegTerms, LegTerms]
+    max_mismatch: int
+    """Most probability, in 1e-8, of settling opposite ways at which it may trade."""
+    held: int
+    """Pairs that are held already."""
 
 
 @attrs.frozen

@@ -27,6 +27,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side, direction
 from hlomm.domain.units import SCALE, notional_floor
 from hlomm.domain.view import Basket
+from hlomm.engine.link_book import Link
 from hlomm.engine.order import Order
 
 Group = str
@@ -116,11 +117,11 @@ class BasketLegState:
 
     @property
     def bought(self) -> int:
-        return sum(order.filled for order in self.orders if order.direction == self.direction)
+        return sum(order.filled - order.voided for order in self.orders if order.direction == self.direction)
 
     @property
     def held(self) -> int:
-        return 2 * self.bought - sum(order.filled for order in self.orders)
+        return 2 * self.bought - sum(order.filled - order.voided for order in self.orders)
 
     @property
     def direction(self) -> int:
@@ -138,7 +139,7 @@ class BasketLegState:
         for order in self.orders:
             total += order.paid
             if order.leg is not self.leg:
-                total -= notional_floor(unit, order.filled)
+                total -= notional_floor(unit, order.filled - order.voided)
         return total
 
 
@@ -151,6 +152,8 @@ class BasketState:
     """What 1 paid out by a merge leaves, when it was sent; 1 where nothing is merged."""
     legs: tuple[BasketLegState, ...]
     began_ns: int = 0
+    pair: bool = False
+    """Two legs of a link: held until they settle, never converted."""
     phase: Phase = Phase.WORKING
     mended: bool = False
     """Completing it was tried."""
@@ -209,21 +212,36 @@ class GroupState:
     """One group and the basket it has or had last."""
 
     basket: BasketState | None = None
+    link: Link | None = None
+    """None for a question."""
     again_ns: int = 0
     """No new basket before that."""
     troubles: int = 0
     """Baskets that had to be sold back, or could not be."""
     closed: bool = False
     """A basket was left beyond what it may lose: no other one in this run."""
+    why_not: str = ""
+    """What a link's strategy last said against a basket; empty after one was sent."""
 
 
 @attrs.define(eq=False)
 class Baskets:
     by_group: dict[Group, GroupState] = attrs.field(factory=dict)
-    due: dict[Group, None] = attrs.field(factory=dict)
-    """Groups of which a market has to be looked at."""
+    due: dict[Group, Link | None] = attrs.field(factory=dict)
+    """Groups of which a market has to be looked at, with the link if it is one."""
+    stuck: str | None = None
+    """A pair was left on one leg and could not be sold back: everything is to be flattened."""
     counts: dict[str, int] = attrs.field(factory=dict)
     """Started, and how they ended."""
+
+    def tokens(self, market: MarketId, leg: Leg) -> int:
+        """Tokens that belong to pairs which are being made, or completed."""
+        total = 0
+        for known in self.by_group.values():
+            basket = known.basket
+            if basket is not None and basket.pair and basket.phase in (Phase.WORKING, Phase.MENDING):
+                total += sum(max(of.held, 0) for of in basket.legs if (of.market, of.leg) == (market, leg))
+        return total
 
     def count(self, what: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import attrs
 
+from hlomm.domain.grid import ceil_px, floor_px
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side, direction, yes_px
-from hlomm.domain.units import SCALE, Px, Qty, ceil_to, complement, floor_to, to_fixed, to_text
+from hlomm.domain.units import SCALE, Px, Qty, complement, to_fixed, to_text
 from hlomm.engine import ways
 from hlomm.engine.basket import BasketLegState, BasketState
 from hlomm.engine.exposure import available, exposure
@@ -60,7 +61,7 @@ def mending(state: State, basket: BasketState) -> list[Move] | str:
         px = _deep(ways.bids_for(_other(of.leg), others.bids, others.asks), short)
         if px is None:
             return f"nobody sells {of.leg.name} of {market.market.ticker}"
-        fee = _fees(state, market)[0]
+        fee = _fees(state, market, complement(px))[0]
         found.append(_Way(of, market, of.leg, Side.BUY, short, all_in(complement(px), fee), fee))
     allowed = basket.plan.max_unwind_loss - basket.loss(most)
     slack = allowed - sum(-(-way.each * way.qty // SCALE) for way in found)
@@ -112,7 +113,7 @@ def _ways_out(state: State, of: BasketLegState, surplus: int) -> list[_Way]:
     gain = -direction(of.leg, Side.BUY)
     # Without cash to its name no purchase stands in for a sale that can be sent.
     choice = choose_leg(market.market, gain, yes_px(of.leg, px), Qty(surplus), free_yes, free_no, LegTerms(cash=0))
-    buying, selling = _fees(state, market)
+    buying, selling = _fees(state, market, complement(px))[0], _fees(state, market, px)[1]
     sold = choice.qty if choice.side is Side.SELL else 0
     found = []
     if sold:
@@ -134,12 +135,12 @@ def _moves(found: list[_Way], slack: int) -> list[Move]:
 
 def _limit(way: _Way, give: int) -> Px:
     """The price that costs (or leaves) so much more (or less), on the grid and inside (0, 1)."""
-    tick, minimum = way.market.market.tick, way.market.market.min_notional
+    spec = way.market.market
     if way.side is Side.BUY:
-        return Px(min(floor_to(highest(way.each + give, way.fee), tick), SCALE - tick))
+        return floor_px(spec, Px(min(highest(way.each + give, way.fee), SCALE - 1)))
     # Below that the order would be too small to send.
-    least = ceil_to(-(-minimum * SCALE // way.qty), tick)
-    return Px(max(ceil_to(lowest(max(way.each - give, 0), way.fee), tick), least, tick))
+    least = -(-spec.min_notional * SCALE // way.qty)
+    return ceil_px(spec, Px(max(lowest(max(way.each - give, 0), way.fee), least, 1)))
 
 
 def _deep(buyers: list[tuple[int, int]], qty: int) -> Px | None:
@@ -151,10 +152,10 @@ def _deep(buyers: list[tuple[int, int]], qty: int) -> Px | None:
     return Px(buyers[-1][0]) if buyers else None
 
 
-def _fees(state: State, market: MarketState) -> tuple[int, int]:
-    """(of buying, of selling) as fractions in 1e-8."""
-    rates = rates_of(state, market.market)
-    return (0, 0) if rates is None else (rates.open_taker, rates.close_taker)
+def _fees(state: State, market: MarketState, px: int) -> tuple[int, int]:
+    """(of buying at that price or more, of selling at that price or less) as fractions in 1e-8."""
+    buying, selling = rates_of(state, market.market, px, SCALE), rates_of(state, market.market, 1, px)
+    return 0 if buying is None else buying.open_taker, 0 if selling is None else selling.close_taker
 
 
 def _other(leg: Leg) -> Leg:

@@ -80,10 +80,12 @@ def _proposal(state: State, plan: Basket, place: int, qty: Qty) -> gate.Proposal
     )  # fmt: skip
 
 
-def start(state: State, group: Group, owner: StrategyId, plan: Basket, qty: Qty, *, unit: int) -> BasketState:
+def start(
+    state: State, group: Group, owner: StrategyId, plan: Basket, qty: Qty, *, unit: int, pair: bool
+) -> BasketState:
     """Send the legs. `unit` is what 1 paid out leaves: less than 1 where a conversion brings it and costs something."""
     basket = BasketState(
-        group=group, strategy=owner, plan=plan, unit=unit, began_ns=state.now.mono_ns,
+        group=group, strategy=owner, plan=plan, unit=unit, began_ns=state.now.mono_ns, pair=pair,
         legs=tuple(BasketLegState(leg.market, leg.leg) for leg in plan.legs), note=plan.reason,
     )  # fmt: skip
     for place, of in enumerate(basket.legs):

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from hlomm.domain.ids import StrategyId, venue_of
-from hlomm.domain.orders import Side, direction
+from hlomm.domain.basket_rows import BasketRow
+from hlomm.domain.ids import StrategyId, VenueId, venue_of
+from hlomm.domain.links import LinkState
 from hlomm.domain.outputs import AlertLevel, HaltState
-from hlomm.domain.report import BasketRow, SideNote
-from hlomm.domain.units import SCALE, Cash, Qty, to_fixed, to_text
-from hlomm.domain.view import Basket
-from hlomm.engine import basket_moves, basket_orders, quoting
+from hlomm.domain.units import Cash, Qty, to_fixed, to_text
+from hlomm.engine import arbitrage, basket_moves, basket_offers, basket_orders
 from hlomm.engine.basket import (
     OVER,
     BasketEvent,
@@ -25,9 +24,9 @@ from hlomm.engine.basket import (
     GroupState,
     Phase,
     advance,
+    link_group,
     question_group,
 )
-from hlomm.engine.fees import merge_rate
 from hlomm.engine.state import MarketState, State
 from hlomm.strategy.base import Strategy
 
@@ -41,9 +40,13 @@ _CODE: Final = {phase: code for code, phase in enumerate(Phase)}
 
 
 def due(state: State, market: MarketState) -> None:
-    """Something about an outcome of a question has changed."""
+    """Something about an outcome of a question, or a leg of a link, has changed."""
     if (group := group_of(market)) is not None:
         state.baskets.due[group] = None
+    for link in state.links.links_of(market.market.id):
+        group = link_group(*link.pair)
+        if link.state is not LinkState.PROPOSED or group in state.baskets.by_group:
+            state.baskets.due[group] = link
 
 
 def group_of(market: MarketState) -> Group | None:
@@ -65,49 +68,31 @@ def work(state: State, strategies: Mapping[StrategyId, Strategy]) -> None:
         for known in state.baskets.by_group.values():
             if known.basket is not None and not known.basket.over:
                 _take_over(state, known.basket, f"{state.halt.value}: {state.halt_reason}")
+        if state.walk is not None and state.walk.sell:
+            arbitrage.release(state, f"{state.halt.value}: {state.halt_reason}")
         return
-    for group in groups:
-        known = state.baskets.by_group.setdefault(group, GroupState())
+    for group, link in groups.items():
+        known = state.baskets.by_group.setdefault(group, GroupState(link=link))
         if known.basket is not None:
             _step(state, known, known.basket)
-        live = [market for market in state.markets.values() if group_of(market) == group and not market.gone]
-        if not live:
+        idle = known.basket is None or (known.basket.over and known.basket.ended)
+        if link is None:
+            live = [market for market in state.markets.values() if group_of(market) == group and not market.gone]
+            if not live:
+                del state.baskets.by_group[group]
+            elif idle:
+                basket_offers.of_question(state, group, known, live, strategies)
+        elif idle:
+            basket_offers.of_link(state, group, known, link, strategies)
+    _forget_links(state)
+
+
+def _forget_links(state: State) -> None:
+    """Groups of links that have ended, once their basket is over."""
+    for group, known in list(state.baskets.by_group.items()):
+        over = known.basket is None or (known.basket.over and known.basket.ended)
+        if over and known.link is not None and known.link.state is LinkState.GONE:
             del state.baskets.by_group[group]
-        elif known.basket is None or (known.basket.over and known.basket.ended):
-            _look(state, group, known, live, strategies)
-
-
-# -- a new one
-
-
-def _look(
-    state: State, group: Group, known: GroupState, live: list[MarketState], strategies: Mapping[StrategyId, Strategy]
-) -> None:
-    """Ask the strategy that has the whole question, and send what it wants if all of it may be sent."""
-    owner = live[0].strategy
-    complete = len(live) == max(market.market.question_size for market in live)
-    if not complete or owner is None or any(market.strategy != owner for market in live):
-        return
-    if known.closed or state.now.mono_ns < known.again_ns or any(quoting.blocked(state, one) for one in live):
-        return
-    views, strategy = [quoting.view_of(state, market) for market in live], strategies[owner]
-    plan = quoting.supervised(state, live[0], strategy, lambda: strategy.combine(views))
-    if plan is not None:
-        note = _taken(state, group, known, owner, plan, unit=SCALE - merge_rate(state, live[0].market))
-        for leg in plan.legs:
-            state.markets[leg.market].notes[direction(leg.leg, Side.BUY)] = note
-
-
-def _taken(state: State, group: Group, known: GroupState, owner: StrategyId, plan: Basket, *, unit: int) -> SideNote:
-    """Send a basket if every leg may be sent; what became of the wish."""
-    pace = max(state.budgets.pace(venue_of(leg.market)) for leg in plan.legs)
-    known.again_ns = state.now.mono_ns + state.config.quotes.min_interval_ns * pace
-    qty = basket_orders.rehearsed(state, plan)
-    if isinstance(qty, SideNote):
-        state.counters.reject(qty.guard)
-        return qty
-    known.basket = basket_orders.start(state, group, owner, plan, qty, unit=unit)
-    return SideNote(guard="taking", detail=plan.reason)
 
 
 # -- the one there is
@@ -143,14 +128,16 @@ def _ended(state: State, basket: BasketState) -> str | None:
 
 def _try(state: State, known: GroupState, basket: BasketState) -> None:
     """One attempt of the phase if it is time; the next phase if it has none left, or no way."""
-    if not all(state.venues[venue].up for venue in basket.venues):
+    down = {venue for venue in basket.venues if not state.venues[venue].up}
+    if down == basket.venues or (down and basket.phase is Phase.UNWINDING and _surplus_at(basket) <= down):
         return  # what a lost session means is decided elsewhere
     rules, now_ns = state.config.flatten, state.now.mono_ns
     if now_ns < basket.again_ns:
         return  # the timer of the last attempt is running
     if basket.phase is Phase.MENDING:
         basket.mended = True
-        if basket.attempts < rules.attempts and _sent(state, basket, basket_moves.mending(state, basket)):
+        patient = not down and not _late(state, basket)
+        if patient and basket.attempts < rules.attempts and _sent(state, basket, basket_moves.mending(state, basket)):
             return
         _meet(state, basket, BasketEvent.SPENT)
     if basket.attempts < rules.attempts:
@@ -159,6 +146,17 @@ def _try(state: State, known: GroupState, basket: BasketState) -> None:
         return
     _meet(state, basket, BasketEvent.SPENT)
     _abandoned(state, known, basket)
+
+
+def _late(state: State, basket: BasketState) -> bool:
+    """Whether unequal legs are to be completed no longer."""
+    deadline_ns = basket.plan.deadline_ns
+    return bool(deadline_ns) and state.now.mono_ns - basket.began_ns >= deadline_ns
+
+
+def _surplus_at(basket: BasketState) -> set[VenueId]:
+    """Venues of the legs that hold more than complete sets."""
+    return {venue_of(of.market) for of in basket.legs if of.held > basket.sets}
 
 
 def _sent(state: State, basket: BasketState, moves: list[basket_moves.Move] | str) -> bool:
@@ -187,6 +185,7 @@ def _meet(state: State, basket: BasketState, event: BasketEvent) -> None:
 
 def _take_over(state: State, basket: BasketState, why: str) -> None:
     _meet(state, basket, BasketEvent.TAKEN_OVER)
+    state.books_moved |= basket.pair
     state.baskets.count("dropped")
     left = basket_moves.left_over(state, basket) or "nothing is left over"
     state.out.alert(
@@ -197,6 +196,8 @@ def _take_over(state: State, basket: BasketState, why: str) -> None:
 
 def _finished(state: State, known: GroupState, basket: BasketState) -> None:
     state.baskets.count("done")
+    if basket.pair:
+        arbitrage.keep(state, basket)
     state.treasury_ns = 0  # until it is converted a basket locks its cash, and counts at what its tokens would fetch
     if basket.unwound:
         state.baskets.count("unwound")
@@ -215,6 +216,9 @@ def _abandoned(state: State, known: GroupState, basket: BasketState) -> None:
     _trouble(state, known)
     worst = basket.loss(basket.sets)
     known.closed = worst > basket.plan.max_unwind_loss
+    if basket.pair:
+        arbitrage.keep(state, basket)
+        state.baskets.stuck = f"pair {basket.group} is left on one leg ({basket.note})"
     state.out.alert(
         AlertLevel.CRITICAL if known.closed else AlertLevel.WARNING, "basket_abandoned",
         f"basket of {basket.group} stays uneven ({basket.note}): left over "

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from hlomm.domain.carried import Carried, CarriedBooks, CarriedFill, CarriedPerp, CarriedPosition
+from hlomm.domain.carried import Carried, CarriedBooks, CarriedFill, CarriedPair, CarriedPerp, CarriedPosition
 from hlomm.domain.ids import MarketId, VenueId, venue_of
 from hlomm.domain.units import Cash, Qty
+from hlomm.engine.basket import GroupState
 from hlomm.engine.memory import Memory
+from hlomm.engine.pairs import Kept
 from hlomm.engine.state import State
 
 SETTLED_CARRIED: Final = 64
@@ -38,8 +40,20 @@ def carried(state: State) -> Carried:
         **{name: getattr(first, name) for name in first.__struct_fields__}, others=tuple(others),
         epoch_ms=state.ids.epoch_ms, high_water=Cash(state.high_water), max_drawdown=Cash(state.max_drawdown),
         earned=state.attribution.earned(), day=day.number, day_start=Cash(day.start), day_stopped=day.stopped,
-        paused=tuple(state.paused.items()),
+        paused=tuple(state.paused.items()), pairs=tuple(map(_pair, state.pairs.open)),
+        making=tuple(group for group, known in state.baskets.by_group.items() if _in_making(known)),
     )  # fmt: skip
+
+
+def _pair(kept: Kept) -> CarriedPair:
+    return CarriedPair(
+        group=kept.group, legs=kept.legs, qty=Qty(kept.qty), spent=Cash(kept.spent), expected=Cash(kept.expected),
+        began_ms=kept.began_ms, paid=tuple((market, Cash(paid)) for market, paid in kept.paid.items()),
+    )  # fmt: skip
+
+
+def _in_making(known: GroupState) -> bool:
+    return known.basket is not None and known.basket.pair and not known.basket.over
 
 
 def _books(state: State, venue: VenueId) -> CarriedBooks:
@@ -108,6 +122,16 @@ def restore(state: State, books: Carried) -> None:
     state.paused.update(books.paused)
     day = state.breakers.day
     day.number, day.start, day.stopped = books.day, books.day_start, books.day_stopped
+    state.pairs.open += [
+        Kept(
+            group=one.group, legs=one.legs, qty=one.qty, spent=one.spent, expected=one.expected, began_ms=one.began_ms,
+            paid=dict(one.paid),
+        )
+        for one in books.pairs
+    ]  # fmt: skip
+    if books.making:
+        # What their orders did is in the books or will be, but not which leg is short of what: no guess is safe.
+        state.baskets.stuck = f"the last run ended while it was making {', '.join(books.making)}"
     state.books_moved = True
     portfolio = state.portfolio
     state.digest.mix(portfolio.cash, portfolio.realised, portfolio.fills, len(portfolio.positions))

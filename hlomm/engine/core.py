@@ -17,6 +17,7 @@ from hlomm.domain.orders import OrderState
 from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, HaltState, Output, PlaceOrders
 from hlomm.domain.times import Now
 from hlomm.engine import (
+    arbitrage,
     baskets,
     braking,
     closed,
@@ -65,6 +66,7 @@ class Engine:
         take(state, item, self.strategies)
         braking.heed(state, item)
         links.heed(state, item)
+        arbitrage.heed(state)
 
     def turn(self, now: Now) -> list[Output]:
         """Decide on everything that changed and hand out what should happen."""
@@ -87,6 +89,7 @@ class Engine:
         hedge.maintain(state)
         treasury.look(state)
         safety.watch_strategies(state)
+        safety.watch_pairs(state)
         safety.walk_on(state)
         self._prune()
         outputs = state.out.drain()

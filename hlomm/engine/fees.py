@@ -12,10 +12,11 @@ from typing import Final
 
 import msgspec
 
+from hlomm.domain.fee import curve_fee, curve_rate
 from hlomm.domain.fills import Fill, FillKind
 from hlomm.domain.ids import VenueId
 from hlomm.domain.inputs import FeeRates
-from hlomm.domain.markets import Market
+from hlomm.domain.markets import FeeCurve, Market
 from hlomm.domain.orders import Side
 from hlomm.domain.outputs import AlertLevel
 from hlomm.domain.units import SCALE, notional_floor, to_fixed, to_text
@@ -41,12 +42,27 @@ ClassKey = tuple[VenueId, str]
 
 
 def class_of(market: Market) -> ClassKey:
-    """Contracts that are charged alike."""
-    return market.venue, market.deployer or ""
+    """Contracts that are charged alike: by a curve those of a series, else those of a deployer."""
+    return market.venue, (market.deployer or "") if market.fee is None else market.klass
 
 
-def rates_of(state: State, market: Market) -> FeeRates | None:
-    """Rates for contracts like this one; None if the venue has told none yet."""
+def curve_of(state: State, market: Market) -> FeeCurve | None:
+    """Curve for contracts like this one; None if a share of the notional is charged."""
+    learned = state.learned_fees.get(class_of(market))
+    return market.fee if market.fee is None or not learned else msgspec.structs.replace(market.fee, **learned)
+
+
+def rates_of(state: State, market: Market, low: int = 1, high: int = SCALE) -> FeeRates | None:
+    """Rates for contracts like this one; None if the venue has told none yet.
+
+    Of a curve the dearest share of the notional between two own-coin prices: what it costs is never more.
+    """
+    curve = curve_of(state, market)
+    if curve is not None:
+        maker, taker = (curve_rate(curve, low, high, maker=rests) for rests in (True, False))
+        return FeeRates(
+            venue=market.venue, open_maker=maker, open_taker=taker, close_maker=maker, close_taker=taker, settle=0
+        )
     told = state.fees.get(market.venue)
     learned = state.learned_fees.get(class_of(market))
     return told if told is None or not learned else msgspec.structs.replace(told, **learned)
@@ -66,6 +82,9 @@ def learn(state: State, fill: Fill) -> None:
     market, occasion = state.markets.get(fill.market), _occasion(fill)
     if market is None or not market.is_outcome or occasion is None:
         return
+    if market.market.fee is not None:
+        _learn_curve(state, market.market, fill)
+        return
     rates, notional = rates_of(state, market.market), notional_floor(fill.px, fill.qty)
     if rates is None or notional < WORTH:
         return
@@ -79,6 +98,26 @@ def learn(state: State, fill: Fill) -> None:
         AlertLevel.WARNING, "fee_differs",
         f"{market.market.ticker}: {occasion.value.replace('_', ' ')} cost {to_text(fill.fee)} on {to_text(notional)} "
         f"({_percent(paid)}), not {_percent(expected)}: counted with from now on", fill.market,
+    )  # fmt: skip
+
+
+def _learn_curve(state: State, market: Market, fill: Fill) -> None:
+    """Two steps are what rounding can make of a fill: the one of the fill, and the one its order keeps."""
+    curve = curve_of(state, market)
+    if curve is None or fill.kind is not FillKind.TRADE or notional_floor(fill.px, fill.qty) < WORTH:
+        return
+    expected = curve_fee(curve, fill.px, fill.qty, maker=fill.maker)
+    if abs(fill.fee - expected) <= 2 * curve.step + fill.fee // 100:
+        return
+    role, e = ("maker" if fill.maker else "taker"), curve.exponent
+    each = fill.qty * (fill.px * (SCALE - fill.px)) ** e
+    coefficient = max(-(-fill.fee * SCALE ** (2 * e + 1) // each), 0)
+    state.learned_fees.setdefault(class_of(market), {})[role] = coefficient
+    state.digest.mix(coefficient)
+    state.out.alert(
+        AlertLevel.WARNING, "fee_differs",
+        f"{market.ticker}: a {role} fill of {to_text(fill.qty)} at {to_text(fill.px)} cost {to_text(fill.fee)}, not "
+        f"{to_text(expected)}: counted with from now on", fill.market,
     )  # fmt: skip
 
 

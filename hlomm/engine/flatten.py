@@ -102,9 +102,9 @@ def _agrees(state: State, walk: Walk, venue: VenueState) -> bool:
     walk.judged[venue.venue] = account
     if resting:
         return False
-    walk.disputes += 1
-    if walk.disputes >= state.config.reconcile.strikes:
-        walk.disputes = 0
+    walk.disputes[venue.venue] = walk.disputes.get(venue.venue, 0) + 1
+    if walk.disputes[venue.venue] >= state.config.reconcile.strikes:
+        walk.disputes[venue.venue] = 0
         reconcile.take_over(state, venue, account, f"{venue.venue} keeps showing another account than our books")
     return False
 

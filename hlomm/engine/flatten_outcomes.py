@@ -15,7 +15,7 @@ from hlomm.domain.orders import OrderState, Purpose, Tif
 from hlomm.domain.outputs import ConvertSet
 from hlomm.domain.report import SideNote
 from hlomm.domain.sets import SetAction
-from hlomm.domain.units import Qty, floor_to, to_text
+from hlomm.domain.units import SCALE, Qty, floor_to, to_text
 from hlomm.engine import closed, gate, quoting, ways
 from hlomm.engine.exposure import mid_own
 from hlomm.engine.fees import merge_rate, rates_of
@@ -93,8 +93,10 @@ def _close_surplus(state: State, walk: Walk, market: MarketState) -> str | None:
         walk.held[market_id] = f"{to_text(waiting)} {leg.name} are matched and not delivered yet"
         return None
     if way is None:
-        least = to_text(market.market.min_notional)
-        return f"too small to sell: {to_text(surplus)} x {to_text(buyers[0][0])} < {least}, nor can the rest be bought"
+        least, fewest = to_text(market.market.min_notional), market.market.min_qty
+        fewer = f" or fewer than {to_text(fewest)}" if fewest else ""
+        text = f"{to_text(surplus)} x {to_text(buyers[0][0])} < {least}{fewer}"
+        return f"too small to sell: {text}, nor can the rest be bought"
     return _send(state, walk, market, way)
 
 
@@ -105,10 +107,14 @@ def _way(
 
     A sale needs neither cash nor a merge, and what stopped a purchase may leave it alone.
     """
-    spec, fees = market.market, rates_of(state, market.market)
+    spec, slippage, best = market.market, state.config.flatten.max_slippage, buyers[0][0]
+    # A sale takes prices from the best buyer's down, a purchase of the complement from one minus that up.
+    selling = rates_of(state, spec, max(best - slippage, 1), best)
+    buying = rates_of(state, spec, SCALE - best, SCALE - best + slippage)
     terms = ways.Terms(
-        slippage=state.config.flatten.max_slippage, tick=spec.tick, lot=spec.lot, minimum=spec.min_notional,
-        sale=0 if fees is None else fees.close_taker, purchase=0 if fees is None else fees.open_taker,
+        slippage=slippage, tick=spec.tick, lot=spec.lot, minimum=spec.min_notional, least=spec.min_qty,
+        ticks=spec.ticks,
+        sale=0 if selling is None else selling.close_taker, purchase=0 if buying is None else buying.open_taker,
         merge=merge_rate(state, spec),
     )  # fmt: skip
     mid = mid_own(leg, market.book.best_bid, market.book.best_ask)

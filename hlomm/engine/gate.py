@@ -72,7 +72,7 @@ LIMITS: Final = (
     "budget", "drawdown", "open_orders", "max_order_notional", "max_position", "max_gross_notional", "cash", "tokens",
     "min_notional", "perp", "guardian", "breaker", "reduce_only", "max_resting_without_deadman",
     "max_hedge_notional", "perp_wallet", "doubt", "venue_paused", "max_loss_event", "max_loss_underlying",
-    "max_loss_total",
+    "max_loss_total", "min_qty",
 )  # fmt: skip
 """Every name a verdict may carry."""
 
@@ -89,6 +89,9 @@ def judge(state: State, want: Proposal) -> Verdict:
             qty, limit, numbers = max(floor_to(room, market.market.lot), 0), name, text
     if qty <= 0:
         return Reject(limit, numbers)
+    if qty < market.market.min_qty:
+        shrunk = f" after {limit}: {numbers}" if limit else ""
+        return Reject("min_qty", f"{to_text(qty)} < {to_text(market.market.min_qty)}{shrunk}")
     worth = notional_floor(_minimum_px(want), qty)
     if worth < market.market.min_notional and not reducing.closes_perp(state, market, qty):
         shrunk = f" after {limit}: {numbers}" if limit else ""

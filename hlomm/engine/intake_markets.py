@@ -190,7 +190,7 @@ def _book_changed(state: State, market: MarketState) -> None:
 
 def _underlying_moved(state: State, perp: MarketId) -> None:
     for market_id, market in state.markets.items():
-        if market.underlying == perp and not market.gone:
+        if market.underlying == perp and not market.gone and market.strategy is not None:
             state.touch(market_id)
 
 

@@ -53,9 +53,11 @@ def choose_leg(
     sell_px, buy_px = own_px(sell_leg, px), own_px(buy_leg, px)
     sell_qty = floor_to(max(min(qty, free), 0), market.lot)
     purchase = LegChoice(buy_leg, buy, buy_px, qty, notional_ceil(buy_px, qty))
-    if not sell_qty or notional_floor(sell_px, sell_qty) < market.min_notional:
+    if not sell_qty or sell_qty < market.min_qty or notional_floor(sell_px, sell_qty) < market.min_notional:
         return purchase
-    cheaper = buy_px * terms.open + SCALE * terms.pair < sell_px * terms.close
-    if cheaper and purchase.collateral <= terms.cash and notional_floor(buy_px, qty) >= market.min_notional:
+    # By more than the rounding of the rates, which is at most a unit a contract.
+    cheaper = buy_px * terms.open + SCALE * terms.pair + SCALE < sell_px * terms.close
+    large = qty >= market.min_qty and notional_floor(buy_px, qty) >= market.min_notional
+    if cheaper and large and purchase.collateral <= terms.cash:
         return purchase
     return LegChoice(sell_leg, sell, sell_px, Qty(sell_qty), Cash(0))

@@ -80,6 +80,9 @@ def _say(state: State, moves: list[Moved]) -> None:
                 f"{link.pair[0]} <-> {link.pair[1]} is {link.grade.value}, {link.reason}: it may trade", link.pair[0],
             )  # fmt: skip
         for market_id in link.pair:
+            market = state.markets.get(market_id)
+            if link.state is LinkState.REVIEWED and market is not None and market.strategy is None:
+                state.out.subscribe(market_id)  # nobody quotes it, and it is to be traded
             state.touch(market_id)
 
 

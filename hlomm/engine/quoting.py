@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from hlomm.domain.ids import MarketId, StrategyId, venue_of
-from hlomm.domain.markets import Leg, MarketKind
+from hlomm.domain.markets import Leg
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, OrderState, Purpose, Tif, yes_px
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import SideNote
-from hlomm.domain.units import SCALE, Cash, Px, Qty, to_text
+from hlomm.domain.units import Cash, Qty, to_text
 from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
-from hlomm.engine import closed, gate, hedge_limits, restraint
+from hlomm.engine import closed, gate, hedge_limits, restraint, terms_of
 from hlomm.engine.exposure import available, exposure
-from hlomm.engine.fees import merge_rate, rates_of
+from hlomm.engine.fees import curve_of, merge_rate, rates_of
 from hlomm.engine.hedge_state import OK
-from hlomm.engine.legs import LegChoice, LegTerms, choose_leg
+from hlomm.engine.legs import LegChoice, choose_leg
 from hlomm.engine.order import Order
 from hlomm.engine.restraint import ASK, BID
 from hlomm.engine.state import MarketState, State
@@ -56,11 +56,13 @@ def view_of(state: State, market: MarketState) -> MarketView:
         book_age_ns=now.mono_ns - book.received_ns, book_count=book.count,
         underlying_px=perp.mark_px if perp is not None else None,
         underlying_age_ns=now.mono_ns - heard_ns, underlying_mid2=mid2,
-        yes=Qty(position.yes), no=Qty(position.no), equity=Cash(state.equity()),
+        yes=Qty(position.yes - state.paired(market_id, Leg.YES)),
+        no=Qty(position.no - state.paired(market_id, Leg.NO)), equity=Cash(state.equity()),
         close_maker_fee=fees.close_maker if fees is not None else 0,
         open_taker_fee=fees.open_taker if fees is not None else 0,
         close_taker_fee=fees.close_taker if fees is not None else 0,
         settle_fee=fees.settle if fees is not None else 0, merge_fee=merge_rate(state, market.market),
+        open_maker_fee=fees.open_maker if fees is not None else 0, curve=curve_of(state, market.market),
     )  # fmt: skip
 
 
@@ -115,7 +117,7 @@ def decide(state: State, market: MarketState, strategies: Mapping[StrategyId, St
     if desired.fair is not None and state.others(market).shape is not BookShape.TWO_SIDED:
         state.attribution.moved(market.market.id, 2 * desired.fair, state.now.wall_ms)
     for direction, wish, why in restraint.sides(state, market, desired):
-        clamped = None if wish is None else _post_only(market, direction, wish)
+        clamped = None if wish is None else terms_of.post_only(market, direction, wish)
         if clamped is None:
             guard, _, detail = why.partition(": ") if wish is None else ("post_only", "", "no room inside the book")
             _want_none(state, market, direction, SideNote(guard=guard or "strategy", detail=detail))
@@ -152,20 +154,6 @@ def supervised(state: State, market: MarketState, strategy: Strategy, ask: Calla
         return None
 
 
-def _post_only(market: MarketState, direction: int, wish: Wish) -> Wish | None:
-    """Keep the wish off the other side of the book; None if that leaves no legal price."""
-    tick = market.market.tick
-    if direction == BID:
-        best = market.book.best_ask
-        px = wish.px if best is None else min(wish.px, best - tick)
-    else:
-        best = market.book.best_bid
-        px = wish.px if best is None else max(wish.px, best + tick)
-    if market.market.kind is MarketKind.OUTCOME and not tick <= px <= SCALE - tick:
-        return None
-    return wish if px == wish.px else Wish(Px(px), wish.qty)
-
-
 def _quotes(state: State, market_id: MarketId, direction: int) -> list[Order]:
     return [o for o in state.orders.live_in(market_id) if o.direction == direction and o.purpose is Purpose.QUOTE]
 
@@ -187,7 +175,7 @@ def _want(state: State, market: MarketState, direction: int, wish: Wish) -> None
     position = state.portfolio.position(market.market.id)
     free = exposure(position, state.orders.exposed_in(market.market.id), live[0] if live else None)
     free_yes, free_no = (available(position, free, leg, state.withheld(market.market.id, leg)) for leg in Leg)
-    terms = leg_terms(state, market, maker=True)
+    terms = terms_of.leg_terms(state, market, direction, wish.px, maker=True)
     choice = choose_leg(market.market, direction, wish.px, wish.qty, free_yes, free_no, terms)
     if not live:
         _place(state, market, direction, choice)
@@ -200,15 +188,6 @@ def _want(state: State, market: MarketState, direction: int, wish: Wish) -> None
         cancel(state, order)
     else:
         _keep_or_amend(state, market, direction, order, choice)
-
-
-def leg_terms(state: State, market: MarketState, *, maker: bool) -> LegTerms:
-    """What either leg costs."""
-    fees, cash = rates_of(state, market.market), gate.free_cash(state, market.market.venue)
-    if fees is None:
-        return LegTerms(cash=cash)
-    close, opened = (fees.close_maker, fees.open_maker) if maker else (fees.close_taker, fees.open_taker)
-    return LegTerms(cash=cash, close=close, open=opened, pair=merge_rate(state, market.market))
 
 
 def _place(state: State, market: MarketState, direction: int, choice: LegChoice) -> None:

@@ -47,7 +47,7 @@ def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int, cash
         free = available(position, exposure(position, orders), leg, state.withheld(market.market.id, leg))
         found.append((free, "tokens", f"{to_text(free)} {leg.name} free to sell"))
     else:
-        fees = rates_of(state, market.market)
+        fees = rates_of(state, market.market, px, px)
         all_in = max(px, 1) + (0 if fees is None else -(-px * fees.open_taker // SCALE))
         found.append((max(cash, 0) * SCALE // all_in, "cash", f"{to_text(cash)} free"))
         if all_in >= SCALE:

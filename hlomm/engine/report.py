@@ -5,6 +5,7 @@ from __future__ import annotations
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose
 from hlomm.domain.report import (
+    AccountRow,
     EngineReport,
     MarketRow,
     OrderRow,
@@ -16,9 +17,9 @@ from hlomm.domain.report import (
 )
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, Qty
-from hlomm.engine import baskets, hedge, links, payoffs, stranded, treasury
+from hlomm.engine import arbitrage, baskets, closed, hedge, links, payoffs, stranded, treasury
 from hlomm.engine.exposure import worst_loss
-from hlomm.engine.gate import gross_notional
+from hlomm.engine.gate import free_cash, gross_notional
 from hlomm.engine.hedge_state import OK
 from hlomm.engine.ladder import ladder
 from hlomm.engine.restraint import ASK, BID
@@ -55,11 +56,28 @@ def report(state: State) -> EngineReport:
         paused=tuple(dict.fromkeys((*state.paused, *state.strategy_faults))),
         ladder=rung.value, ladder_reasons=reasons, breakers=dict(counters.trips), stranded=stranded.rows(state),
         baskets=baskets.rows(state), basket_counts=dict(state.baskets.counts),
+        arbitrage=arbitrage.report(state),
         hedges=hedge.rows(state), scenarios=tuple(stakes.rows()), worst_loss=Cash(stakes.total()),
         loss_limit=limits.max_loss_total, underlying_loss_limit=limits.max_loss_underlying,
         event_loss_limit=limits.max_loss_event, hedge_limit=limits.max_hedge_notional,
-        sets=treasury.rows(state), converted=treasury.converted(state), links=linked, links_left_out=left_out,
+        accounts=tuple(_accounts(state)), sets=treasury.rows(state), converted=treasury.converted(state),
+        links=linked, links_left_out=left_out,
     )  # fmt: skip
+
+
+def _accounts(state: State) -> list[AccountRow]:
+    rows = []
+    for venue, books in state.portfolio.by_venue.items():
+        known = state.venues.get(venue)
+        if books.opened:
+            rows.append(
+                AccountRow(
+                    venue=venue, cash=Cash(books.cash), cost=Cash(books.cost), realised=Cash(books.realised),
+                    fees=Cash(books.fees), free=Cash(free_cash(state, venue)),
+                    reconciled=known is not None and known.reconciled, closed=closed.why(state, venue) or "",
+                )
+            )  # fmt: skip
+    return rows
 
 
 def worst(state: State) -> int:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from hlomm.domain.grid import ceil_px, floor_px
 from hlomm.domain.times import NS_PER_S
-from hlomm.domain.units import SCALE, Px, Qty, ceil_to, floor_to, to_text
+from hlomm.domain.units import SCALE, Px, Qty, floor_to, to_text
 from hlomm.domain.view import Desired, Wish
 from hlomm.engine import inventory
 from hlomm.engine.breakers import MoveBreaker
@@ -118,19 +119,19 @@ def _widened(market: MarketState, desired: Desired, direction: int, wish: Wish, 
     else:
         return None
     shift = -(-(factor - SCALE) * spread // (2 * SCALE))  # rounded up: away from fair
-    tick = market.market.tick
-    px = floor_to(wish.px - shift, tick) if direction == BID else ceil_to(wish.px + shift, tick)
-    return Px(px) if tick <= px <= SCALE - tick else None
+    spec = market.market
+    px = floor_px(spec, Px(wish.px - shift)) if direction == BID else ceil_px(spec, Px(wish.px + shift))
+    return px if 0 < px < SCALE else None
 
 
 def _at_touch(state: State, market: MarketState, desired: Desired, direction: int, wish: Wish) -> Wish:
     """Join the best of the others if that is nearer to a trade than the wish; never beyond fair, never without one."""
     if desired.fair is None or inventory.stage_of(state, market) is not Stage.REDUCE:
         return wish
-    others, tick = state.others(market), market.market.tick
+    others, spec = state.others(market), market.market
     levels = others.bids if direction == BID else others.asks
     if not levels:
         return wish
     if direction == BID:
-        return Wish(Px(max(wish.px, min(levels[0][0], floor_to(desired.fair, tick)))), wish.qty)
-    return Wish(Px(min(wish.px, max(levels[0][0], ceil_to(desired.fair, tick)))), wish.qty)
+        return Wish(Px(max(wish.px, min(levels[0][0], floor_px(spec, desired.fair)))), wish.qty)
+    return Wish(Px(min(wish.px, max(levels[0][0], ceil_px(spec, desired.fair)))), wish.qty)

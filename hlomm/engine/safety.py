@@ -167,6 +167,16 @@ def watch_strategies(state: State) -> None:
         danger(state, f"second strategy fault: {strategy} ({what})", sell=True)
 
 
+def watch_pairs(state: State) -> None:
+    """A pair that is left on one leg is naked risk that nothing else would take away."""
+    stuck = state.baskets.stuck
+    if stuck is None or state.halt is HaltState.STARTING:
+        return
+    state.baskets.stuck = None
+    if state.halt is HaltState.RUNNING:
+        danger(state, stuck, sell=True)
+
+
 def _set_out(state: State, reason: str, *, sell: bool) -> None:
     """Start the walk, or change what the one under way is for."""
     walk = state.walk

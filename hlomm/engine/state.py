@@ -29,6 +29,7 @@ from hlomm.engine.link_book import LinkBook
 from hlomm.engine.memory import Memory
 from hlomm.engine.orders import Orders
 from hlomm.engine.outbox import Outbox
+from hlomm.engine.pairs import Pairs
 from hlomm.engine.timers import Timers
 from hlomm.engine.undelivered import Undelivered
 from hlomm.engine.walk import Walk
@@ -205,6 +206,8 @@ class State:
         self.hedge_due: dict[MarketId, None] = {}
         """Perps whose hedge has to be looked at."""
         self.baskets = Baskets()
+        self.pairs = Pairs()
+        """Complete pairs across venues, held until they settle."""
         self.paused: dict[StrategyId, str] = {}
         self.strategy_faults: dict[StrategyId, str] = {}
         """What stopped a strategy; it is not asked again until an operator says so."""
@@ -255,8 +258,13 @@ class State:
         return self.markets.get(market)
 
     def withheld(self, market: MarketId, leg: Leg) -> int:
-        """Tokens in the books that cannot be sold: a conversion has claimed them, or they are not delivered yet."""
-        return self.conversions.tokens(market, leg) + self.undelivered.tokens(market, leg)
+        """Tokens in the books that are not for sale: not delivered, claimed by a conversion, or part of a pair."""
+        claimed = self.conversions.tokens(market, leg) + self.undelivered.tokens(market, leg)
+        return claimed + self.paired(market, leg)
+
+    def paired(self, market: MarketId, leg: Leg) -> int:
+        """Tokens that belong to pairs across venues: sold, or hedged, they would leave the other leg naked."""
+        return self.pairs.tokens(market, leg) + self.baskets.tokens(market, leg)
 
     def drawdown_limit(self) -> int:
         """The smaller of the absolute limit and the share of the high-water mark, rounded down."""

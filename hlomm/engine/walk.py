@@ -27,8 +27,8 @@ class Walk:
     ask_again_ns: int = 0
     judged: dict[VenueId, AccountState | None] = attrs.field(factory=dict)
     """The last picture per venue that is too old or was found wanting."""
-    disputes: int = 0
-    """Pictures in a row that differed from our books."""
+    disputes: dict[VenueId, int] = attrs.field(factory=dict)
+    """Pictures of a venue in a row that differed from its books."""
     blind: set[VenueId] = attrs.field(factory=set)
     """Venues that were out of reach on the way."""
     confirmed: bool = False

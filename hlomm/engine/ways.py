@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from hlomm.domain.grid import step_at
 from hlomm.domain.inputs import Level
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
@@ -33,6 +34,17 @@ class Terms:
     sale: int = 0
     purchase: int = 0
     merge: int = 0
+    least: int = 0
+    """Fewest contracts an order may have."""
+    ticks: tuple[tuple[Px, Px, Px], ...] = ()
+    """Where the grid changes with the price."""
+
+    def floor(self, px: int) -> int:
+        """Down to the grid."""
+        return floor_to(px, step_at(Px(self.tick), self.ticks, px))
+
+    def ceil(self, px: int) -> int:
+        return ceil_to(px, step_at(Px(self.tick), self.ticks, px))
 
 
 @attrs.frozen
@@ -60,7 +72,7 @@ def sale(leg: Leg, surplus: int, buyers: Sequence[Level], mid: int | None, terms
     qty = floor_to(surplus, terms.lot)
     if qty <= 0 or not buyers or too_small(buyers[0][0], mid, qty, terms):
         return None
-    limit = max(floor_to(buyers[0][0] - terms.slippage, terms.tick), _least_px(qty, terms))
+    limit = max(terms.floor(buyers[0][0] - terms.slippage), _least_px(qty, terms))
     kept, left = 0, qty
     for px, size in buyers:
         if px < limit or not left:
@@ -80,7 +92,7 @@ def purchase(leg: Leg, surplus: int, buyers: Sequence[Level], mid: int | None, c
     if not buyers:
         return None
     touch = int(complement(buyers[0][0]))
-    limit = min(floor_to(touch + terms.slippage, terms.tick), _dearest(terms))
+    limit = min(terms.floor(touch + terms.slippage), _dearest(terms))
     if limit < touch:
         return None
     all_in = limit + _fee(limit, terms.purchase)
@@ -109,18 +121,18 @@ def better(sell: Way | None, buy: Way | None) -> Way | None:
 
 def too_small(px: int, mid: int | None, qty: int, terms: Terms) -> bool:
     """Whether the venue may refuse it for its value: the basis is disputed, so the lower of limit and mid counts."""
-    return notional_floor(px if mid is None else min(px, mid), qty) < terms.minimum
+    return qty < terms.least or notional_floor(px if mid is None else min(px, mid), qty) < terms.minimum
 
 
 def _least_px(qty: int, terms: Terms) -> int:
     """Lowest price on the grid at which a sale meets the minimum."""
-    return max(ceil_to(-(-terms.minimum * SCALE // qty), terms.tick), terms.tick)
+    return max(terms.ceil(-(-terms.minimum * SCALE // qty)), terms.ceil(1))
 
 
 def _dearest(terms: Terms) -> int:
     """Highest price on the grid at which a contract and its fees cost less than the 1 it merges to."""
     worth = (SCALE - _fee(SCALE, terms.merge)) * SCALE // (SCALE + terms.purchase)
-    return floor_to(min(worth, SCALE) - 1, terms.tick)
+    return terms.floor(min(worth, SCALE) - 1)
 
 
 def _fee(notional: int, rate: int) -> int:

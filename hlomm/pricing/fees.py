@@ -94,13 +94,13 @@ def kalshi_fee(count: Decimal, price: Decimal, rate: Decimal, mult: Decimal = _O
 
 
 def kalshi_fills(
-    fills: Iterable[KalshiFill], *, precision: Decimal, fee_precision: Decimal
+    fills: Iterable[KalshiFill], *, precision: Decimal, fee_precision: Decimal, rebate_at_step: bool = False
 ) -> tuple[KalshiSettledFill, ...]:
     """Fills of one order. `precision`: step of the balance (0.01, or 0.0001 for direct members).
 
     Each fee is rounded up to `fee_precision` and the balance change down to `precision`; what that rounding takes
-    accumulates, and once it exceeds one step it is rebated in whole steps, never more than the fill's own fee. (The
-    venue does not say what happens when it equals one step: no rebate here.)
+    accumulates, and once it exceeds one step it is rebated in whole steps, never more than the fill's own fee. The
+    venue does not say what happens when it equals one step: `rebate_at_step` chooses.
     """
     settled = []
     accumulator = _ZERO
@@ -113,7 +113,7 @@ def kalshi_fills(
             rounding_fee = revenue - trade_fee - floored
             before = accumulator + rounding_fee
             rebate = _ZERO
-            if before > precision:
+            if before > precision or (rebate_at_step and before == precision):
                 rebate = min(_floor(before, precision), _floor(trade_fee + rounding_fee, precision))
             accumulator = before - rebate
             settled.append(

@@ -238,7 +238,7 @@ class Avellaneda:
 
         At the dear end a quote is a purchase of the cheap complement: 150 contracts at 4 cents are below the minimum.
         """
-        least = ceil_to(-(-market.min_notional * SCALE // max(cost, 1)), market.lot)
+        least = max(ceil_to(-(-market.min_notional * SCALE // max(cost, 1)), market.lot), market.min_qty)
         return Qty(least) if qty < least <= qty * self._config.stretch else qty
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hlomm.domain.ids import MarketId, StrategyId
 from hlomm.domain.markets import Market
-from hlomm.domain.view import Basket, Desired, MarketView
+from hlomm.domain.view import Basket, Desired, MarketView, PairView
 
 
 class Strategy(Protocol):
@@ -30,6 +30,14 @@ class Strategy(Protocol):
 
     def forget(self, market: MarketId) -> None:
         """Drop what was kept about a market that no longer exists."""
+
+
+@runtime_checkable
+class PairStrategy(Strategy, Protocol):
+    """One that trades links as well."""
+
+    def cross(self, pair: PairView) -> Basket | str:
+        """Both legs of one event worth buying together, or `guard: detail` why they are not."""
 
 
 Strategies = Mapping[StrategyId, Strategy]

@@ -110,7 +110,9 @@ def _offers(view: MarketView, leg: Leg) -> Offers:
     if view.bids and view.asks:
         mid = (view.bids[0][0] + view.asks[0][0]) // 2
         mid = mid if leg is Leg.YES else SCALE - mid
-    return Offers(levels=levels, mid=mid, fee=view.open_taker_fee, minimum=view.market.min_notional)
+    return Offers(
+        levels=levels, mid=mid, fee=view.taker_share(levels[0][0] if levels else 1), minimum=view.market.min_notional
+    )
 
 
 def _sums(views: Sequence[MarketView]) -> str:

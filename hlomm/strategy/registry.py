@@ -9,10 +9,12 @@ from hlomm.strategy.avellaneda import Avellaneda, AvellanedaConfig
 from hlomm.strategy.base import Strategy
 from hlomm.strategy.btc_parity import BtcParity, BtcParityConfig
 from hlomm.strategy.complete_set import CompleteSet, CompleteSetConfig
+from hlomm.strategy.cross_venue import CrossVenue, CrossVenueConfig
 
 STRATEGIES: Final[dict[str, tuple[type, Callable[[Any], Strategy]]]] = {
     "avellaneda": (AvellanedaConfig, Avellaneda),
     "btc_parity": (BtcParityConfig, BtcParity),
     "complete_set": (CompleteSetConfig, CompleteSet),
+    "cross_venue": (CrossVenueConfig, CrossVenue),
 }
 """Name to (configuration class, constructor)."""

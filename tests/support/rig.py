@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from hlomm.domain.fills import Fill, FillKind
-from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueOrderId
+from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueId, VenueOrderId
 from hlomm.domain.inputs import (
     AccountState,
     AmendFailed,
@@ -78,10 +78,12 @@ class Rig:
         markets: Sequence[Market] = (),
         honest: bool = True,
         strategies: Sequence[Puppet] = (),
+        venues: Sequence[VenueId] = (HYPERLIQUID,),
     ) -> None:
         self.puppets = list(strategies) or [Puppet()]
         self.puppet = self.puppets[0]
-        self.engine = Engine(config, self.puppets, [HYPERLIQUID])
+        self.venues = tuple(venues)
+        self.engine = Engine(config, self.puppets, self.venues)
         self.now = START
         self.outputs: list[Output] = []
         self.fills = itertools.count(1)
@@ -94,7 +96,10 @@ class Rig:
             self.tell(account(cash, asked_ns=self.now.mono_ns), MarketListed(perp()))
             for market in markets or (outcome(),):
                 self.tell(MarketListed(market))
-            self.tell(SessionUp(HYPERLIQUID))
+            for venue in self.venues[1:]:
+                self.tell(account(cash, asked_ns=self.now.mono_ns, venue=venue))
+            for venue in self.venues:
+                self.tell(SessionUp(venue))
             for market in markets or (outcome(),):
                 self.book(market=market.id)
 
@@ -109,7 +114,12 @@ class Rig:
         return self.now.wall_ms
 
     def boot(self, *, halted: str | None = None) -> list[Output]:
-        return self.tell(Booted(epoch_ms=EPOCH_MS, profile="sim", version="0", config="{}", halted=halted))
+        return self.tell(
+            Booted(
+                epoch_ms=EPOCH_MS, profile="sim", version="0", config="{}", halted=halted,
+                accounts=tuple((venue, venue.upper()) for venue in self.venues) if len(self.venues) > 1 else (),
+            )
+        )  # fmt: skip
 
     def tell(self, *items: Input) -> list[Output]:
         """Feed inputs in order, each with its own turn."""
@@ -122,27 +132,33 @@ class Rig:
     def turn(self) -> list[Output]:
         latest = outputs = self._turn()
         while self.honest and self.state.walk is not None and asked_account(latest):
-            self.engine.feed(self.account_shown(), self.now)
-            latest = self._turn()
+            asked = [output.venue for output in of(latest, QueryAccount) if self.state.venues[output.venue].reachable]
+            if not asked:
+                break
+            latest = []
+            for venue in asked:
+                self.engine.feed(self.account_shown(venue), self.now)
+                latest = latest + self._turn()
             outputs = outputs + latest
         return outputs
 
-    def account_shown(self) -> AccountState:
+    def account_shown(self, venue: VenueId = HYPERLIQUID) -> AccountState:
+        books = self.state.portfolio.of(venue)
         if self.shown is not None:
             cash, tokens = self.shown
             return account(cash, tokens, asked_ns=self.now.mono_ns)
         tokens = tuple(
             TokenBalance(market, leg, position.held(leg), Cash(0))
-            for market, position in self.state.portfolio.positions.items()
+            for market, position in books.positions.items()
             for leg in Leg
             if position.held(leg)
         )
         return AccountState(
-            venue=HYPERLIQUID, cash=Cash(self.state.portfolio.cash), tokens=tokens, orders=(),
-            asked_mono_ns=self.now.mono_ns, perp_cash=Cash(self.state.portfolio.perps.raw),
+            venue=venue, cash=Cash(books.cash), tokens=tokens, orders=(),
+            asked_mono_ns=self.now.mono_ns, perp_cash=Cash(books.perps.raw),
             perps=tuple(
                 PerpBalance(market, Qty(perp.qty), Cash(perp.cost))
-                for market, perp in self.state.portfolio.perps.positions.items()
+                for market, perp in books.perps.positions.items()
                 if perp.qty
             ),
         )  # fmt: skip
@@ -325,11 +341,11 @@ class Rig:
     def cancel_failed(self, order: OrderRequest | Order, code: str = "MissingOrder", text: str = "no") -> list[Output]:
         return self.tell(CancelFailed(client_id=order.client_id, code=code, text=text))
 
-    def down(self, reason: str = "socket closed", *, rest: bool = True) -> list[Output]:
-        return self.tell(SessionDown(HYPERLIQUID, reason, rest))
+    def down(self, reason: str = "socket closed", *, rest: bool = True, venue: VenueId = HYPERLIQUID) -> list[Output]:
+        return self.tell(SessionDown(venue, reason, rest))
 
-    def up(self) -> list[Output]:
-        return self.tell(SessionUp(HYPERLIQUID))
+    def up(self, venue: VenueId = HYPERLIQUID) -> list[Output]:
+        return self.tell(SessionUp(venue))
 
     def command(self, action: OperatorAction, *, target: str = "", reason: str = "") -> list[Output]:
         return self.tell(OperatorCommand(action=action, actor="uid 1000", reason=reason, target=target))

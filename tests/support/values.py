@@ -6,9 +6,22 @@ from typing import Any, Final
 
 import attrs
 
-from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueOrderId, outcome_market, perp_market
+from hlomm.domain.ids import (
+    HYPERLIQUID,
+    KALSHI,
+    POLYMARKET,
+    ClientId,
+    MarketId,
+    VenueId,
+    VenueOrderId,
+    kalshi_market,
+    outcome_market,
+    perp_market,
+    polymarket_market,
+    venue_of,
+)
 from hlomm.domain.inputs import AccountState, BboUpdate, BookSnapshot, PerpBalance, RestingOrder, TokenBalance
-from hlomm.domain.markets import Leg, Market, MarketKind
+from hlomm.domain.markets import Leg, Market, MarketKind, Source
 from hlomm.domain.orders import Side
 from hlomm.domain.times import NS_PER_MS, NS_PER_S, Now
 from hlomm.domain.units import SCALE, Cash, Px, Qty, parse
@@ -67,6 +80,19 @@ def outcome(number: int = 15, *, tau_s: float = 3_600.0, start: Now = START, **c
     return Market(**(values | changes))
 
 
+PM: Final = polymarket_market("0x15")
+KS: Final = kalshi_market("KXBTCD-15")
+VENUES: Final = (HYPERLIQUID, POLYMARKET, KALSHI)
+
+
+def foreign(market: MarketId = PM, **changes: Any) -> Market:
+    """The same question at another venue, which settles it on a source of its own."""
+    venue = venue_of(market)
+    own = {"source": Source.BINANCE_1H} if venue == POLYMARKET else {"source": Source.BRTI, "averaging_s": 60}
+    values: dict[str, Any] = {"id": market, "venue": venue, "ticker": f"OUT:{market}", "min_notional": usd(1), **own}
+    return outcome(**(values | changes))
+
+
 def perp(coin: str = "BTC") -> Market:
     return Market(
         id=perp_market(HYPERLIQUID, coin), venue=HYPERLIQUID, kind=MarketKind.PERP, ticker=f"PERP:{coin}",
@@ -96,9 +122,10 @@ def account(
     asked_ns: int = 0,
     perps: tuple[PerpBalance, ...] = (),
     perp_cash: str | float = 0,
+    venue: VenueId = HYPERLIQUID,
 ) -> AccountState:
     return AccountState(
-        venue=HYPERLIQUID, cash=usd(cash), tokens=tokens, orders=orders, asked_mono_ns=asked_ns, perps=perps,
+        venue=venue, cash=usd(cash), tokens=tokens, orders=orders, asked_mono_ns=asked_ns, perps=perps,
         perp_cash=usd(perp_cash),
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """What an account can lose, by trying out every way things can end. Written from the contracts, not from the engine.
 
-Outcomes that the same key settles at the same moment on the same price end together; of a question exactly one outcome
-pays, the one that the price says or, whatever the price, the fallback; nothing ties other ends together. A perp is
-closed at one of these settlements, ours to choose, no farther than a fifth away from where it could be closed now.
+Outcomes that the same key settles at the same moment on the same source's price end together; of a question exactly one
+outcome pays, the one that the price says or, whatever the price, the fallback; nothing ties other ends together. A perp
+is closed at one of these settlements, ours to choose, no farther than a fifth away from where it could be closed now.
 Orders fill or not, each by itself and in any part.
 """
 
@@ -68,9 +68,10 @@ class World:
         """By underlying: outcomes that end together."""
         keys: dict[tuple[object, ...], list[Market]] = {}
         for market in self.markets.values():
-            keys.setdefault((market.underlying, market.expiry_ns, market.averaging_s, market.deployer), []).append(
-                market
-            )
+            ends_at = market.settles_ns or market.expiry_ns
+            averaged = market.averaging_s, market.averaging_from_ns
+            key = (market.underlying, market.source, ends_at, *averaged, market.deployer)
+            keys.setdefault(key, []).append(market)
         for (underlying, *_), together in keys.items():
             self.settlements.setdefault(str(underlying), []).append(together)
 
@@ -120,17 +121,22 @@ def ends(group: Sequence[Market], prices: Iterable[int]) -> Iterator[End]:
     """Every price that may matter, with every way in which the questions may be decided."""
     bounds = {bound for market in group for bound in (market.strike, market.floor, market.ceiling) if bound is not None}
     tried = {1, *prices, *(max(bound + step, 0) for bound in bounds for step in (-UNIT, -1, 0, 1, UNIT))}
-    questions = sorted({market.question for market in group if market.question is not None})
+    questions = sorted({_asked(market) for market in group if market.question is not None})
     for at in sorted(tried):
         for others in itertools.product((False, True), repeat=len(questions)):
             undecided = {question for question, other in zip(questions, others, strict=True) if other}
             yield at, frozenset(market.id for market in group if _won(market, at, undecided))
 
 
-def _won(market: Market, at: int, undecided: set[int]) -> bool:
+def _asked(market: Market) -> tuple[str, int]:
+    """Every venue numbers its questions by itself."""
+    return market.venue, -1 if market.question is None else market.question
+
+
+def _won(market: Market, at: int, undecided: set[tuple[str, int]]) -> bool:
     if market.fallback:
-        return market.question in undecided
-    if market.question in undecided:
+        return _asked(market) in undecided
+    if _asked(market) in undecided:
         return False
     if market.strike is not None:
         return at > market.strike or (at == market.strike and market.comparator is not Comparator.ABOVE)
@@ -151,5 +157,7 @@ def _perp_lost(perp: Around, hedges: Sequence[Chance], at: int) -> int:
     lost = -perp.qty * (closed - from_px)
     for hedge in hedges:
         sign = 1 if hedge.side is Side.BUY else -1
-        lost += max(sign * hedge.qty * (hedge.px - closed), 0)
+        # Once it has filled, what it gained meanwhile is the position's to lose again: it counts from the worse price.
+        paid = max(hedge.px, perp.high) if sign > 0 else min(hedge.px, perp.low)
+        lost += max(sign * hedge.qty * (paid - closed), 0)
     return lost // UNIT

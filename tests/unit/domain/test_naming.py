@@ -144,3 +144,8 @@ def test_nothing_typed_raises_anything_else(text: str) -> None:
     except UsageError:
         return
     assert set(found.markets) <= set(LISTED)
+
+
+@pytest.mark.parametrize("market", ["kalshi:KXBTCD-26NOV2017-T90999.99", "polymarket:0xabc:o1", "hyperliquid:BTC"])
+def test_what_is_not_an_outcome_of_hyperliquid_has_no_number(market: str) -> None:
+    assert [coin_name(MarketId(market), leg) for leg in Leg] == [None, None]

@@ -687,6 +687,12 @@ def test_without_the_guardian_it_needs_nothing_is_quoted_and_what_rests_goes() -
     assert judge(rig) == Reject("guardian", "it died")
 
 
+def test_fewer_contracts_than_the_venue_takes_are_not_sent() -> None:
+    rig = Rig(WIDE, markets=(outcome(min_qty=lots(25), min_notional=usd(1)),))
+    assert judge(rig, 25) == passed(25)
+    assert limit_of(judge(rig, 24)) == "min_qty"
+
+
 def test_a_venue_that_takes_no_orders_gets_none(rig: Rig) -> None:
     rig.tell(VenuePaused(HYPERLIQUID, rig.ms + 60_000, "maintenance"))
     assert limit_of(judge(rig)) == "venue_paused"

@@ -9,7 +9,7 @@ import pytest
 
 from hlomm.cli import views
 from hlomm.domain.ids import HYPERLIQUID, StrategyId
-from hlomm.domain.inputs import ClockSkew, MarkPrice, OperatorAction, RateBudget, SendLost, SentAction
+from hlomm.domain.inputs import ClockSkew, MarkPrice, OperatorAction, RateBudget, SendLost, SentAction, VenuePaused
 from hlomm.domain.report import AlertRow, Snapshot
 from hlomm.domain.units import Cash
 from hlomm.engine.config import OnDisconnect
@@ -40,6 +40,10 @@ def _moves(rig: Rig, price: float) -> None:
 def _mark_down(rig: Rig, price: str) -> None:
     rig.buy(100, "0.5")
     rig.book(levels((price, 500)), levels(("0.60", 500)))
+
+
+def _closed(rig: Rig) -> None:
+    rig.tell(VenuePaused(HYPERLIQUID, rig.ms + 60_000, "maintenance"))
 
 
 def _unconfirmed(rig: Rig) -> None:
@@ -75,6 +79,7 @@ CASES: list[tuple[Callable[[Rig], Any], Rung, str]] = [
     (_fault, Rung.CRITICAL, "puppet failed: ValueError: x"),
     (lambda rig: rig.command(OperatorAction.PAUSE, target="puppet"), Rung.WARNING, "puppet: pause by uid 1000"),
     (lambda rig: rig.want(bid=("0.52", 100), fair="0.55"), Rung.WARNING, "52.00 of 100.00 would be stranded"),
+    (_closed, Rung.WARNING, "hyperliquid takes no new orders until"),
     (_unconfirmed, Rung.CRITICAL, "being compared with the books"),
     (_refusals, Rung.WARNING, "rests 20 s: the venue refused too often"),
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
 import msgspec
 import pytest
 
@@ -18,11 +19,10 @@ from hlomm.domain.outputs import Alert
 from hlomm.domain.report import Snapshot
 from hlomm.domain.units import Cash, Px
 from hlomm.engine import link_book
-from hlomm.engine.config import EngineConfig
 from hlomm.engine.link_book import Link, LinkBook
 from hlomm.engine.report import report
 from tests.support.rig import Rig
-from tests.support.values import config, px
+from tests.support.values import BASE, px
 from tests.support.venues import MINUTE, NOON, hyperliquid, kalshi, link_rules, polymarket, rule, up_or_down
 
 HL, KS, PM = hyperliquid(), kalshi(), polymarket()
@@ -236,10 +236,7 @@ def test_what_no_price_decides_any_more_leaves() -> None:
 
 
 def engine(*reviews: Any) -> Rig:
-    rules: EngineConfig = config()
-    rules = type(rules)(**{**{f: getattr(rules, f) for f in type(rules).__slots__ if f != "__weakref__"},
-                           "links": link_rules(*reviews)})  # fmt: skip
-    return Rig(rules, markets=[HL])
+    return Rig(attrs.evolve(BASE, links=link_rules(*reviews)), markets=[HL])
 
 
 def alerts(outputs: list[Any]) -> list[str]:
