@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hlomm.domain.basket_rows import ArbitrageReport
 from hlomm.domain.report import EngineReport, PositionRow
 from hlomm.domain.units import to_text
 
@@ -74,4 +75,22 @@ def engine_document(engine: EngineReport) -> dict[str, Any]:
             for row in engine.hedges
         },
         "baskets": engine.basket_counts,
+        "arbitrage": _arbitrage(engine.arbitrage),
     }
+
+
+def _arbitrage(book: ArbitrageReport) -> dict[str, Any]:
+    """Pairs across venues: what was expected of each when it was sent, and what it brought."""
+    return {
+        "taken": book.taken, "settled": book.settled, "mismatched": book.mismatched, "expected": amount(book.expected),
+        "realised": amount(book.realised), "legging_loss": amount(book.legging_loss), "signals": len(book.signals),
+        "why_not": book.why_not,
+        "trades": [
+            {
+                "pair": row.group, "qty": amount(row.qty), "spent": amount(row.spent), "expected": amount(row.expected),
+                "realised": None if row.realised is None else amount(row.realised), "how": row.how,
+                "began_ms": row.began_ms,
+            }
+            for row in book.trades
+        ],
+    }  # fmt: skip

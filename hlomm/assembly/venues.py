@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from hlomm.domain.units import Cash, Qty, parse
-from hlomm.settings.charge import VenueCharge
-from hlomm.settings.schema import Hyperliquid, Limits
+from hlomm.settings.charge import HyperliquidCharge, KalshiCharge, PolymarketCharge, VenueCharge
+from hlomm.settings.schema import Hyperliquid, Kalshi, Limits, Polymarket
 from hlomm.venues.clock import Clock
+from hlomm.venues.curve import Key
 from hlomm.venues.fuse import FuseLimits
 from hlomm.venues.hyperliquid.config import HyperliquidConfig, parse_agent_key
 from hlomm.venues.hyperliquid.session import HyperliquidSession
 from hlomm.venues.hyperliquid.signing import Chain
+from hlomm.venues.kalshi.config import BalanceHolds, KalshiConfig
+from hlomm.venues.kalshi.session import KalshiSession
+from hlomm.venues.polymarket.config import PolymarketConfig
+from hlomm.venues.polymarket.session import PolymarketSession
+from hlomm.venues.polymarket.signing import SignatureType
 from hlomm.venues.protocol import VenueSession
 from hlomm.venues.transport import Transport
 
 GUARDIAN_REQUEST_S: Final = 2.0
 """Deadline of one request, below a session's own: a request that hangs must not use up the time to safety."""
+DIRECT_STEP: Final = Cash(10_000)
+CENT_STEP: Final = Cash(1_000_000)
+"""Of balances at Kalshi: what fees are rounded to."""
+
+Section = TypeVar("Section", Hyperliquid, Polymarket, Kalshi)
 
 
 def fuse_limits(limits: Limits) -> FuseLimits:
@@ -72,10 +83,66 @@ def hyperliquid_session(
     return HyperliquidSession(config, clock=clock, transport=transport)
 
 
+def polymarket_session(
+    section: Polymarket,
+    clock: Clock,
+    *,
+    limits: Limits | None,
+    key: str,
+    transport: Transport | None = None,
+    fills_from_ms: int | None = None,
+) -> VenueSession:
+    """A session for the wallet that the section names; `key` is that of its owner, or of an owner's delegate.
+
+    `limits` and `fills_from_ms` as for Hyperliquid. Only a session that trades sends heartbeats.
+    """
+    config = PolymarketConfig(
+        clob_url=section.clob, gamma_url=section.gamma, ws_url=section.ws, key=Key(parse_agent_key(key)),
+        signature_type=SignatureType(section.signature_type), funder=section.account, session_key=section.session_key,
+        underlyings=section.underlyings, horizon_s=section.horizon_s, fills_from_ms=fills_from_ms,
+        request_deadline_s=section.request_s, arrives_within_s=section.arrives_s,
+        heartbeat_s=0 if limits is None else section.heartbeat_s, order_life_s=section.order_life_s,
+        reconcile_every_s=section.reconcile_s, ping_every_s=section.ping_s, pong_deadline_s=section.pong_s,
+        pause_s=section.pause_s, fuse=None if limits is None else fuse_limits(limits),
+    )  # fmt: skip
+    return PolymarketSession(config, clock=clock, transport=transport)
+
+
+def kalshi_session(
+    section: Kalshi,
+    clock: Clock,
+    *,
+    limits: Limits | None,
+    key: str,
+    transport: Transport | None = None,
+    fills_from_ms: int | None = None,
+) -> VenueSession:
+    """A session for the member whose API key this is (PEM). `limits` and `fills_from_ms` as for Hyperliquid."""
+    config = KalshiConfig(
+        rest_url=section.rest, ws_url=section.ws, key_id=section.key_id, private_key=key, series=section.series,
+        shard=section.shard, horizon_s=section.horizon_s, fills_from_ms=fills_from_ms,
+        fee_precision=DIRECT_STEP if section.direct_member else CENT_STEP,
+        balance_holds=BalanceHolds(section.balance_holds), request_deadline_s=section.request_s,
+        expires_after_s=section.order_life_s, reconcile_every_s=section.reconcile_s, ping_every_s=section.ping_s,
+        pong_deadline_s=section.pong_s, silence_s=section.silence_s,
+        fuse=None if limits is None else fuse_limits(limits),
+    )  # fmt: skip
+    return KalshiSession(config, clock=clock, transport=transport)
+
+
 def guardian_session(charge: VenueCharge, clock: Clock, transport: Transport | None = None) -> VenueSession:
     """The guardian's own session at a venue, with its own key where the venue allows one."""
-    section = msgspec.structs.replace(charge.section, request_s=min(charge.section.request_s, GUARDIAN_REQUEST_S))
-    return hyperliquid_session(
-        section, clock, limits=None, key=charge.key, rest=charge.rest, ws=charge.ws, account=charge.account,
-        transport=transport,
-    )  # fmt: skip
+    match charge:
+        case HyperliquidCharge(section=section):
+            return hyperliquid_session(
+                hurried(section), clock, limits=None, key=charge.key, rest=charge.rest, ws=charge.ws,
+                account=charge.account, transport=transport,
+            )  # fmt: skip
+        case PolymarketCharge(section=section):
+            return polymarket_session(hurried(section), clock, limits=None, key=charge.key, transport=transport)
+        case KalshiCharge(section=section):
+            return kalshi_session(hurried(section), clock, limits=None, key=charge.key, transport=transport)
+
+
+def hurried(section: Section) -> Section:
+    return msgspec.structs.replace(section, request_s=min(section.request_s, GUARDIAN_REQUEST_S))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -13,12 +14,13 @@ import click
 from hlomm.daemon import doctor
 from hlomm.daemon.doctor import Check, Status
 from hlomm.daemon.doctor_records import examine
+from hlomm.daemon.doctor_venues import venues
 from hlomm.daemon.ledger_store import rebuild
 from hlomm.domain.exits import ExitCode
-from hlomm.domain.faults import UsageError
+from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.rundir.audit_file import AuditFile
 from hlomm.rundir.lock import Lock
-from hlomm.settings.load import PROFILES
+from hlomm.settings.load import PROFILES, load
 from hlomm.settings.paths import StatePaths, state_paths
 
 WIDTH = 100
@@ -48,7 +50,8 @@ def doctor_command(
 
 def look(paths: StatePaths, profile: str, files: Sequence[Path], sets: Sequence[str]) -> list[Check]:
     """Every check that can be made, in the order in which one would want to know."""
-    checks = [doctor.versions(), doctor.configuration(profile, files, sets), *doctor.directory(paths)]
+    checks = [doctor.versions(), doctor.configuration(profile, files, sets), *_venues(profile, files, sets)]
+    checks += doctor.directory(paths)
     if not paths.root.is_dir():
         return [*checks, doctor.disk(paths)]
     pid = doctor.running(paths)
@@ -60,6 +63,15 @@ def look(paths: StatePaths, profile: str, files: Sequence[Path], sets: Sequence[
         *checks, doctor.daemon(paths, pid), *doctor.halt(paths, pid), *records, doctor.disk(paths),
         doctor.clock(paths, found),
     ]  # fmt: skip
+
+
+def _venues(profile: str, files: Sequence[Path], sets: Sequence[str]) -> Iterator[Check]:
+    """Nothing for a configuration that does not load: that is said already."""
+    try:
+        loaded = load(profile, files, sets)
+    except ConfigError:
+        return
+    yield from venues(loaded, os.environ)
 
 
 def _rebuild(paths: StatePaths) -> None:

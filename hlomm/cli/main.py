@@ -224,7 +224,7 @@ def doctor(
 
 
 @main.command()
-@click.option("--venues", default="hyperliquid", show_default=True, help="Comma-separated.")
+@click.option("--venues", default="hyperliquid,polymarket,kalshi", show_default=True, help="Comma-separated.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option("--speed", type=click.FloatRange(min=0.1, max=100), default=1.0, show_default=True)
 @click.option("--linger", type=click.FloatRange(min=1), default=None, help="End after that long without clients.")

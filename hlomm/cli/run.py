@@ -10,7 +10,8 @@ from typing import Any
 import click
 import trio
 
-from hlomm.cli.arming import agent_key, check_arming, guardian_key
+from hlomm.cli.arming import check_arming
+from hlomm.cli.keys import venue_keys
 from hlomm.daemon import logs
 from hlomm.daemon.launch import RunOptions, launch
 from hlomm.domain.exits import ExitCode
@@ -27,8 +28,7 @@ def run_command(
     os.umask(0o077)  # whatever this process and its helpers create is for this user alone
     armed = check_arming(loaded, arm)
     paths = state_paths(state_dir, profile)
-    key = agent_key(loaded, os.environ) if profile != "sim" else None
-    second_key = guardian_key(loaded, os.environ) if profile != "sim" else None
+    keys = venue_keys(loaded, os.environ) if profile != "sim" else {}
     click.echo(
         f"hlomm · profile {profile} · state {paths.root}\n"
         f"look in with: hlomm tui{_where(state_dir, profile)} · stop with Ctrl-C", err=True,
@@ -37,7 +37,7 @@ def run_command(
         launch,
         RunOptions(
             loaded=loaded, paths=paths, sim_file=sim_file, duration_s=duration_s, seed=seed, speed=speed, armed=armed,
-            key=key, guardian_key=second_key,
+            keys=keys,
         ),
         strict_exception_groups=True,
     )  # fmt: skip

@@ -48,13 +48,20 @@ def sim_command(
         for name, venue in msgspec.json.decode(document)["venues"].items():
             click.echo(f"{name}: rest {venue['rest']}  ws {venue['ws']}")
             for account in venue["accounts"]:
-                click.echo(f"  {account['name']}: {account['address']}  key {account['key']}")
+                click.echo(f"  {account['name']}: {_credentials(account)}")
         click.echo("serving until Ctrl-C", err=True)
 
     try:
         trio.run(serve, options, announce)
     except* KeyboardInterrupt:
         click.echo("stopped", err=True)
+
+
+def _credentials(account: dict[str, str]) -> str:
+    """Who it is and what signs for it; a key of several lines is only in the JSON document."""
+    if "key_id" in account:
+        return f"key id {account['key_id']}  (its private key: --json)"
+    return f"{account['address']}  key {account['key']}"
 
 
 def _names(text: str) -> tuple[str, ...]:

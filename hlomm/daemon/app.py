@@ -107,13 +107,12 @@ class Daemon:
         self._hurry = trio.Event()
         self._stopped = trio.Event()
         self._refused: str | None = None
-        self._refused_at: set[VenueId] = set()
         self._crash: BaseException | None = None
         self._halted_at_stop = False
         self._halt_note: halt_file.HaltNote | None = None
         self._halt_note_due = False
         """The disk refused the note, or its removal."""
-        self.last_look = LastLook(self.pump, clock, settings)
+        self.last_look = LastLook(sessions, settings, clock, self.pump)
 
     # -- the run
 
@@ -139,7 +138,7 @@ class Daemon:
                 finally:
                     self.last_resort.start("trading is over")
                     with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
-                        remaining = await self._look_at_account()
+                        remaining = await self.last_look.at_all(trouble=self._in_trouble())
                 if self._guardian is not None:
                     await self._guardian.part(self._stop_reason or "the run is over", clean=remaining == 0)
                 outer.cancel_scope.cancel(reason="run over")
@@ -192,8 +191,12 @@ class Daemon:
         try:
             await session.run(self.pump)
         except VenueRefused:
-            self._refused_at.add(session.venue)
+            self.last_look.refused_at.add(session.venue)
             raise
+
+    def _in_trouble(self) -> bool:
+        """Whether the engine could not see to the end itself."""
+        return self.pump.fault is not None or self._crash is not None or not self._stopped.is_set()
 
     async def _until_over(self) -> None:
         """Wait for the wish to stop, then for the engine to have stopped; a fault ends both waits."""
@@ -208,10 +211,6 @@ class Daemon:
             await first_of(self._stopped, self._hurry, self.pump.faulted)
         if patience.cancelled_caught:
             _log.critical("stop_deadline", next="sweeping the account")
-
-    async def _look_at_account(self) -> int | None:
-        trouble = self.pump.fault is not None or self._crash is not None or not self._stopped.is_set()
-        return await self.last_look.at_all(self._sessions, self._refused_at, trouble=trouble)
 
     # -- outputs
 
@@ -283,9 +282,8 @@ class Daemon:
             self.pump, self.monitor, profile=self._loaded.profile, seed=self._seed, duration_s=duration_s,
             venue_open_orders=remaining,
         )  # fmt: skip
-        seen = self.last_look.accounts
-        cash = {venue: self.ledger.cash(self._accounts.get(venue, "")) for venue in seen}
-        accounts = account_document(self.pump.engine.state, seen, cash)
+        cash = {venue: self.ledger.cash(self._accounts.get(venue, "")) for venue in self.last_look.words}
+        accounts = account_document(self.pump.engine.state, self.last_look.words, cash)
         return RunResult(
             exit_code=self._exit_code(), summary=summary | {"account": accounts, "ledger": self.ledger.document()}
         )

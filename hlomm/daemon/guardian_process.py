@@ -47,7 +47,9 @@ GOODBYE_S: Final = 2.0
 MAKE_ROOM_S: Final = 45.0
 """An earlier guardian gets that long to finish what it is at."""
 ASK_S: Final = 2.0
-SECRETS: Final = ("HL_OMM_AGENT_KEY", "HL_OMM_GUARDIAN_KEY", "HL_OMM_KEY_PASSWORD")
+SECRETS: Final = (
+    "HL_OMM_AGENT_KEY", "HL_OMM_GUARDIAN_KEY", "HL_OMM_POLYMARKET_KEY", "HL_OMM_KALSHI_KEY", "HL_OMM_KEY_PASSWORD",
+)  # fmt: skip
 """Variables that no other process inherits."""
 
 

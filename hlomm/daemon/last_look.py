@@ -1,11 +1,11 @@
-"""What is done at every account once trading is over: orders swept, holdings sold if the engine could not, a last word.
+"""The last look at every account of a run: what still rests is swept, and sold where the engine could not see to it.
 
-The venues are looked at side by side, so that one that is away takes nobody else's time.
+Venues are looked at side by side: one that is away takes nobody else's time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -13,12 +13,11 @@ import trio
 
 from hlomm.daemon.pump import Pump
 from hlomm.domain.faults import VenueUnavailable
-from hlomm.domain.ids import ClientIds, VenueId, perp_market
+from hlomm.domain.ids import HYPERLIQUID, ClientIds, VenueId, perp_market
 from hlomm.domain.inputs import AccountState
 from hlomm.settings.schema import Settings
 from hlomm.venues.clock import Clock
 from hlomm.venues.flatten_plan import FlattenBounds
-from hlomm.venues.hyperliquid.wire.outcomes import MIN_NOTIONAL, OUTCOME_LOT, OUTCOME_TICK
 from hlomm.venues.protocol import VenueSession
 from hlomm.venues.sweep import cancel_all, flatten_account
 
@@ -30,34 +29,33 @@ LAST_WORD_S: Final = 4.0
 
 
 class LastLook:
-    def __init__(self, pump: Pump, clock: Clock, settings: Settings) -> None:
-        self._pump = pump
-        self._clock = clock
+    def __init__(self, sessions: Mapping[VenueId, VenueSession], settings: Settings, clock: Clock, pump: Pump) -> None:
+        self._sessions = sessions
         self._settings = settings
+        self._clock = clock
+        self._pump = pump
+        self.refused_at: set[VenueId] = set()
+        """Venues that refused us: they know no order of ours and cannot be asked."""
         self.swept: list[str] = []
-        """What was done, in words."""
-        self.accounts: dict[VenueId, AccountState] = {}
+        self.words: dict[VenueId, AccountState] = {}
         """Each venue's account as it was after everything was over."""
 
-    async def at_all(
-        self, sessions: Mapping[VenueId, VenueSession], refused: Collection[VenueId], *, trouble: bool
-    ) -> int | None:
-        """Orders of ours that still rest, None if that cannot be told.
-
-        `trouble`: the engine could not bring the accounts to safety. A venue that `refused` us knows no order of ours
-        and cannot be asked.
-        """
+    async def at_all(self, *, trouble: bool) -> int | None:
+        """Orders of ours that still rest, None if that cannot be told. `trouble`: the engine did not see to the end."""
         rests: dict[VenueId, int | None] = {}
 
         async def look(session: VenueSession) -> None:
+            if session.venue in self.refused_at:
+                rests[session.venue] = 0
+                return
             rests[session.venue] = None
             try:
-                rests[session.venue] = 0 if session.venue in refused else await self._at(session, trouble=trouble)
-            except Exception as error:  # noqa: BLE001 - a supervisor: a fault at one venue must not end the others
+                rests[session.venue] = await self._at(session, trouble=trouble)
+            except Exception as error:  # noqa: BLE001 - a supervisor: a fault at one venue must not end the look at others
                 _log.critical("account_not_looked_at", venue=session.venue, error=repr(error), next="look by hand")
 
         async with trio.open_nursery() as nursery:
-            for session in sessions.values():
+            for session in self._sessions.values():
                 nursery.start_soon(look, session)
         known = [count for count in rests.values() if count is not None]
         return sum(known) if len(known) == len(rests) else None
@@ -65,7 +63,7 @@ class LastLook:
     async def _at(self, session: VenueSession, *, trouble: bool) -> int | None:
         report = await cancel_all(session, deadline_s=VERIFY_S)
         if report.canceled or report.remaining:
-            self._did(f"{session.venue}: swept {report.canceled} orders, {len(report.remaining)} remain")
+            self._note(f"{session.venue}: swept {report.canceled} orders, {len(report.remaining)} remain")
         remaining = len(report.remaining) if report.verified else None
         if trouble and self._settings.flatten.on_stop == "flatten":
             known = await self._flatten(session)
@@ -76,7 +74,7 @@ class LastLook:
     async def _hear(self, session: VenueSession) -> None:
         with trio.move_on_after(LAST_WORD_S) as patience:
             try:
-                self.accounts[session.venue] = await session.fetch_account()
+                self.words[session.venue] = await session.fetch_account()
             except VenueUnavailable as error:
                 _log.warning("account not read", venue=session.venue, error=str(error))
         if patience.cancelled_caught:
@@ -86,16 +84,16 @@ class LastLook:
         """Whether what is left is known."""
         rules, coins = self._pump.engine.state.config.flatten, self._settings.venue.hyperliquid.underlyings
         bounds = FlattenBounds(
-            slippage=rules.max_slippage, tick=OUTCOME_TICK, lot=OUTCOME_LOT, min_notional=MIN_NOTIONAL,
-            slippage_perp=rules.max_slippage_perp, perps=frozenset(perp_market(session.venue, coin) for coin in coins),
+            slippage=rules.max_slippage, slippage_perp=rules.max_slippage_perp,
+            perps=frozenset(perp_market(HYPERLIQUID, coin) for coin in coins),
         )  # fmt: skip
         ids = ClientIds(self._clock.read().wall_ms)
         report = await flatten_account(session, bounds, ids.mint, deadline_s=VERIFY_S)
         left = "unknown" if report.left is None else ", ".join(report.left.stays)
-        self._did(f"{session.venue}: flattened without the engine: {list(report.words)}; left: {left or 'nothing'}")
+        self._note(f"{session.venue}: flattened without the engine: {list(report.words)}; left: {left or 'nothing'}")
         return report.left is not None
 
-    def _did(self, line: str) -> None:
+    def _note(self, line: str) -> None:
         self.swept.append(line)
         self._pump.note(line)
         _log.warning("sweep", text=line)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ MAX_LINE = 1 << 20
 
 
 class SimAccount(msgspec.Struct, frozen=True):
+    """A funded account of the simulated Hyperliquid."""
+
     address: str
     key: str
     agent_key: str
@@ -40,6 +43,45 @@ class SimVenue(msgspec.Struct, frozen=True):
     chain: str = "Testnet"
 
 
+class PolymarketAccount(msgspec.Struct, frozen=True):
+    address: str
+    key: str
+    funder: str
+    signature_type: int
+    name: str = ""
+
+
+class SimPolymarket(msgspec.Struct, frozen=True):
+    rest: str
+    """Of the order book; the others are of public data and the base of both websocket channels."""
+    gamma: str
+    ws: str
+    accounts: tuple[PolymarketAccount, ...]
+
+
+class KalshiAccount(msgspec.Struct, frozen=True):
+    name: str
+    key_id: str
+    private_key_pem: str
+
+
+class SimKalshi(msgspec.Struct, frozen=True):
+    rest: str
+    ws: str
+    accounts: tuple[KalshiAccount, ...]
+
+
+class SimVenues(msgspec.Struct, frozen=True):
+    """None: not served."""
+
+    hyperliquid: SimVenue | None = None
+    polymarket: SimPolymarket | None = None
+    kalshi: SimKalshi | None = None
+
+    def __iter__(self) -> Iterator[SimVenue | SimPolymarket | SimKalshi]:
+        return (venue for venue in (self.hyperliquid, self.polymarket, self.kalshi) if venue is not None)
+
+
 class SimClock(msgspec.Struct, frozen=True):
     host_origin_ns: int
     venue_origin_ns: int
@@ -54,7 +96,7 @@ class SimDocument(msgspec.Struct, frozen=True):
 
     ready: bool
     clock: SimClock
-    venues: dict[str, SimVenue]
+    venues: SimVenues
     seed: int = 0
 
 
@@ -63,8 +105,9 @@ def parse_document(raw: bytes, where: str) -> SimDocument:
         document = msgspec.json.decode(raw, type=SimDocument)
     except msgspec.DecodeError as error:
         raise ConfigError(f"{where}: {error} — expected the document that `hlomm sim --json` prints") from None
-    if not document.ready or "hyperliquid" not in document.venues or not document.venues["hyperliquid"].accounts:
-        raise ConfigError(f"{where}: the simulator is not ready or offers no Hyperliquid account")
+    served = list(document.venues)
+    if not document.ready or not served or not all(venue.accounts for venue in served):
+        raise ConfigError(f"{where}: the simulator is not ready or offers no account")
     return document
 
 
@@ -75,12 +118,15 @@ def read_document(path: Path) -> SimDocument:
         raise ConfigError(f"{path}: {error.strerror or error} — check the path given to --sim") from None
 
 
-async def start(section: Sim, *, seed: int, speed: float, log: Path) -> tuple[Any, SimDocument]:
-    """Start `hlomm sim` and wait until it serves; (process, document)."""
+async def start(section: Sim, *, venues: Sequence[str], seed: int, speed: float, log: Path) -> tuple[Any, SimDocument]:
+    """Start `hlomm sim` for these venues and wait until it serves; (process, document)."""
+    listed = [
+        "--first-expiry", str(section.first_expiry_s), "--periods", ",".join(section.periods), "--buckets",
+        ",".join(section.buckets), "--templates", ",".join(section.templates),
+    ]  # fmt: skip
     command = [
-        sys.executable, "-m", "hlomm.cli.main", "sim", "--json", "--seed", str(seed), "--speed", str(speed), "--linger",
-        str(section.linger_s), "--first-expiry", str(section.first_expiry_s), "--periods", ",".join(section.periods),
-        "--buckets", ",".join(section.buckets), "--templates", ",".join(section.templates),
+        sys.executable, "-m", "hlomm.cli.main", "sim", "--json", "--venues", ",".join(venues), "--seed", str(seed),
+        "--speed", str(speed), "--linger", str(section.linger_s), *listed,
     ]  # fmt: skip
     with log.open("ab") as errors:
         process = await trio.lowlevel.open_process(

@@ -17,7 +17,6 @@ from hlomm.rundir.lock import Lock, account_lock
 from hlomm.settings.charge import VenueCharge
 from hlomm.venues.clock import Clock
 from hlomm.venues.flatten_plan import FlattenBounds, FlattenPlan
-from hlomm.venues.hyperliquid.wire.outcomes import MIN_NOTIONAL, OUTCOME_LOT, OUTCOME_TICK
 from hlomm.venues.sweep import CancelReport, FlattenReport, cancel_all, flatten_account
 
 LOCK_TRIES: Final = 10
@@ -136,8 +135,7 @@ class Account:
     async def _flatten(self, watch: Watch) -> FlattenReport:
         chosen, holdings = watch.policy, () if watch.beat is None else watch.beat.holdings
         bounds = FlattenBounds(
-            slippage=chosen.slippage, tick=OUTCOME_TICK, lot=OUTCOME_LOT, min_notional=MIN_NOTIONAL,
-            hold_to_expiry_ns=round(chosen.hold_to_expiry_s * 1e9), perps=self.charge.perps,
+            slippage=chosen.slippage, hold_to_expiry_ns=round(chosen.hold_to_expiry_s * 1e9), perps=self.charge.perps,
         )  # fmt: skip
         expiries: dict[MarketId, int] = {h.market: h.expiry_ns for h in holdings if h.expiry_ns is not None}
         return await flatten_account(

@@ -18,7 +18,7 @@ from hlomm.domain.inputs import AccountState, BookSnapshot, RestingOrder
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import Output
-from hlomm.venues.protocol import SessionStatistics, Sink, VenueSession
+from hlomm.venues.protocol import SaleRules, SessionStatistics, Sink, VenueSession
 
 NOT_A_REDUCTION: Final = "not_a_reduction"
 """The word for an order that was held back here."""
@@ -87,6 +87,9 @@ class ReduceOnly:
 
     async def fetch_book(self, market: MarketId) -> BookSnapshot | None:
         return await self._session.fetch_book(market)
+
+    def sale_rules(self, market: MarketId) -> SaleRules | None:
+        return self._session.sale_rules(market)
 
     async def cancel_now(self, orders: Sequence[RestingOrder]) -> int:
         return await self._session.cancel_now(orders)

@@ -10,10 +10,10 @@ from typing import Final
 import msgspec
 
 from hlomm.domain.faults import ConfigError
-from hlomm.domain.ids import HYPERLIQUID, MarketId, VenueId, perp_market
+from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, MarketId, VenueId, perp_market
 from hlomm.domain.times import ClockMap
 from hlomm.link.guardian import Policy
-from hlomm.settings.schema import Guardian, Hyperliquid
+from hlomm.settings.schema import Guardian, Hyperliquid, Kalshi, Polymarket
 
 MAX_CHARGE: Final = 1 << 20
 
@@ -52,7 +52,69 @@ class HyperliquidCharge(msgspec.Struct, frozen=True, kw_only=True, tag="hyperliq
         return f"HyperliquidCharge({self.rest}, {self.account}, key withheld)"
 
 
-VenueCharge = HyperliquidCharge
+class PolymarketCharge(msgspec.Struct, frozen=True, kw_only=True, tag="polymarket"):
+    """One wallet at Polymarket. The section has every address, those of a simulator too."""
+
+    section: Polymarket
+    key: str
+    """Of the owner that signs. It is the daemon's as well: orders belong to the API key of the one who placed them."""
+
+    @property
+    def venue(self) -> VenueId:
+        return POLYMARKET
+
+    @property
+    def account(self) -> str:
+        return self.section.account.lower()
+
+    @property
+    def late_s(self) -> float:
+        return self.section.request_s
+
+    @property
+    def perps(self) -> frozenset[MarketId]:
+        return frozenset()
+
+    def place(self, profile: str) -> str:
+        return self.section.clob if profile == "sim" else "polygon"
+
+    def __repr__(self) -> str:
+        return f"PolymarketCharge({self.section.clob}, {self.account}, key withheld)"
+
+
+class KalshiCharge(msgspec.Struct, frozen=True, kw_only=True, tag="kalshi"):
+    """One member of Kalshi. The section has every address, those of a simulator too."""
+
+    section: Kalshi
+    key: str
+    """PEM of the API key."""
+
+    @property
+    def venue(self) -> VenueId:
+        return KALSHI
+
+    @property
+    def account(self) -> str:
+        return self.section.account
+
+    @property
+    def late_s(self) -> float:
+        return self.section.request_s
+
+    @property
+    def perps(self) -> frozenset[MarketId]:
+        return frozenset()
+
+    def place(self, profile: str) -> str:
+        """The domain tells the demonstration from the exchange; each has several hosts."""
+        host = self.section.rest.partition("://")[2].partition("/")[0]
+        return self.section.rest if profile == "sim" else ".".join(host.partition(":")[0].split(".")[-2:])
+
+    def __repr__(self) -> str:
+        return f"KalshiCharge({self.section.rest}, {self.account}, key withheld)"
+
+
+VenueCharge = HyperliquidCharge | PolymarketCharge | KalshiCharge
 
 
 class Charge(msgspec.Struct, frozen=True, kw_only=True):

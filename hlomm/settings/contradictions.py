@@ -11,6 +11,9 @@ from hlomm.domain.links import ANY_TEXT
 from hlomm.settings.schema import Breakers, EngineSettings, Events, Inventory, LinkPair, LinkRule, Settings
 
 DEADMAN_MIN_S: Final = 10.0
+ORDER_LIFE_MIN_S: Final = 180.0
+DEPOSIT_WALLET: Final = 3
+"""Signature type of Polymarket."""
 
 
 def contradictions(settings: EngineSettings) -> list[tuple[str, str]]:
@@ -95,6 +98,48 @@ def _links(events: Events) -> Iterator[tuple[str, str]]:
             yield f"events.pairs[{number}].right", "is the left contract: a link joins two"
 
 
+def _polymarket_contradictions(settings: Settings) -> list[tuple[str, str]]:
+    venue, orders = settings.venue.polymarket, settings.orders
+    found: list[tuple[str, str]] = []
+    if 0 < venue.order_life_s < ORDER_LIFE_MIN_S:
+        found.append(
+            ("venue.polymarket.order_life_s", f"is below {ORDER_LIFE_MIN_S:g}, which the venue wants; 0 turns it off")
+        )
+    if venue.session_key and venue.signature_type != DEPOSIT_WALLET:
+        found.append(
+            ("venue.polymarket.session_key", f"needs signature_type = {DEPOSIT_WALLET}: only deposit wallets delegate")
+        )
+    if not venue.enabled:
+        return found
+    if not venue.underlyings:
+        found.append(("venue.polymarket.underlyings", "is empty: name a coin, or set enabled = false"))
+    if orders.settle_doubt_s <= venue.arrives_s:
+        found.append(
+            ("orders.settle_doubt_s", "must exceed venue.polymarket.arrives_s: a late order could still arrive")
+        )
+    if orders.answer_deadline_s < venue.request_s:
+        found.append(
+            ("orders.answer_deadline_s", "is below venue.polymarket.request_s: questions would overtake answers")
+        )
+    return found
+
+
+def _kalshi_contradictions(settings: Settings) -> list[tuple[str, str]]:
+    venue, orders = settings.venue.kalshi, settings.orders
+    found: list[tuple[str, str]] = []
+    if not venue.enabled:
+        return found
+    if not venue.series:
+        found.append(("venue.kalshi.series", "is empty: name one, or set enabled = false"))
+    if orders.answer_deadline_s < venue.request_s:
+        found.append(("orders.answer_deadline_s", "is below venue.kalshi.request_s: questions would overtake answers"))
+    if venue.order_life_s <= 2 * venue.request_s:
+        found.append(
+            ("venue.kalshi.order_life_s", "must exceed twice venue.kalshi.request_s, or orders expire while renewed")
+        )
+    return found
+
+
 def session_contradictions(settings: Settings) -> list[tuple[str, str]]:
     """The same for keys outside the engine's part."""
     found = contradictions(settings)
@@ -114,6 +159,7 @@ def session_contradictions(settings: Settings) -> list[tuple[str, str]]:
         found.append(
             ("orders.answer_deadline_s", "is below venue.hyperliquid.post_s: questions would overtake answers")
         )
+    found += [*_polymarket_contradictions(settings), *_kalshi_contradictions(settings)]
     guardian = settings.guardian
     if guardian.beat_s * 2 > guardian.warn_s:
         found.append(("guardian.beat_s", "is above half of guardian.warn_s: one late beat would warn"))

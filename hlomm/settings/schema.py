@@ -9,20 +9,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Positive = Annotated[float, msgspec.Meta(gt=0, lt=1e12)]
-NonNegative = Annotated[float, msgspec.Meta(ge=0, lt=1e12)]
-Fraction = Annotated[float, msgspec.Meta(gt=0, le=1)]
-Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-Factor = Annotated[float, msgspec.Meta(ge=1, le=100)]
-Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-"""A price of an outcome or a distance between two."""
+from hlomm.settings.kinds import Count, Factor, Fraction, NonNegative, Positive, Section, Share
+from hlomm.settings.strategies import Strategies
 
 
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
-class Limits(_Section, frozen=True):
+class Limits(Section, frozen=True):
     max_position: Positive
     max_gross_notional: Positive
     max_order_notional: Positive
@@ -42,7 +33,7 @@ class Limits(_Section, frozen=True):
     max_notional_per_min: Positive
 
 
-class Breakers(_Section, frozen=True):
+class Breakers(Section, frozen=True):
     widen_move: Share
     widen_window_s: Positive
     widen_factor: Factor
@@ -59,7 +50,7 @@ class Breakers(_Section, frozen=True):
     warn_share: Fraction
 
 
-class Hedge(_Section, frozen=True):
+class Hedge(Section, frozen=True):
     enabled: bool
     min_tau_s: NonNegative
     interval_s: Positive
@@ -70,7 +61,7 @@ class Hedge(_Section, frozen=True):
     jump_margin: Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
-class Sets(_Section, frozen=True):
+class Sets(Section, frozen=True):
     enabled: bool
     stock: NonNegative
     least: Annotated[float, msgspec.Meta(ge=1, le=1e9)]
@@ -78,7 +69,7 @@ class Sets(_Section, frozen=True):
     drain_s: NonNegative
 
 
-class Inventory(_Section, frozen=True):
+class Inventory(Section, frozen=True):
     widen_above: Fraction
     widen_factor: Factor
     pause_above: Fraction
@@ -90,7 +81,7 @@ class Inventory(_Section, frozen=True):
 VenueName = Literal["hyperliquid", "polymarket", "kalshi"]
 
 
-class Quotes(_Section, frozen=True):
+class Quotes(Section, frozen=True):
     min_move: Share
     min_size_change: NonNegative
     min_interval_s: NonNegative
@@ -98,7 +89,7 @@ class Quotes(_Section, frozen=True):
     drain_s: NonNegative
 
 
-class Flatten(_Section, frozen=True):
+class Flatten(Section, frozen=True):
     on_disconnect: Literal["flatten", "pause"]
     on_disconnect_of: dict[VenueName, Literal["flatten", "pause"]]
     on_stop: Literal["flatten", "keep"]
@@ -111,7 +102,7 @@ class Flatten(_Section, frozen=True):
     attempts: Count
 
 
-class Orders(_Section, frozen=True):
+class Orders(Section, frozen=True):
     answer_deadline_s: Positive
     query_retry_s: Positive
     settle_doubt_s: Positive
@@ -120,7 +111,7 @@ class Orders(_Section, frozen=True):
     reject_pause_s: Positive
 
 
-class Budget(_Section, frozen=True):
+class Budget(Section, frozen=True):
     reserve: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
     slow_below: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
     slow_runway_h: NonNegative
@@ -128,96 +119,12 @@ class Budget(_Section, frozen=True):
     weight_per_min: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
-class Reconcile(_Section, frozen=True):
+class Reconcile(Section, frozen=True):
     quiet_s: Positive
     strikes: Annotated[int, msgspec.Meta(ge=1, le=100)]
 
 
-class Avellaneda(_Section, frozen=True):
-    enabled: bool
-    model: Literal["glft", "as_paper", "as_seed0"]
-    classes: tuple[str, ...]
-    underlyings: tuple[str, ...]
-    periods: tuple[str, ...]
-    deployers: tuple[str, ...]
-    min_liquidity: NonNegative
-    gamma: NonNegative
-    fill_rate: Positive
-    fill_decay: Positive
-    lot: Positive
-    holding_s: Positive
-    min_half_spread: NonNegative
-    max_half_spread: Share
-    pull_ratio: Positive
-    reaction_s: Positive
-    vol_annual: Positive
-    vol_prior_s: Positive
-    vol_halflife_s: Positive
-    realised: Literal["ewma", "two_scale"]
-    nu_prior_s: Positive
-    nu_halflife_s: Positive
-    follow_s: NonNegative
-    sample_s: Positive
-    basis_bps: NonNegative
-    vol_error: NonNegative
-    size_floor: NonNegative
-    max_microprice_spread: Share
-    kelly_fraction: Fraction
-    max_size: Positive
-    min_size: NonNegative
-    size_decimals: Annotated[int, msgspec.Meta(ge=0, le=8)]
-    max_underlying_age_s: Positive
-    requote_share: NonNegative
-    stretch: Annotated[float, msgspec.Meta(ge=1, le=100)]
-
-
-class BtcParity(_Section, frozen=True):
-    enabled: bool
-    classes: tuple[str, ...]
-    underlyings: tuple[str, ...]
-    periods: tuple[str, ...]
-    deployers: tuple[str, ...]
-    min_liquidity: NonNegative
-    min_edge: Share
-    doubt: NonNegative
-    hedge_cost: NonNegative
-    follow_book: bool
-    min_tau_s: NonNegative
-    vol_annual: Positive
-    vol_prior_s: Positive
-    vol_halflife_s: Positive
-    realised: Literal["ewma", "two_scale"]
-    sample_s: Positive
-    basis_bps: NonNegative
-    vol_error: NonNegative
-    max_underlying_age_s: Positive
-    kelly_fraction: Fraction
-    max_stake: Fraction
-    max_size: Positive
-    min_size: NonNegative
-
-
-class CompleteSet(_Section, frozen=True):
-    enabled: bool
-    classes: tuple[str, ...]
-    underlyings: tuple[str, ...]
-    periods: tuple[str, ...]
-    deployers: tuple[str, ...]
-    min_edge: Share
-    max_size: Positive
-    min_size: Positive
-    max_stake: Fraction
-    max_unwind_loss: NonNegative
-    min_tau_s: NonNegative
-
-
-class Strategies(_Section, frozen=True):
-    avellaneda: Avellaneda
-    btc_parity: BtcParity
-    complete_set: CompleteSet
-
-
-class Hyperliquid(_Section, frozen=True):
+class Hyperliquid(Section, frozen=True):
     rest: str
     ws: str
     chain: Literal["mainnet", "testnet"]
@@ -236,14 +143,57 @@ class Hyperliquid(_Section, frozen=True):
     silence_s: Positive
 
 
-class Venues(_Section, frozen=True):
+class Polymarket(Section, frozen=True):
+    enabled: bool
+    clob: str
+    gamma: str
+    ws: str
+    account: str
+    signature_type: Literal[0, 1, 2, 3]
+    session_key: bool
+    key_file: str
+    underlyings: tuple[str, ...]
+    horizon_s: Positive
+    request_s: Positive
+    arrives_s: Positive
+    heartbeat_s: Annotated[float, msgspec.Meta(ge=0, le=5)]
+    order_life_s: Annotated[float, msgspec.Meta(ge=0, lt=86_400)]
+    reconcile_s: Positive
+    ping_s: Positive
+    pong_s: Positive
+    pause_s: Positive
+
+
+class Kalshi(Section, frozen=True):
+    enabled: bool
+    rest: str
+    ws: str
+    account: str
+    key_id: str
+    key_file: str
+    series: tuple[Literal["KXBTCD", "KXBTC", "KXBTC15M"], ...]
+    horizon_s: Positive
+    shard: Annotated[int, msgspec.Meta(ge=0, le=100)]
+    direct_member: bool
+    balance_holds: Literal["auto", "total", "free"]
+    request_s: Positive
+    order_life_s: Annotated[float, msgspec.Meta(ge=20, le=60)]
+    reconcile_s: Positive
+    ping_s: Positive
+    pong_s: Positive
+    silence_s: Positive
+
+
+class Venues(Section, frozen=True):
     hyperliquid: Hyperliquid
+    polymarket: Polymarket
+    kalshi: Kalshi
 
 
 Period = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,3}[mhd]$")]
 
 
-class Sim(_Section, frozen=True):
+class Sim(Section, frozen=True):
     periods: tuple[Period, ...]
     buckets: tuple[Period, ...]
     templates: tuple[Period, ...]
@@ -251,7 +201,7 @@ class Sim(_Section, frozen=True):
     linger_s: Positive
 
 
-class Daemon(_Section, frozen=True):
+class Daemon(Section, frozen=True):
     stop_deadline_s: Positive
     hard_stop_s: Positive
     fsync_s: Positive
@@ -259,7 +209,7 @@ class Daemon(_Section, frozen=True):
     log: Literal["debug", "info", "warning"]
 
 
-class Guardian(_Section, frozen=True):
+class Guardian(Section, frozen=True):
     enabled: bool
     beat_s: Positive
     warn_s: Positive
@@ -270,7 +220,7 @@ class Guardian(_Section, frozen=True):
     linger_s: NonNegative
 
 
-class Leg(_Section, frozen=True):
+class Leg(Section, frozen=True):
     """One series in a rule for links."""
 
     venue: Literal["hyperliquid", "polymarket", "kalshi"]
@@ -279,7 +229,7 @@ class Leg(_Section, frozen=True):
     rules: tuple[str, ...]
 
 
-class LinkRule(_Section, frozen=True):
+class LinkRule(Section, frozen=True):
     name: str
     left: Leg
     right: Leg
@@ -291,7 +241,7 @@ class LinkRule(_Section, frozen=True):
     reviewed_on: str
 
 
-class LinkPair(_Section, frozen=True):
+class LinkPair(Section, frozen=True):
     name: str
     left: str
     right: str
@@ -305,7 +255,7 @@ class LinkPair(_Section, frozen=True):
     reviewed_on: str
 
 
-class Events(_Section, frozen=True):
+class Events(Section, frozen=True):
     proposals: bool
     instant_s: NonNegative
     strike_bps: NonNegative
@@ -314,7 +264,7 @@ class Events(_Section, frozen=True):
     pairs: tuple[LinkPair, ...]
 
 
-class EngineSettings(_Section, frozen=True):
+class EngineSettings(Section, frozen=True):
     """The part that decisions depend on; it travels in the journal's first record."""
 
     limits: Limits

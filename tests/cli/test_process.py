@@ -10,6 +10,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
+NAMES = ("hyperliquid", "polymarket", "kalshi")
+
 
 def test_run_look_kill_restart_resume_replay(hlomm, tmp_path):
     state = tmp_path / "st"
@@ -30,12 +32,12 @@ def test_run_look_kill_restart_resume_replay(hlomm, tmp_path):
         return hlomm("explain", "--state-dir", state, "--json").json()
 
     hlomm.until(lambda: any(row["bid"]["guard"] == "ok" for row in explain()))  # it may be amending all of them
-    explained = explain()
-    market = explained[0]["market"]
+    explained = next(row for row in explain() if row["id"].startswith("hyperliquid:o"))
+    market = explained["market"]
     assert hlomm("explain", market, "--state-dir", state).out.startswith(market)
     assert hlomm("explain", "nonsense", "--state-dir", state).code == 2
     listed = hlomm("markets", "--state-dir", state, "--json").json()
-    (row,) = [row for row in listed["markets"] if row["market"] == market and row["id"] == explained[0]["id"]]
+    (row,) = [row for row in listed["markets"] if row["market"] == market and row["id"] == explained["id"]]
     assert hlomm("explain", row["coins"]["NO"], "--state-dir", state).out.startswith(market)
     assert row["coins"]["YES"] in hlomm("markets", "--state-dir", state).out
     for view in ("positions", "fills", "pnl"):
@@ -117,3 +119,72 @@ def test_killed_daemon_leaves_a_journal_that_replays(hlomm, tmp_path):
     assert replayed.code == 0, replayed.err
     assert replayed.json()["identical"]
     assert replayed.json()["outputs"] > 0
+
+
+def test_all_simulated_venues_of_one_process(hlomm):
+    """The first line says where each is; each answers on a port of its own and tells its own truth."""
+    simulator = hlomm.start("sim", "--venues", "hyperliquid,polymarket,kalshi", "--seed", "3", "--speed", "5", "--json")
+    document = json.loads(simulator.stdout.readline())
+    assert (document["ready"], document["seed"]) == (True, 3)
+    assert list(document["venues"]) == ["hyperliquid", "polymarket", "kalshi"]
+    for name, identity in (("hyperliquid", "address"), ("polymarket", "funder"), ("kalshi", "key_id")):
+        venue = document["venues"][name]
+        assert all(account[identity] for account in venue["accounts"])
+        host = venue["rest"].split("/")[2]
+        with urllib.request.urlopen(
+            urllib.request.Request(
+                f"http://{host}/sim", data=b'{"type":"state"}', headers={"Content-Type": "application/json"}
+            ),
+            timeout=10,
+        ) as answer:
+            state = json.loads(answer.read())
+        assert state["seed"] == 3
+        assert state["conservation_ok"] is True
+        assert set(state["accounts"]) >= {"daemon", "free-1"}
+    simulator.send_signal(signal.SIGINT)
+    assert simulator.wait(20) == 0
+
+
+def test_an_unknown_venue_is_refused_with_those_there_are(hlomm):
+    done = hlomm("sim", "--venues", "kalshi,betfair")
+    assert done.code == 2
+    assert "betfair" in done.err
+    assert "hyperliquid, polymarket, kalshi" in done.err
+
+
+EVERYWHERE = ("--set", "venue.polymarket.enabled=true", "--set", "venue.kalshi.enabled=true")
+
+
+def test_a_run_at_three_venues_ends_with_all_accounts_agreeing(hlomm, tmp_path):
+    """A session at every venue, status names each, and nothing is left anywhere."""
+    state = tmp_path / "st"
+    daemon = hlomm.start(
+        "run", "--state-dir", state, "--seed", "21", "--speed", "2", "--duration", "20", "--json", *EVERYWHERE
+    )
+
+    def status():
+        done = hlomm("status", "--state-dir", state, "--json")
+        return done.json() if done.code == 0 else None
+
+    def all_live():
+        found = status()
+        return found and {name: row["session"] for name, row in found["venues"].items()} == dict.fromkeys(NAMES, "live")
+
+    hlomm.until(all_live)
+    out, err = daemon.communicate(timeout=60)
+    assert daemon.returncode == 0, err
+    summary = json.loads(out)
+    assert summary["orders_placed"] > 0
+    assert (summary["venue_open_orders"], summary["invariant_breaks"]) == (0, 0)
+    assert {name: row["differences"] for name, row in summary["account"].items()} == {name: [] for name in NAMES}
+    assert hlomm("replay", state / "journal", "--json").json()["identical"] is True
+    assert "PRIVATE KEY" not in err
+
+
+def test_a_simulator_that_lacks_an_enabled_venue_is_refused_with_the_remedy(hlomm, tmp_path):
+    simulator = hlomm.start("sim", "--venues", "hyperliquid", "--json")
+    place = tmp_path / "sim.json"
+    place.write_text(simulator.stdout.readline())
+    refused = hlomm("run", "--sim", place, "--state-dir", tmp_path / "st", *EVERYWHERE)
+    assert refused.code == 2
+    assert "--venues hyperliquid,polymarket,kalshi" in refused.err

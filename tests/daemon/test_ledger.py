@@ -22,6 +22,7 @@ from hlomm.rundir.audit_file import AuditFile
 from hlomm.rundir.lock import Lock
 from hlomm.settings.paths import StatePaths
 from hlomm.sim.harness import simulated_hyperliquid
+from tests.daemon.conftest import no_look
 
 
 def rows(path):
@@ -116,7 +117,7 @@ async def test_what_a_dead_run_could_not_chain_or_fold_the_next_one_does(rig, au
             monkeypatch.setattr(ledger_module.Ledger, "_round", idle)
             command(r, OperatorAction.FLATTEN)
             monkeypatch.setattr(JournalWriter, "append", dying)
-            r.daemon._look_at_account = trio.lowlevel.checkpoint
+            r.daemon.last_look.at_all = no_look
             await r.until(lambda: False, 60)
 
     async def idle(self):

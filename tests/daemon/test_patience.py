@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hlomm.daemon.launch import patient
+from hlomm.daemon.desks import patient
 from hlomm.settings.load import load
 
 

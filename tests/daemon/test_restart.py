@@ -22,6 +22,7 @@ from hlomm.journal.segments import latest_run
 from hlomm.research.replay import replay
 from hlomm.rundir import halt_file
 from hlomm.sim.harness import simulated_hyperliquid
+from tests.daemon.conftest import no_look
 
 POINTS = int(os.environ.get("HLOMM_CRASH_POINTS", "8"))
 """Boundaries tried per way of dying; 0 means every one of the scripted session."""
@@ -53,7 +54,7 @@ async def crash(rig: Any, sim: Any, state: Path) -> None:
 
     async def live() -> None:
         async with rig(sim=sim, state=state) as r:
-            r.daemon._look_at_account = trio.lowlevel.checkpoint
+            r.daemon.last_look.at_all = no_look
             await r.until(lambda: False, 120)
 
     with pytest.raises(BaseExceptionGroup) as caught:

@@ -121,7 +121,7 @@ def launch(home: Path, arguments: list[str], name: str) -> subprocess.Popen[str]
 @asynccontextmanager
 async def fresh(home: Path, seed: int) -> AsyncIterator[Ground]:
     """A venue of its own for every trial: a life takes most of the request weight that one gives in a minute."""
-    simulator = launch(home, ["sim", "--json", "--seed", str(seed), "--linger", "60"], "sim")
+    simulator = launch(home, ["sim", "--venues", "hyperliquid", "--json", "--seed", str(seed), "--linger", "60"], "sim")
     assert simulator.stdout is not None
     line = simulator.stdout.readline()
     document = home / "sim.json"

@@ -14,16 +14,16 @@ from hlomm.assembly.numbers import scaled
 from hlomm.domain.ids import ClientIds, is_ours
 from hlomm.domain.inputs import AccountState, RestingOrder
 from hlomm.domain.orders import CancelRequest, OrderRequest
-from hlomm.domain.units import SCALE, Cash, Px
+from hlomm.domain.units import Px
 from hlomm.research.soak.front import Front
 from hlomm.research.soak.host import HostClock
 from hlomm.research.soak.network import Failure, Network
 from hlomm.research.soak.rows import PERP_MARKET
 from hlomm.research.soak.timeline import S, Timeline
 from hlomm.settings.schema import Settings
-from hlomm.sim.coins import OUTCOME_GRID
 from hlomm.venues.flatten_plan import FlattenBounds, plan_flatten
 from hlomm.venues.hyperliquid.batches import Batch, BatchKind
+from hlomm.venues.hyperliquid.limits import SALES
 from hlomm.venues.hyperliquid.wire.coins import outcome_number
 from hlomm.venues.hyperliquid.wire.errors import EXPIRED, error_code
 from hlomm.venues.hyperliquid.wire.replies import ActionRefused
@@ -54,8 +54,7 @@ class Sweep:
         self._ids = ClientIds(clock.wall_ms())
         flatten = settings.flatten
         self._bounds = FlattenBounds(
-            slippage=Px(scaled(flatten.max_slippage)), tick=Px(OUTCOME_GRID.tick), lot=OUTCOME_GRID.lot,  # type: ignore[arg-type]
-            min_notional=Cash(10 * SCALE), slippage_perp=scaled(flatten.max_slippage_perp),
+            slippage=Px(scaled(flatten.max_slippage)), slippage_perp=scaled(flatten.max_slippage_perp),
             perps=frozenset({PERP_MARKET}),
         )  # fmt: skip
         self._expires_ms = round(settings.venue.hyperliquid.expires_after_s * 1000)
@@ -123,7 +122,7 @@ class Sweep:
             return
         markets = {token.market for token in state.tokens} | {perp.market for perp in state.perps}
         books = {market: self._front.book(outcome_number(market)) for market in sorted(markets)}
-        plan = plan_flatten(state.tokens, books, self._bounds, self._ids.mint, perps=state.perps)
+        plan = plan_flatten(state.tokens, books, self._bounds, self._ids.mint, rules=lambda _: SALES, perps=state.perps)
         if plan.done or self._sales >= SALES_MAX:
             self._done()
             return
