@@ -232,18 +232,21 @@ def doctor(
 @click.option("--periods", default="3m,15m,1d", show_default=True, help="Series of binaries, comma-separated.")
 @click.option("--buckets", default="", metavar="PERIODS", help="Series of price buckets, e.g. 15m.")
 @click.option("--templates", default="", metavar="PERIODS", help="Series of a deployer's contracts.")
+@click.option(
+    "--dislocations/--no-dislocations", default=True, show_default=True, help="Whether the venues' prices fall apart."
+)
 @JSON
 @reporting
 def sim(
     *, venues: str, seed: int, speed: float, linger: float | None, first_expiry: float, periods: str, buckets: str,
-    templates: str, as_json: bool,
+    templates: str, dislocations: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Serve the simulated venues alone, for any client."""
     from hlomm.cli.sim import Series, sim_command
 
     sim_command(
         venues=venues, seed=seed, speed=speed, linger_s=linger, first_expiry_s=first_expiry, as_json=as_json,
-        series=Series(periods=periods, buckets=buckets, templates=templates),
+        series=Series(periods=periods, buckets=buckets, templates=templates), dislocations=dislocations,
     )  # fmt: skip
 
 

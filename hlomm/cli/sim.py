@@ -26,7 +26,7 @@ class Series:
 
 def sim_command(
     *, venues: str, seed: int, speed: float, linger_s: float | None, first_expiry_s: float, series: Series,
-    as_json: bool,
+    dislocations: bool, as_json: bool,
 ) -> None:  # fmt: skip
     names = _names(venues)
     unknown = [name for name in names if name not in VENUES]
@@ -37,7 +37,10 @@ def sim_command(
         config.listing, first_expiry_s=first_expiry_s, periods=_periods(series.periods),
         buckets=_periods(series.buckets), templates=_periods(series.templates),
     )  # fmt: skip
-    config = attrs.evolve(config, listing=listing)
+    config = attrs.evolve(
+        config, listing=listing, kalshi=attrs.evolve(config.kalshi, dislocations=dislocations),
+        polymarket=attrs.evolve(config.polymarket, dislocations=dislocations),
+    )  # fmt: skip
     options = SimOptions(venues=names, seed=seed, speed=speed, linger_s=linger_s, config=config)
 
     def announce(document: bytes) -> None:

@@ -123,6 +123,7 @@ async def start(section: Sim, *, venues: Sequence[str], seed: int, speed: float,
     listed = [
         "--first-expiry", str(section.first_expiry_s), "--periods", ",".join(section.periods), "--buckets",
         ",".join(section.buckets), "--templates", ",".join(section.templates),
+        "--dislocations" if section.dislocations else "--no-dislocations",
     ]  # fmt: skip
     command = [
         sys.executable, "-m", "hlomm.cli.main", "sim", "--json", "--venues", ",".join(venues), "--seed", str(seed),

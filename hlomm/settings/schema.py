@@ -197,6 +197,7 @@ class Sim(Section, frozen=True):
     periods: tuple[Period, ...]
     buckets: tuple[Period, ...]
     templates: tuple[Period, ...]
+    dislocations: bool
     first_expiry_s: Annotated[float, msgspec.Meta(ge=5, le=180)]
     linger_s: Positive
 

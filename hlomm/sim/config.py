@@ -9,6 +9,7 @@ import attrs
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.times import NS_PER_MS
 from hlomm.sim.config_kalshi import KalshiConfig
+from hlomm.sim.slips import SlipConfig
 
 VENUES: Final = ("hyperliquid", "polymarket", "kalshi")
 
@@ -278,6 +279,8 @@ class SimConfig:
     buffers: BufferConfig = attrs.field(factory=BufferConfig)
     kalshi: KalshiConfig = attrs.field(factory=KalshiConfig)
     polymarket: PolymarketConfig = attrs.field(factory=PolymarketConfig)
+    slips: SlipConfig = attrs.field(factory=SlipConfig)
+    """Of Polymarket's and Kalshi's makers, where those have dislocations."""
 
 
 def _venues_known(_instance: object, _attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:

@@ -22,6 +22,7 @@ from hlomm.sim.kalshi.index import WINDOW_S, Index
 from hlomm.sim.kalshi.orders import NewOrder, Reason, SelfTrade
 from hlomm.sim.kalshi.refusals import Refused
 from hlomm.sim.path import PricePath
+from hlomm.sim.slips import Slips
 
 _POCKETS: Final = 10**9 * SCALE
 _NOISE_ACCOUNTS: Final = 3
@@ -81,13 +82,16 @@ class Flow:
         self._first = first
         step_s = config.latency.block_ns / 1e9
         self._apart = apart = config.kalshi.dislocations
-        # In agreement everybody sees what the other venue's makers see and prices its kind of contract.
+        # In agreement everybody sees what the other venue's makers see, as often, and prices its kind of contract.
         self._lag = round((self._config.maker_lag_s if apart else config.flow.maker_lag_s) / step_s)
+        self._reaction_s = self._config.maker_reaction_s if apart else config.flow.maker_reaction_s
         self._bias_sd = self._config.bias_sd if apart else 0.0
         self._lead = round(self._config.informed_lead_s / step_s)
         self._noise_chance = min(self._config.noise_per_s * step_s, 1.0)
         self._informed_chance = min(self._config.informed_per_s * step_s, 1.0)
         self._beliefs: dict[str, _Belief] = {}
+        slips = config.slips if apart else attrs.evolve(config.slips, per_hour=0.0)
+        self._slips = Slips(random.Random(f"{seed}/kalshi/slips"), slips)
 
         def rng(name: str) -> random.Random:
             return random.Random(f"{seed}/kalshi/{name}")
@@ -118,6 +122,7 @@ class Flow:
 
     def forget(self, ticker: str) -> None:
         self._beliefs.pop(ticker, None)
+        self._slips.forget(ticker)
         for maker in self._makers:
             maker.quotes.pop(ticker, None)
 
@@ -151,7 +156,7 @@ class Flow:
             belief.value = belief.value * kept + self._belief_rng.gauss(0.0, 1.0) * math.sqrt(1.0 - kept * kept)
             belief.at_ns = now_ns
         p = fair.probability
-        shifted = p + belief.value * self._bias_sd * 4.0 * p * (1.0 - p)
+        shifted = p + belief.value * self._bias_sd * 4.0 * p * (1.0 - p) + self._slips.shift(market.ticker, p, now_ns)
         return Digital(min(max(shifted, 0.0), 1.0), fair.one_second_sd)
 
     def _spread(self, fair: Digital) -> float:
@@ -173,8 +178,7 @@ class Flow:
             quotes = maker.quotes.setdefault(market.ticker, _Quotes())
             if now_ns < quotes.look_ns:
                 continue
-            if self._apart:
-                quotes.look_ns = now_ns + int(maker.rng.expovariate(1.0 / self._config.maker_reaction_s) * 1e9)
+            quotes.look_ns = now_ns + int(maker.rng.expovariate(1.0 / self._reaction_s) * 1e9)
             if fair is None:
                 fair = self._believed(market, step, now_ns)
             half = 0.5 * self._spread(fair) * maker.width

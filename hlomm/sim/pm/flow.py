@@ -24,6 +24,7 @@ from hlomm.sim.pm.orders import Kind, NewOrder
 from hlomm.sim.pm.refusals import Refused
 from hlomm.sim.pm.units import CASH, WHOLE
 from hlomm.sim.pm.wallets import Wallet
+from hlomm.sim.slips import SlipConfig, Slips
 
 _RICH: Final = 10**9 * CASH
 _SHARE: Final = 100
@@ -60,6 +61,7 @@ class Flow:
         config: PolymarketConfig,
         style: FlowConfig,
         faults: PmFaults,
+        slips: SlipConfig,
         seed: int,
         *,
         step_ns: int,
@@ -78,6 +80,8 @@ class Flow:
         self._noise = min(config.noise_per_s * step_s, 1.0)
         self._informed = min(config.informed_per_s * step_s, 1.0)
         self._orders = 0
+        slips = slips if config.dislocations else attrs.evolve(slips, per_hour=0.0)
+        self._slips = Slips(random.Random(f"{seed}/polymarket-slips"), slips)
         self._makers = [
             _Maker(self._wallet(f"maker-{i}"), uuid_of(f"{seed}/maker-{i}"), 0.8 + 0.35 * i)
             for i in range(config.makers)
@@ -91,6 +95,7 @@ class Flow:
         return self._lag
 
     def forget(self, number: int) -> None:
+        self._slips.forget(number)
         for maker in self._makers:
             maker.quotes.pop(number, None)
 
@@ -100,11 +105,17 @@ class Flow:
             quotes = maker.quotes.setdefault(market.number, _Quotes())
             if now_ns >= quotes.next_ns:
                 quotes.next_ns = now_ns + round(self._rng.expovariate(1.0 / self._config.maker_reaction_s) * NS_PER_S)
-                self._look(maker, quotes, market, self._fair.of(market, step - self._lag, now_ns), now_ns)
+                self._look(maker, quotes, market, self._believed(market, step, now_ns), now_ns)
         if self._rng.random() < self._noise:
-            self._take_noise(market, self._fair.of(market, step - self._lag, now_ns))
+            self._take_noise(market, self._believed(market, step, now_ns))
         if self._rng.random() < self._informed:
             self._take_informed(market, self._fair.of(market, step + self._lead, now_ns))
+
+    def _believed(self, market: Market, step: int, now_ns: int) -> Digital:
+        """What everybody but the informed holds it for worth."""
+        fair = self._fair.of(market, step - self._lag, now_ns)
+        p = fair.probability
+        return Digital(min(max(p + self._slips.shift(market.number, p, now_ns), 0.0), 1.0), fair.one_second_sd)
 
     # -- makers
 

@@ -71,7 +71,7 @@ class World:
         self.source = Source(path, self.own, self._rng("source"), step_ns=self._step_ns)
         fair = Fair(path, self.source, self.own)
         self._flow = (
-            Flow(self.exchange, fair, self.own, config.flow, self.faults, seed, step_ns=self._step_ns)
+            Flow(self.exchange, fair, self.own, config.flow, self.faults, config.slips, seed, step_ns=self._step_ns)
             if config.flow.enabled
             else None
         )
