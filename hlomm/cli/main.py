@@ -32,6 +32,10 @@ def main() -> None:
 @config_options
 @STATE_DIR
 @click.option("--sim", "sim_file", type=click.Path(path_type=Path), default=None, help="Attach to a running simulator.")
+@click.option(
+    "--venues", default=None, metavar="NAMES",
+    help="Which to trade at, with commas; profile sim trades at all that are simulated.",
+)  # fmt: skip
 @click.option("--duration", type=click.FloatRange(min=0.1), default=None, help="Stop after that many seconds.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the simulator.")
 @click.option(
@@ -45,8 +49,8 @@ def main() -> None:
 @reporting
 def run(
     *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
-    sim_file: Path | None, duration: float | None, seed: int, speed: float, buckets: str | None, arm: float | None,
-    as_json: bool,
+    sim_file: Path | None, venues: str | None, duration: float | None, seed: int, speed: float, buckets: str | None,
+    arm: float | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Trade, in the foreground, until Ctrl-C (which cancels, flattens and leaves)."""
     from hlomm.cli.run import run_command
@@ -56,7 +60,7 @@ def run(
     finish(
         run_command(
             profile=profile, config_files=config_files, sets=sets, state_dir=state_dir, sim_file=sim_file,
-            duration_s=duration, seed=seed, speed=speed, arm=arm, as_json=as_json,
+            venues=venues, duration_s=duration, seed=seed, speed=speed, arm=arm, as_json=as_json,
         )
     )  # fmt: skip
 
@@ -229,7 +233,7 @@ def doctor(
 @click.option("--speed", type=click.FloatRange(min=0.1, max=100), default=1.0, show_default=True)
 @click.option("--linger", type=click.FloatRange(min=1), default=None, help="End after that long without clients.")
 @click.option("--first-expiry", type=click.FloatRange(min=5, max=180), default=45.0, show_default=True)
-@click.option("--periods", default="3m,15m,1d", show_default=True, help="Series of binaries, comma-separated.")
+@click.option("--periods", default="3m,15m,1h,1d", show_default=True, help="Series of binaries, comma-separated.")
 @click.option("--buckets", default="", metavar="PERIODS", help="Series of price buckets, e.g. 15m.")
 @click.option("--templates", default="", metavar="PERIODS", help="Series of a deployer's contracts.")
 @click.option(

@@ -12,6 +12,7 @@ import trio
 
 from hlomm.cli.arming import check_arming
 from hlomm.cli.keys import venue_keys
+from hlomm.cli.venues import chosen_sets, simulated
 from hlomm.daemon import logs
 from hlomm.daemon.launch import RunOptions, launch
 from hlomm.domain.exits import ExitCode
@@ -21,9 +22,14 @@ from hlomm.settings.paths import state_paths
 
 def run_command(
     *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
-    sim_file: Path | None, duration_s: float | None, seed: int, speed: float, arm: float | None, as_json: bool,
+    sim_file: Path | None, venues: str | None, duration_s: float | None, seed: int, speed: float, arm: float | None,
+    as_json: bool,
 ) -> ExitCode:  # fmt: skip
-    loaded = load(profile, config_files, sets)
+    if venues is not None:
+        beneath, sets = None, (*chosen_sets(venues), *sets)
+    else:
+        beneath = simulated(sim_file) if profile == "sim" else None
+    loaded = load(profile, config_files, sets, beneath=beneath)
     logs.configure(loaded.settings.daemon.log)
     os.umask(0o077)  # whatever this process and its helpers create is for this user alone
     armed = check_arming(loaded, arm)

@@ -55,14 +55,20 @@ def load(
     config_files: Sequence[Path] = (),
     sets: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
+    *,
+    beneath: Layer | None = None,
 ) -> Loaded:
-    """Merge all layers and check them; ConfigError lists everything that is wrong."""
+    """Merge all layers and check them; ConfigError lists everything that is wrong.
+
+    `beneath` is a layer on top of the profile that everything else overrides.
+    """
     if profile not in PROFILES:
         raise ConfigError(f"no profile {profile!r}; there are: {', '.join(PROFILES)}")
     layers = [
         _packaged("default.toml"),
         _packaged(EVENTS_FILE),
         _packaged(f"profiles/{profile}.toml"),
+        *([] if beneath is None else [beneath]),
         *(_from_file(path) for path in config_files),
         *_from_environment(os.environ if environ is None else environ),
         *(_from_set(text) for text in sets),

@@ -152,15 +152,10 @@ def test_an_unknown_venue_is_refused_with_those_there_are(hlomm):
     assert "hyperliquid, polymarket, kalshi" in done.err
 
 
-EVERYWHERE = ("--set", "venue.polymarket.enabled=true", "--set", "venue.kalshi.enabled=true")
-
-
 def test_a_run_at_three_venues_ends_with_all_accounts_agreeing(hlomm, tmp_path):
     """A session at every venue, status names each, and nothing is left anywhere."""
     state = tmp_path / "st"
-    daemon = hlomm.start(
-        "run", "--state-dir", state, "--seed", "21", "--speed", "2", "--duration", "20", "--json", *EVERYWHERE
-    )
+    daemon = hlomm.start("run", "--state-dir", state, "--seed", "21", "--speed", "2", "--duration", "20", "--json")
 
     def status():
         done = hlomm("status", "--state-dir", state, "--json")
@@ -185,6 +180,6 @@ def test_a_simulator_that_lacks_an_enabled_venue_is_refused_with_the_remedy(hlom
     simulator = hlomm.start("sim", "--venues", "hyperliquid", "--json")
     place = tmp_path / "sim.json"
     place.write_text(simulator.stdout.readline())
-    refused = hlomm("run", "--sim", place, "--state-dir", tmp_path / "st", *EVERYWHERE)
+    refused = hlomm("run", "--sim", place, "--state-dir", tmp_path / "st", "--venues", "hyperliquid,kalshi,polymarket")
     assert refused.code == 2
     assert "--venues hyperliquid,polymarket,kalshi" in refused.err

@@ -52,6 +52,8 @@ def test_no_daemon_says_how_to_start_one(hlomm):
         (("sim", "--buckets", "15m,1w"), "expected a period such as 3m"),
         (("run", "--buckets", "1w"), "sim.buckets"),
         (("run", "--sim", "none.json"), "none.json"),
+        (("run", "--venues", "hyperliquid,nyse"), "no venue nyse"),
+        (("run", "--venues", "kalshi"), "hyperliquid is always one of them"),
         (("backtest", "none", "--strategy", "magic"), "no strategy 'magic'"),
         (("replay", "none"), "no such file or directory"),
     ],
