@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hlomm.domain.basket_rows import ArbitrageReport
+from hlomm.domain.edge_rows import EdgeReport
 from hlomm.domain.report import EngineReport, PositionRow
 from hlomm.domain.units import to_text
 
@@ -75,22 +76,67 @@ def engine_document(engine: EngineReport) -> dict[str, Any]:
             for row in engine.hedges
         },
         "baskets": engine.basket_counts,
-        "arbitrage": _arbitrage(engine.arbitrage),
+        "arbitrage": arbitrage_document(engine.arbitrage, engine.edges),
     }
 
 
-def _arbitrage(book: ArbitrageReport) -> dict[str, Any]:
-    """Pairs across venues: what was expected of each when it was sent, and what it brought."""
+def arbitrage_document(book: ArbitrageReport, edges: EdgeReport) -> dict[str, Any]:
+    """Pairs and sets that are held: what was expected of each when it was sent, and what it brought.
+
+    Beside them how far venues stand apart. `income` is estimated and in no result.
+    """
     return {
         "taken": book.taken, "settled": book.settled, "mismatched": book.mismatched, "expected": amount(book.expected),
         "realised": amount(book.realised), "legging_loss": amount(book.legging_loss), "signals": len(book.signals),
-        "why_not": book.why_not,
+        "why_not": book.why_not, "strikes_left_out": book.strikes_left_out,
+        "kinds": {
+            kind.value: {
+                "taken": row.taken, "settled": row.settled, "mismatched": row.mismatched, "bonus": row.bonus,
+                "expected": amount(row.expected), "realised": amount(row.realised),
+            }
+            for kind, row in book.kinds.items()
+        },
+        "maker": {
+            "taken": book.maker.taken, "hedges": book.maker.hedges,
+            "hedge_ms": {"p50": book.maker.delay_p50_ms, "max": book.maker.delay_max_ms},
+            "slippage": amount(book.maker.slippage),
+        },
         "trades": [
             {
-                "pair": row.group, "qty": amount(row.qty), "spent": amount(row.spent), "expected": amount(row.expected),
+                "pair": row.group, "kind": row.kind.value, "qty": amount(row.qty), "spent": amount(row.spent),
+                "expected": amount(row.expected),
                 "realised": None if row.realised is None else amount(row.realised), "how": row.how,
-                "began_ms": row.began_ms,
+                "began_ms": row.began_ms, "maker": row.maker,
             }
             for row in book.trades
         ],
+        "events": [
+            {
+                "event": event.key,
+                "venues": [
+                    {
+                        "market": row.market, "deviation": None if row.deviation is None else amount(row.deviation),
+                        "threshold": None if row.threshold is None else amount(row.threshold),
+                        "mean": amount(row.mean), "peak": amount(row.peak), "beyond": amount(row.beyond),
+                        "known_s": row.known_s,
+                    }
+                    for row in event.standings
+                ],
+            }
+            for event in edges.events
+        ],
+        "deviations": [
+            {
+                "wall_ms": row.wall_ms, "market": row.market, "deviation": amount(row.deviation),
+                "threshold": amount(row.threshold),
+            }
+            for row in edges.deviations
+        ],
+        "income": {
+            row.venue: {
+                "rebates": amount(row.rebates), "scoring": row.scoring, "quoted": row.quoted,
+                "share": amount(row.share), "per_day": amount(row.per_day),
+            }
+            for row in edges.income
+        },
     }  # fmt: skip

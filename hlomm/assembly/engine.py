@@ -9,6 +9,7 @@ import msgspec
 
 from hlomm.assembly.links import link_rules
 from hlomm.assembly.numbers import scaled
+from hlomm.assembly.tuning import Tuning
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
 from hlomm.domain.times import seconds_to_ns
 from hlomm.domain.units import Cash, Px, Qty
@@ -48,7 +49,7 @@ ABILITIES: Final = {
 
 
 def build_engine(settings: EngineSettings, venues: Sequence[VenueId] = VENUES) -> Engine:
-    return Engine(engine_config(settings), strategies(settings), venues)
+    return Engine(engine_config(settings), strategies(settings), venues, Tuning(settings))
 
 
 def strategies(settings: EngineSettings) -> list[Strategy]:
@@ -166,6 +167,7 @@ def _breakers(section: Breakers) -> BreakerRules:
         api_errors=section.api_errors,
         api_window_ns=seconds_to_ns(section.api_window_s),
         api_pause_ns=seconds_to_ns(section.api_pause_s),
+        venue_quiet_ns=seconds_to_ns(section.venue_quiet_s),
         warn_share=scaled(section.warn_share),
     )
 

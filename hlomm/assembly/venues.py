@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from hlomm.domain.units import Cash, Qty, parse
+from hlomm.domain.units import SCALE, Cash, Qty, parse
 from hlomm.settings.charge import HyperliquidCharge, KalshiCharge, PolymarketCharge, VenueCharge
 from hlomm.settings.schema import Hyperliquid, Kalshi, Limits, Polymarket
 from hlomm.venues.clock import Clock
@@ -23,6 +23,7 @@ from hlomm.venues.polymarket.session import PolymarketSession
 from hlomm.venues.polymarket.signing import SignatureType
 from hlomm.venues.protocol import VenueSession
 from hlomm.venues.transport import Transport
+from hlomm.venues.websocket import WebSocketKind
 
 GUARDIAN_REQUEST_S: Final = 2.0
 """Deadline of one request, below a session's own: a request that hangs must not use up the time to safety."""
@@ -72,7 +73,7 @@ def hyperliquid_session(
     config = HyperliquidConfig(
         rest_url=rest or section.rest, ws_url=ws or section.ws, chain=Chain[section.chain.upper()],
         account=account or section.account, agent_key=parse_agent_key(key), underlyings=section.underlyings,
-        quote_token=section.quote_token or None,
+        quote_token=section.quote_token or None, websocket=WebSocketKind(section.transport),
         request_deadline_s=section.request_s, post_deadline_s=section.post_s,
         expires_after_s=section.expires_after_s, reconcile_every_s=section.reconcile_s, ping_every_s=section.ping_s,
         pong_deadline_s=section.pong_s, silence_s=section.silence_s, fills_from_ms=fills_from_ms,
@@ -97,8 +98,9 @@ def polymarket_session(
     `limits` and `fills_from_ms` as for Hyperliquid. Only a session that trades sends heartbeats.
     """
     config = PolymarketConfig(
-        clob_url=section.clob, gamma_url=section.gamma, ws_url=section.ws, key=Key(parse_agent_key(key)),
-        signature_type=SignatureType(section.signature_type), funder=section.account, session_key=section.session_key,
+        clob_url=section.clob, gamma_url=section.gamma, ws_url=section.ws, websocket=WebSocketKind(section.transport),
+        key=Key(parse_agent_key(key)), signature_type=SignatureType(section.signature_type),
+        funder=section.account, session_key=section.session_key,
         underlyings=section.underlyings, horizon_s=section.horizon_s, fills_from_ms=fills_from_ms,
         request_deadline_s=section.request_s, arrives_within_s=section.arrives_s,
         heartbeat_s=0 if limits is None else section.heartbeat_s, order_life_s=section.order_life_s,
@@ -119,11 +121,13 @@ def kalshi_session(
 ) -> VenueSession:
     """A session for the member whose API key this is (PEM). `limits` and `fills_from_ms` as for Hyperliquid."""
     config = KalshiConfig(
-        rest_url=section.rest, ws_url=section.ws, key_id=section.key_id, private_key=key, series=section.series,
+        rest_url=section.rest, ws_url=section.ws, websocket=WebSocketKind(section.transport),
+        key_id=section.key_id, private_key=key, series=section.series,
         shard=section.shard, horizon_s=section.horizon_s, fills_from_ms=fills_from_ms,
         fee_precision=DIRECT_STEP if section.direct_member else CENT_STEP,
         balance_holds=BalanceHolds(section.balance_holds), request_deadline_s=section.request_s,
-        expires_after_s=section.order_life_s, reconcile_every_s=section.reconcile_s, ping_every_s=section.ping_s,
+        expires_after_s=section.order_life_s, burst_contracts=Qty(section.burst_contracts * SCALE),
+        reconcile_every_s=section.reconcile_s, ping_every_s=section.ping_s,
         pong_deadline_s=section.pong_s, silence_s=section.silence_s,
         fuse=None if limits is None else fuse_limits(limits),
     )  # fmt: skip

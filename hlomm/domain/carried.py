@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import msgspec
 
+from hlomm.domain.basket_rows import ArbitrageKind
 from hlomm.domain.fills import Fill
 from hlomm.domain.ids import HYPERLIQUID, MarketId, StrategyId, VenueId
 from hlomm.domain.markets import Leg
-from hlomm.domain.units import Cash, Px, Qty
+from hlomm.domain.units import SCALE, Cash, Px, Qty
 
 
 class CarriedPosition(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -51,7 +52,7 @@ class CarriedFill(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 
 class CarriedPair(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """A complete pair across venues that waits for its settlements. Amounts for all of it."""
+    """A complete pair or set that waits for its settlements. Amounts for all of it."""
 
     group: str
     legs: tuple[tuple[MarketId, Leg], ...]
@@ -61,6 +62,20 @@ class CarriedPair(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     began_ms: int
     paid: tuple[tuple[MarketId, Cash], ...] = ()
     """What the legs that have settled brought."""
+    kind: ArbitrageKind = ArbitrageKind.CROSS
+    worth: Cash = Cash(SCALE)
+    """What one of it pays at least."""
+    maker: bool = False
+    """It began with a leg that rested."""
+
+
+class CarriedRest(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """A token that an order of a pair's maker may have bought after these books were written."""
+
+    market: MarketId
+    leg: Leg
+    held: Qty
+    """Tokens of it that belong to no pair: more of them are naked."""
 
 
 class CarriedBooks(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -143,7 +158,12 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     others: tuple[CarriedBooks, ...] = ()
     pairs: tuple[CarriedPair, ...] = ()
     making: tuple[str, ...] = ()
-    """Pairs across venues that were being made: whether their legs are equal was not known."""
+    """Pairs and sets that were being made: whether their legs are equal was not known."""
+    rested: tuple[CarriedRest, ...] = ()
+    hedged: tuple[Cash, int] = (Cash(0), 0)
+    """What perps brought, as in `earned`; it is inside the inventory there."""
+    tuned: tuple[tuple[str, str], ...] = ()
+    """(key, value) of settings an operator had changed: a restart is as configured, and says so."""
 
     @property
     def first(self) -> CarriedBooks:

@@ -79,6 +79,8 @@ class LegTerms(msgspec.Struct, frozen=True, kw_only=True):
     deployer: str | None
     rules: str
     """Digest of the rules text."""
+    template: str = ""
+    """Digest of the same without dates, times and numbers."""
 
     def __str__(self) -> str:
         """All of it in one line, in words: what a reviewer of a single pair signs."""
@@ -130,6 +132,7 @@ def terms_of(market: Market) -> LegTerms | None:
         market=market.id, venue=market.venue, key=key, polarity=polarity, source=market.source, strike=strike,
         upper=upper, averaging_s=market.averaging_s, floats_from_ns=market.averaging_from_ns, void=market.void,
         quote_token=market.quote_token, deployer=market.deployer, rules=market.rules,
+        template=market.template,
     )  # fmt: skip
 
 

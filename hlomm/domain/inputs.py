@@ -8,6 +8,7 @@ Prices and quantities are scaled integers (see `units`), `venue_ms` is the venue
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -57,13 +58,16 @@ class Booted(_Input, frozen=True, kw_only=True):
 class OperatorAction(StrEnum):
     KILL = "kill"
     FLATTEN = "flatten"
+    CANCEL = "cancel"
+    """Cancel everything and stay HALTED with what is held."""
     RESUME = "resume"
     PAUSE = "pause"
     UNPAUSE = "unpause"
+    TUNE = "tune"
 
 
 class OperatorCommand(_Input, frozen=True, kw_only=True):
-    """A command from a person. `target` names a strategy for pause and unpause."""
+    """A command from a person. `target` names a strategy for pause and unpause; for tune it is `key=value`."""
 
     action: OperatorAction
     actor: str
@@ -124,6 +128,22 @@ class FuseTripped(_Input, frozen=True):
     """The rule and the numbers."""
 
 
+class VenueTripped(_Input, frozen=True):
+    """The venue's own breaker acted: it cancelled our orders and refuses new ones until it is reset.
+
+    Said again after a reset that did not succeed.
+    """
+
+    venue: VenueId
+    reason: str
+
+
+class VenueRearmed(_Input, frozen=True):
+    """The venue's breaker was reset: it takes our orders again."""
+
+    venue: VenueId
+
+
 # -- sessions
 
 
@@ -156,6 +176,16 @@ class RateBudget(_Input, frozen=True):
     venue: VenueId
     used: int
     cap: int
+
+
+class SendRates(_Input, frozen=True, kw_only=True):
+    """What a venue takes from us in a minute, and what each order and each cancel counts of it, in its own units."""
+
+    venue: VenueId
+    per_min: int
+    place: int
+    """Of a new order or an amend."""
+    cancel: int
 
 
 class FeeRates(_Input, frozen=True, kw_only=True):
@@ -411,6 +441,9 @@ class AccountState(_Input, frozen=True, kw_only=True):
     """The perp wallet after every purchase was paid in full (Hyperliquid's totalRawUsd): equity less positions."""
 
 
+MARKET_NEWS: Final = frozenset({BookSnapshot, BboUpdate, TradePrint, MarkPrice})
+"""What only tells how a market stands: of several that came together only the last picture matters."""
+
 Input = (
     Booted
     | OperatorCommand
@@ -422,10 +455,13 @@ Input = (
     | AccountDoubted
     | DeadmanArmed
     | FuseTripped
+    | VenueTripped
+    | VenueRearmed
     | VenuePaused
     | SessionUp
     | SessionDown
     | RateBudget
+    | SendRates
     | FeeRates
     | MarketListed
     | MarketSettled

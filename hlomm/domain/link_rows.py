@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hlomm.domain.ids import MarketId
+from hlomm.domain.ids import MarketId, VenueId
 
 
 class TermRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -36,5 +36,10 @@ class LinkRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     left_rules: str = ""
     """Digest of the rules text; what a review of this pair has to quote, with the terms."""
     right_rules: str = ""
+    any_text: tuple[VenueId, ...] = ()
+    """Venues whose text nobody has read: the rule says `any`."""
+    left_template: str = ""
+    """Digest of the text without dates, times and numbers; `template:<digest>` in a rule."""
+    right_template: str = ""
     left_terms: str = ""
     right_terms: str = ""

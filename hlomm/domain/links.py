@@ -22,6 +22,8 @@ from hlomm.domain.units import SCALE
 
 ANY_TEXT: Final = "any"
 """A rule that trusts whatever text a contract is listed with; a change after that still suspends."""
+TEMPLATE: Final = "template:"
+"""Before a digest in a rule: that of the text without its dates, times and numbers, the same for a whole series."""
 
 
 class LinkState(StrEnum):
@@ -100,6 +102,10 @@ class Family:
     def pinned(self) -> bool:
         return ANY_TEXT not in self.rules
 
+    def trusts(self, leg: LegTerms) -> bool:
+        """Whether the text of a contract is one that was read."""
+        return leg.rules in self.rules or (bool(leg.template) and f"{TEMPLATE}{leg.template}" in self.rules)
+
     def has(self, market: Market) -> bool:
         return (self.venue, self.klass) == (market.venue, market.klass) and self.period in ("", market.period)
 
@@ -149,11 +155,22 @@ def refusal(
     if families is None:
         return ""
     for family, leg in zip(families, terms, strict=True):
-        if family.pinned and leg.rules not in family.rules:
-            return f"{review.name}: rules text {leg.rules or '(none)'} of {leg.market} is not the one reviewed"
-        if changed and not family.pinned:
+        if family.pinned and not family.trusts(leg):
+            said = f"{leg.rules or '(none)'} (template {leg.template})" if leg.template else leg.rules or "(none)"
+            return f"{review.name}: rules text {said} of {leg.market} is not the one reviewed"
+        if changed and not family.trusts(leg):
             return f"{review.name}: text or terms changed after the listing, and the review names no text"
     return _grade_refusal(review, grade) or _term_refusal(review, differences)
+
+
+def unread(
+    review: Review, markets: tuple[Market, Market], terms: tuple[LegTerms, LegTerms]
+) -> tuple[VenueId, ...]:  # fmt: skip
+    """Venues whose rules text of this pair nobody has read: the review takes it as it comes."""
+    families = None if isinstance(review, PairReview) else _families(review, markets)
+    if families is None:
+        return ()
+    return tuple(leg.venue for family, leg in zip(families, terms, strict=True) if leg.rules and not family.trusts(leg))
 
 
 def _pair_refusal(review: PairReview, terms: tuple[LegTerms, LegTerms], grade: Grade) -> str | None:

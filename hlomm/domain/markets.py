@@ -62,6 +62,17 @@ class FeeCurve(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """Share of a taker's fee that its maker is paid later, in 1e-8: income, never part of a fill."""
 
 
+class RewardTerms(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What a venue asks of resting orders before it pays for them."""
+
+    min_qty: Qty
+    """Smaller orders earn nothing."""
+    max_spread: Px
+    """Farther from the mid nothing is earned."""
+    per_day: Cash = Cash(0)
+    """Paid a day, over all who earn; 0 where the venue does not say."""
+
+
 class Market(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """One book. Prices of an outcome are kept in YES space."""
 
@@ -119,6 +130,12 @@ class Market(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """(from, to, step) where the grid changes with the price, from the lowest up; empty: `tick` everywhere."""
     fee: FeeCurve | None = None
     """None where fees are a share of the notional (`FeeRates`)."""
+    rewards: RewardTerms | None = None
+    """None where resting orders earn nothing."""
+    exclusive: str = ""
+    """Event of the venue of whose contracts at most one pays, by the venue's own word; empty where it gives none."""
+    template: str = ""
+    """Digest of the rules text without its dates, times and numbers: alike for all contracts of a series."""
 
     def tau_ns(self, wall_ns: int) -> int:
         """Nanoseconds to settlement, never negative; 0 for perps."""

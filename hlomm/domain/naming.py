@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 from hlomm.domain.faults import UsageError
-from hlomm.domain.ids import MarketId
+from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, MarketId, VenueId
 from hlomm.domain.markets import Leg
 from hlomm.domain.ticker import Ticker, parse_ticker
 
@@ -122,3 +122,11 @@ def _same(meant: Ticker, listed: Ticker | None) -> bool:
 
 def _by_beginning(base: str, listed: Mapping[MarketId, str]) -> list[MarketId]:
     return [id_ for id_, name in listed.items() if _as_typed(name, base).startswith(base.casefold())]
+
+
+_SHORT: Final = {HYPERLIQUID: "HL", POLYMARKET: "PM", KALSHI: "KS"}
+
+
+def venue_short(venue: str) -> str:
+    """Two letters for a venue, where there is room for no more."""
+    return _SHORT.get(VenueId(venue), venue[:2].upper())

@@ -42,6 +42,16 @@ class Purpose(StrEnum):
     FLATTEN = "flatten"
     HEDGE = "hedge"
     LEG = "leg"
+    REST = "rest"
+    """The leg of a pair that waits for somebody to take it; the other one is taken then."""
+
+
+def goes_home(purpose: Purpose, side: Side) -> bool:
+    """Whether an order only brings back what is held: flattening, or selling back the leg of a basket.
+
+    Such an order has to pass where a venue's own breaker keeps all others out.
+    """
+    return purpose is Purpose.FLATTEN or (purpose is Purpose.LEG and side is Side.SELL)
 
 
 class OrderState(StrEnum):

@@ -46,6 +46,12 @@ class QueryAccount(_Output, frozen=True):
     venue: VenueId
 
 
+class ResetBreaker(_Output, frozen=True):
+    """Reset the venue's own breaker; answered by VenueRearmed, or by VenueTripped if it did not succeed."""
+
+    venue: VenueId
+
+
 class ConvertSet(_Output, frozen=True, kw_only=True):
     """Split, merge, negate or merge a question: tokens and cash for one another at exactly their worth."""
 
@@ -112,6 +118,7 @@ Output = (
     | CancelOrders
     | QueryOrder
     | QueryAccount
+    | ResetBreaker
     | ConvertSet
     | Subscribe
     | Unsubscribe

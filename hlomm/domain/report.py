@@ -8,6 +8,8 @@ from __future__ import annotations
 import msgspec
 
 from hlomm.domain.basket_rows import ArbitrageReport, BasketRow
+from hlomm.domain.desk_rows import MarkoutRow, StrategyRow, TunedRow
+from hlomm.domain.edge_rows import EdgeReport
 from hlomm.domain.ids import ClientId, MarketId, VenueId
 from hlomm.domain.inputs import Level
 from hlomm.domain.link_rows import LinkRow
@@ -66,6 +68,8 @@ class MarketRow(Report, frozen=True):
     """Whose own market it is, None for the protocol's."""
     question: int | None = None
     quote_token: str = ""
+    group: str = ""
+    """What it may be bought in sets with: its question, or the event of which one contract pays."""
 
 
 class PositionRow(Report, frozen=True):
@@ -95,6 +99,8 @@ class OrderRow(Report, frozen=True):
     purpose: Purpose
     age_s: float
     strategy: str = ""
+    reason: str = ""
+    """What made it, or what holds it where it is."""
 
 
 class FillRow(Report, frozen=True):
@@ -110,10 +116,13 @@ class FillRow(Report, frozen=True):
     maker: bool
     edge: Px | None = None
     """Distance from fair value in our favour at the moment of the fill, YES space, signed."""
+    markouts: tuple[Px | None, ...] = ()
+    """What a trade of outcomes was worth after `MARKOUT_S` seconds each, per contract, positive in our favour; None
+    until then, and for good where the market had no price of its own any more. See `hlomm.engine.markouts`."""
 
 
 class Pnl(Report, frozen=True):
-    """realised + unrealised - fees + rewards = total; spread + inventory + settlement - fees = total as well."""
+    """realised + unrealised - fees + rewards = total = spread + inventory + settlement - fees + rewards + rounding."""
 
     realised: Cash
     unrealised: Cash
@@ -125,6 +134,10 @@ class Pnl(Report, frozen=True):
     settlement: Cash
     funding: Cash = Cash(0)
     """Funding of perps paid (negative: received), already inside `realised` and `inventory`."""
+    hedge: Cash = Cash(0)
+    """What perps brought, funding included and their fees not; already inside `inventory`."""
+    rounding: Cash = Cash(0)
+    """What the whole units of the books differ from the exact parts: with it the sum is the total to the last unit."""
 
 
 class RiskCounts(Report, frozen=True):
@@ -270,9 +283,11 @@ class EngineReport(Report, frozen=True):
     hedges: tuple[HedgeRow, ...] = ()
     baskets: tuple[BasketRow, ...] = ()
     basket_counts: dict[str, int] = {}
-    arbitrage: ArbitrageReport = ArbitrageReport()
     """Baskets `started` in this run, and how they ended: `done` (some of them `mended` or `unwound`, or `reopened` by a
     fill that came late), `abandoned`, `dropped`."""
+    arbitrage: ArbitrageReport = ArbitrageReport()
+    edges: EdgeReport = EdgeReport()
+    """Empty where nobody looks."""
     scenarios: tuple[ScenarioRow, ...] = ()
     worst_loss: Cash = Cash(0)
     """Over everything held, pending and hedged, nothing netted between underlyings."""
@@ -290,6 +305,9 @@ class EngineReport(Report, frozen=True):
     links: tuple[LinkRow, ...] = ()
     links_left_out: int = 0
     """Links of which no row is shown because there are too many."""
+    tuned: tuple[TunedRow, ...] = ()
+    strategies: tuple[StrategyRow, ...] = ()
+    markouts: tuple[MarkoutRow, ...] = ()
 
 
 class AlertRow(Report, frozen=True):
@@ -297,6 +315,20 @@ class AlertRow(Report, frozen=True):
     level: str
     code: str
     text: str
+
+
+class AuditRow(Report, frozen=True):
+    """One link of the chain of operator actions, on disk by now."""
+
+    n: int
+    at_ms: int
+    action: str
+    who: str
+    """Uid and name as the kernel tells them, and where the person sat."""
+    reason: str = ""
+    target: str = ""
+    result: str = ""
+    """The halt state that followed, or the refusal."""
 
 
 class GuardianRow(Report, frozen=True):
@@ -331,3 +363,5 @@ class Snapshot(Report, frozen=True):
     journal: str = ""
     journal_records: int = 0
     guardian: GuardianRow = GuardianRow()
+    audit: tuple[AuditRow, ...] = ()
+    """The last links of the chain, oldest first; an action appears within about a second of its being taken."""

@@ -8,6 +8,7 @@ The terms say at which prices of the underlying YES pays:
     79043~82270     from 79043 on, below 82270
     82270~          from 82270 on (last leg)
     other           if no named outcome of the question pays (fallback)
+    up5m            at the end of a window of 5 minutes (m, h, d) not below its beginning: a strike yet to be made
 
 No two terms read alike, and none needs quoting in a shell: a `<` or `>` in an argument would open a file. Typed in
 quotes, `<79043`, `>=82270` and `>77177` are understood as `~79043`, `82270~` and `above77177`. The side is optional (a
@@ -28,11 +29,13 @@ from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Px, parse_unsigned, to_text
 
 OTHER: Final = "other"
+_UP: Final = "up"
 _ABOVE: Final = "above"
 
+_WINDOW: Final = r"[1-9][0-9]{0,3}[mhd]"
 _NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
 _TICKER: Final = re.compile(
-    rf"OUT:(?P<underlying>[A-Za-z0-9:._]+)-(?P<terms>{OTHER}|(?:{_ABOVE}|>=?|<){_NUMBER}"
+    rf"OUT:(?P<underlying>[A-Za-z0-9:._]+)-(?P<terms>{OTHER}|{_UP}{_WINDOW}|(?:{_ABOVE}|>=?|<){_NUMBER}"
     rf"|(?:{_NUMBER})?~{_NUMBER}|{_NUMBER}~?)"
     r"-(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
     r"(?:T(?P<hour>[0-9]{2})(?P<minute>[0-9]{2}))?(?:-(?P<side>YES|NO))?",
@@ -43,17 +46,21 @@ _DAY_S: Final = 86_400
 
 @attrs.frozen(kw_only=True)
 class Terms:
-    """At which prices YES pays. Of strike, bounds and `other` exactly one kind is set; prices are scaled."""
+    """At which prices YES pays. Of strike, bounds, `other` and `window` exactly one is set; prices are scaled."""
 
     strike: Px | None = None
     comparator: Comparator = Comparator.AT_LEAST
     floor: Px | None = None
     ceiling: Px | None = None
     other: bool = False
+    window: str = ""
+    """Length of a window that begins at its strike, e.g. `5m`."""
 
     def __str__(self) -> str:
         if self.other:
             return OTHER
+        if self.window:
+            return f"{_UP}{self.window}"
         if self.strike is not None:
             return f"{_ABOVE if self.comparator is Comparator.ABOVE else ''}{to_text(self.strike)}"
         floor = "" if self.floor is None else to_text(self.floor)
@@ -74,7 +81,7 @@ class Ticker:
 
     @property
     def strike(self) -> Px | None:
-        """None for legs of a bucket and for fallbacks."""
+        """None for legs of a bucket, for fallbacks, and where it is yet to be made."""
         return self.terms.strike
 
 
@@ -124,6 +131,8 @@ def _parse_terms(text: str) -> Terms | None:
     """Terms of a form `_TICKER` let through; None for a price too large or too fine, and for bounds out of order."""
     if text == OTHER:
         return Terms(other=True)
+    if text.startswith(_UP):
+        return Terms(window=text.removeprefix(_UP))
     try:
         if text.startswith((_ABOVE, ">")) and not text.startswith(">="):
             return Terms(strike=_px(text.removeprefix(_ABOVE).removeprefix(">")), comparator=Comparator.ABOVE)

@@ -11,6 +11,7 @@ from enum import StrEnum
 import attrs
 import msgspec
 
+from hlomm.domain.basket_rows import ArbitrageKind
 from hlomm.domain.event import LegTerms
 from hlomm.domain.fee import curve_fee, curve_rate
 from hlomm.domain.ids import MarketId
@@ -114,11 +115,13 @@ class BasketLeg:
     market: MarketId
     leg: Leg
     px: Px
+    sale: bool = False
+    """Of a pair that is held the other token is sold, at one minus that limit or better, and this one kept."""
 
 
 @attrs.frozen(kw_only=True)
 class Basket:
-    """Tokens of one question that are worth more together than they cost: all of them in equal numbers, or none."""
+    """Tokens that are worth more together than they cost: all of them in equal numbers, or none."""
 
     legs: tuple[BasketLeg, ...]
     qty: Qty
@@ -126,7 +129,7 @@ class Basket:
     least: Qty
     """Fewer are not worth the trouble."""
     worth: Cash
-    """What one set turns into, the conversion paid."""
+    """What one set turns into, the conversion paid; where it is held, what it pays at least."""
     edge: Cash
     """Least that one set leaves: every leg filled at its limit, all fees taken off."""
     max_unwind_loss: Cash
@@ -139,7 +142,7 @@ class Basket:
 
 @attrs.frozen(kw_only=True)
 class PairView:
-    """A reviewed link at one instant: one event at two venues."""
+    """Two contracts at one instant: a reviewed link, one event at two venues; or two strikes, the lower one left."""
 
     left: MarketView
     right: MarketView
@@ -148,6 +151,30 @@ class PairView:
     """Most probability, in 1e-8, of settling opposite ways at which it may trade."""
     held: int
     """Pairs that are held already."""
+    kind: ArbitrageKind = ArbitrageKind.CROSS
+
+
+@attrs.frozen(kw_only=True)
+class Appraisal:
+    """What a pair would leave now, bought the better way round, enough or not. Amounts for all of it."""
+
+    legs: tuple[Leg, Leg]
+    """Token bought of the left contract, and of the right one."""
+    qty: Qty
+    gross: Cash
+    """What the tokens pay, less their prices."""
+    fees: tuple[Cash, Cash]
+    rounding: Cash
+    bridge: Cash
+    capital: Cash
+    basis: Cash
+    legging: Cash
+    leaves: Cash
+    """Gross less all of these."""
+    needs: Cash
+    """Least that it would have to leave."""
+    apart: int
+    """Probability that both legs lose, in 1e-8."""
 
 
 @attrs.frozen

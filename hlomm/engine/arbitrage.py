@@ -1,31 +1,35 @@
-"""Pairs across venues from their last fill to their settlement: what is held for them, and what they brought.
+"""Pairs and sets from their last fill to their settlement: what is held for them, and what they brought.
 
-A pair that is complete is held until both contracts settle. Its tokens are nobody else's meanwhile: a quote that sold
+What is complete is held until all its contracts settle: a pair across venues, a pair of strikes, a set of contracts of
+which one pays. Its tokens are nobody else's meanwhile: a quote that sold
 one of them, or a hedge against it, would leave the other one naked. What was expected of it when it was sent and what
 it brought are kept side by side, because an edge that is expected and never realised is a mistake in a formula.
 """
 
 from __future__ import annotations
 
-from hlomm.domain.basket_rows import ArbitrageReport, SignalRow, TradeRow
+from hlomm.domain.basket_rows import ArbitrageKind, ArbitrageReport, KindRow, MakerReport, SignalRow, TradeRow
 from hlomm.domain.markets import Leg
 from hlomm.domain.outputs import AlertLevel
-from hlomm.domain.units import SCALE, Cash, Qty, notional_floor, to_fixed, to_text
+from hlomm.domain.times import NS_PER_MS
+from hlomm.domain.units import SCALE, Cash, Px, Qty, notional_ceil, notional_floor, to_fixed, to_text
 from hlomm.domain.view import Basket
 from hlomm.engine.basket import BasketState, Group, Phase
-from hlomm.engine.pairs import Kept
+from hlomm.engine.fees import rates_of
+from hlomm.engine.pairs import Kept, Tally
 from hlomm.engine.state import State
+from hlomm.pricing.complete_sets import all_in
 
 
-def signal(state: State, group: Group, plan: Basket) -> None:
-    """Note that a strategy wanted a pair, whatever becomes of the wish."""
+def signal(state: State, group: Group, plan: Basket, kind: ArbitrageKind) -> None:
+    """Note that a strategy wanted a pair or a set, whatever becomes of the wish."""
     state.pairs.signals.append(
-        SignalRow(wall_ms=state.now.wall_ms, group=group, qty=plan.qty, edge=plan.edge, reason=plan.reason)
+        SignalRow(wall_ms=state.now.wall_ms, group=group, qty=plan.qty, edge=plan.edge, reason=plan.reason, kind=kind)
     )
 
 
 def keep(state: State, basket: BasketState) -> None:
-    """A basket has come to its end: its complete pairs are held, what its other legs lost is counted."""
+    """A basket has come to its end: what is complete of it is held, what its other legs lost is counted."""
     book, lost = state.pairs, 0
     if basket.unwound or basket.phase is Phase.ABANDONED:
         lost = basket.loss(basket.sets)
@@ -34,17 +38,29 @@ def keep(state: State, basket: BasketState) -> None:
     if basket.sets <= 0:
         return
     book.taken += 1
+    book.tallies[basket.kind].taken += 1
+    if basket.maker:
+        book.made += 1
+        book.slippage += _slippage(state, basket)
     book.open.append(
         Kept(
             group=basket.group, legs=tuple((of.market, of.leg) for of in basket.legs), qty=basket.sets,
             spent=basket.spent - lost, expected=notional_floor(basket.plan.edge, basket.sets),
-            began_ms=state.now.wall_ms,
+            began_ms=state.now.wall_ms, kind=basket.kind, worth=basket.plan.worth, maker=basket.maker,
         )
     )  # fmt: skip
 
 
+def _slippage(state: State, basket: BasketState) -> int:
+    """What the complete pairs' hedges cost, fees included, beyond the worst price they were planned with."""
+    hedge, market = basket.legs[1], state.markets[basket.legs[1].market]
+    rates = rates_of(state, market.market, basket.plan.legs[1].px, SCALE)
+    planned = all_in(basket.plan.legs[1].px, 0 if rates is None else rates.open_taker)
+    return hedge.spent(basket.unit) * basket.sets // hedge.held - notional_ceil(Px(planned), basket.sets)
+
+
 def heed(state: State) -> None:
-    """Look for pairs of which a leg has settled."""
+    """Look for those of which a leg has settled."""
     for kept in list(state.pairs.open):
         for market_id, leg in kept.legs:
             market = state.markets.get(market_id)
@@ -58,18 +74,23 @@ def heed(state: State) -> None:
 
 
 def _settled(state: State, kept: Kept) -> None:
-    book, paid = state.pairs, sum(kept.paid.values())
-    realised = paid - kept.spent
+    book, tally, paid = state.pairs, state.pairs.tallies[kept.kind], sum(kept.paid.values())
+    realised, more = paid - kept.spent, paid - kept.sure
     book.open.remove(kept)
-    book.settled += 1
-    book.expected += kept.expected
-    book.realised += realised
+    for count in (book, tally):
+        count.settled += 1
+        count.expected += kept.expected
+        count.realised += realised
     _ended(state, kept, "settled", Cash(realised))
-    if paid != kept.qty:
+    if more > 0:
+        tally.bonus += 1
+    if more < 0 or (more and kept.kind is ArbitrageKind.CROSS):
+        # Two strikes, or NO of several, may well pay more than they must; one event at two venues may not.
         book.mismatched += 1
-        way = "both legs paid" if paid > kept.qty else "the legs did not pay 1 together"
+        tally.mismatched += 1
+        way = "both legs paid" if more > 0 else f"the legs did not pay {to_text(kept.worth)} together"
         state.out.alert(
-            AlertLevel.INFO if paid > kept.qty else AlertLevel.WARNING, "pair_mismatched",
+            AlertLevel.INFO if more > 0 else AlertLevel.WARNING, "pair_mismatched",
             f"{kept.group}: {way} ({to_text(paid)} for {to_text(kept.qty)} pairs): {to_fixed(realised, 2)}",
         )  # fmt: skip
 
@@ -88,11 +109,29 @@ def _ended(state: State, kept: Kept, how: str, realised: Cash | None) -> None:
     state.pairs.ended.append(_row(kept, how, realised))
 
 
-def _row(kept: Kept, how: str, realised: Cash | None) -> TradeRow:
+def _row(kept: Kept, how: str, realised: Cash | None, settles_ms: int | None = None) -> TradeRow:
     return TradeRow(
         group=kept.group, legs=kept.legs, qty=Qty(kept.qty), spent=Cash(kept.spent), expected=Cash(kept.expected),
-        realised=realised, began_ms=kept.began_ms, how=how,
+        realised=realised, began_ms=kept.began_ms, how=how, settles_ms=settles_ms, kind=kept.kind, maker=kept.maker,
     )  # fmt: skip
+
+
+def _maker(state: State) -> MakerReport:
+    book = state.pairs
+    delays = sorted(book.hedge_delays)
+    return MakerReport(
+        taken=book.made, hedges=len(delays), slippage=Cash(book.slippage),
+        delay_p50_ms=delays[len(delays) // 2] // NS_PER_MS if delays else 0,
+        delay_max_ms=delays[-1] // NS_PER_MS if delays else 0,
+    )  # fmt: skip
+
+
+def _settles_ms(state: State, kept: Kept) -> int | None:
+    """When the later leg settles, as far as both are listed."""
+    markets = [state.markets.get(market_id) for market_id, _ in kept.legs]
+    ends = [None if one is None else one.market.expiry_ns for one in markets]
+    known = [end for end in ends if end is not None]
+    return max(known) // NS_PER_MS if len(known) == len(ends) else None
 
 
 def report(state: State) -> ArbitrageReport:
@@ -100,6 +139,15 @@ def report(state: State) -> ArbitrageReport:
     return ArbitrageReport(
         taken=book.taken, settled=book.settled, mismatched=book.mismatched, expected=Cash(book.expected),
         realised=Cash(book.realised), legging_loss=Cash(book.legging),
-        trades=(*book.ended, *(_row(kept, "held", None) for kept in book.open)), signals=tuple(book.signals),
+        trades=(*book.ended, *(_row(kept, "held", None, _settles_ms(state, kept)) for kept in book.open)),
+        signals=tuple(book.signals), maker=_maker(state),
         why_not={group: known.why_not for group, known in state.baskets.by_group.items() if known.why_not},
+        kinds={kind: _kind(tally) for kind, tally in book.tallies.items()}, strikes_left_out=state.rungs.overflow,
+    )  # fmt: skip
+
+
+def _kind(tally: Tally) -> KindRow:
+    return KindRow(
+        taken=tally.taken, settled=tally.settled, mismatched=tally.mismatched, bonus=tally.bonus,
+        expected=Cash(tally.expected), realised=Cash(tally.realised),
     )  # fmt: skip

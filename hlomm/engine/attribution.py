@@ -9,6 +9,9 @@ well as every move, and its funding. With every market at its reference, at ever
 
     spread + inventory + settlement - fees = total
 
+What perps did is also counted by itself (`hedge`, a part of inventory), and what each strategy's markets brought in
+this run (`brought`, fees taken off).
+
 Amounts inside carry 5e-17 (twice price times quantity) and are brought to cash, rounded down, on reading; what the
 three roundings lose is added to inventory so that the sum stays exact.
 """
@@ -46,6 +49,9 @@ class _Track:
     net: int = 0
     final: bool = False
     """Settled: the reference never moves again."""
+    perp: bool = False
+    owner: str = ""
+    """Whose market it is: a strategy, or nobody's."""
     history: deque[tuple[int, int]] = attrs.field(factory=lambda: deque(maxlen=HISTORY))
     """(venue_ms from which on, ref2), oldest first."""
 
@@ -75,6 +81,17 @@ class Attribution:
         self._spread2 = 0
         self._inventory2 = 0
         self._settlement2 = 0
+        self._hedge2 = 0
+        """Of perps; it is part of the inventory."""
+        self._owners: dict[MarketId, str] = {}
+        self._brought2: dict[str, int] = {}
+
+    def own(self, market: MarketId, owner: str) -> None:
+        """From now on this market earns for that strategy."""
+        self._owners[market] = owner
+        track = self._tracks.get(market)
+        if track is not None:
+            track.owner = owner
 
     def found(self, market: MarketId, yes: int, no: int, cost: int) -> None:
         """Tokens found at start; of a perp the signed quantity as `yes`."""
@@ -89,19 +106,25 @@ class Attribution:
         """(spread, inventory, settlement) so far, each as whole cash and the rest in the unit of `total2`."""
         return _split(self._spread2), _split(self._inventory2), _split(self._settlement2)
 
-    def restore(self, earned: tuple[Split, Split, Split]) -> None:
+    def hedged(self) -> Split:
+        """What perps brought, in the same way; it is inside inventory."""
+        return _split(self._hedge2)
+
+    def restore(self, earned: tuple[Split, Split, Split], hedge: Split) -> None:
         """Go on from the sums of an earlier run."""
         self._spread2, self._inventory2, self._settlement2 = (whole * _CASH2 + rest for whole, rest in earned)
+        self._hedge2 = hedge[0] * _CASH2 + hedge[1]
 
     def resume(self, market: MarketId, ref2: int, net: int) -> None:
         """Go on following a market that an earlier run followed, from the reference it had."""
         assert market not in self._tracks
-        self._tracks[market] = _Track(ref2, net)
+        self._tracks[market] = _Track(ref2, net, perp=not is_outcome(market), owner=self._owners.get(market, ""))
 
     def forget(self, market: MarketId) -> None:
         """Drop a market that is over; what it earned stays in the sums."""
         self._tracks.pop(market, None)
         self._found.pop(market, None)
+        self._owners.pop(market, None)
 
     def moved(self, market: MarketId, ref2: int, venue_ms: int) -> None:
         """The reference price changed, at that venue time. A picture of a book that comes late changes nothing."""
@@ -109,7 +132,7 @@ class Attribution:
         if track.final:
             return
         if track.net:
-            self._inventory2 += track.net * (ref2 - track.ref2)
+            self._carry(track, track.net * (ref2 - track.ref2))
         track.ref2 = ref2
         if not track.history or track.history[-1][1] != ref2:
             track.history.append((venue_ms, ref2))
@@ -119,26 +142,35 @@ class Attribution:
         assert fill.kind is not FillKind.SETTLEMENT
         if not is_outcome(fill.market):
             track = self._track(fill.market, 2 * fill.px)
-            self._inventory2 += fill.side * (track.ref2 - 2 * fill.px) * fill.qty
+            self._carry(track, fill.side * (track.ref2 - 2 * fill.px) * fill.qty)
             track.net += fill.side * fill.qty
             return
         sign = direction(fill.leg, fill.side)
         px2 = 2 * to_yes_px(fill.leg, fill.px)
         track = self._track(fill.market, px2)
         then2 = track.before(fill.venue_ms)
-        self._spread2 += sign * (then2 - px2) * fill.qty
-        self._inventory2 += sign * (track.ref2 - then2) * fill.qty
+        spread2 = sign * (then2 - px2) * fill.qty
+        self._spread2 += spread2
+        self._bring(track.owner, spread2 - fill.fee * _CASH2)
+        self._carry(track, sign * (track.ref2 - then2) * fill.qty)
         if not track.final:
             track.net += sign * fill.qty
 
     def funded(self, amount: int) -> None:
         """Funding of a perp paid (negative: received)."""
         self._inventory2 -= amount * _CASH2
+        self._hedge2 -= amount * _CASH2
+
+    def charged(self, market: MarketId, fee: int) -> None:
+        """A fee that came with no fill of its own, as for a settlement."""
+        self._bring(self._owners.get(market, ""), -fee * _CASH2)
 
     def settled(self, market: MarketId, yes_px: int) -> None:
         """The last move; what trickles in later is measured against the settlement price."""
         track = self._track(market, 2 * yes_px)
-        self._settlement2 += track.net * (2 * yes_px - track.ref2)
+        last2 = track.net * (2 * yes_px - track.ref2)
+        self._settlement2 += last2
+        self._bring(track.owner, last2)
         track.ref2 = 2 * yes_px
         track.net = 0
         track.final = True
@@ -147,6 +179,8 @@ class Attribution:
     def adjusted(self, market: MarketId, yes: int, no: int, cost: int, gain2: int) -> None:
         """The position was set by an operator's decision; what that changed in its result counts as inventory."""
         self._inventory2 += gain2
+        if not is_outcome(market):
+            self._hedge2 += gain2
         track = self._tracks.get(market)
         if track is None:
             self._found[market] = _Found(yes, no, cost)
@@ -156,7 +190,7 @@ class Attribution:
     def _track(self, market: MarketId, ref2: int) -> _Track:
         track = self._tracks.get(market)
         if track is None:
-            track = self._tracks[market] = _Track(ref2)
+            track = self._tracks[market] = _Track(ref2, perp=not is_outcome(market), owner=self._owners.get(market, ""))
             found = self._found.pop(market, None)
             if found is not None:
                 self._take_over(track, found)
@@ -165,12 +199,35 @@ class Attribution:
     def _take_over(self, track: _Track, found: _Found) -> None:
         if not track.final:
             track.net += found.yes - found.no
-        self._inventory2 += found.yes * track.ref2 + found.no * (_CASH2 - track.ref2) - found.cost * _CASH2
+        gain2 = found.yes * track.ref2 + found.no * (_CASH2 - track.ref2) - found.cost * _CASH2
+        self._inventory2 += gain2
+        if track.perp:
+            self._hedge2 += gain2
+
+    def _carry(self, track: _Track, gain2: int) -> None:
+        """What a position brought by the move of its reference."""
+        self._inventory2 += gain2
+        if track.perp:
+            self._hedge2 += gain2
+        else:
+            self._bring(track.owner, gain2)
+
+    def _bring(self, owner: str, gain2: int) -> None:
+        self._brought2[owner] = self._brought2.get(owner, 0) + gain2
 
     def reference2(self, market: MarketId) -> int | None:
         """Twice the reference price, None if the market was never priced."""
         track = self._tracks.get(market)
         return None if track is None else track.ref2
+
+    def quoted2(self, market: MarketId) -> int | None:
+        """The same, of a market that still has a price of its own: not once it has settled."""
+        track = self._tracks.get(market)
+        return None if track is None or track.final else track.ref2
+
+    def brought(self, owner: str) -> int:
+        """Cash that a strategy's outcome markets brought since this run began, fees taken off, rounded down."""
+        return self._brought2.get(owner, 0) // _CASH2
 
     def total2(self) -> int:
         """Spread + inventory + settlement in units of 5e-17 (twice price times quantity)."""

@@ -6,8 +6,12 @@ ones are first completed (MENDING), and when that has no way left the surplus is
 sold either is ABANDONED to a person. A fill that comes after the end makes it uneven again. While the fate of one order
 is unknown nothing happens to any leg. A way to safety takes the tokens over: the basket is DROPPED.
 
-A basket is made over a group: the outcomes of one question, which are converted once they are complete, or the two legs
-of a link, at two venues, which are held until they settle.
+A basket is made over a group: the outcomes of one question, which are converted once they are complete; or, held until
+they settle, the two legs of a link, at two venues, two strikes of one settlement, or all contracts of an event of which
+exactly one pays.
+
+A maker's pair (`hlomm.engine.resting`) begins with a leg that has filled, or a part of it that did: the other leg is
+taken at once, what its order fills later joins, and only when that order is gone can the pair be over.
 
 Its books count what its own orders filled, never what the account holds: tokens of others, and what conversions made
 of these, are none of its business. Sets that were complete when the trouble began are put aside with their cost: their
@@ -21,25 +25,40 @@ from typing import Final
 
 import attrs
 
+from hlomm.domain.basket_rows import ArbitrageKind
 from hlomm.domain.faults import IllegalTransition
 from hlomm.domain.ids import MarketId, StrategyId, VenueId, venue_of
 from hlomm.domain.markets import Leg
-from hlomm.domain.orders import Side, direction
+from hlomm.domain.orders import Purpose, Side, direction
 from hlomm.domain.units import SCALE, notional_floor
 from hlomm.domain.view import Basket
 from hlomm.engine.link_book import Link
 from hlomm.engine.order import Order
+from hlomm.engine.resting_state import Resting
+from hlomm.engine.rung_book import Rungs
 
 Group = str
-"""What a basket is made over: `<venue>#<question>`, or `<market> <-> <market>` for a link."""
+"""What a basket is made over: `<venue>#<question or event>`, `<market> <-> <market>` for a link, `<lower> << <higher>`
+for two strikes."""
+Pairing = Link | Rungs
+"""Two contracts that may be traded together."""
 
 
 def question_group(venue: VenueId, question: int) -> Group:
     return f"{venue}#{question}"
 
 
+def event_group(venue: VenueId, event: str) -> Group:
+    return f"{venue}#{event}"
+
+
 def link_group(left: MarketId, right: MarketId) -> Group:
     return f"{left} <-> {right}"
+
+
+def pair_group(pairing: Pairing) -> Group:
+    left, right = pairing.pair
+    return f"{left} << {right}" if isinstance(pairing, Rungs) else link_group(left, right)
 
 
 class Phase(StrEnum):
@@ -91,6 +110,11 @@ TRANSITIONS: Final[dict[tuple[Phase, BasketEvent], Phase]] = {
 }
 
 
+def resting_group(left: MarketId, right: MarketId, leg: Leg, venue: VenueId) -> Group:
+    """Of the pairs of a link that begin with that leg, resting at that venue."""
+    return f"{link_group(left, right)} resting {leg.name} at {venue}"
+
+
 def advance(phase: Phase, event: BasketEvent) -> Phase:
     """Next phase; IllegalTransition for a pair outside the table."""
     try:
@@ -101,7 +125,7 @@ def advance(phase: Phase, event: BasketEvent) -> Phase:
 
 @attrs.define(eq=False)
 class BasketLegState:
-    """One leg and every order sent for it; a purchase of the complement counts as a sale of the leg."""
+    """One leg and every order sent for it. In the complement a purchase counts as a sale, a sale as a purchase."""
 
     market: MarketId
     leg: Leg
@@ -114,6 +138,16 @@ class BasketLegState:
     def ended(self) -> bool:
         """Nothing of its orders can still arrive, as far as anybody knows."""
         return not any(order.live or order.due for order in self.orders)
+
+    @property
+    def taken(self) -> bool:
+        """The same of those that were sent to be taken at once."""
+        return not any((order.live or order.due) and order.purpose is not Purpose.REST for order in self.orders)
+
+    @property
+    def coming(self) -> int:
+        """What its purchases may still fill."""
+        return sum(order.exposed for order in self.orders if order.direction == self.direction)
 
     @property
     def bought(self) -> int:
@@ -130,17 +164,17 @@ class BasketLegState:
 
     def basis(self, qty: int, aside: int) -> int:
         """What that many contracts were bought for, at the average of those not put aside, rounded up."""
-        cost = sum(order.paid for order in self.orders if order.direction == self.direction) - self.aside_cost
+        ours = [order for order in self.orders if order.direction == self.direction]
+        cost = sum(order.paid - self._made(order, SCALE) for order in ours) - self.aside_cost
         return -(-cost * qty // max(self.bought - aside, 1))
 
     def spent(self, unit: int) -> int:
-        """Cash it took; a complement that was bought makes a pair, which brings `unit` per contract when merged."""
-        total = 0
-        for order in self.orders:
-            total += order.paid
-            if order.leg is not self.leg:
-                total -= notional_floor(unit, order.filled - order.voided)
-        return total
+        """Cash it took, pairs at what they bring: buying a complement makes them, selling it uses them up."""
+        return sum(order.paid - self._made(order, unit) for order in self.orders)
+
+    def _made(self, order: Order, unit: int) -> int:
+        """What the pairs that an order in the other token made bring when merged; negative for those it used up."""
+        return 0 if order.leg is self.leg else order.side * notional_floor(unit, order.filled - order.voided)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -153,7 +187,15 @@ class BasketState:
     legs: tuple[BasketLegState, ...]
     began_ns: int = 0
     pair: bool = False
-    """Two legs of a link: held until they settle, never converted."""
+    """Held until its contracts settle, never converted."""
+    kind: ArbitrageKind = ArbitrageKind.CROSS
+    """Of what is held."""
+    maker: bool = False
+    """Its first leg rested, and may rest still."""
+    level: bool = False
+    """A maker's: all that has filled so far is hedged."""
+    hedged: int = 0
+    """A maker's: complete sets when it was last looked at."""
     phase: Phase = Phase.WORKING
     mended: bool = False
     """Completing it was tried."""
@@ -177,6 +219,12 @@ class BasketState:
     @property
     def ended(self) -> bool:
         return all(leg.ended for leg in self.legs)
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is on its way that must be waited for: what rests waits for others, and is hedged meanwhile."""
+        hedging = self.maker and self.phase in (Phase.WORKING, Phase.MENDING)
+        return self.ended or (hedging and all(leg.taken for leg in self.legs))
 
     @property
     def sets(self) -> int:
@@ -212,25 +260,33 @@ class GroupState:
     """One group and the basket it has or had last."""
 
     basket: BasketState | None = None
-    link: Link | None = None
-    """None for a question."""
+    link: Pairing | None = None
+    """None for the contracts of one event."""
+    rest: Resting | None = None
+    """Only of a group whose pairs begin with a leg that rests."""
     again_ns: int = 0
     """No new basket before that."""
+    waits: bool = False
+    """For that time, since something changed."""
     troubles: int = 0
     """Baskets that had to be sold back, or could not be."""
     closed: bool = False
     """A basket was left beyond what it may lose: no other one in this run."""
     why_not: str = ""
-    """What a link's strategy last said against a basket; empty after one was sent."""
+    """What its strategy last said against a basket; empty after one was sent. Of questions the markets' notes tell."""
 
 
 @attrs.define(eq=False)
 class Baskets:
     by_group: dict[Group, GroupState] = attrs.field(factory=dict)
-    due: dict[Group, Link | None] = attrs.field(factory=dict)
-    """Groups of which a market has to be looked at, with the link if it is one."""
+    due: dict[Group, Pairing | None] = attrs.field(factory=dict)
+    """Groups of which a market has to be looked at, with its pair if it is one."""
+    rests: bool = False
+    """Some pairs begin with a leg that rests."""
     stuck: str | None = None
     """A pair was left on one leg and could not be sold back: everything is to be flattened."""
+    rested: dict[tuple[MarketId, Leg], int] = attrs.field(factory=dict)
+    """Tokens in no pair that the last run had where its orders rested, until it is known that none of them filled."""
     counts: dict[str, int] = attrs.field(factory=dict)
     """Started, and how they ended."""
 

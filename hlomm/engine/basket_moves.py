@@ -12,10 +12,10 @@ import attrs
 from hlomm.domain.grid import ceil_px, floor_px
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side, direction, yes_px
-from hlomm.domain.units import SCALE, Px, Qty, complement, to_fixed, to_text
+from hlomm.domain.units import SCALE, Px, Qty, complement, floor_to, notional_floor, to_fixed, to_text
 from hlomm.engine import ways
 from hlomm.engine.basket import BasketLegState, BasketState
-from hlomm.engine.exposure import available, exposure
+from hlomm.engine.exposure import available, exposure, mid_own
 from hlomm.engine.fees import rates_of
 from hlomm.engine.legs import LegTerms, choose_leg
 from hlomm.engine.state import MarketState, State
@@ -53,7 +53,7 @@ def mending(state: State, basket: BasketState) -> list[Move] | str:
     found: list[_Way] = []
     for of in basket.legs:
         market = state.markets[of.market]
-        short = most - of.held
+        short = floor_to(most - of.held, market.market.lot)
         if short <= 0:
             continue
         others = state.others(market)
@@ -63,6 +63,8 @@ def mending(state: State, basket: BasketState) -> list[Move] | str:
             return f"nobody sells {of.leg.name} of {market.market.ticker}"
         fee = _fees(state, market, complement(px))[0]
         found.append(_Way(of, market, of.leg, Side.BUY, short, all_in(complement(px), fee), fee))
+    if not found:
+        return "what is missing is less than a lot"
     allowed = basket.plan.max_unwind_loss - basket.loss(most)
     slack = allowed - sum(-(-way.each * way.qty // SCALE) for way in found)
     if slack < 0:
@@ -122,6 +124,38 @@ def _ways_out(state: State, of: BasketLegState, surplus: int) -> list[_Way]:
         cost = all_in(complement(px), buying)
         found.append(_Way(of, market, _other(of.leg), Side.BUY, surplus - sold, cost, buying))
     return found
+
+
+def small(state: State, basket: BasketState) -> bool:
+    """Whether what is missing is less than its venue's smallest order."""
+    for of in basket.legs:
+        market = state.markets[of.market]
+        short, others = basket.most - of.held, state.others(market)
+        px = _deep(ways.bids_for(_other(of.leg), others.bids, others.asks), short)
+        if short > 0 and _sendable(market, of.leg, short, None if px is None else complement(px)):
+            return False
+    return True
+
+
+def dust(state: State, basket: BasketState) -> bool:
+    """Whether what is too much is so little that neither a sale of it nor its complement could be sent."""
+    for of in basket.legs:
+        surplus, market = of.held - basket.sets, state.markets[of.market]
+        others = state.others(market)
+        px = _deep(ways.bids_for(of.leg, others.bids, others.asks), surplus)
+        tokens = ((of.leg, px), (_other(of.leg), None if px is None else complement(px)))
+        if surplus > 0 and any(_sendable(market, leg, surplus, at) for leg, at in tokens):
+            return False
+    return True
+
+
+def _sendable(market: MarketState, leg: Leg, qty: int, px: Px | None) -> bool:
+    """Whether the gate would find it large enough; at a price that is not known only the quantity counts."""
+    spec, mid = market.market, mid_own(leg, market.book.best_bid, market.book.best_ask)
+    qty = floor_to(qty, spec.lot)
+    if qty <= 0 or qty < spec.min_qty or px is None:
+        return qty > 0 and qty >= spec.min_qty
+    return notional_floor(px if mid is None else Px(min(px, mid)), qty) >= spec.min_notional
 
 
 def _moves(found: list[_Way], slack: int) -> list[Move]:

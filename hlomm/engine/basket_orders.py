@@ -10,10 +10,15 @@ import math
 from collections import Counter
 from typing import Final
 
+import attrs
+
+from hlomm.domain.basket_rows import ArbitrageKind
+from hlomm.domain.grid import ceil_px
 from hlomm.domain.ids import ClientId, StrategyId, venue_of
-from hlomm.domain.orders import Purpose, Side, Tif
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import Purpose, Side, Tif, yes_px
 from hlomm.domain.report import SideNote
-from hlomm.domain.units import SCALE, Qty, floor_to, to_text
+from hlomm.domain.units import SCALE, Qty, complement, floor_to, to_text
 from hlomm.domain.view import Basket
 from hlomm.engine import gate, quoting
 from hlomm.engine.basket import BasketLegState, BasketState, Group
@@ -27,8 +32,11 @@ ROUNDS: Final = 4
 """Judging again with less: less of every leg never leaves less room for another."""
 
 
-def rehearsed(state: State, plan: Basket) -> Qty | SideNote:
-    """The largest quantity at which the gate lets every leg pass with all the others pending, or why there is none."""
+def rehearsed(state: State, plan: Basket, *, rests: bool = False) -> Qty | SideNote:
+    """The largest quantity at which the gate lets every leg pass with all the others pending, or why there is none.
+
+    `rests`: the first leg is to rest, not to be taken at once.
+    """
     if len(plan.legs) > LEGS_MAX:
         return SideNote(guard="basket", detail=f"{len(plan.legs)} legs > {LEGS_MAX}")
     actions = Counter(venue_of(leg.market) for leg in plan.legs)
@@ -38,7 +46,7 @@ def rehearsed(state: State, plan: Basket) -> Qty | SideNote:
     step = math.lcm(*(state.markets[leg.market].market.lot for leg in plan.legs), 1 if len(actions) > 1 else SCALE)
     qty, why = plan.qty, None
     for _ in range(ROUNDS):
-        room, refusal = _room(state, plan, qty)
+        room, refusal = _room(state, plan, qty, rests=rests)
         if refusal is None and room == qty:
             return qty
         why = why or refusal  # the first one is what keeps it small
@@ -48,7 +56,7 @@ def rehearsed(state: State, plan: Basket) -> Qty | SideNote:
     return why or SideNote(guard="basket", detail=f"no room for all legs found in {ROUNDS} rounds")
 
 
-def _room(state: State, plan: Basket, qty: Qty) -> tuple[int, SideNote | None]:
+def _room(state: State, plan: Basket, qty: Qty, *, rests: bool) -> tuple[int, SideNote | None]:
     """Sets to go on with, each leg judged with those before it pending, and the refusal if one may not go at all.
 
     That is the smallest room; after a refusal, what those before it would have left if all had shared alike.
@@ -57,6 +65,8 @@ def _room(state: State, plan: Basket, qty: Qty) -> tuple[int, SideNote | None]:
     smallest = int(qty)
     for place in range(len(plan.legs)):
         want = _proposal(state, plan, place, qty)
+        if rests and place == 0:
+            want = attrs.evolve(want, tif=Tif.ALO, purpose=Purpose.REST)
         with state.orders.supposing(pending):
             verdict = gate.judge(state, want)
         if isinstance(verdict, gate.Reject):
@@ -74,18 +84,24 @@ def _room(state: State, plan: Basket, qty: Qty) -> tuple[int, SideNote | None]:
 
 def _proposal(state: State, plan: Basket, place: int, qty: Qty) -> gate.Proposal:
     leg = plan.legs[place]
+    market = state.markets[leg.market]
+    if leg.sale:
+        other, px = (Leg.NO if leg.leg is Leg.YES else Leg.YES), ceil_px(market.market, complement(leg.px))
+        return gate.Proposal(
+            market=market, leg=other, side=Side.SELL, px=px, qty=qty, tif=Tif.IOC, purpose=Purpose.LEG
+        )  # fmt: skip
     return gate.Proposal(
-        market=state.markets[leg.market], leg=leg.leg, side=Side.BUY, px=leg.px, qty=qty, tif=Tif.IOC,
-        purpose=Purpose.LEG,
+        market=market, leg=leg.leg, side=Side.BUY, px=leg.px, qty=qty, tif=Tif.IOC, purpose=Purpose.LEG
     )  # fmt: skip
 
 
 def start(
-    state: State, group: Group, owner: StrategyId, plan: Basket, qty: Qty, *, unit: int, pair: bool
+    state: State, group: Group, owner: StrategyId, plan: Basket, qty: Qty, *, unit: int, kind: ArbitrageKind | None
 ) -> BasketState:
     """Send the legs. `unit` is what 1 paid out leaves: less than 1 where a conversion brings it and costs something."""
     basket = BasketState(
-        group=group, strategy=owner, plan=plan, unit=unit, began_ns=state.now.mono_ns, pair=pair,
+        group=group, strategy=owner, plan=plan, unit=unit, began_ns=state.now.mono_ns, pair=kind is not None,
+        kind=kind or ArbitrageKind.SET,
         legs=tuple(BasketLegState(leg.market, leg.leg) for leg in plan.legs), note=plan.reason,
     )  # fmt: skip
     for place, of in enumerate(basket.legs):
@@ -114,5 +130,19 @@ def _send(state: State, basket: BasketState, of: BasketLegState, want: gate.Prop
     if isinstance(admitted, SideNote):
         basket.note = f"{want.market.market.ticker}: {admitted.guard}: {admitted.detail}"
         return False
+    _step_aside(state, want)
     of.orders.append(quoting.send(state, want, admitted, basket.strategy))
+    want.market.leg_ns = state.now.mono_ns
     return True
+
+
+def _step_aside(state: State, want: gate.Proposal) -> None:
+    """Take our own quotes out of an order's way: it would meet them first, and trade with nobody or die of it.
+
+    Cancels leave before the orders of their turn. Where the order still comes first, the venue lets the two not trade.
+    """
+    limit = yes_px(want.leg, want.px)
+    for order in list(state.orders.live_in(want.market.market.id)):
+        meets = order.direction != want.direction and (limit - order.yes_px) * want.direction >= 0
+        if order.purpose is Purpose.QUOTE and meets:
+            quoting.cancel(state, order)

@@ -12,8 +12,8 @@ from typing import Final
 
 import attrs
 
-from hlomm.domain.ids import VenueId
-from hlomm.domain.inputs import RateBudget
+from hlomm.domain.ids import HYPERLIQUID, VenueId
+from hlomm.domain.inputs import RateBudget, SendRates
 from hlomm.engine.config import BudgetRules
 
 WINDOW_NS: Final = 900 * 10**9
@@ -25,6 +25,8 @@ NS_PER_H: Final = 3_600 * 10**9
 NS_PER_MIN: Final = 60 * 10**9
 NS_PER_S: Final = 10**9
 BATCH_UNIT: Final = 40
+SHARE: Final = (2, 3)
+"""Of what a venue takes in a minute quoting may use so much at full pace: the rest is for cancels, renewals, exits."""
 CROWDED: Final = 3
 """Factor while too much was sent in the last minute. It comes and goes, and keeps the rate about there."""
 EASE: Final = 2
@@ -88,6 +90,8 @@ class Budgets:
         self._rules = rules
         self.by_venue: dict[VenueId, Budget] = {}
         self.rates: dict[VenueId, Rate] = {}
+        self.told: dict[VenueId, SendRates] = {}
+        """What each venue takes in a minute, by its own word; Hyperliquid's is in the configuration."""
 
     def apply(self, item: RateBudget, now_ns: int) -> str | None:
         """Take the venue's word; what there is to say about it, if the pace changes."""
@@ -130,9 +134,27 @@ class Budgets:
         for rate in self.rates.values():
             rate.forget(now_ns)
 
-    def sent(self, venue: VenueId, orders: int, now_ns: int) -> None:
-        """A batch leaves: its weight is 1, and 1 more for every 40 orders in it (venue sheet 1.3)."""
-        self.rates.setdefault(venue, Rate()).add(now_ns, 1 + orders // BATCH_UNIT)
+    def sent(self, venue: VenueId, orders: int, now_ns: int, *, cancels: bool = False) -> None:
+        """A batch leaves. At Hyperliquid it weighs 1, and 1 more for every 40 orders in it; elsewhere orders count.
+
+        A venue that told nothing of what it takes is not counted.
+        """
+        told = self.told.get(venue)
+        if told is not None:
+            weight = orders * (told.cancel if cancels else told.place)
+        elif venue == HYPERLIQUID:
+            weight = 1 + orders // BATCH_UNIT
+        else:
+            return
+        if weight:
+            self.rates.setdefault(venue, Rate()).add(now_ns, weight)
+
+    def _per_min(self, venue: VenueId) -> int:
+        """Weight from which quoting slows down there."""
+        told = self.told.get(venue)
+        if told is None:
+            return self._rules.weight_per_min
+        return max(told.per_min * SHARE[0] // SHARE[1], 1)
 
     def left(self, venue: VenueId) -> int | None:
         budget = self.by_venue.get(venue)
@@ -151,8 +173,9 @@ class Budgets:
         return 1 if self.crowded(venue) is None else CROWDED
 
     def crowded(self, venue: VenueId) -> str | None:
-        """Why quoting slows down although actions are left: the venue counts what an address sends in a minute."""
+        """Why quoting slows down although actions are left: the venue counts what is sent in a minute."""
         rate = self.rates.get(venue)
-        if rate is None or rate.total < self._rules.weight_per_min:
+        most = self._per_min(venue)
+        if rate is None or rate.total < most:
             return None
-        return f"weight {rate.total} sent in a minute >= {self._rules.weight_per_min}"
+        return f"weight {rate.total} sent in a minute >= {most}"

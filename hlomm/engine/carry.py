@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from hlomm.domain.carried import Carried, CarriedBooks, CarriedFill, CarriedPair, CarriedPerp, CarriedPosition
+from hlomm.domain.carried import (
+    Carried,
+    CarriedBooks,
+    CarriedFill,
+    CarriedPair,
+    CarriedPerp,
+    CarriedPosition,
+    CarriedRest,
+)
 from hlomm.domain.ids import MarketId, VenueId, venue_of
 from hlomm.domain.units import Cash, Qty
+from hlomm.engine import tuning, unhedged
 from hlomm.engine.basket import GroupState
 from hlomm.engine.memory import Memory
 from hlomm.engine.pairs import Kept
@@ -39,9 +48,11 @@ def carried(state: State) -> Carried:
     return Carried(
         **{name: getattr(first, name) for name in first.__struct_fields__}, others=tuple(others),
         epoch_ms=state.ids.epoch_ms, high_water=Cash(state.high_water), max_drawdown=Cash(state.max_drawdown),
-        earned=state.attribution.earned(), day=day.number, day_start=Cash(day.start), day_stopped=day.stopped,
+        earned=state.attribution.earned(), hedged=state.attribution.hedged(), tuned=tuning.carried(state),
+        day=day.number, day_start=Cash(day.start), day_stopped=day.stopped,
         paused=tuple(state.paused.items()), pairs=tuple(map(_pair, state.pairs.open)),
         making=tuple(group for group, known in state.baskets.by_group.items() if _in_making(known)),
+        rested=_rested(state),
     )  # fmt: skip
 
 
@@ -49,11 +60,22 @@ def _pair(kept: Kept) -> CarriedPair:
     return CarriedPair(
         group=kept.group, legs=kept.legs, qty=Qty(kept.qty), spent=Cash(kept.spent), expected=Cash(kept.expected),
         began_ms=kept.began_ms, paid=tuple((market, Cash(paid)) for market, paid in kept.paid.items()),
+        kind=kept.kind, worth=Cash(kept.worth), maker=kept.maker,
     )  # fmt: skip
 
 
 def _in_making(known: GroupState) -> bool:
     return known.basket is not None and known.basket.pair and not known.basket.over
+
+
+def _rested(state: State) -> tuple[CarriedRest, ...]:
+    """Where an order of a maker may rest, or may have filled unheard; with what the last run left to be looked at."""
+    found = dict(state.baskets.rested)
+    for known in state.baskets.by_group.values():
+        if known.rest is not None and known.rest.recorded:
+            token = known.rest.maker, known.rest.leg
+            found.setdefault(token, unhedged.left_over(state, *token))
+    return tuple(CarriedRest(market=market, leg=leg, held=Qty(held)) for (market, leg), held in found.items())
 
 
 def _books(state: State, venue: VenueId) -> CarriedBooks:
@@ -114,7 +136,7 @@ def _perp(state: State, market: MarketId) -> CarriedPerp:
 
 def restore(state: State, books: Carried) -> None:
     """Take over the books of the last run. They are believed only once each venue's account agrees with its part."""
-    state.attribution.restore(books.earned)
+    state.attribution.restore(books.earned, books.hedged)
     for one in books.books:
         _take_over(state, one)
     state.high_water = state.high_water_kept = books.high_water
@@ -125,13 +147,14 @@ def restore(state: State, books: Carried) -> None:
     state.pairs.open += [
         Kept(
             group=one.group, legs=one.legs, qty=one.qty, spent=one.spent, expected=one.expected, began_ms=one.began_ms,
-            paid=dict(one.paid),
+            paid=dict(one.paid), kind=one.kind, worth=one.worth, maker=one.maker,
         )
         for one in books.pairs
     ]  # fmt: skip
     if books.making:
         # What their orders did is in the books or will be, but not which leg is short of what: no guess is safe.
         state.baskets.stuck = f"the last run ended while it was making {', '.join(books.making)}"
+    state.baskets.rested = {(one.market, one.leg): one.held for one in books.rested}
     state.books_moved = True
     portfolio = state.portfolio
     state.digest.mix(portfolio.cash, portfolio.realised, portfolio.fills, len(portfolio.positions))

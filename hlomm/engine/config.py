@@ -112,7 +112,7 @@ class BudgetRules:
     """Likewise when what is left lasts no longer than this at the present churn."""
     slow_factor: int
     weight_per_min: int
-    """Weight sent in a minute from which quoting slows down."""
+    """Weight sent to Hyperliquid in a minute from which quoting slows down; the other venues tell theirs."""
 
 
 @attrs.frozen(kw_only=True)
@@ -147,6 +147,8 @@ class BreakerRules:
     api_errors: int
     api_window_ns: int
     api_pause_ns: int
+    venue_quiet_ns: int
+    """Time without a fill after which a venue's own breaker is reset."""
     warn_share: int
     """Share of a money limit from which the status ladder says WARNING."""
 

@@ -18,23 +18,28 @@ from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, HaltStat
 from hlomm.domain.times import Now
 from hlomm.engine import (
     arbitrage,
+    basket_offers,
     baskets,
     braking,
     closed,
     converting,
     hedge,
+    inefficiencies,
     links,
     quoting,
     reconcile,
+    rungs,
     safety,
     stranded,
     taking,
     treasury,
+    tripped,
 )
 from hlomm.engine.carry import checkpoint
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.intake import take
 from hlomm.engine.state import State, VenueState
+from hlomm.engine.tunables import Tuner
 from hlomm.strategy.base import Strategy
 
 _ORDERS_TIMER: Final = "orders"
@@ -47,9 +52,17 @@ MARKETS_KEPT: Final = 64
 class Engine:
     """Deterministic: the same construction, inputs and clock readings give the same outputs and digest."""
 
-    def __init__(self, config: EngineConfig, strategies: Sequence[Strategy], venues: Sequence[VenueId]) -> None:
-        self.state = State(config)
+    def __init__(
+        self,
+        config: EngineConfig,
+        strategies: Sequence[Strategy],
+        venues: Sequence[VenueId],
+        tuner: Tuner | None = None,
+    ) -> None:
+        """Without a tuner no setting can be changed while it runs."""
+        self.state = State(config, tuner)
         self.strategies = {strategy.id: strategy for strategy in strategies}
+        self.state.strategies = tuple(self.strategies)
         if len(self.strategies) != len(strategies):
             raise InvariantBroken("two strategies share one id")
         for venue in venues:
@@ -61,17 +74,20 @@ class Engine:
         state = self.state
         if state.ids is None and type(item) is not Booted:
             raise InvariantBroken("the first input must be Booted")
+        state.markouts.settle(state.attribution, now.mono_ns - 1)  # before the input moves what they are held against
         state.now = now
         state.counters.inputs += 1
         take(state, item, self.strategies)
         braking.heed(state, item)
         links.heed(state, item)
+        rungs.heed(state, item, self.strategies)
         arbitrage.heed(state)
 
     def turn(self, now: Now) -> list[Output]:
         """Decide on everything that changed and hand out what should happen."""
         state = self.state
         state.now = now
+        state.markouts.settle(state.attribution, now.mono_ns)
         state.counters.turns += 1
         if state.halt is HaltState.STOPPED:
             return state.out.drain()
@@ -81,16 +97,20 @@ class Engine:
         reconcile.press(state)
         stranded.lapse(state)
         closed.lapse(state)
+        tripped.lapse(state)
         converting.lapse(state)
         safety.watch_equity(state)
         safety.watch_inventory(state)
+        self._due()
+        baskets.step(state)
+        safety.watch_pairs(state)  # before anything is quoted: what is naked now may stop everything
         self._quote()
         baskets.work(state, self.strategies)
         hedge.maintain(state)
         treasury.look(state)
         safety.watch_strategies(state)
-        safety.watch_pairs(state)
         safety.walk_on(state)
+        inefficiencies.look(state)
         self._prune()
         outputs = state.out.drain()
         self._weigh(outputs)
@@ -114,8 +134,16 @@ class Engine:
         for name in self.state.timers.pop_due(self.state.now.mono_ns):
             if name.startswith((_REFRESH, quoting.AGAIN, baskets.TIMER)):
                 self.state.touch(MarketId(name.partition(":")[2]))
+            elif name.startswith(basket_offers.TIMER):
+                baskets.due_again(self.state, name.removeprefix(basket_offers.TIMER))
             elif name.startswith(braking.TIMER):
                 braking.cooled(self.state, name)
+
+    def _due(self) -> None:
+        for market_id in self.state.dirty:
+            market = self.state.markets.get(market_id)
+            if market is not None:
+                baskets.due(self.state, market)
 
     def _quote(self) -> None:
         state = self.state
@@ -128,7 +156,6 @@ class Engine:
             if market is None:
                 continue
             hedge.due(state, market)
-            baskets.due(state, market)
             if market.strategy is None:
                 quoting.cancel_quotes(state, market_id)  # an earlier run quoted what this one does not
                 continue
@@ -165,7 +192,7 @@ class Engine:
                 case PlaceOrders(venue=venue, orders=batch) | AmendOrders(venue=venue, amends=batch):
                     budgets.sent(venue, len(batch), now_ns)
                 case CancelOrders(venue=venue, cancels=cancels):
-                    budgets.sent(venue, len(cancels), now_ns)
+                    budgets.sent(venue, len(cancels), now_ns, cancels=True)
                 case ConvertSet(market=market):
                     budgets.sent(venue_of(market), 1, now_ns)
 

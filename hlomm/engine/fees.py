@@ -14,18 +14,22 @@ import msgspec
 
 from hlomm.domain.fee import curve_fee, curve_rate
 from hlomm.domain.fills import Fill, FillKind
-from hlomm.domain.ids import VenueId
+from hlomm.domain.ids import MarketId, VenueId
 from hlomm.domain.inputs import FeeRates
 from hlomm.domain.markets import FeeCurve, Market
 from hlomm.domain.orders import Side
 from hlomm.domain.outputs import AlertLevel
 from hlomm.domain.units import SCALE, notional_floor, to_fixed, to_text
-from hlomm.engine.state import State
+from hlomm.engine.state import FeeSaid, State
 
 TOLERANCE: Final = 1_000
 """Rates (1e-8) closer than this are the same: venues round fees to as little as six decimals."""
 WORTH: Final = 100_000_000
 """Smallest notional (1 USDC) whose fee tells a rate: below it rounding is too large a part of it."""
+CURVE_STEP: Final = 100_000
+"""Coefficients (1e-8) closer than about this are one rate: what rounding makes of a fill weighs more in a small one."""
+SAID_MAX: Final = 256
+"""Rates that are remembered as said."""
 
 
 class Occasion(StrEnum):
@@ -94,10 +98,10 @@ def learn(state: State, fill: Fill) -> None:
         return
     state.learned_fees.setdefault(class_of(market.market), {})[occasion.value] = max(paid, 0)
     state.digest.mix(paid)
-    state.out.alert(
-        AlertLevel.WARNING, "fee_differs",
+    _say(
+        state, (*class_of(market.market), occasion.value, paid // TOLERANCE), fill.market,
         f"{market.market.ticker}: {occasion.value.replace('_', ' ')} cost {to_text(fill.fee)} on {to_text(notional)} "
-        f"({_percent(paid)}), not {_percent(expected)}: counted with from now on", fill.market,
+        f"({_percent(paid)}), not {_percent(expected)}: counted with from now on",
     )  # fmt: skip
 
 
@@ -114,11 +118,22 @@ def _learn_curve(state: State, market: Market, fill: Fill) -> None:
     coefficient = max(-(-fill.fee * SCALE ** (2 * e + 1) // each), 0)
     state.learned_fees.setdefault(class_of(market), {})[role] = coefficient
     state.digest.mix(coefficient)
-    state.out.alert(
-        AlertLevel.WARNING, "fee_differs",
+    _say(
+        state, (*class_of(market), role, coefficient // CURVE_STEP), fill.market,
         f"{market.ticker}: a {role} fill of {to_text(fill.qty)} at {to_text(fill.px)} cost {to_text(fill.fee)}, not "
-        f"{to_text(expected)}: counted with from now on", fill.market,
+        f"{to_text(expected)}: counted with from now on",
     )  # fmt: skip
+
+
+def _say(state: State, rate: FeeSaid, market: MarketId, text: str) -> None:
+    """Once for each rate that a class of contracts is found to have, however often it changes back and forth."""
+    said = state.fees_said
+    if rate in said:
+        return
+    said[rate] = None
+    if len(said) > SAID_MAX:
+        del said[next(iter(said))]
+    state.out.alert(AlertLevel.WARNING, "fee_differs", text, market)
 
 
 def _occasion(fill: Fill) -> Occasion | None:

@@ -16,11 +16,11 @@ import attrs
 
 from hlomm.domain.ids import MarketId, VenueId, is_outcome, venue_of
 from hlomm.domain.markets import Leg
-from hlomm.domain.orders import Purpose, Side, Tif, direction, yes_px
+from hlomm.domain.orders import Purpose, Side, Tif, direction, goes_home, yes_px
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.units import SCALE, Px, Qty, floor_to, notional_ceil, notional_floor, to_text
 from hlomm.domain.view import BookShape
-from hlomm.engine import closed, hedge_limits, payoff_limits, reducing, restraint, stranded
+from hlomm.engine import closed, hedge_limits, payoff_limits, reducing, restraint, stranded, tripped
 from hlomm.engine.config import OneSided
 from hlomm.engine.exposure import Exposure, available, exposure, locked_cost, mid_own
 from hlomm.engine.order import Order
@@ -71,8 +71,8 @@ LIMITS: Final = (
     "halted", "session", "market", "book", "stale_book", "one_sided", "crossed_book", "fair_deviation", "post_only",
     "budget", "drawdown", "open_orders", "max_order_notional", "max_position", "max_gross_notional", "cash", "tokens",
     "min_notional", "perp", "guardian", "breaker", "reduce_only", "max_resting_without_deadman",
-    "max_hedge_notional", "perp_wallet", "doubt", "venue_paused", "max_loss_event", "max_loss_underlying",
-    "max_loss_total", "min_qty",
+    "max_hedge_notional", "perp_wallet", "doubt", "venue_paused", "venue_breaker", "max_loss_event",
+    "max_loss_underlying", "max_loss_total", "min_qty",
 )  # fmt: skip
 """Every name a verdict may carry."""
 
@@ -114,6 +114,8 @@ def _may_send(state: State, want: Proposal) -> Reject | None:
         return Reject("session", f"{market.market.venue} session is down")
     if (shut := closed.why(state, venue.venue)) is not None:
         return Reject("venue_paused", shut)
+    if not goes_home(want.purpose, want.side) and (cut := tripped.why(state, venue.venue)) is not None:
+        return Reject("venue_breaker", cut)
     if market.gone or market.settled is not None:
         return Reject("market", "settled or no longer listed")
     if not market.is_outcome:

@@ -83,12 +83,13 @@ def _legs(state: State, perp: MarketId) -> list[tuple[MarketState, tuple[int, in
     rules, wall_ns = state.config.hedge, state.now.wall_ns
     found = []
     for market_id, market in state.markets.items():
-        if market.underlying != perp or market.gone or market.market.tau_ns(wall_ns) < rules.min_tau_ns:
+        told = market.sensitivity
+        if told is None or market.underlying != perp or market.gone or market.market.tau_ns(wall_ns) < rules.min_tau_ns:
             continue
         paired = state.paired(market_id, Leg.YES) - state.paired(market_id, Leg.NO)
         net = state.portfolio.position(market_id).net - paired  # a pair has no delta to speak of
-        if net and market.sensitivity is not None:
-            found.append((market, (net, market.sensitivity.delta, market.sensitivity.gamma)))
+        if net:
+            found.append((market, (net, told.delta, told.gamma)))
     return found
 
 

@@ -15,7 +15,7 @@ from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import FillRow
 from hlomm.domain.sets import CONVERSIONS
 from hlomm.domain.units import SCALE, Cash, Px, notional_ceil, notional_floor, to_text
-from hlomm.engine import converting, fees, safety
+from hlomm.engine import converting, fees, income, safety, tripped
 from hlomm.engine.intake_life import venue_of_input
 from hlomm.engine.intake_markets import settle
 from hlomm.engine.memory import Memory
@@ -35,6 +35,7 @@ def fill(state: State, item: FillReceived, strategies: Strategies) -> None:
         return
     _memory(state, fills[0].market).last_move_ns = state.now.mono_ns
     state.books_moved = True
+    tripped.filled(state, venue_of(fills[0].market))
     if fills[0].kind in CONVERSIONS:
         _converted(state, fills)
     else:
@@ -67,12 +68,14 @@ def _booked(state: State, fill: Fill, strategies: Strategies) -> None:
     if fill.kind is FillKind.SETTLEMENT:
         settle(state, fill.market, yes_px(fill.leg, fill.px), "settlement fill", strategies)
         state.portfolio.charge(fill.market, fill.fee)
+        state.attribution.charged(fill.market, fill.fee)
     else:
         _attributed(state, fill)
         released = state.portfolio.apply(fill)
         if fill.pending:
             state.undelivered.add(fill, released)
     fees.learn(state, fill)
+    income.filled(state, fill)
 
 
 def _converted(state: State, fills: list[Fill]) -> None:
@@ -97,7 +100,7 @@ def _noted(state: State, fill: Fill) -> None:
     """What a booked fill means outside the books: for its order, the screens and the market's next look."""
     memory = _memory(state, fill.market)
     memory.last_fill_ms = max(memory.last_fill_ms, fill.venue_ms)
-    state.recent_fills.append(_fill_row(state, fill))
+    state.markouts.note(_fill_row(state, fill), state.now.mono_ns)
     _forgotten(state, fill.market)
     state.digest.mix(state.portfolio.cash if is_outcome(fill.market) else state.portfolio.perps.raw, fill.qty)
     order = state.orders.get(fill.client_id) if fill.client_id is not None else None
@@ -141,12 +144,13 @@ def fill_voided(state: State, item: FillVoided, _: Strategies) -> None:
     undone = msgspec.structs.replace(fill, side=Side(-fill.side), fee=Cash(-fill.fee))
     _attributed(state, undone)
     state.portfolio.void(fill, None if awaited is None else awaited.released)
+    income.filled(state, fill, undone=True)
     _forgotten(state, fill.market)
     order = state.orders.get(fill.client_id) if fill.client_id is not None else None
     if order is not None:
         order.voided += fill.qty
         order.paid -= _paid(fill)
-    state.recent_fills.append(msgspec.structs.replace(_fill_row(state, undone), kind=VOIDED))
+    state.markouts.note(msgspec.structs.replace(_fill_row(state, undone), kind=VOIDED), state.now.mono_ns)
     state.counters.voided += 1
     state.digest.mix_text(fill.key)
     state.digest.mix(state.portfolio.cash, fill.qty)

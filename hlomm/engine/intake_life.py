@@ -17,13 +17,16 @@ from hlomm.domain.inputs import (
     OperatorAction,
     OperatorCommand,
     RateBudget,
+    SendRates,
     SessionDown,
     SessionUp,
     StopRequested,
     VenuePaused,
+    VenueRearmed,
+    VenueTripped,
 )
 from hlomm.domain.outputs import AlertLevel, HaltState
-from hlomm.engine import closed, safety, stranded
+from hlomm.engine import closed, safety, stranded, tripped, tuning
 from hlomm.engine.carry import restore
 from hlomm.engine.config import OnDisconnect
 from hlomm.engine.state import State, VenueState
@@ -39,6 +42,7 @@ def booted(state: State, item: Booted, _: Strategies) -> None:
     state.guardian_required = item.guardian_required
     if item.carried is not None:
         restore(state, item.carried)
+        tuning.ended(state, item.carried.tuned)
     state.digest.mix(item.epoch_ms)
     state.digest.mix_text(item.config)
 
@@ -51,12 +55,16 @@ def operator(state: State, item: OperatorCommand, strategies: Strategies) -> Non
             safety.danger(state, said, sell=state.config.flatten.on_kill)
         case OperatorAction.FLATTEN:
             safety.danger(state, said, sell=True)
+        case OperatorAction.CANCEL:
+            safety.danger(state, said, sell=False)
         case OperatorAction.RESUME:
             safety.resume(state, item.actor)
         case OperatorAction.PAUSE:
             _pause(state, strategies, item.target, said, paused=True)
         case OperatorAction.UNPAUSE:
             _pause(state, strategies, item.target, said, paused=False)
+        case OperatorAction.TUNE:
+            tuning.tune(state, item, strategies, said)
 
 
 def _pause(state: State, strategies: Strategies, target: str, said: str, *, paused: bool) -> None:
@@ -125,9 +133,21 @@ def account_doubted(state: State, item: AccountDoubted, _: Strategies) -> None:
 
 def deadman(state: State, item: DeadmanArmed, _: Strategies) -> None:
     venue = venue_of_input(state, item.venue)
+    was = stranded.armed(state, venue)
     stranded.heard(state, venue, item)
-    for market_id in state.markets:
-        state.touch(market_id)
+    if stranded.armed(state, venue) is was:
+        return  # renewed, every few seconds: what may rest depends on whether there is a promise, not on its time
+    for market_id, market in state.markets.items():
+        if market.market.venue == item.venue:
+            state.touch(market_id)
+
+
+def venue_tripped(state: State, item: VenueTripped, _: Strategies) -> None:
+    tripped.heard(state, venue_of_input(state, item.venue), item)
+
+
+def venue_rearmed(state: State, item: VenueRearmed, _: Strategies) -> None:
+    tripped.rearmed(state, venue_of_input(state, item.venue))
 
 
 def fuse_tripped(state: State, item: FuseTripped, _: Strategies) -> None:
@@ -204,6 +224,11 @@ def rate_budget(state: State, item: RateBudget, _: Strategies) -> None:
     said = state.budgets.apply(item, state.now.mono_ns)
     if said is not None:
         state.out.alert(AlertLevel.WARNING, "budget", said)
+
+
+def send_rates(state: State, item: SendRates, _: Strategies) -> None:
+    state.budgets.told[venue_of_input(state, item.venue).venue] = item
+    state.digest.mix(item.per_min, item.place, item.cancel)
 
 
 def fee_rates(state: State, item: FeeRates, _: Strategies) -> None:

@@ -26,8 +26,11 @@ from hlomm.engine.state import MarketState, State
 from hlomm.strategy.base import Strategies
 
 PLAIN: Final = frozenset(
-    {"ticker", "tick", "ticks", "lot", "min_notional", "min_qty", "fee", "fee_scale", "klass", "period", "quote_token"}
-)
+    {
+        "ticker", "tick", "ticks", "lot", "min_notional", "min_qty", "fee", "fee_scale", "klass", "period",
+        "quote_token", "rewards", "exclusive",
+    }
+)  # fmt: skip
 """What may change in a market without changing what its tokens pay, or when."""
 SCALED: Final = frozenset({"tick", "lot", "min_notional", "min_qty", "strike", "floor", "ceiling", "fee_scale"})
 
@@ -64,6 +67,7 @@ def listed(state: State, item: MarketListed, strategies: Strategies) -> None:
         ):
             state.counters.rolls += 1
     state.markets[market.id] = MarketState(market=market, strategy=strategy, underlying=underlying)
+    state.attribution.own(market.id, strategy or "")
     if strategy is not None or market.kind is MarketKind.PERP:
         state.out.subscribe(market.id)
     state.touch(market.id)

@@ -18,7 +18,7 @@ from typing import Final
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, to_fixed, to_text
-from hlomm.engine import braking, closed, inventory, stranded
+from hlomm.engine import braking, closed, inventory, stranded, tripped
 from hlomm.engine.gate import gross_notional
 from hlomm.engine.inventory import Stage
 from hlomm.engine.state import State
@@ -92,6 +92,8 @@ def _venues(state: State) -> Iterator[Reason]:
             yield Rung.CRITICAL, f"clock of {name} differs by {venue.skew_ms} ms > {most_ms} ms"
         if (shut := closed.why(state, name)) is not None:
             yield Rung.WARNING, shut
+        if (cut := tripped.why(state, name)) is not None:
+            yield Rung.CRITICAL, cut
         if venue.doubt is not None:
             yield Rung.WARNING, f"{name}: {venue.doubt}, the account is being read"
         if venue.mismatch:

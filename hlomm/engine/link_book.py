@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 import attrs
 
+from hlomm.domain.basket_rows import ArbitrageKind
 from hlomm.domain.event import Difference, Grade, LegTerms, grade, same_terms, terms_of
-from hlomm.domain.ids import MarketId
-from hlomm.domain.links import LinkEvent, LinkRules, LinkState, PairReview, Review, advance, refusal
+from hlomm.domain.ids import MarketId, VenueId
+from hlomm.domain.links import LinkEvent, LinkRules, LinkState, PairReview, Review, advance, refusal, unread
 from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 
@@ -41,8 +42,12 @@ class Link:
     state: LinkState = LinkState.PROPOSED
     reason: str = "nobody reviewed it"
     review: Review | None = None
+    unread: tuple[VenueId, ...] = ()
+    """Venues whose text the review trusts unread (`any`)."""
     changed: str = ""
     """What last changed in text or terms since it was found."""
+
+    kind: ClassVar[ArbitrageKind] = ArbitrageKind.CROSS
 
     @property
     def pair(self) -> Pair:
@@ -51,6 +56,20 @@ class Link:
     @property
     def tradable(self) -> bool:
         return self.state is LinkState.REVIEWED
+
+    @property
+    def refused(self) -> str | None:
+        """Why it may not trade."""
+        return None if self.tradable else f"{self.state.value}, {self.reason}"
+
+    @property
+    def ended(self) -> bool:
+        return self.state is LinkState.GONE
+
+    @property
+    def max_mismatch(self) -> int:
+        """Most probability, in 1e-8, of settling opposite ways at which it may trade."""
+        return 0 if self.review is None else self.review.max_mismatch
 
     def other(self, market: MarketId) -> Market:
         """The leg that is not this one."""
@@ -155,9 +174,9 @@ class LinkBook:
             if graded is not Grade.DIFFERENT:
                 found[other.market] = other
                 continue
-            distance = _distance(terms, other)
-            if other.venue not in different or distance < different[other.venue][0]:
-                different[other.venue] = distance, other
+            apart = distance(terms, other)
+            if other.venue not in different or apart < different[other.venue][0]:
+                different[other.venue] = apart, other
         matched = {other.venue for other in found.values()}
         for venue, (_, other) in different.items():
             if venue not in matched:
@@ -211,11 +230,15 @@ class LinkBook:
             if said is None:
                 link.state = advance(link.state, LinkEvent.COVERED)
                 link.review, link.reason = review, f"reviewed as {review.name}"
+                link.unread = unread(review, link.markets, link.terms)
+                if link.unread:
+                    link.reason += f", any text of {' and '.join(link.unread)} goes: nobody has read it"
                 return True
             if said:
                 refusals.append(said)
         link.state = advance(link.state, LinkEvent.UNCOVERED)
         first = [link.changed] if link.state is LinkState.SUSPENDED and link.changed else []
+        link.unread = ()
         link.review, link.reason = None, "; ".join(first + refusals) or "nobody reviewed it"
         return bool(refusals)
 
@@ -224,7 +247,7 @@ def _day(terms: LegTerms) -> tuple[str, int]:
     return terms.key.underlying, terms.key.expiry // _DAY_NS
 
 
-def _distance(left: LegTerms, right: LegTerms) -> tuple[int, int]:
+def distance(left: LegTerms, right: LegTerms) -> tuple[int, int]:
     """How far apart two contracts are: in price first, so that one strike at two hours is shown before two strikes."""
     strikes = left.strike, right.strike
     apart = 0 if strikes[0] is None or strikes[1] is None else abs(strikes[0] - strikes[1])

@@ -108,6 +108,7 @@ def _row(link: Link) -> LinkRow:
         review="" if review is None else review.name,
         reviewed_by="" if review is None else review.reviewed_by,
         reviewed_on="" if review is None else review.reviewed_on,
-        left_rules=link.terms[0].rules, right_rules=link.terms[1].rules,
+        left_rules=link.terms[0].rules, right_rules=link.terms[1].rules, any_text=link.unread,
+        left_template=link.terms[0].template, right_template=link.terms[1].template,
         left_terms=str(link.terms[0]), right_terms=str(link.terms[1]),
     )  # fmt: skip

@@ -43,6 +43,9 @@ class Register:
         for orders in self._live.values():
             yield from orders.values()
 
+    def any_in(self, market: MarketId) -> bool:
+        return bool(self._live.get(market))
+
     def live_in(self, market: MarketId) -> list[Order]:
         orders = self._live.get(market)
         return list(orders.values()) if orders else []

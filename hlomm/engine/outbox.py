@@ -16,6 +16,7 @@ from hlomm.domain.outputs import (
     PlaceOrders,
     QueryAccount,
     QueryOrder,
+    ResetBreaker,
     Subscribe,
     Unsubscribe,
 )
@@ -37,7 +38,8 @@ class Outbox:
         self._amends.setdefault(venue, []).append(request)
 
     def place(self, venue: VenueId, request: OrderRequest) -> None:
-        kind = (venue, request.purpose is Purpose.QUOTE, request.tif, is_outcome(request.market))
+        quotes = request.purpose in (Purpose.QUOTE, Purpose.REST)
+        kind = (venue, quotes, request.tif, is_outcome(request.market))
         self._places.setdefault(kind, []).append(request)
 
     def convert(self, market: MarketId, output: ConvertSet) -> None:
@@ -51,6 +53,9 @@ class Outbox:
         output = QueryAccount(venue)
         if output not in self._rest:
             self._rest.append(output)
+
+    def reset_breaker(self, venue: VenueId) -> None:
+        self._rest.append(ResetBreaker(venue))
 
     def subscribe(self, market: MarketId) -> None:
         self._rest.append(Subscribe(market))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
@@ -13,6 +14,7 @@ from hlomm.engine.stakes import Stakes, name_of
 from hlomm.engine.state import MarketState, State
 
 Room = tuple[int, str, str]
+_BOUNDLESS: Final = 1 << 62
 
 
 def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> list[Room]:
@@ -52,23 +54,46 @@ def hedge_rooms(state: State, market: MarketState, side: Side, px: int, *, reduc
 
 def _widest(ways: Sequence[Profile], unit: Callable[[Ending], int], limit: int, name: str) -> Room:
     """It is enough to be within the limit one way, but at all of its endings. Beyond it the least bad way counts."""
-    least = min(profile.worst for profile in ways)
-    borne = [profile for profile in ways if profile.worst <= max(limit, least)]
-    return max((_room(profile, unit, limit, name) for profile in borne), key=lambda room: room[0])
+    worsts = [profile.worst for profile in ways]
+    most = max(limit, min(worsts))
+    units: dict[tuple[Ending, ...], list[int]] = {}
+    widest: tuple[int, Profile, int | None] | None = None
+    for profile, worst in zip(ways, worsts, strict=True):
+        if worst > most:
+            continue
+        lost = units.get(profile.at)
+        if lost is None:
+            lost = units[profile.at] = [unit(ending) for ending in profile.at]
+        room, at = _narrowest(profile, lost, limit)
+        if widest is None or room > widest[0]:
+            widest = room, profile, at
+    assert widest is not None, "the least bad way is borne"
+    return _told(*widest, limit, name)
 
 
 def _room(profile: Profile, unit: Callable[[Ending], int], limit: int, name: str) -> Room:
     """The smallest room over all endings in which the order loses."""
-    found: Room | None = None
-    for ending, loss in zip(profile.at, profile.losses, strict=True):
-        lost = unit(ending)
+    room, at = _narrowest(profile, [unit(ending) for ending in profile.at], limit)
+    return _told(room, profile, at, limit, name)
+
+
+def _narrowest(profile: Profile, units: Sequence[int], limit: int) -> tuple[int, int | None]:
+    """(smallest room, which ending it is at), by what one contract loses at every ending; None if it loses nowhere."""
+    found, where = _BOUNDLESS, None
+    for at, lost in enumerate(units):
         if lost <= 0:
             continue
-        room = max(limit - loss, 0) * SCALE // lost
-        if found is None or room < found[0]:
-            where = "" if profile.at == payoffs.EITHER else _where(ending)
-            found = room, name, f"{to_fixed(max(loss, 0), 2)} could be lost{where} of {to_fixed(max(limit, 0), 2)}"
-    return (1 << 62, name, "loses in no settlement") if found is None else found
+        room = max(limit - profile.losses[at], 0) * SCALE // lost
+        if where is None or room < found:
+            found, where = room, at
+    return found, where
+
+
+def _told(room: int, profile: Profile, at: int | None, limit: int, name: str) -> Room:
+    if at is None:
+        return room, name, "loses in no settlement"
+    where = "" if profile.at == payoffs.EITHER else _where(profile.at[at])
+    return room, name, f"{to_fixed(max(profile.losses[at], 0), 2)} could be lost{where} of {to_fixed(max(limit, 0), 2)}"
 
 
 def _where(ending: Ending) -> str:

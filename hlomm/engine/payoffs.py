@@ -42,6 +42,9 @@ class Profile:
         return max(self.losses, default=0)
 
 
+_NOTHING: Final = Profile(at=EITHER, losses=(0, 0))
+
+
 # -- outcomes
 
 
@@ -79,6 +82,8 @@ def claim(market: Market, yes: int, no: int) -> Claim:
 def event(state: State, market: MarketState) -> Profile:
     """Losses of one outcome by itself, NO or YES paid."""
     position, pending = state.portfolio.position(market.market.id), state.orders.exposed_in(market.market.id)
+    if not pending and position.untouched:
+        return _NOTHING  # most of what is listed
     spent = position.cost_yes + position.cost_no - position.realised
     return Profile(
         at=EITHER,
@@ -134,22 +139,25 @@ class PerpStake:
     jump_margin: int = 0
     """Share of its value, in 1e-8."""
 
-    @property
-    def idle(self) -> bool:
-        return not self.qty and not self.pending
+    bounds: tuple[int, int, int, int] = attrs.field(init=False, eq=False)
+    """Prices between which it loses the most at one of them: it is followed from the first to the last."""
+    largest: int = attrs.field(init=False, eq=False)
+    """Position after the worst combination of its orders, either way."""
 
-    @property
-    def bounds(self) -> tuple[int, ...]:
-        """Prices between which it loses the most at one of them: it is followed from the first to the last."""
+    @bounds.default
+    def _bounds(self) -> tuple[int, int, int, int]:
         low, high = self.long_px - self.long_px * STRESS // SCALE, self.short_px + self.short_px * STRESS // SCALE
         return low, self.long_px, self.short_px, high
 
-    @property
-    def largest(self) -> int:
-        """Position after the worst combination of its orders, either way."""
+    @largest.default
+    def _largest(self) -> int:
         bought = sum(qty for side, _, qty in self.pending if side is Side.BUY)
         sold = sum(qty for side, _, qty in self.pending if side is Side.SELL)
         return max(abs(self.qty + bought), abs(self.qty - sold))
+
+    @property
+    def idle(self) -> bool:
+        return not self.qty and not self.pending
 
     def jump(self, at: int) -> int:
         """What a jump may take from one coin that is closed there; rounded up."""
@@ -173,7 +181,7 @@ class PerpStake:
         return total
 
     def _closed(self, at: int) -> int:
-        low, *_, high = self.bounds
+        low, _, _, high = self.bounds
         return min(max(at, low), high)
 
 

@@ -31,6 +31,11 @@ class Position:
         return self.yes == 0 and self.no == 0
 
     @property
+    def untouched(self) -> bool:
+        """Nothing is held, and nothing was ever earned or lost."""
+        return not (self.yes or self.no or self.cost_yes or self.cost_no or self.realised)
+
+    @property
     def pairs(self) -> int:
         """YES and NO that together pay exactly 1."""
         return max(min(self.yes, self.no), 0)

@@ -16,7 +16,7 @@ from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import SideNote
 from hlomm.domain.units import Cash, Qty, to_text
 from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
-from hlomm.engine import closed, gate, hedge_limits, restraint, terms_of
+from hlomm.engine import closed, gate, hedge_limits, restraint, terms_of, tripped
 from hlomm.engine.exposure import available, exposure
 from hlomm.engine.fees import curve_of, merge_rate, rates_of
 from hlomm.engine.hedge_state import OK
@@ -75,6 +75,8 @@ def blocked(state: State, market: MarketState) -> str | None:
         return f"session: {market.market.venue} is down"
     if (shut := closed.why(state, venue.venue)) is not None:
         return f"venue_paused: {shut}"
+    if (cut := tripped.why(state, venue.venue)) is not None:
+        return f"venue_breaker: {cut}"
     if abs(venue.skew_ms) > state.config.limits.max_clock_skew_ms:
         return f"clock_skew: {venue.skew_ms} ms against {market.market.venue}"
     if venue.doubt is not None:
@@ -101,7 +103,7 @@ def blocked(state: State, market: MarketState) -> str | None:
     if age_ns > state.config.limits.stale_book_ns:
         return f"stale_book: {age_ns / 1e9:.1f} s old"
     if market.book.shape is BookShape.CROSSED:
-        return "crossed_book: touch and depth disagree"
+        return "crossed_book: touch and depth disagree, nobody can offer YES and NO for less than 1 on one book"
     return None
 
 

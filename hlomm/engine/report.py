@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hlomm.domain.edge_rows import EdgeReport
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose
 from hlomm.domain.report import (
@@ -17,7 +18,7 @@ from hlomm.domain.report import (
 )
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, Qty
-from hlomm.engine import arbitrage, baskets, closed, hedge, links, payoffs, stranded, treasury
+from hlomm.engine import arbitrage, baskets, closed, desk, hedge, links, payoffs, stranded, treasury, tripped, tuning
 from hlomm.engine.exposure import worst_loss
 from hlomm.engine.gate import free_cash, gross_notional
 from hlomm.engine.hedge_state import OK
@@ -27,10 +28,12 @@ from hlomm.engine.stakes import Stakes
 from hlomm.engine.state import MarketState, State
 
 LADDER_LEVELS = 10
+_NO_EDGES = EdgeReport()
 _STARTING = SideNote(guard="starting", detail="no decision yet")
 
 
-def report(state: State) -> EngineReport:
+def report(state: State, edges: EdgeReport = _NO_EDGES) -> EngineReport:
+    """`edges` costs more than all the rest and is the caller's to make, seldom; see `hlomm.engine.edges`."""
     counters, portfolio = state.counters, state.portfolio
     equity = state.equity()
     rung, reasons = ladder(state)
@@ -56,12 +59,13 @@ def report(state: State) -> EngineReport:
         paused=tuple(dict.fromkeys((*state.paused, *state.strategy_faults))),
         ladder=rung.value, ladder_reasons=reasons, breakers=dict(counters.trips), stranded=stranded.rows(state),
         baskets=baskets.rows(state), basket_counts=dict(state.baskets.counts),
-        arbitrage=arbitrage.report(state),
+        arbitrage=arbitrage.report(state), edges=edges,
         hedges=hedge.rows(state), scenarios=tuple(stakes.rows()), worst_loss=Cash(stakes.total()),
         loss_limit=limits.max_loss_total, underlying_loss_limit=limits.max_loss_underlying,
         event_loss_limit=limits.max_loss_event, hedge_limit=limits.max_hedge_notional,
         accounts=tuple(_accounts(state)), sets=treasury.rows(state), converted=treasury.converted(state),
-        links=linked, links_left_out=left_out,
+        links=linked, links_left_out=left_out, tuned=tuning.rows(state),
+        strategies=desk.strategies(state), markouts=state.markouts.rows(),
     )  # fmt: skip
 
 
@@ -74,7 +78,8 @@ def _accounts(state: State) -> list[AccountRow]:
                 AccountRow(
                     venue=venue, cash=Cash(books.cash), cost=Cash(books.cost), realised=Cash(books.realised),
                     fees=Cash(books.fees), free=Cash(free_cash(state, venue)),
-                    reconciled=known is not None and known.reconciled, closed=closed.why(state, venue) or "",
+                    reconciled=known is not None and known.reconciled,
+                    closed=closed.why(state, venue) or tripped.why(state, venue) or "",
                 )
             )  # fmt: skip
     return rows
@@ -104,10 +109,12 @@ def pnl(state: State) -> Pnl:
         value2 += 2 * SCALE * perp.cost if ref2 is None else perp.qty * ref2
     unrealised = value2 // (2 * SCALE) - portfolio.cost - portfolio.perps.cost
     spread, inventory, settlement = state.attribution.parts()
+    total = portfolio.realised + unrealised - portfolio.fees
     return Pnl(
         realised=Cash(portfolio.realised), unrealised=Cash(unrealised), fees=Cash(portfolio.fees), rewards=Cash(0),
-        total=Cash(portfolio.realised + unrealised - portfolio.fees), spread=Cash(spread), inventory=Cash(inventory),
-        settlement=Cash(settlement), funding=Cash(portfolio.perps.funding),
+        total=Cash(total), spread=Cash(spread), inventory=Cash(inventory), settlement=Cash(settlement),
+        funding=Cash(portfolio.perps.funding), hedge=state.attribution.hedged()[0],
+        rounding=Cash(total - (spread + inventory + settlement - portfolio.fees)),
     )  # fmt: skip
 
 
@@ -126,7 +133,8 @@ def market_row(state: State, market: MarketState) -> MarketRow:
         own_bid=_own(state, market, BID), own_ask=_own(state, market, ASK), yes=Qty(held),
         no=Qty(position.no), bid_note=_note(market, BID), ask_note=_note(market, ASK),
         facts=_facts(market), strategy=market.strategy or "", settled=market.settled, klass=spec.klass,
-        underlying=spec.underlying, deployer=spec.deployer, question=spec.question, quote_token=spec.quote_token,
+        underlying=spec.underlying, deployer=spec.deployer, question=spec.question,
+        group=baskets.group_of(market) or "", quote_token=spec.quote_token,
     )  # fmt: skip
 
 
@@ -138,7 +146,7 @@ def _facts(market: MarketState) -> tuple[tuple[str, str], ...]:
 
 def _note(market: MarketState, direction: int) -> SideNote | None:
     """Why a side is quoted or not; a quote that is restrained says by what."""
-    if market.strategy is None:
+    if market.strategy is None and direction not in market.notes:
         return None
     note = market.notes.get(direction, _STARTING)
     restrained = market.restraints.get(direction)
@@ -147,7 +155,7 @@ def _note(market: MarketState, direction: int) -> SideNote | None:
 
 def _own(state: State, market: MarketState, direction: int) -> OwnQuote | None:
     for order in state.orders.live_in(market.market.id):
-        if order.direction == direction and order.purpose is Purpose.QUOTE:
+        if order.direction == direction and order.purpose in (Purpose.QUOTE, Purpose.REST):
             return OwnQuote(
                 px=order.yes_px, qty=Qty(order.leaves), leg=order.leg, side=order.side, state=OrderState(order.state)
             )
@@ -187,7 +195,7 @@ def _orders(state: State) -> list[OrderRow]:
             ticker=state.markets[order.market].market.ticker if order.market in state.markets else order.market,
             leg=order.leg, side=order.side, px=Px(order.px), leaves=Qty(order.leaves), filled=Qty(order.filled),
             state=order.state, purpose=order.purpose, age_s=(state.now.mono_ns - order.sent_ns) / NS_PER_S,
-            strategy=order.strategy or "",
+            strategy=order.strategy or "", reason=desk.reason(state, order),
         )
         for order in state.orders.live()
     ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Final
 from hlomm.domain.faults import IllegalTransition
 from hlomm.domain.outputs import AlertLevel, HaltChanged, HaltState
 from hlomm.domain.units import to_fixed
-from hlomm.engine import braking, halt, inventory
+from hlomm.engine import braking, halt, inventory, tripped, unhedged
 from hlomm.engine.config import OnDisconnect
 from hlomm.engine.flatten import TIMER, step
 from hlomm.engine.halt import HaltEvent
@@ -80,9 +80,12 @@ def resume(state: State, actor: str) -> None:
             AlertLevel.WARNING, "resume_refused", f"cannot resume: {', '.join(down)} is down — wait for it, then resume"
         )
         return
+    reset = tripped.resume(state, actor)
     try:
         halt.advance(state.halt, HaltEvent.RESUME)
     except IllegalTransition as refusal:
+        if reset:
+            return  # it was not HALTED: the venue's breaker was all that kept it from going on
         state.out.alert(AlertLevel.WARNING, "resume_refused", f"{refusal}: nothing to resume")
         return
     for venue in state.venues.values():
@@ -169,8 +172,10 @@ def watch_strategies(state: State) -> None:
 
 def watch_pairs(state: State) -> None:
     """A pair that is left on one leg is naked risk that nothing else would take away."""
-    stuck = state.baskets.stuck
-    if stuck is None or state.halt is HaltState.STARTING:
+    if state.halt is HaltState.STARTING:
+        return
+    stuck = state.baskets.stuck or (unhedged.found_filled(state) if state.baskets.rested else None)
+    if stuck is None:
         return
     state.baskets.stuck = None
     if state.halt is HaltState.RUNNING:

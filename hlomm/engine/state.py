@@ -26,12 +26,18 @@ from hlomm.engine.conversions import Conversions
 from hlomm.engine.digest import Digest
 from hlomm.engine.hedge_state import HedgeState
 from hlomm.engine.link_book import LinkBook
+from hlomm.engine.markouts import Markouts
 from hlomm.engine.memory import Memory
 from hlomm.engine.orders import Orders
 from hlomm.engine.outbox import Outbox
 from hlomm.engine.pairs import Pairs
+from hlomm.engine.position import Position
+from hlomm.engine.rung_book import RungBook
+from hlomm.engine.standings import Standings
 from hlomm.engine.timers import Timers
+from hlomm.engine.tunables import Tuned, Tuner
 from hlomm.engine.undelivered import Undelivered
+from hlomm.engine.venue_breaker import VenueBreaker
 from hlomm.engine.walk import Walk
 
 RECENT_FILLS = 200
@@ -56,6 +62,8 @@ class MarketState:
     """By direction: what made the quote stand elsewhere, or be smaller, than the strategy wanted."""
     taken_ns: int | None = None
     """When a strategy last traded at once."""
+    leg_ns: int = -1
+    """When a leg of a pair was last sent here: a book from before that offers what may be taken already."""
     acted_ns: dict[int, int] = attrs.field(factory=dict)
     """When each direction was last placed or amended."""
     hedged: bool = False
@@ -102,6 +110,10 @@ class Others:
     asks: tuple[Level, ...]
 
 
+FeeSaid = tuple[VenueId, str, str, int]
+"""Venue, class, occasion, and the rate in coarse steps."""
+
+
 @attrs.define(eq=False)
 class VenueState:
     venue: VenueId
@@ -130,6 +142,8 @@ class VenueState:
     """Wall time at which it said it would take them again."""
     fuse: str | None = None
     """Why its session lets only cancels and flattening sales pass, until a restart."""
+    breaker: VenueBreaker = attrs.field(factory=VenueBreaker)
+    """The one that the venue itself keeps."""
 
 
 @attrs.define(eq=False)
@@ -159,8 +173,9 @@ class Counters:
 
 
 class State:
-    def __init__(self, config: EngineConfig) -> None:
+    def __init__(self, config: EngineConfig, tuner: Tuner | None = None) -> None:
         self.config = config
+        self.tuner = tuner
         self.now = Now(0, 0)
         self.digest = Digest()
         self.ids: ClientIds | None = None
@@ -176,8 +191,12 @@ class State:
         self.venues: dict[VenueId, VenueState] = {}
         self.links = LinkBook(config.links)
         """Contracts of several venues on one event."""
+        self.rungs = RungBook(config.links)
+        """Strikes of one settlement; empty unless a strategy trades them."""
         self.fees: dict[VenueId, FeeRates] = {}
         self.learned_fees: dict[tuple[VenueId, str], dict[str, int]] = {}
+        self.fees_said: dict[FeeSaid, None] = {}
+        """Rates of which an alert told, the oldest first."""
         """Rates that our own fills showed to be others than told, by class of contracts and occasion."""
         self.merge_fee: dict[VenueId, int] = {}
         """What a merge cost as a fraction (1e-8) of what it paid, as our last one showed; nothing documents it."""
@@ -198,6 +217,7 @@ class State:
         self.high_water_kept = 0
         """High-water mark as of the last checkpoint."""
         self.recent_fills: deque[FillRow] = deque(maxlen=RECENT_FILLS)
+        self.markouts = Markouts(self.recent_fills)
         self.dirty: dict[MarketId, None] = {}
         self.reminded: dict[str, None] = {}
         """Patterns of strategies that were said to select nothing."""
@@ -207,7 +227,15 @@ class State:
         """Perps whose hedge has to be looked at."""
         self.baskets = Baskets()
         self.pairs = Pairs()
-        """Complete pairs across venues, held until they settle."""
+        """Complete pairs and sets, held until they settle."""
+        self.rebates: dict[VenueId, int] = {}
+        """What our fills as maker in this run should bring later."""
+        self.standings = Standings()
+        """How far venues stand apart; decides nothing."""
+        self.strategies: tuple[StrategyId, ...] = ()
+        """Those of this engine, in the order in which they are asked."""
+        self.tuned: dict[str, Tuned] = {}
+        """Settings that an operator changed, by key."""
         self.paused: dict[StrategyId, str] = {}
         self.strategy_faults: dict[StrategyId, str] = {}
         """What stopped a strategy; it is not asked again until an operator says so."""
@@ -285,6 +313,8 @@ class State:
 
     def others(self, market: MarketState) -> Others:
         book, market_id = market.book, market.market.id
+        if not self.orders.any_in(market_id):
+            return Others(book.shape, book.bids, book.asks)
         bids = without_own(book.bids, self.own_quotes(market_id, +1))
         asks = without_own(book.asks, self.own_quotes(market_id, -1))
         return Others(shape_without_own(book.shape, bids, asks), bids, asks)
@@ -300,9 +330,8 @@ class State:
             if perp.qty:
                 value += self.perp_value(market_id)
         for market_id, position in self.portfolio.positions.items():
-            if position.flat:
-                continue
-            value += self.value_of(market_id)
+            if position.yes or position.no:
+                value += self._value(market_id, position)
         return value
 
     def perp_value(self, market_id: MarketId) -> int:
@@ -312,11 +341,12 @@ class State:
         return position.cost if px is None else px * position.qty // SCALE
 
     def value_of(self, market_id: MarketId) -> int:
-        position = self.portfolio.position(market_id)
+        return self._value(market_id, self.portfolio.position(market_id))
+
+    def _value(self, market_id: MarketId, position: Position) -> int:
         state = self.markets.get(market_id)
         value = pairs = position.pairs
-        for leg, cost in ((Leg.YES, position.cost_yes), (Leg.NO, position.cost_no)):
-            held = position.held(leg)
+        for leg, held, cost in ((Leg.YES, position.yes, position.cost_yes), (Leg.NO, position.no, position.cost_no)):
             rest = held - pairs
             if rest:
                 px = state.conservative_px(leg) if state is not None else None

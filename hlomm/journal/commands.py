@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hlomm.domain.inputs import Booted, OperatorCommand, StopRequested
+from hlomm.domain.inputs import Booted, OperatorAction, OperatorCommand, StopRequested
 from hlomm.domain.outputs import Alert, AlertLevel, HaltChanged, HaltState
 from hlomm.journal.codec import FAULT_NOTE, InputRecord, NoteRecord, Record, TurnRecord
 
@@ -77,8 +77,11 @@ class Commands(msgspec.Struct, kw_only=True):
             return None
         if changes:
             return self._settle(f"{self.state}: {changes[-1].reason}")
-        said = [output.text for output in record.outputs if type(output) is Alert]
-        refused = any(type(output) is Alert and output.level is not AlertLevel.INFO for output in record.outputs)
+        alerts = [output for output in record.outputs if type(output) is Alert]
+        if self.waiting.action == OperatorAction.TUNE.value:  # the same turn may say more, once it decides anew
+            alerts = alerts[:1]
+        said = [output.text for output in alerts]
+        refused = any(output.level is not AlertLevel.INFO for output in alerts)
         word = "refused, still " if refused else ""
         return self._settle(f"{word}{self.state}" + (f": {said[-1]}" if said else ""))
 

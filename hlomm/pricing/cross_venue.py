@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Final
 
 import attrs
@@ -28,6 +29,8 @@ from hlomm.pricing.leg_costs import LegOffer, TradeTerms, cost_of_one, left_of_o
 MAX_STEPS: Final = 1_000
 """Levels of all legs together that one search walks through."""
 MAX_CUTS: Final = 8
+_WHATEVER: Final = 100 * SCALE
+"""More than a contract with all its costs ever takes."""
 
 
 @attrs.frozen(kw_only=True)
@@ -105,11 +108,50 @@ def search(legs: Sequence[LegOffer], terms: TradeTerms) -> Crossing | Nothing:
         steps = _cut(steps, found.qty - over * SCALE // (terms.pays - steps[0].edge) - 1)
     else:
         return Nothing(guard="no_room", edge=first)
-    if any(_too_small(leg, limit, found.qty) for leg, limit in zip(legs, found.limits, strict=True)):
+    if any(leg.too_small(limit, found.qty) for leg, limit in zip(legs, found.limits, strict=True)):
         return Nothing(guard="minimum", edge=first)
     if found.profit < -(-terms.min_edge * found.qty // SCALE) or found.profit <= 0:
         return Nothing(guard="rounding", edge=first)
     return found
+
+
+def appraise(legs: Sequence[LegOffer], terms: TradeTerms, qty: Qty) -> Crossing | None:
+    """What exactly so many contracts would leave, enough or not; None where a leg has not that many sellers.
+
+    Where nothing would be left anyway, being left with one leg costs the unwind alone: no loss is avoided by it.
+    """
+    whatever = attrs.evolve(terms, min_edge=-_WHATEVER, max_qty=qty, max_capital=Cash(_WHATEVER * qty))
+    steps, _ = _walk(legs, whatever)
+    if qty <= 0 or sum(step.qty for step in steps) != qty:
+        return None
+    found = _total(legs, whatever, steps)
+    sure = found.gross - found.deductions.total + found.deductions.legging
+    if sure >= 0:
+        return found
+    legging = Cash(-(-terms.unwind * qty * (SCALE - terms.p_complete) // SCALE**2))
+    taken = attrs.evolve(found.deductions, legging=legging)
+    return attrs.evolve(found, deductions=taken, profit=Cash(sure - legging))
+
+
+def best_way(ways: Sequence[Sequence[LegOffer]], terms: TradeTerms) -> tuple[Crossing | Nothing, tuple[LegOffer, ...]]:
+    """The trade that leaves most over all ways to each leg, and the ways it takes; of equals those that come first.
+
+    A token can be bought, or kept of a pair whose other token is sold. In a merged book both meet the same orders, and
+    an order that takes at once has no rank; so they differ in fees, where a sale is never cheaper on a venue that
+    charges the closing side only, and in the venue's minimum order value: 60 NO at 0.05 are too small to buy, and the
+    60 YES of the same pairs are not too small to sell.
+    """
+    best: tuple[Crossing | Nothing, tuple[LegOffer, ...]] | None = None
+    for legs in product(*ways):
+        found = search(legs, terms)
+        if best is None or _profit(found) > _profit(best[0]):
+            best = found, legs
+    assert best is not None, "every leg has a way"
+    return best
+
+
+def _profit(found: Crossing | Nothing) -> int:
+    return found.profit if isinstance(found, Crossing) else 0
 
 
 def resting_px(
@@ -193,10 +235,6 @@ def _total(legs: Sequence[LegOffer], terms: TradeTerms, steps: Sequence[Step]) -
         ),
         profit=Cash(sure - legging), capital=Cash(capital), edge=Cash(left_of_one(terms, legs, steps[-1].px)),
     )  # fmt: skip
-
-
-def _too_small(leg: LegOffer, limit: int, qty: int) -> bool:
-    return qty < leg.least_qty or limit * qty // SCALE < leg.least_notional
 
 
 def _worst(levels: Sequence[Level], qty: int) -> int | None:

@@ -10,9 +10,18 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
+
+from hlomm.domain.edge_rows import StandingRow
+from hlomm.domain.ids import MarketId
+from hlomm.domain.times import NS_PER_S
+from hlomm.domain.units import SCALE, Px, to_float
+
+Prices = tuple[int, int, int]
+"""(best bid, best ask, what taking costs per contract), scaled."""
 
 SIGNALS_KEPT: Final = 256
 LEAST_HALF_SPREAD: Final = 0.0005
@@ -59,8 +68,8 @@ class _Venue:
     quote: _Quote | None = None
     deviation: float | None = None
     threshold: float = 0.0
-    spans: deque[tuple[float, float, float, bool]] = attrs.field(factory=deque)
-    """(from, to, |deviation|, whether beyond the threshold), oldest first."""
+    spans: deque[tuple[float, float, float, float]] = attrs.field(factory=deque)
+    """(from, to, |deviation|, threshold), oldest first."""
 
 
 class Inefficiency:
@@ -81,14 +90,19 @@ class Inefficiency:
 
     def update(self, t_s: float, venue: str, bid: float | None, ask: float | None, cost: float) -> None:
         """A venue's best prices and what taking there costs per contract; None for a side nobody is on."""
-        if not (math.isfinite(t_s) and t_s >= self._t_s and cost >= 0.0):
+        self.sample(t_s, {venue: (bid, ask, cost)})
+
+    def sample(self, t_s: float, quotes: Mapping[str, tuple[float | None, float | None, float]]) -> None:
+        """Prices of several venues at one instant, as for `update`: none is held against an older one of another."""
+        if not (math.isfinite(t_s) and t_s >= self._t_s and all(cost >= 0.0 for _, _, cost in quotes.values())):
             self.ignored += 1
             return
         self._pass(t_s)
-        known = self._venues.setdefault(venue, _Venue())
-        known.quote = None
-        if bid is not None and ask is not None and 0.0 < bid <= ask < 1.0:
-            known.quote = _Quote(t_s, 0.5 * (bid + ask), max(0.5 * (ask - bid), LEAST_HALF_SPREAD), cost)
+        for venue, (bid, ask, cost) in quotes.items():
+            known = self._venues.setdefault(venue, _Venue())
+            known.quote = None
+            if bid is not None and ask is not None and 0.0 < bid <= ask < 1.0:
+                known.quote = _Quote(t_s, 0.5 * (bid + ask), max(0.5 * (ask - bid), LEAST_HALF_SPREAD), cost)
         self._weigh(t_s)
 
     def standings(self, t_s: float) -> list[Standing]:
@@ -100,7 +114,7 @@ class Inefficiency:
         for name, known in self._venues.items():
             total = math.fsum(end - start for start, end, _, _ in known.spans)
             mean = math.fsum((end - start) * size for start, end, size, _ in known.spans)
-            beyond = math.fsum(end - start for start, end, _, far in known.spans if far)
+            beyond = math.fsum(end - start for start, end, size, threshold in known.spans if size > threshold)
             found.append(
                 Standing(
                     venue=name, deviation=known.deviation,
@@ -112,14 +126,32 @@ class Inefficiency:
             )  # fmt: skip
         return found
 
+    def heat(self, t_s: float, cells: int) -> dict[str, list[float | None]]:
+        """By venue: mean of |deviation| / threshold in equal stretches of the lookback up to now, oldest first.
+
+        None where it was not known.
+        """
+        width, begin = self.lookback_s / cells, t_s - self.lookback_s
+        found: dict[str, list[float | None]] = {}
+        for name, known in self._venues.items():
+            sums, times = [0.0] * cells, [0.0] * cells
+            for start, end, size, threshold in known.spans:
+                first, last = max(int((start - begin) / width), 0), min(int((end - begin) / width), cells - 1)
+                for cell in range(first, last + 1):
+                    inside = min(end, begin + (cell + 1) * width) - max(start, begin + cell * width)
+                    if inside > 0.0:
+                        times[cell] += inside
+                        sums[cell] += inside * size / threshold
+            found[name] = [total / time if time > 0.0 else None for total, time in zip(sums, times, strict=True)]
+        return found
+
     def _pass(self, t_s: float) -> None:
         """Count the time since the last event as what was seen then; a quote counts until it is too old."""
         for known in self._venues.values():
             if known.deviation is not None:
                 end = min(t_s, self._stale_at(known))
                 if end > self._t_s:
-                    size = abs(known.deviation)
-                    known.spans.append((self._t_s, end, size, size > known.threshold))
+                    known.spans.append((self._t_s, end, abs(known.deviation), known.threshold))
             while known.spans and (known.spans[0][1] <= t_s - self.lookback_s or len(known.spans) > self._max_spans):
                 known.spans.popleft()
             if known.spans and known.spans[0][0] < t_s - self.lookback_s:
@@ -154,3 +186,37 @@ class Inefficiency:
             known.threshold = own.half + own.cost + self.min_edge + min(quote.half + quote.cost for quote in others)
             if abs(known.deviation) > known.threshold and not was:
                 self.signals.append(Signal(t_s=t_s, venue=name, deviation=known.deviation, threshold=known.threshold))
+
+
+# -- in whole numbers
+
+
+def take_in(view: Inefficiency, mono_ns: int, books: Mapping[MarketId, Prices | None]) -> None:
+    """A sample of scaled prices; None for a market that says nothing."""
+    quotes: dict[str, tuple[float | None, float | None, float]] = {}
+    for market, prices in books.items():
+        if prices is None:
+            quotes[market] = None, None, 0.0
+        else:
+            quotes[market] = to_float(prices[0]), to_float(prices[1]), to_float(prices[2])
+    view.sample(mono_ns / NS_PER_S, quotes)
+
+
+def told(view: Inefficiency, mono_ns: int, cells: int) -> list[StandingRow]:
+    """Every market seen, as people are shown it."""
+    t_s = mono_ns / NS_PER_S
+    heat = view.heat(t_s, cells)
+    return [
+        StandingRow(
+            market=MarketId(one.venue), deviation=None if one.deviation is None else nearest(one.deviation),
+            threshold=None if one.threshold is None else nearest(one.threshold), mean=nearest(one.mean),
+            peak=nearest(one.peak), beyond=nearest(min(one.beyond, 1.0)), known_s=one.known_s,
+            heat=tuple(-1 if cell is None else min(round(100 * cell), 999) for cell in heat[one.venue]),
+        )
+        for one in view.standings(t_s)
+    ]  # fmt: skip
+
+
+def nearest(value: float) -> Px:
+    """Scaled, to the nearest unit: for showing."""
+    return Px(round(value * SCALE))

@@ -67,6 +67,11 @@ class LegOffer:
     bridge: int = 0
     """What moving its money to this venue costs, as a fraction in 1e-8."""
 
+    def too_small(self, limit: int, qty: int) -> bool:
+        """Whether the venue would refuse the order; it counts the price of the token that is ordered."""
+        ordered = SCALE - limit if self.fee.sale else limit
+        return qty < self.least_qty or ordered * qty // SCALE < self.least_notional
+
 
 @attrs.frozen(kw_only=True)
 class TradeTerms:

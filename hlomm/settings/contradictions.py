@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from hlomm.domain.event import TERMS
-from hlomm.domain.links import ANY_TEXT
+from hlomm.domain.links import ANY_TEXT, TEMPLATE
 from hlomm.settings.schema import Breakers, EngineSettings, Events, Inventory, LinkPair, LinkRule, Settings
 
 DEADMAN_MIN_S: Final = 10.0
 ORDER_LIFE_MIN_S: Final = 180.0
+_TEMPLATE: Final = re.compile(f"{TEMPLATE}[0-9a-f]{{16}}")
 DEPOSIT_WALLET: Final = 3
 """Signature type of Polymarket."""
 
@@ -91,6 +93,9 @@ def _links(events: Events) -> Iterator[tuple[str, str]]:
         for side, leg in (("left", rule.left), ("right", rule.right)):
             if not leg.rules:
                 yield f"{key}.{side}.rules", f"is empty: list the digests that were read, or {ANY_TEXT!r}"
+            for said in leg.rules:
+                if said.startswith(TEMPLATE) and _TEMPLATE.fullmatch(said) is None:
+                    yield f"{key}.{side}.rules", f"{said!r} is none — copy it from `hlomm markets --links`"
         if rule.left.venue == rule.right.venue:
             yield f"{key}.right.venue", "is that of the left side: a link joins two venues"
     for number, pair in enumerate(events.pairs):
@@ -160,6 +165,11 @@ def session_contradictions(settings: Settings) -> list[tuple[str, str]]:
             ("orders.answer_deadline_s", "is below venue.hyperliquid.post_s: questions would overtake answers")
         )
     found += [*_polymarket_contradictions(settings), *_kalshi_contradictions(settings)]
+    pairs = settings.strategy.cross_venue
+    off = {"polymarket": not settings.venue.polymarket.enabled, "kalshi": not settings.venue.kalshi.enabled}
+    if pairs.enabled and off.get(pairs.maker, False):
+        said = f"rests at a venue that is off: set venue.{pairs.maker}.enabled = true"
+        found.append(("strategy.cross_venue.maker", said))
     guardian = settings.guardian
     if guardian.beat_s * 2 > guardian.warn_s:
         found.append(("guardian.beat_s", "is above half of guardian.warn_s: one late beat would warn"))

@@ -122,7 +122,7 @@ def _from_environment(environ: Mapping[str, str]) -> list[Layer]:
     for name in sorted(environ):
         if name.startswith(ENV_PREFIX):
             dotted = name[len(ENV_PREFIX) :].lower().replace("__", ".")
-            found.append(Layer(f"environment {name}", _nested(dotted, _value(environ[name]))))
+            found.append(Layer(f"environment {name}", _nested(dotted, toml_value(environ[name]))))
     return found
 
 
@@ -130,10 +130,10 @@ def _from_set(text: str) -> Layer:
     key, equals, raw = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set {text!r}: expected section.key=value")
-    return Layer(f"--set {key.strip()}", _nested(key.strip(), _value(raw.strip())))
+    return Layer(f"--set {key.strip()}", _nested(key.strip(), toml_value(raw.strip())))
 
 
-def _value(raw: str) -> Any:
+def toml_value(raw: str) -> Any:
     """A TOML value, or the text itself where it is none (so that strings need no quotes)."""
     try:
         return tomllib.loads(f"value = {raw}")["value"]

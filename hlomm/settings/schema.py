@@ -47,6 +47,7 @@ class Breakers(Section, frozen=True):
     api_errors: Annotated[int, msgspec.Meta(ge=1, le=1000)]
     api_window_s: Positive
     api_pause_s: Positive
+    venue_quiet_s: Positive
     warn_share: Fraction
 
 
@@ -79,6 +80,7 @@ class Inventory(Section, frozen=True):
 
 
 VenueName = Literal["hyperliquid", "polymarket", "kalshi"]
+WebSocket = Literal["direct", "library"]
 
 
 class Quotes(Section, frozen=True):
@@ -127,6 +129,7 @@ class Reconcile(Section, frozen=True):
 class Hyperliquid(Section, frozen=True):
     rest: str
     ws: str
+    transport: WebSocket
     chain: Literal["mainnet", "testnet"]
     account: str
     key_file: str
@@ -148,6 +151,7 @@ class Polymarket(Section, frozen=True):
     clob: str
     gamma: str
     ws: str
+    transport: WebSocket
     account: str
     signature_type: Literal[0, 1, 2, 3]
     session_key: bool
@@ -168,6 +172,7 @@ class Kalshi(Section, frozen=True):
     enabled: bool
     rest: str
     ws: str
+    transport: WebSocket
     account: str
     key_id: str
     key_file: str
@@ -178,6 +183,7 @@ class Kalshi(Section, frozen=True):
     balance_holds: Literal["auto", "total", "free"]
     request_s: Positive
     order_life_s: Annotated[float, msgspec.Meta(ge=20, le=60)]
+    burst_contracts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
     reconcile_s: Positive
     ping_s: Positive
     pong_s: Positive

@@ -85,10 +85,43 @@ class CompleteSet(Section, frozen=True):
     max_stake: Fraction
     max_unwind_loss: NonNegative
     min_tau_s: NonNegative
+    capital_rate: Annotated[float, msgspec.Meta(ge=0, le=10)]
+    payout_delay_s: NonNegative
+    deadline_s: Positive
 
 
 class CrossVenue(Section, frozen=True):
     enabled: bool
+    min_edge_bps: NonNegative
+    max_notional_usd: Positive
+    max_size: Positive
+    min_size: Positive
+    bridging_bps_polygon: NonNegative
+    capital_rate: Annotated[float, msgspec.Meta(ge=0, le=10)]
+    payout_delay_s: NonNegative
+    basis_weight: NonNegative
+    source_noise_bps: NonNegative
+    settle_tick: NonNegative
+    fill_probability: Fraction
+    unwind_cost: NonNegative
+    max_unwind_loss: NonNegative
+    deadline_s: Positive
+    min_tau_s: NonNegative
+    maker: Literal["off", "hyperliquid", "polymarket", "kalshi"]
+    maker_share: Fraction
+    maker_reach: Share
+    kelly_fraction: Fraction
+    vol_annual: Positive
+    vol_prior_s: Positive
+    vol_halflife_s: Positive
+    realised: Literal["ewma", "two_scale"]
+    sample_s: Positive
+    max_underlying_age_s: Positive
+
+
+class StrikeLadder(Section, frozen=True):
+    enabled: bool
+    across_venues: bool
     min_edge_bps: NonNegative
     max_notional_usd: Positive
     max_size: Positive
@@ -118,3 +151,4 @@ class Strategies(Section, frozen=True):
     btc_parity: BtcParity
     complete_set: CompleteSet
     cross_venue: CrossVenue
+    strike_ladder: StrikeLadder

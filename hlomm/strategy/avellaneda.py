@@ -33,6 +33,7 @@ from hlomm.pricing.book_gap import BookGap
 from hlomm.pricing.expected import Outlook, contract_of, implied_vol
 from hlomm.pricing.probit_vol import ProbitVol
 from hlomm.pricing.quoter import Quote, QuoteModel, quote
+from hlomm.strategy.base import retuned
 from hlomm.strategy.outlooks import OutlookRules, Outlooks, RealisedKind, moving_time_s, spot_of
 from hlomm.strategy.selection import Selection
 from hlomm.strategy.sensitivity import sensitivity
@@ -126,6 +127,9 @@ class Avellaneda:
 
     def forget(self, market: MarketId) -> None:
         self._memory.pop(market, None)
+
+    def retune(self, name: str, value: float) -> None:
+        self._config = retuned(self._config, name, value)
 
     def decide(self, view: MarketView) -> Desired:
         return self.selection.liquid_only(view, self._decide(view))

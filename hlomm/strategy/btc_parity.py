@@ -23,6 +23,7 @@ from hlomm.domain.view import Basket, BookShape, Desired, MarketView, Take, no_q
 from hlomm.pricing import fair, kelly
 from hlomm.pricing.expected import Outlook, contract_of
 from hlomm.pricing.normal import cdf
+from hlomm.strategy.base import retuned
 from hlomm.strategy.outlooks import OutlookRules, Outlooks, RealisedKind, spot_of
 from hlomm.strategy.overlaps import Overlaps
 from hlomm.strategy.selection import Selection
@@ -107,6 +108,9 @@ class BtcParity:
 
     def forget(self, market: MarketId) -> None:
         self._overlaps.forget(market)
+
+    def retune(self, name: str, value: float) -> None:
+        self._config = retuned(self._config, name, value)
 
     def decide(self, view: MarketView) -> Desired:
         return self.selection.liquid_only(view, self._decide(view))

@@ -1,9 +1,20 @@
-"""Arbitrage within a question: YES of all its outcomes below 1, or NO of several below what they must pay.
+"""Arbitrage within a question or an event: YES of all outcomes below 1, or NO of several below what they must pay.
 
-Nothing in the venue makes the prices of a question add up (venue sheet 7.5). What is bought in equal numbers turns into
+A set over YES and NO of one contract is never looked for: they share one merged book, on which an offer of both for
+less than 1 is a bid at or above an ask, and cannot rest. A book that shows it is sick; the engine keeps its market, and
+every set and pair with it, from being traded, and says so (`crossed_book`).
+
+Nothing in a venue makes the prices of a question add up (venue sheet 7.5). What is bought in equal numbers turns into
 cash by conversions, whoever wins: `hlomm.pricing.complete_sets` has the arithmetic, and takes every fee and the depth
-of every book into account. The legs are the engine's business (`hlomm.engine.baskets`): all of them, or unwound. It
-quotes nothing, so the markets it has are traded for baskets alone.
+of every book into account.
+
+Where no treasury can convert (Kalshi's ranges, Polymarket's neg-risk events) a set is held until it settles: YES of all
+pays 1, NO of k pays k - 1, or k if none of them is the one. It is priced by `hlomm.pricing.cross_venue`, with the fee
+curves and their rounding, and with the price of the money until it is paid. That the contracts are exhaustive and
+exclusive is the engine's to check (`hlomm.engine.partitions`).
+
+The legs are the engine's business too (`hlomm.engine.baskets`): all of them, or unwound. It quotes nothing, so the
+markets it has are traded for baskets alone.
 """
 
 from __future__ import annotations
@@ -14,15 +25,23 @@ from typing import Final
 
 import attrs
 
-from hlomm.domain.ids import MarketId, StrategyId
+from hlomm.domain.grid import floor_px
+from hlomm.domain.ids import KALSHI, MarketId, StrategyId
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Qty, ceil_from_float, complement, floor_from_float, to_fixed, to_text
 from hlomm.domain.view import Basket, BasketLeg, Desired, MarketView, no_quote
 from hlomm.pricing.complete_sets import Found, Offers, SetTerms, no_basket, yes_basket
+from hlomm.pricing.cross_venue import Crossing, search
+from hlomm.pricing.leg_costs import TradeTerms, capital_cost, left_of_one
+from hlomm.strategy.base import retuned
+from hlomm.strategy.held_legs import offer_of
 from hlomm.strategy.selection import Selection
 
 _UNSEEN: Final = "complete_set: its question is not complete yet"
+_NETTED: Final = frozenset({KALSHI})
+"""Venues that may give back the collateral of several NO of one event before it settles. Nobody documents what that
+does to the balance, and a balance that differs from the books halts: only YES is bought there."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +58,9 @@ class CompleteSetConfig:
     max_stake: float
     max_unwind_loss: float
     min_tau_s: float
+    capital_rate: float
+    payout_delay_s: float
+    deadline_s: float
 
 
 class CompleteSet:
@@ -55,13 +77,16 @@ class CompleteSet:
 
     def wants(self, market: Market) -> bool:
         """Outcomes of the selected questions, fallbacks among them: without one of them no set is complete."""
-        return market.question is not None and self.selection.takes(market)
+        return (market.question is not None or bool(market.exclusive)) and self.selection.takes(market)
 
     def unmatched(self, listed: Iterable[Market]) -> dict[str, str]:
         return self.selection.unmatched(listed)
 
     def forget(self, market: MarketId) -> None:
         self._sums.pop(market, None)
+
+    def retune(self, name: str, value: float) -> None:
+        self._config = retuned(self._config, name, value)
 
     def decide(self, view: MarketView) -> Desired:
         return no_quote(self._sums.get(view.market.id, _UNSEEN))
@@ -71,12 +96,67 @@ class CompleteSet:
         self._sums.update(dict.fromkeys((view.market.id for view in views), _sums(views)))
         if min(view.tau_ns for view in views) < self._config.min_tau_s * NS_PER_S:
             return None
+        if views[0].market.question is None:
+            return self._held(views)
         terms = self._terms(views)
-        for leg, search in ((Leg.YES, yes_basket), (Leg.NO, no_basket)):
-            found = search([_offers(view, leg) for view in views], terms)
+        for leg, look in ((Leg.YES, yes_basket), (Leg.NO, no_basket)):
+            found = look([_offers(view, leg) for view in views], terms)
             if found is not None:  # never both: what sellers ask for YES is not below what its buyers bid
                 return self._basket(views, found, leg)
         return None
+
+    # -- sets that are held
+
+    def _held(self, views: Sequence[MarketView]) -> Basket | None:
+        """The better of YES of all and NO of those that add, of what leaves enough once everything is paid."""
+        every = tuple(range(len(views)))
+        sides = [(Leg.YES, every, SCALE)]
+        if views[0].market.venue not in _NETTED:
+            adding = tuple(place for place in every if self._adds(views[place]))
+            sides += [(Leg.NO, adding, (len(adding) - 1) * SCALE)] if len(adding) > 1 else []
+        found = []
+        for leg, places, pays in sides:
+            terms = self._trade_terms([views[place] for place in places], pays)
+            got = search([offer_of(views[place], leg) for place in places], terms)
+            if isinstance(got, Crossing) and got.qty >= floor_from_float(self._config.min_size, 1):
+                found.append((got.profit, self._held_basket(views, places, leg, got, pays)))
+        return max(found, key=lambda one: one[0])[1] if found else None
+
+    def _adds(self, view: MarketView) -> bool:
+        """Whether one contract more of NO costs less, with its fee and the money's time, than the 1 it adds."""
+        offer = offer_of(view, Leg.NO)
+        return bool(offer.levels) and left_of_one(self._trade_terms([view], SCALE), [offer], [offer.levels[0][0]]) > 0
+
+    def _trade_terms(self, views: Sequence[MarketView], pays: int) -> TradeTerms:
+        c = self._config
+        seconds = max(view.tau_ns for view in views) // NS_PER_S + round(c.payout_delay_s)
+        return TradeTerms(
+            pays=pays, min_edge=ceil_from_float(c.min_edge, 1),
+            capital=capital_cost(ceil_from_float(c.capital_rate, 1), seconds),
+            max_qty=Qty(floor_from_float(c.max_size, 1)),
+            max_capital=Cash(max(views[0].equity, 0) * floor_from_float(c.max_stake, 1) // SCALE),
+        )  # fmt: skip
+
+    def _held_basket(
+        self, views: Sequence[MarketView], places: Sequence[int], leg: Leg, found: Crossing, pays: int
+    ) -> Basket:
+        c, taken = self._config, found.deductions
+        reason = (
+            f"{leg.name} of {len(places)} of {len(views)} contracts: {to_text(found.qty)} sets lock "
+            f"{to_fixed(found.gross, 4)}, less fees {to_fixed(sum(taken.fees) + taken.rounding, 4)}, "
+            f"time {to_fixed(taken.capital, 4)}: {to_fixed(found.profit, 4)} expected, held until they settle"
+        )
+        legs = tuple(
+            BasketLeg(views[place].market.id, leg, floor_px(views[place].market, px))
+            for place, px in zip(places, found.limits, strict=True)
+        )
+        return Basket(
+            legs=legs, qty=found.qty, least=Qty(ceil_from_float(c.min_size, 1)), worth=Cash(pays),
+            edge=Cash(found.profit * SCALE // found.qty), max_unwind_loss=Cash(floor_from_float(c.max_unwind_loss, 1)),
+            reason=reason, deadline_ns=round(c.deadline_s * NS_PER_S),
+        )  # fmt: skip
+
+    # -- sets that are converted
 
     def _terms(self, views: Sequence[MarketView]) -> SetTerms:
         c = self._config

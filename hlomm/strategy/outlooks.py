@@ -68,6 +68,11 @@ class Outlooks:
             known.realised.update(view.mono_ns / NS_PER_S, spot)
         return known
 
+    def annual(self, underlying: str) -> float:
+        """Realised vol so far, the prior before anything was seen. Nothing is taken in."""
+        known = self._known.get(underlying)
+        return self._rules.vol_annual if known is None else known.realised.annual
+
     def _new(self) -> Underlying:
         r = self._rules
         realised: Realised

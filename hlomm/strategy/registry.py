@@ -10,11 +10,13 @@ from hlomm.strategy.base import Strategy
 from hlomm.strategy.btc_parity import BtcParity, BtcParityConfig
 from hlomm.strategy.complete_set import CompleteSet, CompleteSetConfig
 from hlomm.strategy.cross_venue import CrossVenue, CrossVenueConfig
+from hlomm.strategy.strike_ladder import StrikeLadder, StrikeLadderConfig
 
 STRATEGIES: Final[dict[str, tuple[type, Callable[[Any], Strategy]]]] = {
     "avellaneda": (AvellanedaConfig, Avellaneda),
     "btc_parity": (BtcParityConfig, BtcParity),
     "complete_set": (CompleteSetConfig, CompleteSet),
     "cross_venue": (CrossVenueConfig, CrossVenue),
+    "strike_ladder": (StrikeLadderConfig, StrikeLadder),
 }
 """Name to (configuration class, constructor)."""
