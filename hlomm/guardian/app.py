@@ -71,7 +71,7 @@ class _Guardian:
         self._watch = Watch(charge, held, self._record, owning=owning)
         self._act = Act(charge, paths, accounts, clock, self._record)
         self._access = Access()
-        self._server = Server(charge, paths, self._watch, self._act, self._access, self._record)
+        self._server = Server(charge, paths, self._watch, self._act, self._access, self._record, clock)
         self._record(
             "started", daemon=charge.pid, owning=owning, profile=charge.profile,
             accounts=[f"{venue.venue} {venue.account}" for venue in charge.venues],

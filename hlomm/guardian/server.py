@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 from typing import Final
 
+import msgspec
 import trio
 
+from hlomm.domain.audit import Action
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.inputs import OperatorAction
 from hlomm.guardian import policy
 from hlomm.guardian.act import Act
 from hlomm.guardian.record import Record, on_disk
 from hlomm.guardian.watch import Watch
+from hlomm.link import protocol
 from hlomm.link.guardian import (
     MAX_BEAT_FRAME,
     VERSION,
@@ -27,19 +30,24 @@ from hlomm.link.guardian import (
     Register,
     Taken,
     ToGuardian,
+    Told,
     decode_to_guardian,
 )
-from hlomm.link.protocol import Ask, Command, Frames, Hello, Message, Refused, encode
+from hlomm.link.protocol import Ask, Command, Frames, Hello, Message, Refused, encode, read_only
 from hlomm.rundir import owned_file
+from hlomm.rundir.audit_file import AuditFile
 from hlomm.rundir.private_socket import Peer, listen, peer_of
 from hlomm.settings.charge import Charge
 from hlomm.settings.paths import StatePaths
+from hlomm.venues.clock import Clock
 
 MAX_CLIENTS: Final = 8
 HELLO_S: Final = 5.0
 SEND_S: Final = 2.0
 ACCESS_S: Final = 6.0
 """A registration waits that long for the venue's word on our key."""
+AUDIT_S: Final = 0.5
+"""How long an answer waits for the audit chain: a daemon that stands still may hold its lock until it is killed."""
 READ_BYTES: Final = 65_536
 
 
@@ -54,7 +62,7 @@ class Access:
 
 class Server:
     def __init__(
-        self, charge: Charge, paths: StatePaths, watch: Watch, act: Act, access: Access, record: Record
+        self, charge: Charge, paths: StatePaths, watch: Watch, act: Act, access: Access, record: Record, clock: Clock
     ) -> None:
         self.charge = charge
         self.paths = paths
@@ -66,6 +74,11 @@ class Server:
         """Somebody wants the place; granted once the watch is over."""
         self.refused = 0
         """Connections dropped for what they are or what they sent."""
+        self.audit = 0
+        """Number of the last kill in the operator chain."""
+        self._audit_file = AuditFile(paths.audit)
+        self._one = trio.CapacityLimiter(1)
+        self._clock = clock
         self._clients = 0
         self.daemon: _Client | None = None
         """The connection on which the daemon registered last."""
@@ -106,6 +119,29 @@ class Server:
         finally:
             self._clients -= 1
 
+    async def put_on_chain(self, actor: str, reason: str) -> None:
+        """An operator's kill, taken here because the daemon did not; the act is under way and does not wait for it."""
+        watch, at_ms = self.watch, self._clock.wall_ms()
+        action = Action(
+            at_ms=at_ms, epoch=None, seq=None, action=OperatorAction.KILL.value, who=actor, reason=reason,
+            target="", result=f"guardian {watch.phase.value}: {watch.reason}",
+        )  # fmt: skip
+
+        def append() -> None:
+            self.audit = self._audit_file.append([action])[-1].n
+
+        try:
+            with trio.move_on_after(AUDIT_S):
+                await trio.to_thread.run_sync(append, abandon_on_cancel=True, limiter=self._one)
+        except OSError as error:
+            self.record("not on the chain", actor=actor, why=str(error))
+
+    def told(self, number: int) -> Told:
+        return msgspec.structs.replace(self.watch.told(number, self.counters), audit=self.audit)
+
+    def viewer_refused(self, peer: Peer, actor: str) -> None:
+        self._refuse(peer, f"read-only: {actor}")
+
     def _refuse(self, peer: Peer, why: str) -> None:
         self.refused += 1
         self.record("refused", peer_pid=peer.pid, uid=peer.uid, why=why[:200])
@@ -118,6 +154,7 @@ class _Client:
         self._peer = peer
         self._actor = f"uid {peer.uid}"
         self._frames = Frames(MAX_BEAT_FRAME)
+        self._access = protocol.Access.OPERATOR
 
     async def run(self) -> None:
         """Until the other side closes."""
@@ -156,6 +193,7 @@ class _Client:
             raise ProtocolViolation("version", text)
         if first.origin:
             self._actor = f"uid {self._peer.uid} from {first.origin[:64]}"
+        self._access = first.access
         await self._send(Met(version=VERSION, pid=os.getpid()))
 
     async def _answer(self, message: ToGuardian) -> Message:
@@ -172,18 +210,22 @@ class _Client:
                 watch.goodbye(reason[:200], clean=clean)
                 return Taken(seq=0, phase=watch.phase)
             case Ask(id=number):
-                return watch.told(number, server.counters)
+                return server.told(number)
+            case Command(id=number) | Leave(id=number) if self._access is protocol.Access.VIEWER:
+                server.viewer_refused(self._peer, self._actor)
+                return read_only(number)
             case Command(id=number, action=OperatorAction.KILL, reason=reason):
                 server.record("asked", actor=self._actor, reason=reason[:200])
                 watch.ask(self._actor, reason[:200])
-                return watch.told(number, server.counters)
+                await server.put_on_chain(self._actor, reason[:200])
+                return server.told(number)
             case Command(id=number, action=action):
                 return Refused(id=number, code="only_kill", text=f"a guardian can only kill, not {action.value}")
             case Leave(id=number):
                 if watch.phase in policy.ATTENDING and watch.alive:
                     return Refused(id=number, code="busy", text=f"watching the daemon with pid {watch.process.pid}")
                 server.leave.set()
-                return watch.told(number, server.counters)
+                return server.told(number)
             case _:
                 raise ProtocolViolation("unexpected", f"{type(message).__name__} is not expected here")
 

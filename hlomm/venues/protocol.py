@@ -44,6 +44,8 @@ class SessionStatistics:
     """Our wall time at which the venue has promised to cancel everything; 0: it has not."""
 
 
+NOT_DELIVERED: Final = "not_delivered"
+"""The word for a sale of what was bought and is not there yet: it was not sent."""
 NOTHING: Final = Cash(0)
 NO_QTY: Final = Qty(0)
 

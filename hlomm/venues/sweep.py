@@ -18,7 +18,7 @@ from hlomm.domain.ids import ClientId, MarketId, is_ours
 from hlomm.domain.inputs import BookSnapshot, PerpBalance, RestingOrder, TokenBalance
 from hlomm.domain.orders import OrderRequest
 from hlomm.venues.flatten_plan import FlattenBounds, FlattenPlan, HoldReason, plan_flatten
-from hlomm.venues.protocol import VenueSession
+from hlomm.venues.protocol import NOT_DELIVERED, VenueSession
 
 ROUNDS_MAX: Final = 20
 PAUSE_S: Final = 0.3
@@ -171,7 +171,8 @@ async def flatten_account(
             )  # fmt: skip
             if left.done:
                 break
-            words += await flatten(session, left, deadline_s=deadline_s)
+            said = await flatten(session, left, deadline_s=deadline_s)
+            words += [word for word in said if word != NOT_DELIVERED]
             await trio.sleep(PAUSE_S)
     report = FlattenReport(words=tuple(words), left=left, failures=failures)
     _log.warning("account flattened" if report.flat else "account not flat", venue=session.venue, words=words)

@@ -7,7 +7,7 @@ swapped in without touching a session. Certificates are checked with the platfor
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -16,11 +16,16 @@ import attrs
 import trio
 
 from hlomm.domain.faults import VenueUnavailable
+from hlomm.venues import websocket_direct, websocket_library
 from hlomm.venues.http_client import HttpClient, HttpLimits, open_http
-from hlomm.venues.websocket import OnFrame, WebSocketLimits, WebSocketLink, open_link
+from hlomm.venues.websocket import Burst, OnFrame, OpenLink, WebSocketKind, WebSocketLimits, WebSocketLink
 
 _DEFAULT_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _TLS: Final = frozenset({"https", "wss"})
+_OPENERS: Final[Mapping[WebSocketKind, OpenLink]] = {
+    WebSocketKind.DIRECT: websocket_direct.open_link,
+    WebSocketKind.LIBRARY: websocket_library.open_link,
+}
 
 
 class Connect(Protocol):
@@ -92,18 +97,21 @@ class Transport:
         now_ns: Callable[[], int],
         limits: WebSocketLimits,
         headers: Sequence[tuple[str, str]] = (),
+        burst: Burst | None = None,
+        kind: WebSocketKind = WebSocketKind.DIRECT,
     ) -> AsyncIterator[WebSocketLink]:
         """An open websocket. The block is cancelled when the connection is lost; `link.lost_because` then says why.
 
         `headers` go with the upgrade. `on_frame(frame, received_ns)` is called synchronously for every message, in
-        order, from one task.
+        order, from one task; `burst` is told which of them were read together. `kind` says whose framing it is.
         VenueUnavailable if the connection or its handshake fails. Leaving the block drops the connection at once:
         no close handshake is waited for, nothing in it protects us.
         """
         address = Address.of(url)
         stream = await self._dial(address, limits.open_s)
         try:
-            async with open_link(stream, address.host_header, address.path, on_frame, now_ns, limits, headers) as link:
+            open_link, host, path = _OPENERS[kind], address.host_header, address.path
+            async with open_link(stream, host, path, on_frame, now_ns, limits, headers, burst) as link:
                 yield link
         finally:
             with trio.move_on_after(1, shield=True):

@@ -88,7 +88,11 @@ class Group:
         """Count a fill; whether the limit is exceeded by it."""
         self._matched.append((now_ns, lots))
         self._sum += lots
-        while self._matched[0][0] <= now_ns - WINDOW_NS:
+        return self.exceeded(now_ns)
+
+    def exceeded(self, now_ns: int) -> bool:
+        """Whether what has matched by now is above the limit."""
+        while self._matched and self._matched[0][0] <= now_ns - WINDOW_NS:
             self._sum -= self._matched.popleft()[1]
         return self._sum > self.limit
 

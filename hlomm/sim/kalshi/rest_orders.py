@@ -224,6 +224,8 @@ class Writes:
         engine, group = self._group(account, group_id)
         group.limit = limit
         engine.told(group, GroupKind.LIMIT)
+        if group.exceeded(self._exchange.tape.now_ns):
+            engine.trigger(group)
         return {}
 
     def _group(self, account: Account, group_id: str) -> tuple[Engine, Group]:

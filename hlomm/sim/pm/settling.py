@@ -34,6 +34,11 @@ class Settling:
     def __len__(self) -> int:
         return len(self._due)
 
+    @property
+    def next_ns(self) -> int | None:
+        """When something is due next; None if nothing is on its way."""
+        return min((queue[0][0] for queue in (self._due, self._stale) if queue), default=None)
+
     def pending(self) -> list[Trade]:
         """Trades that are matched and not on the chain yet."""
         waiting = {TradeStatus.MATCHED, TradeStatus.RETRYING}

@@ -10,6 +10,7 @@ import attrs
 from hlomm.domain.faults import ConfigError
 from hlomm.venues.fuse import FuseLimits
 from hlomm.venues.hyperliquid.signing import Chain
+from hlomm.venues.websocket import WebSocketKind
 
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
 _KEY: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)
@@ -77,6 +78,8 @@ class HyperliquidConfig:
     agent_key: bytes = attrs.field(repr=False)
     vault: str | None = attrs.field(default=None, converter=attrs.converters.optional(_lower), validator=_address)
     """Set when the agent of a master signs for a sub-account or vault: then equal to `account`."""
+    websocket: WebSocketKind = WebSocketKind.DIRECT
+    """Whose framing the streams use."""
 
     underlyings: tuple[str, ...] = attrs.field(default=("BTC",), validator=_underlyings)
     """Coins whose perp and outcomes are listed."""
@@ -122,7 +125,6 @@ class HyperliquidConfig:
     """Public trades older than this are replays, not news."""
 
     writer_queue: int = _count(256)
-    inbound_queue: int = _count(1_024)
     frame_bytes_max: int = 4 * 2**20
     answer_bytes_max: int = 16 * 2**20
     rest_tasks_max: int = _count(32)

@@ -61,10 +61,12 @@ class Connection:
             open_s=config.connect_deadline_s + config.request_deadline_s,
             write_s=config.ws_write_deadline_s,
             outbound_queue=config.writer_queue,
-            inbound_queue=config.inbound_queue,
             frame_bytes_max=config.frame_bytes_max,
         )
-        async with parts.transport.websocket(config.ws_url, parts.inbox.on_frame, self._now_ns, limits) as link:
+        open_it = parts.transport.websocket(
+            config.ws_url, parts.inbox.on_frame, self._now_ns, limits, burst=parts.outlet, kind=config.websocket
+        )
+        async with open_it as link:
             await self._live(link)
         if self._up_since is not None:
             self.lived_ns = self._now_ns() - self._up_since

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import attrs
 
 from hlomm.domain.ids import HYPERLIQUID
-from hlomm.domain.inputs import Input
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
 from hlomm.venues.deadman import DeadmanKeeper, DeadmanRules, Resting
@@ -29,34 +26,9 @@ from hlomm.venues.hyperliquid.schedule import ScheduleCancel
 from hlomm.venues.hyperliquid.signing import Signer
 from hlomm.venues.hyperliquid.streams import Streams
 from hlomm.venues.hyperliquid.upkeep import Upkeep
-from hlomm.venues.protocol import Sink
+from hlomm.venues.outlet import Outlet
 from hlomm.venues.transport import Transport
 from hlomm.venues.venue_time import VenueTime
-
-
-@attrs.define(eq=False)
-class Outlet:
-    """Where inputs go: the sink of the running session."""
-
-    _clock: Clock
-    _counters: Counters
-    resting: Resting | None = None
-    """Watches what is handed on, if anybody wants to know what rests."""
-    sink: Sink | None = None
-
-    def emit(self, events: Sequence[Input]) -> None:
-        """Hand on what did not come in a frame, stamped with the host's time of now."""
-        self.emit_at(events, self._clock.read().mono_ns)
-
-    def emit_at(self, events: Sequence[Input], received_ns: int) -> None:
-        if not events:
-            return
-        if self.sink is None:
-            self._counters.add("inputs_without_sink", len(events))
-            return
-        if self.resting is not None:
-            self.resting.note(events)
-        self.sink(events, received_ns)
 
 
 @attrs.frozen(kw_only=True)

@@ -46,50 +46,15 @@ class Reading:
 
 
 @attrs.frozen
-class AccountReader:
-    """Asks for the account over REST."""
+class AccountBooks:
+    """What was read, held against our own count. Pure."""
 
     _config: KalshiConfig
-    _rest: KalshiRest
     _registry: Registry
     _tracks: Tracks
     _purse: Purse
     _feed: AccountFeed
-    _lookup: Lookup
-    _clock: Clock
     _counters: Counters
-
-    async def resting(self) -> tuple[OrderRow, ...]:
-        """Every open order on every shard, as of now.
-
-        Whoever asks may know nothing of what was sent, so the list has to be younger than the question. If it does not
-        get younger, an old one is better than none.
-        """
-        await self.catch_up()
-        return await self._listed()
-
-    async def catch_up(self) -> None:
-        """Wait, for a while, until reads contain everything up to now."""
-        try:
-            await self._lookup.complete_since(self._clock.wall_ms())
-        except ReadsLag:
-            self._counters.add("reads_late")
-
-    async def _listed(self) -> tuple[OrderRow, ...]:
-        return tuple(await self._rest.list_orders(status=RESTING))
-
-    async def read(self) -> Reading:
-        """Orders first, balances last: what fills in between shows in both, never in neither."""
-        asked_ns = self._clock.now().mono_ns
-        as_of = await self._lookup.complete_since(self._feed.activity_ms)
-        orders = await self._listed()
-        positions = [row for row in await self._rest.positions() if row.shard in (None, self._config.shard)]
-        balance = await self._rest.balance()
-        cash = balance.shards.get(self._config.shard)
-        if cash is None:
-            # Without a breakdown the total is all there is; with one, a missing shard was never funded.
-            cash = Cash(0) if balance.shards else balance.total
-        return Reading(orders, tuple(positions), cash, asked_ns, as_of)
 
     def state(self, reading: Reading) -> AccountState:
         """The account as matched: settled markets are cash, whether they were paid out yet or not."""
@@ -167,6 +132,47 @@ class AccountReader:
                 self._purse.cash = reading.balance
         elif self._purse.cash is None:
             self._purse.cash = self.cash(reading)
+
+
+@attrs.frozen
+class AccountReader(AccountBooks):
+    """Asks for the account over REST."""
+
+    _rest: KalshiRest
+    _lookup: Lookup
+    _clock: Clock
+
+    async def resting(self) -> tuple[OrderRow, ...]:
+        """Every open order on every shard, as of now.
+
+        Whoever asks may know nothing of what was sent, so the list has to be younger than the question. If it does not
+        get younger, an old one is better than none.
+        """
+        await self.catch_up()
+        return await self._listed()
+
+    async def catch_up(self) -> None:
+        """Wait, for a while, until reads contain everything up to now."""
+        try:
+            await self._lookup.complete_since(self._clock.wall_ms())
+        except ReadsLag:
+            self._counters.add("reads_late")
+
+    async def _listed(self) -> tuple[OrderRow, ...]:
+        return tuple(await self._rest.list_orders(status=RESTING))
+
+    async def read(self) -> Reading:
+        """Orders first, balances last: what fills in between shows in both, never in neither."""
+        asked_ns = self._clock.now().mono_ns
+        as_of = await self._lookup.complete_since(self._feed.activity_ms)
+        orders = await self._listed()
+        positions = [row for row in await self._rest.positions() if row.shard in (None, self._config.shard)]
+        balance = await self._rest.balance()
+        cash = balance.shards.get(self._config.shard)
+        if cash is None:
+            # Without a breakdown the total is all there is; with one, a missing shard was never funded.
+            cash = Cash(0) if balance.shards else balance.total
+        return Reading(orders, tuple(positions), cash, asked_ns, as_of)
 
 
 def collateral(row: OrderRow) -> int:

@@ -8,13 +8,15 @@ from typing import Any, Final
 import attrs
 
 from hlomm.domain.faults import ConfigError
-from hlomm.domain.units import Cash
+from hlomm.domain.units import SCALE, Cash, Qty
 from hlomm.venues.fuse import FuseLimits
 from hlomm.venues.kalshi.terms import SERIES
+from hlomm.venues.websocket import WebSocketKind
 
 CRYPTO_SHARD: Final = 2
 CENTICENT: Final = Cash(10_000)
 EXPIRY_RANGE_S: Final = (20.0, 60.0)
+BURST_MAX: Final = 1_000_000
 
 
 class BalanceHolds(StrEnum):
@@ -56,6 +58,11 @@ def _series(_config: object, field: attrs.Attribute[Any], value: tuple[str, ...]
         raise ConfigError(f"{field.name}: expected some of {', '.join(SERIES)}, was {', '.join(value) or 'nothing'}")
 
 
+def _burst(_config: object, field: attrs.Attribute[Any], value: int) -> None:
+    if value % SCALE or not 0 <= value <= BURST_MAX * SCALE:
+        raise ConfigError(f"{field.name}: expected whole contracts, 0 to {BURST_MAX}, was {value / SCALE:g}")
+
+
 def _seconds(default: float) -> Any:
     return attrs.field(default=default, validator=_positive)
 
@@ -71,6 +78,8 @@ class KalshiConfig:
     rest_url: str = attrs.field(validator=_url("http", "https"))
     """With the root of the API, `/trade-api/v2`."""
     ws_url: str = attrs.field(validator=_url("ws", "wss"))
+    websocket: WebSocketKind = WebSocketKind.DIRECT
+    """Whose framing the streams use."""
     key_id: str
     private_key: str = attrs.field(repr=False)
     """PEM."""
@@ -90,6 +99,8 @@ class KalshiConfig:
 
     expires_after_s: float = attrs.field(default=45.0, validator=_expiry)
     """Life of a resting order that nobody renews: the dead-man."""
+    burst_contracts: Qty = attrs.field(default=Qty(0), validator=_burst)
+    """Contracts of ours that may match within 15 s before the venue cancels everything; 0: no such limit."""
     fuse: FuseLimits | None = None
     """What may leave at most, whatever the engine wants. None only where no engine is."""
 
@@ -116,7 +127,6 @@ class KalshiConfig:
     print_age_s: float = _seconds(30)
 
     writer_queue: int = _count(256)
-    inbound_queue: int = _count(4_096)
     frame_bytes_max: int = 4 * 2**20
     answer_bytes_max: int = 16 * 2**20
     writes_max: int = _count(64)

@@ -56,12 +56,19 @@ class Connection:
             open_s=config.connect_deadline_s + config.request_deadline_s,
             write_s=config.ws_write_deadline_s,
             outbound_queue=config.writer_queue,
-            inbound_queue=config.inbound_queue,
             frame_bytes_max=config.frame_bytes_max,
         )
         headers = await parts.rest.upgrade_headers(config.ws_url)
-        on_frame = parts.inbox.on_frame
-        async with parts.transport.websocket(config.ws_url, on_frame, self._now_ns, limits, headers) as link:
+        open_it = parts.transport.websocket(
+            config.ws_url,
+            parts.inbox.on_frame,
+            self._now_ns,
+            limits,
+            headers,
+            burst=parts.outlet,
+            kind=config.websocket,
+        )
+        async with open_it as link:
             await self._live(link)
         if self._up_since is not None:
             self.lived_ns = self._now_ns() - self._up_since
@@ -82,7 +89,7 @@ class Connection:
                 return False
             return True
 
-        parts.inbox.send, parts.inbox.lose = send, link.lose
+        parts.inbox.send, parts.inbox.lose, parts.inbox.behind = send, link.lose, lambda: link.backlogged
         parts.inbox.connected(self._liveness())
         async with trio.open_nursery() as tasks:
             tasks.start_soon(self._watch, link)
@@ -100,6 +107,7 @@ class Connection:
         try:
             await self._subscribe()
             await parts.upkeep.reconcile()
+            await parts.burst.look()
         except VenueUnavailable as error:
             link.lose(str(error))
             return False

@@ -28,7 +28,7 @@ from hlomm.domain.inputs import (
     SendRefused,
     SentAction,
 )
-from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Tif
+from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Tif, goes_home
 from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrders
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import Qty
@@ -36,6 +36,7 @@ from hlomm.venues.counters import Counters
 from hlomm.venues.fuse import Fuse
 from hlomm.venues.http_client import NotSent
 from hlomm.venues.kalshi.account_feed import AccountFeed
+from hlomm.venues.kalshi.burst import Burst
 from hlomm.venues.kalshi.cancels import Cancels
 from hlomm.venues.kalshi.config import KalshiConfig
 from hlomm.venues.kalshi.lookup import Lookup
@@ -44,7 +45,7 @@ from hlomm.venues.kalshi.rest import KalshiRest
 from hlomm.venues.kalshi.streams import ticker_of
 from hlomm.venues.kalshi.tracks import RESTING, Track, Tracks, wire_id
 from hlomm.venues.kalshi.wire.account import RESTING as RESTS
-from hlomm.venues.kalshi.wire.errors import Fate, Refusal
+from hlomm.venues.kalshi.wire.errors import GROUP_LIMIT, Fate, Refusal
 from hlomm.venues.kalshi.wire.orders import FOK, GTC, IOC, Amend, Answer, Create
 from hlomm.venues.kalshi.wire.schemas import sayable
 from hlomm.venues.kalshi.wire.sides import to_wire
@@ -76,6 +77,7 @@ class Gateway:
     _feed: AccountFeed
     _lookup: Lookup
     _cancels: Cancels
+    _burst: Burst
     _emit: Emit
     fuse: Fuse | None = None
     """None: nothing but the engine's own limits holds orders back."""
@@ -176,7 +178,7 @@ class Gateway:
             self._counters.add("sends_refused")
             return [SendRefused((order.client_id,), SentAction.PLACE, "the write budget of the shard is spent")]
         async with track.busy:
-            sent_ns = self._time.clock.read().mono_ns
+            sent_ns, life = self._time.clock.read().mono_ns, self._burst.life
             try:
                 answer = await self._rest.create(wish)
             except NotSent as error:
@@ -186,6 +188,8 @@ class Gateway:
                 self._counters.add("sends_lost")
                 return [SendLost((order.client_id,), SentAction.PLACE, str(error))]
             self._acks_ns.append(self._time.clock.read().mono_ns - sent_ns)
+            if isinstance(answer, Refusal) and answer.code == GROUP_LIMIT:
+                self._burst.refused(life)
             return await self._placed(track, answer)
 
     def prepare(self, order: OrderRequest) -> tuple[Track, Create]:
@@ -207,6 +211,8 @@ class Gateway:
             post_only=order.tif is Tif.ALO,
             reduce_only=order.reduce_only and order.tif not in RESTING,
             expires_s=expires_s,
+            # A group that has tripped takes nothing: what only brings back what is held stays outside of it.
+            group=None if goes_home(order.purpose, order.side) else self._burst.group,
         )
         return track, wish
 

@@ -23,6 +23,7 @@ from hlomm.venues.bounded import BoundedMap
 from hlomm.venues.counters import Counters
 from hlomm.venues.fields import positive
 from hlomm.venues.kalshi.account_feed import AccountFeed
+from hlomm.venues.kalshi.burst import Burst
 from hlomm.venues.kalshi.config import KalshiConfig
 from hlomm.venues.kalshi.roll import MarketRoll
 from hlomm.venues.kalshi.streams import SendText, Streams
@@ -48,11 +49,14 @@ class Inbox:
     _streams: Streams
     _feed: AccountFeed
     _roll: MarketRoll
+    _burst: Burst
     _emit: Callable[[Sequence[Input], int], None]
     send: SendText = attrs.field(default=lambda _: False)
     """Queues a command on the current connection."""
     lose: Callable[[str], None] = attrs.field(default=lambda _: None)
     """Drops the current connection."""
+    behind: Callable[[], bool] = attrs.field(default=lambda: False)
+    """Whether more is waiting in the current connection than is read at once."""
     liveness: Liveness | None = None
     acknowledged: trio.Event = attrs.field(factory=trio.Event)
     doubted: trio.Event = attrs.field(factory=trio.Event)
@@ -108,6 +112,9 @@ class Inbox:
                 return self._roll.on_lifecycle(frame.msg)
             case frames.EventFee():
                 return self._roll.on_fees(frame.msg)
+            case frames.Group():
+                self._burst.on_frame(frame.msg)
+                return []
             case frames.Subscribed():
                 self._streams.on_subscribed(frame, self.send)
                 if self._streams.account_acknowledged():
@@ -143,7 +150,13 @@ class Inbox:
         late_ms = self._time.wall_ms() - ts_ms if ts_ms else 0
         if late_ms > self._config.late_s * 1_000 * self._time.clock.map.speed:
             self._counters.add("late_frames")
-            self.lose(f"the books come {late_ms / 1_000:.0f} s late")
+            if self.behind():
+                self.lose(
+                    f"this process cannot keep up: {late_ms / 1_000:.0f} s behind the books that wait in its socket; "
+                    "lower --speed or list fewer markets"
+                )
+            else:
+                self.lose(f"the venue's books come {late_ms / 1_000:.0f} s late")
 
     def _print(self, msg: frames.TradeMsg) -> list[Input]:
         if msg.market_ticker not in self._streams.wanted or not self._prints.add(msg.trade_id, None):

@@ -39,6 +39,11 @@ class Budgets:
         self.read = TokenBucket(limits.read.capacity, limits.read.refill_per_s)
         self._writes.clear()
 
+    @property
+    def writes_per_min(self) -> int:
+        """Tokens that the bucket of one shard gets in a minute."""
+        return int(self._write.refill_per_s * 60)
+
     def cost(self, method: str, template: str) -> int:
         return self.costs.special.get((method, template), self.costs.default)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import attrs
 
 from hlomm.domain.ids import KALSHI
-from hlomm.domain.inputs import Input
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
 from hlomm.venues.fuse import Fuse
 from hlomm.venues.kalshi.account import AccountReader
 from hlomm.venues.kalshi.account_feed import AccountFeed
+from hlomm.venues.kalshi.burst import Burst
 from hlomm.venues.kalshi.cancels import Cancels
 from hlomm.venues.kalshi.config import KalshiConfig
 from hlomm.venues.kalshi.direct import DirectRequests
@@ -28,30 +26,9 @@ from hlomm.venues.kalshi.signing import Signer
 from hlomm.venues.kalshi.streams import Streams
 from hlomm.venues.kalshi.tracks import Tracks
 from hlomm.venues.kalshi.upkeep import Upkeep
-from hlomm.venues.protocol import Sink
+from hlomm.venues.outlet import Outlet
 from hlomm.venues.transport import Transport
 from hlomm.venues.venue_time import VenueTime
-
-
-@attrs.define(eq=False)
-class Outlet:
-    """Where inputs go: the sink of the running session."""
-
-    _clock: Clock
-    _counters: Counters
-    sink: Sink | None = None
-
-    def emit(self, events: Sequence[Input]) -> None:
-        """Hand on what did not come in a frame, stamped with the host's time of now."""
-        self.emit_at(events, self._clock.read().mono_ns)
-
-    def emit_at(self, events: Sequence[Input], received_ns: int) -> None:
-        if not events:
-            return
-        if self.sink is None:
-            self._counters.add("inputs_without_sink", len(events))
-            return
-        self.sink(events, received_ns)
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +48,7 @@ class Parts:
     feed: AccountFeed
     account: AccountReader
     gateway: Gateway
+    burst: Burst
     streams: Streams
     roll: MarketRoll
     upkeep: Upkeep
@@ -88,17 +66,18 @@ def assemble(config: KalshiConfig, transport: Transport, clock: Clock) -> Parts:
     tracks, purse = Tracks(), Purse()
     feed = AccountFeed(tracks, purse, counters, config.fill_memory)
     lookup = Lookup(config, clock, rest, tracks, feed)
-    account = AccountReader(config, rest, registry, tracks, purse, feed, lookup, clock, counters)
+    account = AccountReader(config, registry, tracks, purse, feed, counters, rest, lookup, clock)
     fuse = None if config.fuse is None else Fuse(KALSHI, config.fuse)
     cancels = Cancels(time, counters, rest, registry, tracks, feed, lookup)
-    gateway = Gateway(config, time, counters, rest, registry, tracks, feed, lookup, cancels, outlet.emit, fuse)
-    streams = Streams(counters, config.yes_prices, time.wall_ms)
+    burst = Burst(config, clock, counters, rest, account.catch_up, outlet.emit)
+    gateway = Gateway(config, time, counters, rest, registry, tracks, feed, lookup, cancels, burst, outlet.emit, fuse)
+    streams = Streams(counters, config.yes_prices, time.wall_ms, groups=bool(config.burst_contracts))
 
     def forget(ticker: str) -> None:
         streams.unwant(ticker, inbox.send)
 
     roll = MarketRoll(config, time, counters, rest, registry, purse, feed, outlet.emit, forget)
-    inbox = Inbox(config, time, counters, streams, feed, roll, outlet.emit_at)
+    inbox = Inbox(config, time, counters, streams, feed, roll, burst, outlet.emit_at)
     feed.doubt = inbox.doubt
     upkeep = Upkeep(config, clock, time, counters, rest, tracks, purse, feed, lookup, account, roll, outlet.emit)
     return Parts(
@@ -115,6 +94,7 @@ def assemble(config: KalshiConfig, transport: Transport, clock: Clock) -> Parts:
         feed=feed,
         account=account,
         gateway=gateway,
+        burst=burst,
         streams=streams,
         roll=roll,
         upkeep=upkeep,

@@ -16,12 +16,13 @@ import attrs
 import trio
 
 from hlomm.domain.faults import ProtocolViolation, VenueUnavailable
+from hlomm.domain.units import Qty
 from hlomm.venues.counters import Counters
 from hlomm.venues.http_client import HttpAnswer, HttpClient, HttpLimits
 from hlomm.venues.kalshi.config import KalshiConfig
 from hlomm.venues.kalshi.limits import Budgets
 from hlomm.venues.kalshi.signing import Signer
-from hlomm.venues.kalshi.wire import account, documents, exchange, orders
+from hlomm.venues.kalshi.wire import account, documents, exchange, groups, orders
 from hlomm.venues.kalshi.wire.errors import RATE_LIMITED, Refusal, refusal
 from hlomm.venues.transport import Transport
 from hlomm.venues.venue_time import VenueTime
@@ -32,7 +33,7 @@ PAGE: Final = 200
 PAGES_MAX: Final = 50
 _SERVER_FAULT: Final = 500
 _ORDER: Final = "/portfolio/orders/{order_id}"
-_EVENT_ORDER: Final = "/portfolio/events/orders/{order_id}"
+EVENT_ORDER: Final = "/portfolio/events/orders/{order_id}"
 
 
 @attrs.define(eq=False)
@@ -142,6 +143,10 @@ class KalshiRest:
         """Up to when portfolio reads are complete."""
         return await self._get("as_of", "/exchange/user_data_timestamp", exchange.as_of_ms)
 
+    async def groups(self) -> list[groups.GroupRow]:
+        """Order groups on all shards."""
+        return await self._get("groups", groups.GROUPS, groups.groups)
+
     async def netting(self) -> bool:
         """Whether opposite positions cancel out on our shard."""
         path = "/portfolio/subaccounts/netting"
@@ -166,24 +171,45 @@ class KalshiRest:
 
     async def amend(self, amend: orders.Amend) -> orders.Answer | Refusal:
         body = orders.body_bytes(orders.amend_body(amend))
-        template = f"{_EVENT_ORDER}/amend"
+        template = f"{EVENT_ORDER}/amend"
         return await self._write("POST", orders.amend_path(amend.order_id), body, template, amend.shard)
 
     async def cancel(self, order_id: str, ticker: str, shard: int) -> orders.Answer | Refusal:
         """Always routed: without its shard a cancel ends at shard 0 and the order lives on."""
-        return await self._write("DELETE", orders.cancel_path(order_id, ticker, shard), None, _EVENT_ORDER, shard)
+        return await self._write("DELETE", orders.cancel_path(order_id, ticker, shard), None, EVENT_ORDER, shard)
+
+    async def create_group(self, limit: Qty, shard: int) -> str | Refusal:
+        """The id of a new order group."""
+        body = orders.body_bytes(groups.create_body(limit, shard))
+        answer = await self._carry("POST", f"{groups.GROUPS}/create", body, f"{groups.GROUPS}/create", None)
+        return answer if isinstance(answer, Refusal) else self._read("group", groups.created, answer)
+
+    async def group_action(self, group_id: str, action: str) -> str | Refusal:
+        """`reset` or `trigger`; the id again if it was done."""
+        template = groups.action_path("{order_group_id}", action)
+        answer = await self._carry("PUT", groups.action_path(group_id, action), b"{}", template, None)
+        return answer if isinstance(answer, Refusal) else group_id
 
     async def _write(
         self, method: str, path: str, body: bytes | None, template: str, shard: int
     ) -> orders.Answer | Refusal:
+        answer = await self._carry(method, path, body, template, shard)
+        if isinstance(answer, Refusal):
+            return answer
+        try:
+            return orders.decode_answer(answer)
+        except ProtocolViolation as error:
+            self._counters.add(f"malformed.{error.kind}")
+            raise VenueUnavailable(f"{method} {template}: unreadable answer") from None
+
+    async def _carry(
+        self, method: str, path: str, body: bytes | None, template: str, shard: int | None
+    ) -> bytes | Refusal:
+        """The body of a write's success, or its refusal."""
         self.budgets.write(shard).take(self.budgets.cost(method, template), self._now_ns())
         answer = await self._send(method, path, body, None)
         if answer.status in (200, 201):
-            try:
-                return orders.decode_answer(answer.body)
-            except ProtocolViolation as error:
-                self._counters.add(f"malformed.{error.kind}")
-                raise VenueUnavailable(f"{method} {template}: unreadable answer") from None
+            return answer.body
         refused = refusal(answer.status, answer.body)
         self._counters.add(f"refused.{refused.code}")
         if refused.code == RATE_LIMITED:

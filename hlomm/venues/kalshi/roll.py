@@ -104,8 +104,11 @@ class MarketRoll:
             self.wanted.set()
 
     async def fetch(self) -> None:
-        """Read the documents that news asked for."""
+        """Read the documents that news asked for, as far as the read budget goes; the rest waits for the next round."""
         for ticker in list(self._fetch):
+            if not self._rest.affords(1):
+                self._counters.add("documents_put_off", len(self._fetch))
+                return
             self._fetch.pop(ticker, None)
             try:
                 doc = await self._rest.market(ticker)
@@ -118,9 +121,13 @@ class MarketRoll:
             self._emit(self._registry.take(doc, self._wall_ns()))
 
     async def fetch_waiting(self) -> None:
-        """Open markets without a strike are looked at again."""
+        """Open markets without a strike are looked at again.
+
+        Nobody is woken for them: whoever reads them would wake itself, and ask as fast as the venue answers.
+        """
         for ticker in self._registry.waiting(self._wall_ns()):
-            self._want(ticker)
+            if len(self._fetch) < FETCHES_MAX:
+                self._fetch[ticker] = None
         await self.fetch()
 
     # -- frames

@@ -27,6 +27,7 @@ from hlomm.domain.outputs import (
     PlaceOrders,
     QueryAccount,
     QueryOrder,
+    ResetBreaker,
     Subscribe,
     Unsubscribe,
 )
@@ -88,6 +89,7 @@ class KalshiSession:
             async with parts.rest.opened(), trio.open_nursery() as nursery:
                 parts.gateway.attach(nursery)
                 parts.upkeep.attach(nursery)
+                parts.burst.attach(nursery)
                 nursery.start_soon(self._poll_while_down)
                 nursery.start_soon(self._keep_status)
                 nursery.start_soon(parts.expiries.run, self._is_live)
@@ -102,6 +104,7 @@ class KalshiSession:
         finally:
             parts.gateway.detach()
             parts.upkeep.detach()
+            parts.burst.detach()
             parts.outlet.sink = None
             self._state = DOWN
         if refused is not None:
@@ -146,6 +149,7 @@ class KalshiSession:
         parts.upkeep.tell_skew()
         await parts.upkeep.check_netting()
         await self._sweep()
+        await parts.burst.open()
         await parts.upkeep.open_books()
         await parts.roll.read_lists()
         await parts.upkeep.reconcile()
@@ -153,7 +157,7 @@ class KalshiSession:
 
     async def _sweep(self) -> None:
         """Cancel what an earlier run left, on whichever shard: it would expire, but not before it could fill."""
-        left = [self._parts.account.order(row) for row in await self._parts.account.resting()]
+        left = await self.fetch_resting()
         ours = [order for order in left if is_ours(order.client_id)]
         if ours:
             _log.warning("orders of an earlier run rest: cancelling them", orders=len(ours), of=len(left))
@@ -218,6 +222,8 @@ class KalshiSession:
         match output:
             case PlaceOrders() | AmendOrders() | CancelOrders() | ConvertSet():
                 parts.gateway.submit(output)
+            case ResetBreaker():
+                parts.burst.reset()
             case QueryOrder():
                 parts.upkeep.ask(output.client_id)
             case QueryAccount():
@@ -256,7 +262,9 @@ class KalshiSession:
         return await self._parts.direct.check_access()
 
     async def fetch_resting(self) -> list[RestingOrder]:
-        return [self._parts.account.order(row) for row in await self._parts.account.resting()]
+        rows = await self._parts.account.resting()
+        self._parts.direct.saw(rows)
+        return [self._parts.account.order(row) for row in rows]
 
     async def fetch_account(self) -> AccountState:
         await self._parts.account.catch_up()

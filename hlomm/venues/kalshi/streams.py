@@ -25,7 +25,7 @@ SendText = Callable[[str], bool]
 
 MARKETS_MAX: Final = 500
 PER_MARKET: Final = (commands.BOOKS, commands.TRADES)
-ALWAYS: Final = (*commands.ACCOUNT, commands.LIFECYCLE)
+_ALWAYS: Final = (*commands.ACCOUNT, commands.LIFECYCLE)
 
 
 @attrs.define(eq=False)
@@ -45,6 +45,8 @@ class Streams:
     yes_prices: bool
     now_ms: Callable[[], int]
     """Venue time, for what comes without a stamp of its own."""
+    groups: bool = False
+    """Whether news of order groups is asked for."""
     wanted: dict[str, None] = attrs.field(factory=dict)
     books: Books = attrs.field(init=False)
     pings: set[int] = attrs.field(factory=set)
@@ -60,6 +62,11 @@ class Streams:
 
     # -- life of a connection
 
+    @property
+    def always(self) -> tuple[str, ...]:
+        """Channels that do not depend on markets."""
+        return (*_ALWAYS, commands.GROUPS) if self.groups else _ALWAYS
+
     def connected(self, send: SendText) -> None:
         """Ask for the account's channels on a new connection, and for the wanted markets."""
         self._channels, self._by_sid = {}, {}
@@ -67,15 +74,15 @@ class Streams:
         self.pings.clear()
         self.books = Books(yes_prices=self.yes_prices)
         self.books.follow(list(self.wanted))
-        for name in ALWAYS:
+        for name in self.always:
             self._subscribe(name, (), send)
         self.sync(send)
 
     def account_acknowledged(self) -> bool:
-        return all(name in self._channels and self._channels[name].sid is not None for name in ALWAYS)
+        return all(name in self._channels and self._channels[name].sid is not None for name in self.always)
 
     def missing(self) -> list[str]:
-        return [name for name in ALWAYS if name not in self._channels or self._channels[name].sid is None]
+        return [name for name in self.always if name not in self._channels or self._channels[name].sid is None]
 
     def ping(self) -> str:
         """A command that changes nothing; its answer shows that the venue listens."""
@@ -103,7 +110,7 @@ class Streams:
 
     def sync(self, send: SendText) -> None:
         """Bring the subscriptions in line with what is wanted, as far as is possible now."""
-        if not all(name in self._channels for name in ALWAYS):
+        if not all(name in self._channels for name in self.always):
             return  # no connection has asked for anything yet
         for name in PER_MARKET:
             channel = self._channels.get(name)
@@ -166,7 +173,7 @@ class Streams:
         if name == commands.BOOKS:
             self.books = Books(yes_prices=self.yes_prices)
             self.books.follow(list(self.wanted))
-        if name in ALWAYS:
+        if name in self.always:
             self._subscribe(name, (), send)
         self.sync(send)
         return self._told(lost)

@@ -27,6 +27,7 @@ from hlomm.venues.kalshi.wire.grid import ticks
 from hlomm.venues.kalshi.wire.schemas import COUNT_STEP, scaled_number
 from hlomm.venues.kalshi.wire.tickers import TickerParts, read_ticker
 from hlomm.venues.kalshi.wire.times import wall_ns
+from hlomm.venues.rules_text import template_digest
 
 CENT: Final = SCALE // 100
 """The settling average has two decimals, so below x and at most x - 0.01 are the same."""
@@ -165,7 +166,9 @@ def _read(doc: MarketDoc, event: EventDoc, series: SeriesDoc, allowed: frozenset
         rules=rules.digest(doc.rules_primary, doc.rules_secondary, [_plain(number) for number in strike.numbers]),
         min_qty=Qty(COUNT_STEP),
         ticks=grid,
+        template=template_digest(f"{doc.rules_primary}\n{doc.rules_secondary}"),
         fee=_fee(event, series, precision),
+        exclusive=event.event_ticker if event.mutually_exclusive else "",
     )
 
 

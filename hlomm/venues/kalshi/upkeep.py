@@ -21,6 +21,7 @@ from hlomm.domain.inputs import (
     MarketSettled,
     OrderAnswer,
     RateBudget,
+    SendRates,
     VenuePaused,
 )
 from hlomm.domain.units import ONE, Px, Qty
@@ -32,7 +33,7 @@ from hlomm.venues.kalshi.account_feed import AccountFeed
 from hlomm.venues.kalshi.config import KalshiConfig
 from hlomm.venues.kalshi.lookup import Lookup
 from hlomm.venues.kalshi.purse import Purse
-from hlomm.venues.kalshi.rest import KalshiRest
+from hlomm.venues.kalshi.rest import EVENT_ORDER, KalshiRest
 from hlomm.venues.kalshi.roll import MarketRoll
 from hlomm.venues.kalshi.tracks import Track, Tracks
 from hlomm.venues.kalshi.wire.account import EXECUTED, RESTING, FillRow, OrderRow
@@ -178,7 +179,12 @@ class Upkeep:
 
     async def read_limits(self) -> None:
         await self._rest.learn_limits()
-        self._emit([RateBudget(KALSHI, 0, BUDGET)])
+        budgets = self._rest.budgets
+        rates = SendRates(
+            venue=KALSHI, per_min=budgets.writes_per_min, place=budgets.costs.default,
+            cancel=budgets.cost("DELETE", EVENT_ORDER),
+        )  # fmt: skip
+        self._emit([RateBudget(KALSHI, 0, BUDGET), rates])
 
     async def check_netting(self) -> None:
         """Positions have to cancel out: fills are told as if they did."""

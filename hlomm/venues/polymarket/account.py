@@ -8,7 +8,7 @@ redeemed is read again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import attrs
@@ -24,6 +24,7 @@ from hlomm.venues.polymarket.account_feed import AccountFeed
 from hlomm.venues.polymarket.orders import OrderMap
 from hlomm.venues.polymarket.registry import Registry, Token
 from hlomm.venues.polymarket.rest import PolymarketRest
+from hlomm.venues.polymarket.sales import Sale, Sales
 from hlomm.venues.polymarket.wire.account_rows import OrderNews, TradeNews
 from hlomm.venues.polymarket.wire.info import leg_of
 from hlomm.venues.venue_time import VenueTime
@@ -46,9 +47,12 @@ class AccountReader:
     _time: VenueTime
     _lookback_s: float
     _emit: Callable[[Sequence[Input]], None]
+    _sales: Sales
     _looked_back: bool = False
     _held: dict[Held, None] | None = None
     """Tokens that were on the account when last looked at; None before that."""
+    _sellable: dict[Held, int] | None = None
+    """Tokens that the chain had then and that were not sold yet; None before that."""
 
     async def resting(self) -> tuple[RestingOrder, ...]:
         """Every open order of the key. VenueUnavailable if the list is not to be had whole."""
@@ -115,11 +119,13 @@ class AccountReader:
         for _ in range(ATTEMPTS):
             deliveries = self._feed.deliveries
             cash, tokens = await self._balances()
-            if self._feed.pending:
+            if self._feed.pending or self._sales.untold():
                 await self.read_trades()
             if self._feed.deliveries == deliveries and await self._rest.balance(None) == cash:
                 self._feed.moved.clear()
-                return self._matched(cash, tokens, orders, asked_ns)
+                self._note_sellable(tokens)
+                sales = self._sales.untold()
+                return as_matched(self._feed, self._registry, cash, tokens, orders, asked_ns, sales)
             self._counters.add("balances_read_again")
         raise VenueUnavailable(f"balances changed during each of {ATTEMPTS} readings")
 
@@ -149,22 +155,49 @@ class AccountReader:
         held = [*(self._held or ()), *self._feed.moved, *self._feed.waiting()]
         return any(one == market for one, _ in held)
 
-    def _matched(
-        self, cash: int, tokens: dict[Held, int], orders: tuple[RestingOrder, ...], asked_ns: int
-    ) -> AccountState:
-        more_cash, more_tokens = self._feed.undelivered()
-        cash += more_cash
-        totals = dict(tokens)
-        for held, amount in more_tokens.items():
-            totals[held] = totals.get(held, 0) + amount
-        rows: list[TokenBalance] = []
-        for (market, leg), amount in totals.items():
-            known = self._registry.known(market)
-            if known is not None and known.paid is not None and known.settled:
-                # The engine was told what it pays and counts it as cash already.
-                cash += notional_exact(known.paid if leg is Leg.YES else ONE - known.paid, amount)
-            elif amount:
-                rows.append(TokenBalance(market, leg, Qty(amount), Cash(0)))
-        return AccountState(
-            venue=POLYMARKET, cash=Cash(cash), tokens=tuple(rows), orders=orders, asked_mono_ns=asked_ns
-        )
+    def sellable(self, market: MarketId, leg: Leg) -> int | None:
+        """Tokens that the venue would let go, by the last reading; None before one. Bought ones come with delivery."""
+        return None if self._sellable is None else max(self._sellable.get((market, leg), 0), 0)
+
+    def _note_sellable(self, tokens: dict[Held, int]) -> None:
+        """What is delivered, less what is sold already, told by the venue or not."""
+        sellable = dict(tokens)
+        for held, amount in self._feed.leaving().items():
+            sellable[held] = sellable.get(held, 0) - amount
+        for sale in self._sales.untold():
+            held = (sale.market, sale.leg)
+            sellable[held] = sellable.get(held, 0) - sale.qty
+        self._sellable = sellable
+
+
+def as_matched(
+    feed: AccountFeed,
+    registry: Registry,
+    cash: int,
+    tokens: dict[Held, int],
+    orders: tuple[RestingOrder, ...],
+    asked_ns: int,
+    untold: Iterable[Sale] = (),
+) -> AccountState:
+    """Delivered balances as if every matched fill were delivered and every settled market paid.
+
+    `untold` are sales that were answered as matched and that the venue has not listed yet.
+    """
+    more_cash, more_tokens = feed.undelivered()
+    cash += more_cash
+    totals = dict(tokens)
+    for sale in untold:
+        held = (sale.market, sale.leg)
+        more_tokens[held] = more_tokens.get(held, 0) - sale.qty
+        cash += notional_exact(sale.px, sale.qty)
+    for held, amount in more_tokens.items():
+        totals[held] = totals.get(held, 0) + amount
+    rows: list[TokenBalance] = []
+    for (market, leg), amount in totals.items():
+        known = registry.known(market)
+        if known is not None and known.paid is not None and known.settled:
+            # The engine was told what it pays and counts it as cash already.
+            cash += notional_exact(known.paid if leg is Leg.YES else ONE - known.paid, amount)
+        elif amount:
+            rows.append(TokenBalance(market, leg, Qty(amount), Cash(0)))
+    return AccountState(venue=POLYMARKET, cash=Cash(cash), tokens=tuple(rows), orders=orders, asked_mono_ns=asked_ns)

@@ -229,6 +229,19 @@ class AccountFeed:
         """Tokens of fills that are neither final nor void."""
         return [(one.fill.market, one.fill.leg) for one in self._pending()]
 
+    def leaving(self) -> dict[tuple[MarketId, Leg], int]:
+        """Tokens that were sold and are still in the balances."""
+        tokens: dict[tuple[MarketId, Leg], int] = {}
+        for one in self._pending():
+            if one.status not in _DELIVERED and one.fill.side is Side.SELL:
+                held = (one.fill.market, one.fill.leg)
+                tokens[held] = tokens.get(held, 0) + one.fill.qty
+        return tokens
+
+    def heard_of(self, order_id: str) -> int:
+        """Shares of an order in the trades known here, whatever became of them."""
+        return sum(one.fill.qty for one in self._told.values() if one.fill.venue_order_id == order_id)
+
     def filled_of(self, order_id: str) -> int:
         """Shares of an order in the trades known here, void ones left out."""
         return sum(

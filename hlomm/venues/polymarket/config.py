@@ -13,6 +13,7 @@ from hlomm.venues.polymarket.contracts import Contracts
 from hlomm.venues.polymarket.limits import STANDARD, Tier
 from hlomm.venues.polymarket.signing import SignatureType
 from hlomm.venues.polymarket.wallets import WalletKind, wallet_of
+from hlomm.venues.websocket import WebSocketKind
 
 _WALLETS = {
     SignatureType.PROXY: WalletKind.PROXY,
@@ -58,6 +59,8 @@ class PolymarketConfig:
     gamma_url: str = attrs.field(default="https://gamma-api.polymarket.com", validator=_url("http", "https"))
     ws_url: str = attrs.field(default="wss://ws-subscriptions-clob.polymarket.com/ws", validator=_url("ws", "wss"))
     """Without the channel: `/market` and `/user` are appended."""
+    websocket: WebSocketKind = WebSocketKind.DIRECT
+    """Whose framing the streams use."""
     key: Key
     signature_type: SignatureType = SignatureType.DEPOSIT
     funder: str = ""
@@ -110,7 +113,6 @@ class PolymarketConfig:
 
     rest_tasks_max: int = _count(32)
     writer_queue: int = _count(256)
-    inbound_queue: int = _count(1_024)
     frame_bytes_max: int = 16 * 2**20
     answer_bytes_max: int = 16 * 2**20
     fill_memory: int = _count(20_000)

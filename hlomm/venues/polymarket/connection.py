@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import attrs
@@ -54,14 +55,16 @@ class Connection:
             open_s=config.connect_deadline_s + config.request_deadline_s,
             write_s=config.ws_write_deadline_s,
             outbound_queue=config.writer_queue,
-            inbound_queue=config.inbound_queue,
             frame_bytes_max=config.frame_bytes_max,
         )
-        connect = parts.transport.websocket
+        connect = partial(parts.transport.websocket, kind=config.websocket)
         market: WebSocketLink | None = None
         try:
             async with connect(f"{config.ws_url}/user", parts.inbox.on_user, self._now_ns, limits) as user:
-                async with connect(f"{config.ws_url}/market", parts.inbox.on_market, self._now_ns, limits) as market:
+                markets = connect(
+                    f"{config.ws_url}/market", parts.inbox.on_market, self._now_ns, limits, burst=parts.outlet
+                )
+                async with markets as market:
                     await self._live(user, market)
                 user.lose(f"market channel: {market.lost_because}")
         finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
+from msgspec.structs import replace
 
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import MarketId
@@ -23,17 +24,19 @@ from hlomm.domain.inputs import (
     SendRefused,
 )
 from hlomm.domain.markets import Leg
-from hlomm.domain.orders import OrderRequest
+from hlomm.domain.orders import OrderRequest, Side
+from hlomm.domain.units import Qty, floor_to
 from hlomm.venues.polymarket.account import AccountReader
 from hlomm.venues.polymarket.account_feed import FILLED
 from hlomm.venues.polymarket.gateway import Gateway
 from hlomm.venues.polymarket.orders import Placed
 from hlomm.venues.polymarket.registry import Known, Registry
 from hlomm.venues.polymarket.rest import PolymarketRest
+from hlomm.venues.polymarket.sales import Sales
 from hlomm.venues.polymarket.wire import errors, requests
 from hlomm.venues.polymarket.wire.amounts import SIZE_STEP, Unfit
 from hlomm.venues.polymarket.wire.errors import Failure
-from hlomm.venues.protocol import SaleRules
+from hlomm.venues.protocol import NOT_DELIVERED, SaleRules
 
 
 @attrs.frozen
@@ -44,6 +47,7 @@ class DirectRequests:
     _registry: Registry
     _account: AccountReader
     _gateway: Gateway
+    _sales: Sales
 
     async def book(self, market: MarketId) -> BookSnapshot | None:
         known = await self._known(market)
@@ -82,10 +86,17 @@ class DirectRequests:
         return gone
 
     async def place(self, orders: Sequence[OrderRequest]) -> list[str]:
-        """Place and wait; one word per order, in their order: `filled`, `resting`, or our word for the refusal."""
+        """Place and wait; one word per order, in their order: `filled`, `resting`, or our word for the refusal.
+
+        Sold is only what is there: the rest of a sale waits for its delivery.
+        """
         words = [""] * len(orders)
         signed: list[tuple[int, Placed]] = []
-        for place, order in enumerate(orders):
+        for place, wanted in enumerate(orders):
+            order = self._there(wanted)
+            if order is None:
+                words[place] = NOT_DELIVERED
+                continue
             known = await self._known(order.market)
             if known.tick is None and await self.book(order.market) is None:
                 words[place] = errors.NO_MARKET
@@ -99,8 +110,33 @@ class DirectRequests:
             news = await self._gateway.exchange([placed for _, placed in part])
             for place, placed in part:
                 words[place] = _word(placed, news)
+                self._sales.note(placed, _matched(placed, news))
                 placed.answered.set()
         return words
+
+    def _there(self, order: OrderRequest) -> OrderRequest | None:
+        """The order, or as much of a sale as has been delivered; None for none of it."""
+        if order.side is not Side.SELL:
+            return order
+        sellable = self._account.sellable(order.market, order.leg)
+        if sellable is None or sellable >= order.qty:
+            return order
+        qty = floor_to(sellable, SIZE_STEP)
+        return replace(order, qty=Qty(qty)) if qty else None
+
+
+def _matched(placed: Placed, news: Sequence[Input]) -> Qty | None:
+    """How much of an order matched by its answer; None if nobody knows."""
+    client_id = placed.request.client_id
+    for one in news:
+        match one:
+            case OrderClosed() | OrderOpened() | OrderRejected() if one.client_id == client_id:
+                return (one.filled or Qty(0)) if isinstance(one, OrderClosed) else Qty(0)
+            case SendRefused() if client_id in one.client_ids:
+                return Qty(0)
+            case _:
+                pass
+    return None
 
 
 def _word(placed: Placed, news: Sequence[Input]) -> str:

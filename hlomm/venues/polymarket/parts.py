@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import attrs
 
 from hlomm.domain.ids import POLYMARKET
-from hlomm.domain.inputs import Input
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
 from hlomm.venues.fuse import Fuse
+from hlomm.venues.outlet import Outlet
 from hlomm.venues.polymarket.account import AccountReader
 from hlomm.venues.polymarket.account_feed import AccountFeed
 from hlomm.venues.polymarket.answers import Answers
@@ -25,33 +23,12 @@ from hlomm.venues.polymarket.orders import OrderMap
 from hlomm.venues.polymarket.registry import Registry
 from hlomm.venues.polymarket.rest import PolymarketRest
 from hlomm.venues.polymarket.roll import MarketRoll
+from hlomm.venues.polymarket.sales import Sales
 from hlomm.venues.polymarket.signing import OrderSigner
 from hlomm.venues.polymarket.streams import Streams
 from hlomm.venues.polymarket.upkeep import Upkeep
-from hlomm.venues.protocol import Sink
 from hlomm.venues.transport import Transport
 from hlomm.venues.venue_time import VenueTime
-
-
-@attrs.define(eq=False)
-class Outlet:
-    """Where inputs go: the sink of the running session."""
-
-    _clock: Clock
-    _counters: Counters
-    sink: Sink | None = None
-
-    def emit(self, events: Sequence[Input]) -> None:
-        """Hand on what did not come in a frame, stamped with the host's time of now."""
-        self.emit_at(events, self._clock.read().mono_ns)
-
-    def emit_at(self, events: Sequence[Input], received_ns: int) -> None:
-        if not events:
-            return
-        if self.sink is None:
-            self._counters.add("inputs_without_sink", len(events))
-            return
-        self.sink(events, received_ns)
 
 
 @attrs.frozen(kw_only=True)
@@ -93,7 +70,10 @@ def assemble(config: PolymarketConfig, transport: Transport, clock: Clock) -> Pa
     answers = Answers(clock, counters, rest.budget, config.pause_s)
     gateway = Gateway(config, clock, time, counters, rest, registry, orders, signer, answers, outlet.emit, fuse)
     account_feed = AccountFeed(registry, orders, counters, config.fill_memory)
-    account = AccountReader(rest, registry, orders, account_feed, clock, counters, time, config.lookback_s, outlet.emit)
+    sales = Sales(account_feed, clock)
+    account = AccountReader(
+        rest, registry, orders, account_feed, clock, counters, time, config.lookback_s, outlet.emit, sales
+    )
     market_feed = MarketFeed(registry, counters, config.depth)
     streams = Streams(registry, market_feed, counters)
     roll = MarketRoll(config, clock, counters, rest, registry, streams, account, outlet.emit)
@@ -101,7 +81,7 @@ def assemble(config: PolymarketConfig, transport: Transport, clock: Clock) -> Pa
         config, clock, time, counters, rest, registry, orders, account, account_feed, market_feed, outlet.emit
     )
     inbox = Inbox(clock, counters, rest, market_feed, account_feed, roll, outlet.emit_at)
-    direct = DirectRequests(rest, registry, account, gateway)
+    direct = DirectRequests(rest, registry, account, gateway, sales)
     heartbeat = None
     if config.heartbeat_s:
         heartbeat = Heartbeat(rest, clock, counters, outlet.emit, config.heartbeat_s)

@@ -15,7 +15,7 @@ import trio
 
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import POLYMARKET, ClientId, MarketId, VenueOrderId
-from hlomm.domain.inputs import BookSource, ClockSkew, Input, OrderAnswer
+from hlomm.domain.inputs import BookSource, ClockSkew, Input, OrderAnswer, SendRates
 from hlomm.domain.units import Qty
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
@@ -23,6 +23,7 @@ from hlomm.venues.polymarket.account import AccountReader
 from hlomm.venues.polymarket.account_feed import CANCELED, FILLED, AccountFeed
 from hlomm.venues.polymarket.answers import placed_qty
 from hlomm.venues.polymarket.config import PolymarketConfig
+from hlomm.venues.polymarket.limits import Tier
 from hlomm.venues.polymarket.market_feed import MarketFeed, in_yes_space
 from hlomm.venues.polymarket.orders import OrderMap
 from hlomm.venues.polymarket.registry import Registry
@@ -61,6 +62,7 @@ class Upkeep:
     _asking: dict[ClientId, None] = attrs.field(factory=dict)
     _asking_account: bool = False
     _turn: int = 0
+    _told_tier: Tier | None = None
 
     def attach(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
@@ -69,6 +71,7 @@ class Upkeep:
         self._nursery = None
         self._asking.clear()
         self._asking_account = False
+        self._told_tier = None  # whoever hears the next run may not have heard this one
 
     # -- rounds
 
@@ -82,9 +85,17 @@ class Upkeep:
         return self._time.wall_ms()
 
     async def reconcile(self) -> None:
-        """The account, preceded by fills that the stream did not bring."""
+        """The account, preceded by fills that the stream did not bring, and followed by what may be sent."""
         await self._account.read_trades()
         self._emit([await self._account.state()])
+        self.tell_rates()
+
+    def tell_rates(self) -> None:
+        """What the signer may send in a minute, if the tier is news. Cancels have a bucket of their own."""
+        tier = self._rest.budget.tier
+        if tier != self._told_tier:
+            self._told_tier = tier
+            self._emit([SendRates(venue=POLYMARKET, per_min=int(tier.order_rate * 60), place=1, cancel=0)])
 
     async def read_book(self, market: MarketId) -> None:
         """A followed market's book over REST."""
@@ -120,7 +131,8 @@ class Upkeep:
     async def _same(self, market: MarketId) -> bool:
         known, book = self._registry.known(market), self._market_feed.books.get(market)
         told = None if known is None else await self._rest.book(known.yes)
-        if told is None or book is None or not book.ready:
+        followed = self._market_feed.books.get(market) is book  # it may have ended while its book was asked for
+        if told is None or book is None or not book.ready or not followed:
             return True  # nothing to compare: a market that is gone, or one that waits for its snapshot anyway
         token = self._registry.token(told.token)
         same = token is not None and in_yes_space(told, token.leg) == book.levels()

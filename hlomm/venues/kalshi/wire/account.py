@@ -59,6 +59,7 @@ class _Order(Struct, kw_only=True):
     initial_count_fp: DecimalText
     client_order_id: Word | None = None
     exchange_index: ShardNumber | None = None
+    order_group_id: IdText | None = None
 
 
 class _Orders(Struct):
@@ -135,6 +136,7 @@ class OrderRow:
     filled: Qty
     leaves: Qty
     initial: Qty
+    group: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -218,6 +220,7 @@ def _order(row: _Order) -> OrderRow:
         filled=Qty(unsigned(row.fill_count_fp, "order.count")),
         leaves=Qty(unsigned(row.remaining_count_fp, "order.count")),
         initial=Qty(unsigned(row.initial_count_fp, "order.count")),
+        group=row.order_group_id,
     )
 
 

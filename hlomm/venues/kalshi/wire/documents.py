@@ -51,6 +51,7 @@ class EventDoc(Struct, frozen=True, kw_only=True):
     fee_type_override: Word | None = None
     fee_multiplier_override: Decimal | None = None
     exchange_index: ShardNumber | None = None
+    mutually_exclusive: bool | None = None
 
 
 class MarketDoc(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from typing import Final
 
 from hlomm.domain.ids import POLYMARKET, polymarket_market
 from hlomm.domain.markets import Comparator, Market, MarketKind, Source
-from hlomm.domain.ticker import Terms, moment, outcome_ticker
+from hlomm.domain.ticker import Terms, outcome_ticker
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import ONE, Cash, Px
 from hlomm.venues.polymarket.wire import templates
@@ -224,15 +224,14 @@ def _draft(
     void: str = "",
 ) -> Market:
     if strike is None and floor is None and ceiling is None:
-        ticker = f"OUT:{coin}-up{period}-{moment(expiry_ns)}"
+        terms = Terms(window=period)
     else:
         terms = Terms(strike=strike, comparator=comparator, floor=floor, ceiling=ceiling)
-        ticker = outcome_ticker(coin, terms, expiry_ns)
     return Market(
         id=polymarket_market(row.condition_id),
         venue=POLYMARKET,
         kind=MarketKind.OUTCOME,
-        ticker=ticker,
+        ticker=outcome_ticker(coin, terms, expiry_ns),
         underlying=coin,
         tick=Px(0),
         lot=WHOLE,

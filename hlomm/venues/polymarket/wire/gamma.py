@@ -37,6 +37,12 @@ class EventHead(Struct, frozen=True, rename="camel"):
     resolution_source: Text | None = None
 
 
+class RewardPool(Struct, frozen=True, rename="camel"):
+    """One of the pools that pay for resting orders."""
+
+    rewards_daily_rate: Decimal = Decimal(0)
+
+
 class GammaRow(Struct, frozen=True, rename="camel"):
     condition_id: IdText
     slug: Text = ""
@@ -53,6 +59,7 @@ class GammaRow(Struct, frozen=True, rename="camel"):
     order_price_min_tick_size: Decimal | None = None
     order_min_size: Decimal | None = None
     neg_risk: bool | None = None
+    neg_risk_market: IdText | None = msgspec.field(default=None, name="negRiskMarketID")
     seconds_delay: int | None = None
     accepting_orders: bool | None = None
     enable_order_book: bool | None = None
@@ -64,6 +71,7 @@ class GammaRow(Struct, frozen=True, rename="camel"):
     uma_resolution_status: IdText | None = None
     rewards_min_size: Decimal | None = None
     rewards_max_spread: Decimal | None = None
+    clob_rewards: list[RewardPool] | None = None
     events: list[EventHead] = []
 
     @property

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from decimal import Decimal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from hlomm.domain.faults import ProtocolViolation
-from hlomm.domain.markets import FeeCurve, Market
-from hlomm.domain.units import Px, Qty
+from hlomm.domain.markets import FeeCurve, Market, RewardTerms
+from hlomm.domain.units import Cash, Px, Qty
 from hlomm.venues.polymarket.wire.amounts import TICKS
 from hlomm.venues.polymarket.wire.evidence import Refusal, Refused, needed, plain
 from hlomm.venues.polymarket.wire.families import market_of
 from hlomm.venues.polymarket.wire.fees import FEE_STEP
 from hlomm.venues.polymarket.wire.gamma import FeeSchedule, GammaRow, texts
 from hlomm.venues.polymarket.wire.values import scaled, token_number
+from hlomm.venues.rules_text import digest, template_digest
 
 
 class Listing(Struct, frozen=True, kw_only=True):
@@ -31,9 +31,6 @@ class Listing(Struct, frozen=True, kw_only=True):
     neg_risk: bool
     delay_s: int
     accepting: bool
-    rewards_min: Qty = Qty(0)
-    rewards_spread: int = 0
-    """Widest distance from the mid that earns liquidity rewards, in 1e-8 of a share's price."""
 
 
 def read_listing(row: GammaRow) -> Listing | Refusal:
@@ -57,7 +54,10 @@ def _listing(row: GammaRow) -> Listing:
         tick=tick,
         min_qty=Qty(scaled(needed(row.order_min_size, "min_size"), "min_size")),
         fee=_fee(row),
-        rules=rules_digest(row),
+        rules=digest(rules_text(row)),
+        template=template_digest(rules_text(row)),
+        rewards=_rewards(row),
+        exclusive=_exclusive(row),
     )
     return Listing(
         market=market,
@@ -68,15 +68,18 @@ def _listing(row: GammaRow) -> Listing:
         neg_risk=bool(row.neg_risk),
         delay_s=row.seconds_delay or 0,
         accepting=row.accepting_orders is not False and row.enable_order_book is not False and not row.closed,
-        rewards_min=Qty(scaled(row.rewards_min_size or Decimal(0), "rewards")),
-        rewards_spread=scaled((row.rewards_max_spread or Decimal(0)) / 100, "rewards"),
     )
 
 
-def rules_digest(row: GammaRow) -> str:
-    """Of the rules text and the source, white space aside."""
-    text = f"{plain(row.description or '')}\n{row.resolution_source or row.event.resolution_source or ''}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _exclusive(row: GammaRow) -> str:
+    """The neg-risk event of which one market pays. An augmented one has outcomes that are not named yet."""
+    whole = row.neg_risk and row.event.neg_risk_augmented is False
+    return (row.neg_risk_market or "") if whole else ""
+
+
+def rules_text(row: GammaRow) -> str:
+    """The rules text and the source, white space aside."""
+    return f"{plain(row.description or '')}\n{row.resolution_source or row.event.resolution_source or ''}"
 
 
 def _tokens(row: GammaRow) -> tuple[str, str]:
@@ -98,6 +101,18 @@ def _fee(row: GammaRow) -> FeeCurve:
     if row.fee_schedule is None:
         raise Refused("fee", "fees are on, but no schedule is told")
     return fee_curve(row.fee_schedule)
+
+
+def _rewards(row: GammaRow) -> RewardTerms | None:
+    """The spread is told in cents, pools by the day."""
+    if not row.rewards_max_spread:
+        return None
+    pools = sum((pool.rewards_daily_rate for pool in row.clob_rewards or ()), Decimal(0))
+    return RewardTerms(
+        min_qty=Qty(scaled(row.rewards_min_size or Decimal(0), "rewards")),
+        max_spread=Px(scaled(row.rewards_max_spread / 100, "rewards")),
+        per_day=Cash(scaled(pools, "rewards")),
+    )
 
 
 def fee_curve(schedule: FeeSchedule) -> FeeCurve:
