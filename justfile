@@ -18,6 +18,14 @@ run *args:
 tui *args:
     .venv/bin/hlomm tui {{args}}
 
+# Pictures of the running app for the README: just pictures STATE-DIR.
+pictures state-dir:
+    .venv/bin/hlomm tui --state-dir {{state-dir}} --screenshot tui/screenshot.svg
+
+# What terminals cost: CPU share each, and the daemon's latency with none and with three.
+bench-tui seconds="30":
+    {{python}} -m tests.trials.terminal_cost {{seconds}}
+
 # Tests, with pass-through arguments.
 test *args:
     .venv/bin/pytest {{args}}

@@ -7,25 +7,37 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar, Final, Protocol
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 
 from hlomm.domain.faults import HlommError
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.outputs import HaltState
+from hlomm.link.protocol import Access
 from tui import keymap, theme
 from tui.client import Client, Event, Pictured
 from tui.messages import FromLink
+from tui.screens.arbitrage import Arbitrage
+from tui.screens.change import Change
 from tui.screens.confirm import Confirm
+from tui.screens.filtered import Filtered
 from tui.screens.inventory import Inventory
 from tui.screens.live import Live
+from tui.screens.log import Log
 from tui.screens.market import Market
+from tui.screens.orders import Orders
 from tui.screens.overview import Overview
+from tui.screens.strategies import Strategies
 from tui.screens.text import Text, help_text
 from tui.starting import Daemon, Starter
 from tui.state import Start, Store
-from tui.views import activity, truth, why
+from tui.views import activity, strategies, truth, why
+from tui.views.change import Plan
+from tui.views.line import clean
+from tui.widgets.arbitrage import Links
 from tui.widgets.inventory import Holdings
 from tui.widgets.lists import Browsed, ListPanel, Opened
 from tui.widgets.panel import Sight
@@ -58,14 +70,17 @@ class Terminal(App[str]):
         starter: Starter | None = None,
         link: Callable[[Callable[[Event], object]], Link] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        access: Access = Access.OPERATOR,
+        by: str = "",
     ) -> None:
+        """`access`: a viewer's terminal has no orders to give. `by`: see `Client`."""
         super().__init__()
         self._starter = starter
         self._daemon: Daemon | None = None
         offer = None if starter is None else Start(starter.log)
-        self.store = Store.begin(str(socket), clock(), offer)
+        self.store = Store.begin(str(socket), clock(), offer, viewer=access is Access.VIEWER)
         self.sight = Sight(self.store, clock)
-        self.link: Link = Client(socket, self._deliver) if link is None else link(self._deliver)
+        self.link: Link = Client(socket, self._deliver, access=access, by=by) if link is None else link(self._deliver)
         for known in (theme.MANY, theme.SIXTEEN):
             self.register_theme(known)
         self.theme = theme.theme_for(self.console.color_system)
@@ -101,6 +116,8 @@ class Terminal(App[str]):
 
     def action_order(self, name: str) -> None:
         """Ask before an order. One question at a time; one that is answered gives way."""
+        if isinstance(self.screen, CommandPalette):
+            self.pop_screen()
         if isinstance(self.screen, Confirm):
             if not self.screen.given:
                 return
@@ -108,12 +125,45 @@ class Terminal(App[str]):
         action = OperatorAction(name)
         self.push_screen(Confirm(self.sight, action, lambda reason: self.give(action, reason)))
 
-    def give(self, action: OperatorAction, reason: str) -> None:
-        number = self.link.command(action, reason)
+    async def on_event(self, event: events.Event) -> None:
+        """Kill works over whatever is typed, a filter or the palette; in a reason its key is a letter.
+
+        A binding, even one with priority, would not do: a field that takes text takes every letter first.
+        """
+        if isinstance(event, events.Key) and event.character == keymap.KILL.key and not event.is_forwarded:
+            typing = isinstance(self.screen, Confirm | Change) and self.screen.typing
+            if not typing:
+                await self.run_action(keymap.KILL.call)
+                return
+        await super().on_event(event)
+
+    def give(self, action: OperatorAction, reason: str, target: str = "") -> None:
+        number = self.link.command(action, reason, target)
         if number is None:
             self.store.ordered = None
         else:
             self.store.sent(number, action, self.sight.now_s)
+
+    # -- strategies
+
+    def action_pause(self) -> None:
+        strategy = self.screen.strategy if isinstance(self.screen, Strategies) else None
+        row = next((row for row in strategies.strategies(self.store) if row.id == strategy), None)
+        if row is None:
+            self.notify("6 shows the strategies: put the cursor on one first", severity="warning")
+            return
+        action = OperatorAction.PAUSE if row.state == "running" else OperatorAction.UNPAUSE
+        self._change(Plan(action, row.id))
+
+    def action_tune(self) -> None:
+        setting = self.screen.setting if isinstance(self.screen, Strategies) else None
+        if setting is None or not setting.tunable:
+            self.notify("6 shows the settings: put the cursor on one that may be tuned", severity="warning")
+            return
+        self._change(Plan(OperatorAction.TUNE, setting.strategy, setting.row.key))
+
+    def _change(self, plan: Plan) -> None:
+        self.push_screen(Change(self.sight, plan, lambda reason: self.give(plan.action, reason, plan.target)))
 
     # -- looking
 
@@ -122,13 +172,30 @@ class Terminal(App[str]):
             self.pop_screen()
 
     def action_inventory(self) -> None:
-        if not isinstance(self.screen, Inventory):
+        self._show(Inventory)
+
+    def action_arbitrage(self) -> None:
+        self._show(Arbitrage)
+
+    def action_orders(self) -> None:
+        self._show(Orders)
+
+    def action_strategies(self) -> None:
+        self._show(Strategies)
+
+    def action_log_screen(self) -> None:
+        self._show(Log)
+
+    def _show(self, screen: type[Inventory | Arbitrage | Orders | Strategies | Log]) -> None:
+        if not isinstance(self.screen, screen):
             self.action_overview()
-            self.push_screen(Inventory(self.sight))
+            self.push_screen(screen(self.sight))
 
     def action_open(self) -> None:
         focused = self.screen.focused
-        if isinstance(focused, Browsed):
+        if isinstance(self.screen, Strategies) and self.screen.setting is not None and self.screen.setting.tunable:
+            self.action_tune()
+        elif isinstance(focused, Browsed):
             item = focused.item()
             if item is not None:
                 self.push_screen(Text(self.sight, "in full", focused.item_text(item)))
@@ -154,18 +221,25 @@ class Terminal(App[str]):
         self.tick()
 
     def action_filter(self) -> None:
+        if isinstance(self.screen, Filtered):
+            self.screen.ask_filter()
+            return
         self.action_overview()
         if isinstance(self.screen, Overview):
             self.screen.ask_filter()
 
     def action_copy(self) -> None:
         focused = self.screen.focused
+        if isinstance(focused, Links) and (edge := focused.item()) is not None:
+            self.copy_to_clipboard(edge.group)
+            self.notify(f"copied {edge.group}", markup=False)
+            return
         row = focused.item() if isinstance(focused, Holdings) else self.store.market()
         if row is None:
             self.notify("no market is selected", severity="warning")
             return
         self.copy_to_clipboard(row.ticker)
-        self.notify(f"copied {row.ticker}", markup=False)
+        self.notify(f"copied {clean(row.ticker)}", markup=False)
 
     def action_move(self, step: int) -> None:
         focused = self.screen.focused
@@ -180,6 +254,8 @@ class Terminal(App[str]):
             if self.screen.has_class("-filtering") or self.store.filter:
                 self.store.set_filter("")
                 self.screen.end_filter()
+        elif isinstance(self.screen, Filtered) and self.screen.clear_filter():
+            return
         elif len(self.screen_stack) > 1:
             self.pop_screen()
 
@@ -222,6 +298,9 @@ class Terminal(App[str]):
     # -- leaving
 
     def action_leave(self) -> None:
+        if self.store.unanswered_kill():
+            self.notify("the kill has no answer yet, and nobody else would pass it on: wait for it", severity="warning")
+            return
         self.exit(self._farewell())
 
     async def action_quit(self) -> None:

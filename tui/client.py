@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from hlomm.domain.desk_rows import AuditRow, ChainRow, LogRow, SettingRow
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.report import Snapshot
+from hlomm.link.guardian import Phase, Told
 from hlomm.link.protocol import (
     VERSION,
+    Access,
     Answer,
     Command,
     Frames,
@@ -83,6 +86,16 @@ class Pictured:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """News beside the picture: each row comes once, so none of these may be dropped for a newer one."""
+
+    settings: tuple[SettingRow, ...] = ()
+    log: tuple[LogRow, ...] = ()
+    audit: tuple[AuditRow, ...] = ()
+    chain: ChainRow | None = None
+
+
+@dataclass(frozen=True)
 class Answered:
     """The daemon has taken the command; the snapshot is the state right after."""
 
@@ -108,10 +121,16 @@ class Unanswered:
 
 @dataclass(frozen=True)
 class Guarded:
-    """The guardian has taken the kill, because the daemon did not."""
+    """The guardian has taken the kill, because the daemon did not; said again as it goes on."""
 
     id: int
     said: str
+    did: tuple[str, ...] = ()
+    """What it has done so far, oldest first."""
+    safe: bool = False
+    """The venues have confirmed that no order rests and that what policy wants sold is sold or held."""
+    audit: int = 0
+    """Number of the kill in the operator chain, 0 while it is not there."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +141,7 @@ class Unguarded:
     why: str
 
 
-Event = Up | Lost | Rejected | Pictured | Answered | Declined | Unanswered | Guarded | Unguarded
+Event = Up | Lost | Rejected | Pictured | Heard | Answered | Declined | Unanswered | Guarded | Unguarded
 
 
 class _NotUnderstoodError(Exception):
@@ -139,9 +158,20 @@ def origin() -> str:
 
 
 class Client:
-    def __init__(self, path: Path, deliver: Callable[[Event], object], times: Times | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        deliver: Callable[[Event], object],
+        times: Times | None = None,
+        *,
+        access: Access = Access.OPERATOR,
+        by: str = "",
+    ) -> None:
+        """`by`: what lies between the person and this process (a browser), for the audit."""
         self._path = path
         self._deliver = deliver
+        self._access = access
+        self._origin = " ".join(part for part in (by, origin()) if part)
         self._times = times if times is not None else Times()
         self._writer: asyncio.StreamWriter | None = None
         self._last_id = 0
@@ -180,7 +210,10 @@ class Client:
         """Send an order; its fate arrives as an event with this id. None, and nothing sent, without a link.
 
         A kill is never lost for want of a link: what the daemon does not take in a second goes to the guardian.
+        A viewer's goes nowhere: neither daemon nor guardian would take it.
         """
+        if self._access is Access.VIEWER:
+            return None
         if self._writer is None and action is not OperatorAction.KILL:
             return None
         self._last_id += 1
@@ -211,14 +244,16 @@ class Client:
         task.add_done_callback(self._asking.discard)
 
     async def _ask_guardian(self, number: int, reason: str) -> None:
+        def told(one: Told) -> None:
+            said = f"{one.phase.value}: {one.reason.partition('; ')[0]}"
+            self._deliver(Guarded(number, said, one.did, one.phase is Phase.DONE, one.audit))
+
         try:
-            told = await guardian.kill(self._path, reason, origin(), self._times.guardian_s)
+            await guardian.kill(self._path, reason, self._origin, self._times.guardian_s, told)
         except guardian.NoGuardianError as error:
             self._deliver(Unguarded(number, str(error)))
             if number not in self._awaited:
                 self._deliver(Unanswered(number, f"no daemon takes it, and {error}"))
-        else:
-            self._deliver(Guarded(number, f"{told.phase.value}: {told.reason}"))
 
     # -- one connection
 
@@ -234,7 +269,7 @@ class Client:
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[Frames, list[ToClient]]:
         """Say hello, be welcomed, start watching. Returns the parser and what came with the welcome."""
-        writer.write(encode(Hello(version=VERSION, role="terminal", origin=origin())))
+        writer.write(encode(Hello(version=VERSION, role="terminal", origin=self._origin, access=self._access)))
         frames = Frames()
         messages: list[ToClient] = []
         try:
@@ -250,6 +285,8 @@ class Client:
             raise _NotUnderstoodError(f"expected Welcome, was {type(first).__name__}")
         if first.version != VERSION:
             raise _NotUnderstoodError(f"it speaks link version {first.version}, this terminal {VERSION}")
+        if first.access is not self._access:
+            raise _NotUnderstoodError(f"it grants {first.access}, this terminal is {self._access}: restart the daemon")
         writer.write(encode(Watch(id=_WATCH_ID, interval_ms=self._times.watch_ms)))
         self._writer = writer
         self._deliver(Up(profile=first.profile, pid=first.pid))
@@ -278,7 +315,9 @@ class Client:
 
     def _take(self, message: ToClient) -> None:
         match message:
-            case Update(snapshot=snapshot):
+            case Update(snapshot=snapshot, settings=settings, log=log, audit=audit, chain=chain):
+                if settings or log or audit or chain is not None:
+                    self._deliver(Heard(settings, log, audit, chain))
                 self._deliver(Pictured(snapshot))
             case Answer(id=number, snapshot=snapshot):
                 self._took(number)

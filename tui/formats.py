@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from hlomm.domain.markets import Comparator
@@ -23,6 +25,7 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86_400
+_LAST_MS: Final = 253_402_300_799_000
 
 
 def number(value: int, decimals: int = 2, *, signed: bool = False) -> str:
@@ -98,7 +101,12 @@ def cents(px: int) -> str:
 
 
 def clock(wall_ms: int) -> str:
-    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%H:%M:%S")
+    return moment(wall_ms).strftime("%H:%M:%S")
+
+
+def moment(wall_ms: int) -> datetime:
+    """A stamp of the daemon's; one that no calendar has is drawn as the end of the calendar it is beyond."""
+    return datetime.fromtimestamp(min(max(wall_ms, 0), _LAST_MS) / 1000, UTC)
 
 
 def age(seconds: float) -> str:
@@ -119,7 +127,7 @@ def age_if_old(seconds: float | None) -> str:
 
 def remaining(seconds: float | None) -> str:
     """Time to expiry in five characters: `0:43`, `12:03`, `7h38`, `2d04h`."""
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return DASH
     left = int(seconds)
     if left < _HOUR:
@@ -133,12 +141,12 @@ def remaining(seconds: float | None) -> str:
 
 def elapsed(seconds: float) -> str:
     """How long something has been going on."""
-    return f"{int(seconds)}s" if seconds < _MINUTE else remaining(seconds)
+    return f"{int(seconds)}s" if -math.inf < seconds < _MINUTE else remaining(seconds)
 
 
 def short_ticker(ticker: str, width: int, wall_ms: int) -> str:
     """The name of a market in `width` cells: `BTC≥91905 01:00Z`, with the day when it is not today."""
-    parsed = parse_ticker(ticker)
+    parsed = _parsed(ticker)
     if parsed is None:
         return fit(ticker.removeprefix("PERP:") + " perp" if ticker.startswith("PERP:") else ticker, width)
     head = f"{parsed.underlying}{_terms(parsed.terms)}"
@@ -153,11 +161,18 @@ def short_ticker(ticker: str, width: int, wall_ms: int) -> str:
 def _terms(terms: Terms) -> str:
     if terms.other:
         return " other"
+    if terms.window:
+        return f" up {terms.window}"
     if terms.strike is not None:
         return f"{'>' if terms.comparator is Comparator.ABOVE else '≥'}{to_text(terms.strike)}"
     if terms.floor is None or terms.ceiling is None:
         return f"<{to_text(terms.ceiling)}" if terms.ceiling is not None else f"≥{to_text(terms.floor or 0)}"
     return f" {to_text(terms.floor)}~{to_text(terms.ceiling)}"
+
+
+@lru_cache(maxsize=1024)
+def _parsed(ticker: str) -> Ticker | None:
+    return parse_ticker(ticker)
 
 
 def fit(text: str, width: int) -> str:
@@ -173,5 +188,5 @@ def _time(parsed: Ticker) -> str:
 
 
 def _is_today(parsed: Ticker, wall_ms: int) -> bool:
-    today = datetime.fromtimestamp(wall_ms / 1000, UTC).date()
+    today = moment(wall_ms).date()
     return (parsed.year, parsed.month, parsed.day) == (today.year, today.month, today.day)

@@ -33,11 +33,18 @@ class Action:
     """How the key is written, where that is not the key's own name."""
     rank: int = 0
     """Place in the footer, 1 first; 0 is not in the footer."""
+    foot: tuple[str, str] | None = None
+    """Key and label in the footer, where one entry stands for several keys."""
     palette: bool = True
 
     @property
     def key_text(self) -> str:
         return self.shown or self.key
+
+    @property
+    def footing(self) -> tuple[str, str]:
+        """How the footer writes it."""
+        return self.foot or (self.key_text, self.label)
 
     def binding(self) -> Binding:
         return Binding(self.key, self.call, self.label, id=self.id, show=False, tooltip=self.help)
@@ -53,39 +60,67 @@ ACTIONS: Final = (
         help="Flatten: cancel all, sell what is held, HALTED (asks first)",
     ),
     Action(
-        id="resume", key="R", call="app.order('resume')", label="resume", group=Group.SAFETY, rank=3,
-        help="Resume: leave HALTED and quote again (asks first)",
+        id="cancel", key="C", call="app.order('cancel')", label="cancel", group=Group.SAFETY, rank=3,
+        help="Cancel all, sell nothing, HALTED (asks first)",
     ),
     Action(
-        id="overview", key="1", call="app.overview", label="over", group=Group.LOOK, rank=10,
+        id="resume", key="R", call="app.order('resume')", label="resume", group=Group.SAFETY, rank=4,
+        help="Resume: leave HALTED, for a reason (asks first)",
+    ),
+    Action(
+        id="overview", key="1", call="app.overview", label="over", group=Group.LOOK, rank=5, foot=("1 3-6 8", "screens"),
         help="Overview: state, money, venues, markets",
     ),
     Action(
-        id="inventory", key="i,3", call="app.inventory", label="inv", shown="i", group=Group.LOOK, rank=5,
+        id="inventory", key="i,3", call="app.inventory", label="inv", shown="i", group=Group.LOOK,
         help="Inventory: sets, hedge, what each settlement gives (or 3)",
     ),
     Action(
-        id="open", key="enter", call="app.open", label="open", group=Group.LOOK, rank=4, palette=False,
-        help="Open what the cursor is on in full: market, fill, alert, why",
+        id="arbitrage", key="4", call="app.arbitrage", label="arb", group=Group.LOOK,
+        help="Arbitrage: linked events, pairs, how far venues stand apart",
     ),
     Action(
-        id="alerts", key="a", call="app.alerts", label="alerts", group=Group.LOOK, rank=7,
+        id="orders", key="5", call="app.orders", label="ord", group=Group.LOOK,
+        help="Orders and fills, and where the result came from",
+    ),
+    Action(
+        id="strategies", key="6", call="app.strategies", label="strat", group=Group.LOOK,
+        help="Strategies and their settings: pause, tune",
+    ),
+    Action(
+        id="log", key="8", call="app.log_screen", label="log", group=Group.LOOK,
+        help="Latency, log and alerts, operator actions",
+    ),
+    Action(
+        id="pause", key="p", call="app.pause", label="pause", group=Group.SAFETY,
+        help="Pause or unpause the strategy under the cursor (asks)",
+    ),
+    Action(
+        id="tune", key="e", call="app.tune", label="tune", group=Group.SAFETY,
+        help="Tune the setting under the cursor, or enter (asks)",
+    ),
+    Action(
+        id="open", key="enter", call="app.open", label="open", group=Group.LOOK, rank=10, palette=False,
+        help="Open what the cursor is on in full: market, link, fill, why",
+    ),
+    Action(
+        id="alerts", key="a", call="app.alerts", label="alerts", group=Group.LOOK, rank=12,
         help="Alerts in full, newest first",
     ),
     Action(
-        id="view", key="t", call="app.toggle_view", label="yes/no", group=Group.LOOK, rank=8,
+        id="view", key="t", call="app.toggle_view", label="yes/no", group=Group.LOOK, rank=13,
         help="Ladder in prices of the YES or of the NO token",
     ),
     Action(
-        id="filter", key="slash", call="app.filter", label="filter", shown="/", group=Group.LOOK, rank=6,
-        help="Filter the markets by words in their names",
+        id="filter", key="slash", call="app.filter", label="filter", shown="/", group=Group.LOOK, rank=11,
+        help="Filter the markets, or what the screen lists, by words",
     ),
     Action(
-        id="freeze", key="space", call="app.freeze", label="freeze", group=Group.LOOK, rank=9,
+        id="freeze", key="space", call="app.freeze", label="freeze", group=Group.LOOK, rank=14,
         help="Freeze the display (never the bar at the top), and back",
     ),
     Action(
-        id="copy", key="y", call="app.copy", label="copy", group=Group.LOOK, rank=11,
+        id="copy", key="y", call="app.copy", label="copy", group=Group.LOOK, rank=16,
         help="Copy the name of the selected market",
     ),
     Action(
@@ -117,21 +152,22 @@ ACTIONS: Final = (
         help="Start the simulator when no daemon answers",
     ),
     Action(
-        id="help", key="question_mark", call="app.help", label="help", shown="?", group=Group.LEAVE, rank=13,
+        id="help", key="question_mark", call="app.help", label="help", shown="?", group=Group.LEAVE, rank=98,
         help="This help",
     ),
     Action(
-        id="palette", key="ctrl+p", call="app.command_palette", label="palette", shown="^p", group=Group.LEAVE, rank=12,
+        id="palette", key="ctrl+p", call="app.command_palette", label="palette", shown="^p", group=Group.LEAVE, rank=17,
         help="All actions by name", palette=False,
     ),
     Action(
-        id="quit", key="q", call="app.leave", label="leave", group=Group.LEAVE, rank=14,
+        id="quit", key="q", call="app.leave", label="leave", group=Group.LEAVE, rank=99,
         help="Leave the terminal; trading goes on",
     ),
 )  # fmt: skip
 
 BY_ID: Final = {action.id: action for action in ACTIONS}
-ALWAYS: Final = ("kill", "flatten", "resume")
+KILL: Final = BY_ID["kill"]
+ALWAYS: Final = ("kill", "flatten", "cancel", "resume")
 """What works from every window."""
 
 
@@ -140,9 +176,10 @@ def bindings(*ids: str) -> list[Binding]:
     return [BY_ID[name].binding() for name in ids] if ids else [action.binding() for action in ACTIONS]
 
 
-def footer() -> list[Action]:
-    """Actions of the footer in their order."""
-    return sorted((action for action in ACTIONS if action.rank), key=lambda action: action.rank)
+def footer(*here: str) -> list[Action]:
+    """Actions of the footer in their order, those that only one screen has behind the ones that always work."""
+    ranked = sorted((action for action in ACTIONS if action.rank), key=lambda action: action.rank)
+    return [*ranked[: len(ALWAYS)], *(BY_ID[name] for name in here), *ranked[len(ALWAYS) :]]
 
 
 def palette() -> list[Action]:

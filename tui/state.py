@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from hlomm.domain.edge_rows import EdgeRow
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.markets import Leg, MarketKind
 from hlomm.domain.naming import coin_name
 from hlomm.domain.report import AlertRow, MarketRow, Snapshot
-from tui.client import Answered, Declined, Event, Guarded, Lost, Pictured, Rejected, Unanswered, Unguarded, Up
+from tui.client import Answered, Declined, Event, Guarded, Heard, Lost, Pictured, Rejected, Unanswered, Unguarded, Up
+from tui.desk import Desk
 from tui.formats import AGE_DIM_S, AGE_STALE_S, short_ticker
 
 SILENT_S: Final = 1.0
@@ -73,6 +75,14 @@ class Ordered:
     why: str = ""
     no_guardian: str = ""
     """Why the guardian did not take it either."""
+    before: Snapshot | None = None
+    """What there was to cancel and to sell."""
+    did: tuple[str, ...] = ()
+    """What the guardian has done, oldest first."""
+    safe: bool = False
+    """The guardian has the venues' word on it."""
+    guard_audit: int = 0
+    """Its number in the operator chain, as the guardian says; of what the daemon took, `Store.audit` knows it."""
 
     def silent(self, now_s: float) -> bool:
         return self.fate is Fate.WAITING and now_s - self.sent_s > SILENT_S
@@ -102,14 +112,25 @@ class Store:
     as_no: bool = False
     """Prices of the ladder are those of the NO token."""
     filter: str = ""
+    linked: str | None = None
+    """Group of the link that is selected."""
     ordered: Ordered | None = None
+    viewer: bool = False
+    """This terminal only looks: the daemon takes no command from it."""
     start: Start | None = None
     """None where a simulator would not help: another profile, or a socket of unknown origin."""
+    desk: Desk = field(default_factory=Desk)
+    filters: dict[str, str] = field(default_factory=dict)
+    """Of the screens that have one of their own, by screen."""
     _row: int = field(default=0, repr=False)
+    _edge_row: int = field(default=0, repr=False)
+    _rows: list[MarketRow] = field(default_factory=list, repr=False)
+    _rows_of: tuple[Snapshot | None, str] = field(default=(None, ""), repr=False)
+    """Of which snapshot and filter these are the rows: every panel asks for them at every look."""
 
     @classmethod
-    def begin(cls, socket: str, now_s: float, start: Start | None = None) -> Store:
-        return cls(socket, now_s, Connection(Phase.CONNECTING), start=start)
+    def begin(cls, socket: str, now_s: float, start: Start | None = None, *, viewer: bool = False) -> Store:
+        return cls(socket, now_s, Connection(Phase.CONNECTING), start=start, viewer=viewer)
 
     # -- what the link says
 
@@ -120,6 +141,9 @@ class Store:
                 self.reselect()
             case Up():
                 self.link = Connection(Phase.UP)
+                self.desk.forget()
+            case Heard():
+                self.desk.heard(event)
             case Lost(why=why):
                 self.link = Connection(Phase.LOST, why)
             case Rejected(why=why):
@@ -131,8 +155,8 @@ class Store:
             case Unanswered(id=number, why=why):
                 if self.ordered is None or self.ordered.fate is not Fate.GUARDED:  # that word outranks the silence
                     self._settle(number, Fate.UNANSWERED, why, now_s)
-            case Guarded(id=number, said=said):
-                self._settle(number, Fate.GUARDED, said, now_s)
+            case Guarded():
+                self._guarded(event, now_s)
             case Unguarded(id=number, why=why):
                 if self.ordered is not None and self.ordered.id == number:
                     self.ordered.no_guardian = why
@@ -141,15 +165,27 @@ class Store:
         if self.ordered is not None and self.ordered.id == number:
             self.ordered.fate, self.ordered.why, self.ordered.settled_s = fate, why, now_s
 
+    def _guarded(self, event: Guarded, now_s: float) -> None:
+        ordered = self.ordered
+        if ordered is None or ordered.id != event.id:
+            return
+        if ordered.fate is not Fate.GUARDED:
+            self._settle(event.id, Fate.GUARDED, event.said, now_s)
+        ordered.why, ordered.did, ordered.safe, ordered.guard_audit = event.said, event.did, event.safe, event.audit
+
     # -- what the operator does
 
     def sent(self, number: int, action: OperatorAction, now_s: float) -> None:
         wall_ms = 0 if self.live is None else self.live.engine.wall_ms
-        self.ordered = Ordered(id=number, action=action, sent_s=now_s, sent_wall_ms=wall_ms)
+        self.ordered = Ordered(
+            id=number, action=action, sent_s=now_s, sent_wall_ms=wall_ms,
+            before=self.live if self.connected(now_s) else None,
+        )  # fmt: skip
 
     def toggle_freeze(self, now_s: float) -> None:
         self.held_lag_s = self.shown_lag_s(now_s)
         self.held = self.live if self.held is None else None
+        self.desk.freeze(frozen=self.held is not None)
         self.held_s = now_s
         self.reselect()
 
@@ -177,6 +213,22 @@ class Store:
             self.selected = ids[self._row]
         else:
             self.selected = None
+        self._relink()
+
+    def link_to(self, group: str) -> None:
+        """Select a link."""
+        self.linked = group
+        self._relink()
+
+    def _relink(self) -> None:
+        groups = [row.group for row in self.edges()]
+        if self.linked in groups:
+            self._edge_row = groups.index(self.linked)
+        elif groups:
+            self._edge_row = min(self._edge_row, len(groups) - 1)
+            self.linked = groups[self._edge_row]
+        else:
+            self.linked = None
 
     # -- what there is to see
 
@@ -199,17 +251,28 @@ class Store:
         return self.link.phase is Phase.UP and self.live is not None and self.lag_s(now_s) <= AGE_DIM_S
 
     def markets(self) -> list[MarketRow]:
+        """Do not change the list: it is kept until there is another snapshot or filter."""
         snapshot = self.shown
         if snapshot is None:
             return []
-        return in_order(row for row in snapshot.engine.markets if self._matches(row, snapshot))
+        if self._rows_of[0] is not snapshot or self._rows_of[1] != self.filter:
+            self._rows = in_order(row for row in snapshot.engine.markets if self._matches(row, snapshot))
+            self._rows_of = snapshot, self.filter
+        return self._rows
 
     def market(self) -> MarketRow | None:
         return next((row for row in self.markets() if row.id == self.selected), None)
 
+    def edges(self) -> tuple[EdgeRow, ...]:
+        """Linked events, in the daemon's order: it does not depend on prices."""
+        return () if self.shown is None else self.shown.engine.edges.edges
+
+    def edge(self) -> EdgeRow | None:
+        return next((row for row in self.edges() if row.group == self.linked), None)
+
     def _matches(self, row: MarketRow, snapshot: Snapshot) -> bool:
-        if row.settled is not None:
-            return False
+        if row.settled is not None or not self.filter:
+            return row.settled is None
         coins = " ".join(coin_name(row.id, leg) or "" for leg in Leg)
         text = f"{row.ticker} {short_ticker(row.ticker, _WIDE, snapshot.engine.wall_ms)} {row.id} {coins}".casefold()
         return all(word in text for word in self.filter.casefold().split())
@@ -219,6 +282,30 @@ class Store:
         if self.ordered is None or self.live is None:
             return []
         return [row for row in self.live.alerts if row.wall_ms >= self.ordered.sent_wall_ms]
+
+    def unanswered_kill(self) -> bool:
+        """Whether a kill is under way of which nobody has said that it was taken, or that it was not.
+
+        It has an end of its own: the link and the guardian are both waited for with a bound.
+        """
+        return (
+            self.ordered is not None
+            and self.ordered.action is OperatorAction.KILL
+            and self.ordered.fate is Fate.WAITING
+        )
+
+    def audit(self) -> int:
+        """Number of the last order in the operator chain, 0 while it is not there."""
+        if self.ordered is None:
+            return 0
+        if self.ordered.guard_audit or self.live is None:
+            return self.ordered.guard_audit
+        rows = [
+            row.n
+            for row in self.live.audit
+            if row.action == self.ordered.action.value and row.at_ms >= self.ordered.sent_wall_ms
+        ]
+        return max(rows, default=0)
 
 
 def in_order(rows: Iterable[MarketRow]) -> list[MarketRow]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from hlomm import __version__
+from hlomm.cli.look import tui
 from hlomm.cli.options import JSON, PROFILE, SOCKET, STATE_DIR, config_options, finish, reporting
 
 
@@ -65,16 +67,7 @@ def run(
     )  # fmt: skip
 
 
-@main.command()
-@PROFILE
-@STATE_DIR
-@SOCKET
-@reporting
-def tui(*, profile: str, state_dir: Path | None, socket: Path | None) -> None:
-    """Look in: the terminal. Leaving it never touches trading."""
-    from hlomm.cli.terminal import tui_command
-
-    tui_command(profile, state_dir, socket)
+main.add_command(tui)
 
 
 @main.command()
@@ -90,7 +83,7 @@ def status(*, profile: str, state_dir: Path | None, socket: Path | None, as_json
     views.show(views.status, profile, state_dir, socket, as_json=as_json)
 
 
-def _view(name: str, summary: str) -> None:
+def _view(name: str, summary: str, module: str = "views") -> None:
     @main.command(name=name, help=summary)
     @PROFILE
     @STATE_DIR
@@ -100,12 +93,12 @@ def _view(name: str, summary: str) -> None:
     def command(*, profile: str, state_dir: Path | None, socket: Path | None, as_json: bool) -> None:
         from hlomm.cli import views
 
-        views.show(getattr(views, name), profile, state_dir, socket, as_json=as_json)
+        views.show(getattr(import_module(f"hlomm.cli.{module}"), name), profile, state_dir, socket, as_json=as_json)
 
 
-_view("orders", "Live orders, each with its purpose and state.")
+_view("orders", "Live orders: owner, state, and what made each or holds it.", "trades")
 _view("positions", "Tokens held, cost and value.")
-_view("fills", "Last fills, newest last.")
+_view("fills", "Last fills, newest last, and what each was worth a little later.", "trades")
 
 
 @main.command()
@@ -134,6 +127,20 @@ def markets(*, profile: str, state_dir: Path | None, socket: Path | None, links:
     from hlomm.cli import linked, listing, views
 
     views.show(linked.links if links else listing.markets, profile, state_dir, socket, as_json=as_json)
+
+
+@main.command()
+@PROFILE
+@STATE_DIR
+@SOCKET
+@JSON
+@reporting
+def arbitrage(*, profile: str, state_dir: Path | None, socket: Path | None, as_json: bool) -> None:
+    """Linked events and what they would bring; pairs being made, kept, and what became of all."""
+    from hlomm.cli import arbitrage as view
+    from hlomm.cli import views
+
+    views.show(view.arbitrage, profile, state_dir, socket, as_json=as_json)
 
 
 @main.command()
@@ -169,6 +176,7 @@ def _order(name: str, summary: str) -> None:
 
 _order("kill", "Cancel everything, flatten, stay HALTED across restarts.")
 _order("flatten", "Cancel everything and sell what is held; then HALTED.")
+_order("cancel", "Cancel everything and sell nothing; then HALTED with what is held.")
 _order("resume", "Leave HALTED and quote again.")
 
 
@@ -191,6 +199,26 @@ def _strategy(name: str, summary: str) -> None:
 
 _strategy("pause", "Stop one strategy's quoting.")
 _strategy("unpause", "Let it quote again.")
+
+
+@main.command()
+@click.argument("assignment", metavar="KEY=VALUE")
+@PROFILE
+@STATE_DIR
+@SOCKET
+@click.option("--reason", default="", help="Goes into the record.")
+@JSON
+@reporting
+def tune(
+    *, assignment: str, profile: str, state_dir: Path | None, socket: Path | None, reason: str, as_json: bool
+) -> None:
+    """Change a strategy's setting while it trades, e.g. strategy.avellaneda.gamma=0.0005.
+
+    It holds until the daemon restarts. Limits cannot be tuned; a value that breaks a bound is refused (exit 2).
+    """
+    from hlomm.cli.tuning import tune_command
+
+    finish(tune_command(assignment, profile, state_dir, socket, reason=reason, as_json=as_json))
 
 
 @main.command()
@@ -271,14 +299,25 @@ def guardian(*, state_dir: Path) -> None:
 @click.option("--days", type=click.FloatRange(0.05, 30), default=1.0, show_default=True, help="Length of each run.")
 @click.option("--faults", default="all", show_default=True, help="all, none, or names with commas.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Processes; default: one per processor.")
+@click.option(
+    "--intents",
+    type=click.IntRange(1, 1_000_000),
+    default=None,
+    help="Instead of days: so many pairs across venues for each of --at, with every fault of that venue.",
+)
+@click.option("--at", default="hyperliquid,polymarket,kalshi", show_default=True, help="Venues of --intents.")
 @JSON
 @reporting
 def soak(
-    *, seeds: int, first: int, seed: int | None, days: float, faults: str, jobs: int | None, as_json: bool
-) -> None:
+    *, seeds: int, first: int, seed: int | None, days: float, faults: str, jobs: int | None, intents: int | None,
+    at: str, as_json: bool,
+) -> None:  # fmt: skip
     """Live through simulated days with faults, in virtual time; exit 3 if anything was ever wrong."""
-    from hlomm.cli.soak import soak_command
+    from hlomm.cli.soak import pairs_command, soak_command
 
+    if intents is not None:
+        finish(pairs_command(at.split(","), intents, first=first, as_json=as_json))
+        return
     chosen = range(first, first + seeds) if seed is None else (seed,)
     finish(soak_command(chosen, days=days, faults=faults, jobs=jobs, as_json=as_json))
 

@@ -8,14 +8,29 @@ from collections.abc import Sequence
 import click
 import structlog
 
+from hlomm.assembly.engine import KNOWN
 from hlomm.domain.exits import ExitCode
-from hlomm.research.soak.campaign import Campaign, parse_faults, run_campaign
+from hlomm.domain.faults import UsageError
+from hlomm.domain.ids import VenueId
+from hlomm.research.soak.campaign import Campaign, parse_faults, run_campaign, run_pairs
 from hlomm.research.soak.day import SeedResult
 
 
 def soak_command(seeds: Sequence[int], *, days: float, faults: str, jobs: int | None, as_json: bool) -> ExitCode:
     structlog.configure(processors=[_silence])  # simulated daemons have nothing to say to an operator
-    campaign = run_campaign(seeds, days, parse_faults(faults), jobs=jobs, told=_tell)
+    return _report(run_campaign(seeds, days, parse_faults(faults), jobs=jobs, told=_tell), as_json=as_json)
+
+
+def pairs_command(venues: Sequence[str], intents: int, *, first: int, as_json: bool) -> ExitCode:
+    """At least so many pairs at each venue; UsageError for a venue that nobody knows."""
+    unknown = [name for name in venues if name not in KNOWN]
+    if unknown:
+        raise UsageError(f"no venue {unknown[0]!r}; there are: {', '.join(KNOWN)}")
+    structlog.configure(processors=[_silence])
+    return _report(run_pairs([VenueId(name) for name in venues], intents, first=first, told=_tell), as_json=as_json)
+
+
+def _report(campaign: Campaign, *, as_json: bool) -> ExitCode:
     if as_json:
         click.echo(json.dumps(campaign.document()))
     else:
@@ -30,6 +45,7 @@ def text(campaign: Campaign) -> str:
         f"{document['seeds']} seeds, {took} ({document['ratio']:g} times real time)",
         "injections: " + ", ".join(f"{name} {count}" for name, count in document["faults"].items()),
     ]
+    lines.append("pairs: " + ", ".join(f"{name} {count}" for name, count in document["pairs"].items()))
     for violation in document["violations"]:
         where = "" if violation["seed"] is None else f"seed {violation['seed']}, {violation['at_s']} s: "
         lines.append(f"VIOLATION {violation['rule']}: {where}{violation['what']}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,14 +12,22 @@ from typing import Final
 
 import attrs
 import click
+from textual.pilot import Pilot
 
 from hlomm.cli.client import socket_path
 from hlomm.domain.faults import ConfigError, UsageError
+from hlomm.link.protocol import Access
 from hlomm.settings.paths import StatePaths, state_paths
 from tui.app import Terminal
 from tui.starting import Starter
+from tui.theme import MANY
 
 _PROFILE: Final = "sim"
+_WEB_DRIVER: Final = "textual.drivers.web_driver:WebDriver"
+"""Where textual-serve has a terminal draw itself."""
+_PICTURE_S: Final = 10.0
+_PICTURE_POLL_S: Final = 0.1
+_PICTURE_SETTLE_S: Final = 1.0
 _LAST_LINES_BYTES: Final = 4096
 
 
@@ -36,14 +47,65 @@ class Spawned:
         return None if code is None else f"exit code {code}, {_last_line(self._log) or 'without a word'}"
 
 
-def tui_command(profile: str, state_dir: Path | None, socket: Path | None) -> None:
+def tui_command(profile: str, state_dir: Path | None, socket: Path | None, *, viewer: bool) -> None:
     """Run the terminal until the operator leaves it."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):  # Textual draws on stderr
+    browser = os.environ.get("TEXTUAL_DRIVER") == _WEB_DRIVER
+    if not (browser or (sys.stdin.isatty() and sys.stderr.isatty())):  # Textual draws on stderr
         raise UsageError("`hlomm tui` needs a terminal — `hlomm status` prints the same figures once")
     path = socket_path(profile, state_dir, socket)
-    farewell = Terminal(path, starter=starter_for(profile, state_dir, socket)).run()
-    if farewell:
+    access = Access.VIEWER if viewer else Access.OPERATOR
+    starter = None if viewer or browser else starter_for(profile, state_dir, socket)
+    farewell = Terminal(path, starter=starter, access=access, by="browser" if browser else "").run()
+    if farewell and not browser:
         click.echo(farewell)
+
+
+def serve_command(
+    profile: str, state_dir: Path | None, socket: Path | None, *, serve: str, operator: bool, beyond_loopback: bool
+) -> None:
+    """The same in a browser, read-only unless told otherwise."""
+    from hlomm.cli import serving
+
+    address = serving.Address.parse(serve)
+    if not address.loopback and not beyond_loopback:
+        raise UsageError(
+            f"--serve {serve} lets other machines in: use 127.0.0.1 and a tunnel (ssh -L), or say --beyond-loopback"
+        )
+    if operator and not address.loopback:
+        raise UsageError("an operator's terminal is served on loopback only: use 127.0.0.1 and a tunnel (ssh -L)")
+    command = [sys.executable, "-m", "hlomm.cli.main", "tui", "--socket", str(socket_path(profile, state_dir, socket))]
+    serving.serve(shlex.join(command if operator else [*command, "--viewer"]), address, operator=operator)
+
+
+def screenshot_command(
+    profile: str, state_dir: Path | None, socket: Path | None, *,
+    viewer: bool, file: Path, size: tuple[int, int], press: str,
+) -> None:  # fmt: skip
+    """What the terminal would show now, as a picture (SVG); UsageError if no daemon answers."""
+    app = Terminal(socket_path(profile, state_dir, socket), access=Access.VIEWER if viewer else Access.OPERATOR)
+    app.theme = MANY.name  # a picture has all colours, whatever this runs in
+    pictures: list[str] = []
+
+    async def look(pilot: Pilot[object]) -> None:
+        try:
+            async with asyncio.timeout(_PICTURE_S):
+                while app.store.live is None:
+                    await pilot.pause(_PICTURE_POLL_S)
+        except TimeoutError:
+            pass
+        else:
+            await pilot.press(*(key for key in press.split(",") if key))
+            await pilot.pause(_PICTURE_SETTLE_S)
+            pictures.append(app.export_screenshot(title=f"hlomm tui — {app.store.live.profile}"))
+        app.exit()
+
+    app.run(headless=True, size=size, auto_pilot=look)
+    if not pictures:
+        raise UsageError(f"no daemon answers at {app.store.socket} — start one with `hlomm run`")
+    try:
+        file.write_text(pictures[0], encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror or error}") from None
 
 
 def starter_for(profile: str, state_dir: Path | None, socket: Path | None) -> Starter | None:

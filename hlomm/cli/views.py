@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from hlomm.cli.client import KILL_S, Client, guardian_beside, socket_path, tell_guardian
+from hlomm.cli.listing import why_untraded
 from hlomm.cli.tables import in_columns
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import ProtocolViolation, UsageError
@@ -65,7 +66,7 @@ def command(
     last = snapshot.alerts[-1].text if snapshot.alerts else ""
     document = {"action": name, "state": engine.state, "reason": engine.reason, "alert": last}
     click.echo(json.dumps(document) if as_json else f"{engine.state}: {engine.reason}\n{last}".rstrip())
-    wanted = {"resume": "running", "kill": None, "flatten": None}.get(name)
+    wanted = {"resume": "running"}.get(name)
     return ExitCode.HALTED if wanted is not None and engine.state != wanted else ExitCode.CLEAN
 
 
@@ -167,26 +168,6 @@ def _stranded(row: StrandedRow) -> str:
     return f"{row.venue}: {to_fixed(row.stranded, 2)}/{to_fixed(row.cap, 2)} would be stranded, no dead-man armed"
 
 
-def orders(snapshot: Snapshot) -> tuple[Any, str]:
-    rows = snapshot.engine.orders
-    document = [
-        {
-            "client_id": row.client_id, "market": row.ticker, "leg": row.leg.name, "side": row.side.name,
-            "px": _number(row.px), "leaves": _number(row.leaves), "filled": _number(row.filled),
-            "state": row.state.value, "purpose": row.purpose.value, "age_s": round(row.age_s, 3),
-            "strategy": row.strategy,
-        }
-        for row in rows
-    ]  # fmt: skip
-    table = [
-        (row.ticker, row.side.name, row.leg.name, to_text(row.px), to_text(row.leaves), to_text(row.filled),
-         row.state.value, row.purpose.value, f"{row.age_s:.1f}")
-        for row in rows
-    ]  # fmt: skip
-    head = ("market", "side", "leg", "price", "leaves", "filled", "state", "purpose", "age s")
-    return document, in_columns(head, table, "no live orders")
-
-
 def positions(snapshot: Snapshot) -> tuple[Any, str]:
     rows = snapshot.engine.positions
     document = [
@@ -227,36 +208,21 @@ def _said_of_sets(row: SetRow) -> str:
     return f"{kept} — {row.note.detail}" if row.note.detail else kept
 
 
-def fills(snapshot: Snapshot) -> tuple[Any, str]:
-    rows = snapshot.engine.recent_fills
-    document = [
-        {
-            "time": _clock(row.wall_ms), "wall_ms": row.wall_ms, "market": row.ticker, "leg": row.leg.name,
-            "side": row.side.name, "px": _number(row.px), "qty": _number(row.qty), "fee": _number(row.fee),
-            "kind": row.kind, "maker": row.maker, "edge": None if row.edge is None else _number(row.edge),
-        }
-        for row in rows
-    ]  # fmt: skip
-    table = [
-        (_clock(row.wall_ms), row.ticker, row.kind, row.side.name, row.leg.name, to_text(row.qty), to_text(row.px),
-         "" if row.edge is None else f"{row.edge / 1e6:+.2f}c")
-        for row in rows
-    ]  # fmt: skip
-    head = ("time", "market", "kind", "side", "leg", "qty", "price", "edge")
-    return document, in_columns(head, table, "no fills yet")
-
-
 def pnl(snapshot: Snapshot, *, scenarios: bool = False) -> tuple[Any, str]:
     if scenarios:
         return profile_of(snapshot)
     parts = snapshot.engine.pnl
-    names = ("realised", "unrealised", "fees", "rewards", "total", "spread", "inventory", "settlement")
+    names = (
+        "realised", "unrealised", "fees", "rewards", "total", "spread", "inventory", "settlement", "hedge", "rounding",
+    )  # fmt: skip
     document = {name: _number(getattr(parts, name)) for name in names}
     text = (
         f"total {_signed(parts.total)} = realised {_signed(parts.realised)} + unrealised {_signed(parts.unrealised)} "
         f"- fees {to_fixed(parts.fees, 2)}\n"
-        f"      {_signed(parts.total)} = spread {_signed(parts.spread)} + inventory {_signed(parts.inventory)} "
-        f"+ settlement {_signed(parts.settlement)} - fees {to_fixed(parts.fees, 2)}"
+        f"      {_signed(parts.total)} = spread {_signed(parts.spread)} + inventory "
+        f"{_signed(parts.inventory - parts.hedge)} + hedge {_signed(parts.hedge)} + settlement "
+        f"{_signed(parts.settlement)} - fees {to_fixed(parts.fees, 2)} + rewards {_signed(parts.rewards)} "
+        f"+ rounding {to_text(parts.rounding)}"
     )
     return document, text
 
@@ -295,28 +261,44 @@ def explain(snapshot: Snapshot, market: str | None) -> tuple[Any, str]:
         rows = [row for row in snapshot.engine.markets if row.id in meant]
     document = [
         {
-            "market": row.ticker, "id": row.id, "bid": _note(row.bid_note), "ask": _note(row.ask_note),
+            "market": row.ticker, "id": row.id, "bid": _note(row, row.bid_note), "ask": _note(row, row.ask_note),
             "facts": dict(row.facts), "book": row.shape, "book_age_s": row.book_age_s, "strategy": row.strategy,
+            "groups": _groups(row, snapshot),
         }
         for row in rows
     ]  # fmt: skip
-    text = "\n".join(_explained(row) for row in rows) or "no outcome markets are listed"
+    explained = (_explained(row) + _grouped(_groups(row, snapshot)) for row in rows)
+    text = "\n".join(explained) or "no outcome markets are listed"
     return document, "\n".join((text, *(f"{engine.ladder}: {reason}" for reason in engine.ladder_reasons)))
+
+
+def _groups(row: MarketRow, snapshot: Snapshot) -> dict[str, str]:
+    """Pairs and sets that a contract is a leg of and that are not traded now, with the reason."""
+    why_not = snapshot.engine.arbitrage.why_not
+    return {group: why for group, why in why_not.items() if row.id in group.split(" ") or row.group == group}
+
+
+def _grouped(groups: dict[str, str]) -> str:
+    return "".join(f"\n   {group}: {why}" for group, why in groups.items())
 
 
 def _explained(row: MarketRow) -> str:
     age = "never seen" if row.book_age_s is None else f"{row.shape.replace('_', ' ')}, {row.book_age_s:.1f} s old"
     facts = "  ".join(f"{name} {value}" for name, value in row.facts)
-    return f"{row.ticker}   book {age}\n  bid: {_said(row.bid_note)}\n  ask: {_said(row.ask_note)}\n  {facts}".rstrip()
+    bid, ask = _said(row, row.bid_note), _said(row, row.ask_note)
+    return f"{row.ticker}   book {age}\n  bid: {bid}\n  ask: {ask}\n  {facts}".rstrip()
 
 
-def _note(note: SideNote | None) -> dict[str, str]:
-    return {"guard": "not_traded", "detail": ""} if note is None else {"guard": note.guard, "detail": note.detail}
-
-
-def _said(note: SideNote | None) -> str:
+def _note(row: MarketRow, note: SideNote | None) -> dict[str, str]:
     if note is None:
-        return "no strategy trades it"
+        return {"guard": "not_traded", "detail": why_untraded(row)}
+    return {"guard": note.guard, "detail": note.detail}
+
+
+def _said(row: MarketRow, note: SideNote | None) -> str:
+    if note is None:
+        why = why_untraded(row)
+        return f"no strategy trades it: {why}" if why else "no strategy trades it"
     said = "quoting" if note.guard == "ok" else note.guard
     return f"{said} — {note.detail}" if note.detail else said
 

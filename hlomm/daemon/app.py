@@ -19,7 +19,10 @@ import trio
 
 from hlomm import __version__
 from hlomm.assembly.engine import build_engine
+from hlomm.assembly.setting_rows import setting_rows
 from hlomm.daemon.beat import Beats
+from hlomm.daemon.faults import where
+from hlomm.daemon.feed import Feed
 from hlomm.daemon.guardian_process import GuardianKeeper
 from hlomm.daemon.journal_files import newest_epoch
 from hlomm.daemon.journal_writer import JournalWriter
@@ -27,6 +30,7 @@ from hlomm.daemon.last_look import LastLook
 from hlomm.daemon.last_resort import LastResort
 from hlomm.daemon.ledger import Ledger
 from hlomm.daemon.link_server import LinkServer
+from hlomm.daemon.log_ring import LogRing, listening
 from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
 from hlomm.daemon.summary import account_document, summarise
@@ -100,7 +104,11 @@ class Daemon:
         self.monitor = Monitor(self.pump, sessions, profile=loaded.profile, armed=armed, guardian=guardian)
         self.ledger = Ledger(paths, self._epoch_ms, self.monitor.alert)
         self.pump.tap, unrecorded = self.ledger.tap, self.ledger.unrecorded
-        self._link = LinkServer(paths.socket, self.pump, self.monitor, profile=loaded.profile, unrecorded=unrecorded)
+        self._feed = Feed(setting_rows(loaded), LogRing(clock.wall_ms), self.ledger.audit_tail)
+        self.monitor.audited = self.ledger.audited
+        self._link = LinkServer(
+            paths.socket, self.pump, self.monitor, profile=loaded.profile, feed=self._feed, unrecorded=unrecorded
+        )
         self.last_resort = LastResort(settings.daemon.hard_stop_s)
         self._stop_wanted = trio.Event()
         self._stop_reason = ""
@@ -112,14 +120,17 @@ class Daemon:
         self._halt_note: halt_file.HaltNote | None = None
         self._halt_note_due = False
         """The disk refused the note, or its removal."""
+        self._looked = False
+        self._remaining: int | None = None
+        """Orders of ours that rest after the end, if anybody knows."""
         self.last_look = LastLook(sessions, settings, clock, self.pump)
 
     # -- the run
 
     async def run(self, *, duration_s: float | None = None) -> RunResult:
         """Trade until told to stop; returns only with the account looked at."""
-        remaining: int | None = None
         with ExitStack() as cleanup:
+            cleanup.enter_context(listening(self._feed.log))
             cleanup.callback(self.last_resort.disarm)
             cleanup.callback(self.journal.close)
             async with trio.open_nursery() as outer:
@@ -137,12 +148,19 @@ class Daemon:
                     await self._trade()
                 finally:
                     self.last_resort.start("trading is over")
-                    with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
-                        remaining = await self.last_look.at_all(trouble=self._in_trouble())
+                    if not self._looked:
+                        with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
+                            await self._look(live=False)
                 if self._guardian is not None:
-                    await self._guardian.part(self._stop_reason or "the run is over", clean=remaining == 0)
+                    await self._guardian.part(self._stop_reason or "the run is over", clean=self._remaining == 0)
                 outer.cancel_scope.cancel(reason="run over")
-        return self._result(remaining)
+        return self._result(self._remaining)
+
+    async def _look(self, *, live: bool) -> None:
+        """The last look, once a run."""
+        self._looked = True
+        with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
+            self._remaining = await self.last_look.at_all(trouble=self._in_trouble(), live=live)
 
     def request_stop(self, reason: str) -> None:
         """Ask for an orderly end; asked again, skip to the end of it."""
@@ -179,13 +197,16 @@ class Daemon:
                 for session in self._sessions.values():
                     trading.start_soon(self._run_session, session)
                 await self._until_over()
+                if not self._in_trouble():
+                    await self._look(live=True)
                 trading.cancel_scope.cancel(reason="run over")
         except* VenueRefused as group:
             self._refused = "; ".join(str(error) for error in group.exceptions)
             _log.critical("venue_refused", reason=self._refused, next="check account and key")
         except* Exception as group:  # noqa: BLE001 - the supervisor: whatever failed, the account is swept next
             self._crash = group
-            _log.critical("crash", errors=[repr(error) for error in group.exceptions], next="sweeping the account")
+            places = where(group)
+            _log.critical("crash", errors=[repr(error) for error in group.exceptions], at=places, next="sweeping")
 
     async def _run_session(self, session: VenueSession) -> None:
         try:

@@ -1,6 +1,9 @@
 """The last look at every account of a run: what still rests is swept, and sold where the engine could not see to it.
 
 Venues are looked at side by side: one that is away takes nobody else's time.
+
+A run that ends in order is looked at while its sessions still run. What fills or settles meanwhile is booked as it ever
+was, and each account is asked for until it says what the books say, or time is up: what differs then is a difference.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from hlomm.daemon.pump import Pump
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import HYPERLIQUID, ClientIds, VenueId, perp_market
 from hlomm.domain.inputs import AccountState
+from hlomm.domain.outputs import QueryAccount
+from hlomm.engine.reconcile import difference
 from hlomm.settings.schema import Settings
 from hlomm.venues.clock import Clock
 from hlomm.venues.flatten_plan import FlattenBounds
@@ -26,6 +31,9 @@ _log = structlog.get_logger("hlomm")
 VERIFY_S: Final = 10.0
 LAST_WORD_S: Final = 4.0
 """For the account as it was in the end: a figure for the summary, not worth what the looks before it found."""
+QUIET_S: Final = 6.0
+"""For an account that a session still tells of to say what the books say."""
+ASK_AGAIN_S: Final = 0.3
 
 
 class LastLook:
@@ -39,9 +47,14 @@ class LastLook:
         self.swept: list[str] = []
         self.words: dict[VenueId, AccountState] = {}
         """Each venue's account as it was after everything was over."""
+        self.asked_again = 0
+        """Words of an account that were not the last one."""
 
-    async def at_all(self, *, trouble: bool) -> int | None:
-        """Orders of ours that still rest, None if that cannot be told. `trouble`: the engine did not see to the end."""
+    async def at_all(self, *, trouble: bool, live: bool) -> int | None:
+        """Orders of ours that still rest, None if that cannot be told.
+
+        `trouble`: the engine did not see to the end. `live`: the sessions run, and the engine hears of what they see.
+        """
         rests: dict[VenueId, int | None] = {}
 
         async def look(session: VenueSession) -> None:
@@ -50,7 +63,7 @@ class LastLook:
                 return
             rests[session.venue] = None
             try:
-                rests[session.venue] = await self._at(session, trouble=trouble)
+                rests[session.venue] = await self._at(session, trouble=trouble, live=live)
             except Exception as error:  # noqa: BLE001 - a supervisor: a fault at one venue must not end the look at others
                 _log.critical("account_not_looked_at", venue=session.venue, error=repr(error), next="look by hand")
 
@@ -60,7 +73,7 @@ class LastLook:
         known = [count for count in rests.values() if count is not None]
         return sum(known) if len(known) == len(rests) else None
 
-    async def _at(self, session: VenueSession, *, trouble: bool) -> int | None:
+    async def _at(self, session: VenueSession, *, trouble: bool, live: bool) -> int | None:
         report = await cancel_all(session, deadline_s=VERIFY_S)
         if report.canceled or report.remaining:
             self._note(f"{session.venue}: swept {report.canceled} orders, {len(report.remaining)} remain")
@@ -68,17 +81,34 @@ class LastLook:
         if trouble and self._settings.flatten.on_stop == "flatten":
             known = await self._flatten(session)
             remaining = remaining if known else None
-        await self._hear(session)
+        await self._hear(session, QUIET_S if live else LAST_WORD_S, live=live)
         return remaining
 
-    async def _hear(self, session: VenueSession) -> None:
-        with trio.move_on_after(LAST_WORD_S) as patience:
-            try:
-                self.words[session.venue] = await session.fetch_account()
-            except VenueUnavailable as error:
-                _log.warning("account not read", venue=session.venue, error=str(error))
-        if patience.cancelled_caught:
-            _log.warning("account not read", venue=session.venue, error=f"no answer in {LAST_WORD_S:g} s")
+    async def _hear(self, session: VenueSession, within_s: float, *, live: bool) -> None:
+        """The account as it was in the end. While somebody books what happens, until nothing differs from the books."""
+        venue, answered = session.venue, False
+        with trio.move_on_after(within_s) as patience:
+            while True:
+                try:
+                    word = self.words[venue] = await session.fetch_account()
+                except VenueUnavailable as error:
+                    _log.warning("account not read", venue=venue, error=str(error))
+                    if not live:
+                        return
+                else:
+                    answered = True
+                    if not live or not difference(self._pump.engine.state, word):
+                        return
+                    session.submit(QueryAccount(venue))  # it looks for what it was not told
+                self.asked_again += 1
+                await trio.sleep(ASK_AGAIN_S)
+        if patience.cancelled_caught and answered:
+            found = difference(self._pump.engine.state, self.words[venue])
+            _log.warning(
+                "account_differs", venue=venue, differences=found, next="compare fills and settlements by hand"
+            )
+        elif patience.cancelled_caught:
+            _log.warning("account not read", venue=venue, error=f"no answer in {within_s:g} s")
 
     async def _flatten(self, session: VenueSession) -> bool:
         """Whether what is left is known."""

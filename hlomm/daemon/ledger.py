@@ -7,6 +7,7 @@ trading goes on, the queue is dropped when it is full, and the journal, which ha
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import sqlite3
 from collections import deque
@@ -18,11 +19,13 @@ from typing import Any, Final
 import structlog
 import trio
 
+from hlomm.daemon.audit_tail import AuditTail
 from hlomm.daemon.ledger_fold import Hole
 from hlomm.daemon.ledger_store import Store, action_of, damaged, move_aside
 from hlomm.domain.audit import Action, Link
 from hlomm.domain.inputs import OperatorCommand
 from hlomm.domain.outputs import Alert, AlertLevel
+from hlomm.domain.report import AuditRow
 from hlomm.journal.codec import Record
 from hlomm.journal.commands import Commands
 from hlomm.rundir.audit_file import AuditFile
@@ -36,6 +39,8 @@ BATCH_LIMIT: Final = 50_000
 """Records kept for a ledger that cannot be written just now; beyond that they are read from the journal."""
 ACTIONS_LIMIT: Final = 1_000
 """Operator actions waiting for a disk that takes them."""
+LINKS_SHOWN: Final = 50
+"""Last links of the chain that the daemon shows."""
 EVERY_S: Final = 1.0
 RETRY_S: Final = 30.0
 """Between two tries at a ledger that failed."""
@@ -50,6 +55,7 @@ class Ledger:
         self._path = paths.ledger
         self._journal = paths.journal
         self._audit = AuditFile(paths.audit)
+        self.audit_tail = AuditTail(paths.audit)
         self._epoch = epoch
         self._alert = alert
         self._queue: deque[Sequence[Record]] = deque()
@@ -60,6 +66,7 @@ class Ledger:
         """Number of the last record that was searched for commands."""
         self._unchained: deque[Action] = deque(maxlen=ACTIONS_LIMIT)
         self._unmirrored: deque[Link] = deque(maxlen=ACTIONS_LIMIT)
+        self._shown: deque[Link] = deque(maxlen=LINKS_SHOWN)
         self._store: Store | None = None
         self._behind = True
         """The journal may have records that are neither in the ledger nor in the queue."""
@@ -92,6 +99,16 @@ class Ledger:
                 at_ms=at_ms, epoch=None, seq=None, action=command.action.value, who=command.actor,
                 reason=command.reason, target=command.target, result=result,
             )
+        )  # fmt: skip
+
+    def audited(self) -> tuple[AuditRow, ...]:
+        """The end of the chain, as far as it is on disk."""
+        return tuple(
+            AuditRow(
+                n=link.n, at_ms=act.at_ms, action=act.action, who=act.who, reason=act.reason, target=act.target,
+                result=act.result,
+            )
+            for link in tuple(self._shown) for act in (link.action,)
         )  # fmt: skip
 
     def document(self) -> dict[str, Any]:
@@ -198,6 +215,8 @@ class Ledger:
     # -- in the thread, one at a time
 
     def _chain(self) -> None:
+        if not self._shown:
+            self._shown.extend(self._audit.read().links[-LINKS_SHOWN:])
         for epoch, record in self._batch:
             if record.seq <= self._heard:
                 continue
@@ -207,9 +226,13 @@ class Ledger:
                 self._unchained.append(action_of(told))
         waiting = tuple(self._unchained)
         if waiting:
-            self._unmirrored.extend(self._audit.append(waiting))
+            links = self._audit.append(waiting)
+            self._unmirrored.extend(links)
+            self._shown.extend(links)
             for _ in waiting:
                 self._unchained.popleft()
+        with contextlib.suppress(OSError):  # of what terminals are shown; that actions go on record does not hang on it
+            self.audit_tail.look()
 
     def _fold(self) -> int:
         assert self._store is not None

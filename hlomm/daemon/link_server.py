@@ -14,13 +14,15 @@ from typing import Final
 import structlog
 import trio
 
+from hlomm.daemon.feed import Feed, Reader
 from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
 from hlomm.domain.faults import ProtocolViolation
-from hlomm.domain.inputs import OperatorCommand
+from hlomm.domain.inputs import OperatorAction, OperatorCommand
 from hlomm.link.protocol import (
     MAX_COMMAND_FRAME,
     VERSION,
+    Access,
     Answer,
     Ask,
     Command,
@@ -34,6 +36,7 @@ from hlomm.link.protocol import (
     Welcome,
     decode_to_daemon,
     encode,
+    read_only,
 )
 from hlomm.rundir.private_socket import listen, peer_of
 
@@ -43,6 +46,7 @@ MAX_CLIENTS: Final = 16
 SEND_S: Final = 5.0
 HELLO_S: Final = 5.0
 MIN_WATCH_MS: Final = 100
+TARGET_MAX: Final = 64
 
 
 def user_of(uid: int) -> str:
@@ -51,6 +55,12 @@ def user_of(uid: int) -> str:
         return f"uid {uid} ({pwd.getpwuid(uid).pw_name})"
     except KeyError:
         return f"uid {uid}"
+
+
+def _operator(message: Command, actor: str) -> OperatorCommand:
+    return OperatorCommand(
+        action=message.action, actor=actor, reason=message.reason[:200], target=message.target[:TARGET_MAX]
+    )
 
 
 def _nobody(command: OperatorCommand, at_ms: int, result: str) -> None:
@@ -65,6 +75,7 @@ class LinkServer:
         monitor: Monitor,
         *,
         profile: str,
+        feed: Feed,
         unrecorded: Callable[[OperatorCommand, int, str], None] = _nobody,
     ) -> None:
         """`unrecorded` is told of commands that the journal cannot tell of: (command, wall ms, what became of it)."""
@@ -73,6 +84,7 @@ class LinkServer:
         self._pump = pump
         self._monitor = monitor
         self._profile = profile
+        self._feed = feed
         self._clients = 0
         self.refused = 0
         """Connections dropped for what they are or what they sent."""
@@ -115,8 +127,12 @@ class LinkServer:
         match message:
             case Ask(id=number):
                 return Answer(id=number, snapshot=self._monitor.snapshot())
-            case Command(id=number, action=action, reason=reason, target=target):
-                command = OperatorCommand(action=action, actor=actor, reason=reason[:200], target=target[:64])
+            case Command(id=number):
+                command = _operator(message, actor)
+                if command.action is OperatorAction.TUNE and len(message.target) > TARGET_MAX:
+                    # Cut, it would be another value.
+                    self._unrecorded(command, self._pump.clock.wall_ms(), "refused: longer than any setting")
+                    return Refused(id=number, code="target", text=f"no setting takes {len(message.target)} characters")
                 return self._command(number, command)
             case _:
                 raise ProtocolViolation("unexpected", f"{type(message).__name__} is not expected here")
@@ -133,11 +149,23 @@ class LinkServer:
             self._unrecorded(command, wall_ms, f"{pump.engine.state.halt.value}: the journal cannot be written")
         return Answer(id=number, snapshot=self._monitor.snapshot())
 
-    def welcome(self) -> Welcome:
-        return Welcome(version=VERSION, pid=os.getpid(), profile=self._profile)
+    def refuse_viewer(self, message: Command, actor: str, *, first: bool) -> Refused:
+        """Nothing reaches the engine. A connection's first attempt is chained: no viewer is to fill the disk."""
+        self.refused += 1
+        command = _operator(message, actor)
+        _log.warning("viewer_refused", action=command.action.value, actor=actor, reason=command.reason)
+        if first:
+            self._unrecorded(command, self._pump.clock.wall_ms(), "refused: read-only (viewer)")
+        return read_only(message.id)
 
-    def update(self, number: int) -> Update:
-        return Update(id=number, snapshot=self._monitor.snapshot())
+    def welcome(self, access: Access) -> Welcome:
+        return Welcome(version=VERSION, pid=os.getpid(), profile=self._profile, access=access)
+
+    def reader(self) -> Reader:
+        return Reader(self._feed)
+
+    def update(self, number: int, reader: Reader) -> Update:
+        return reader.update(number, self._monitor.snapshot())
 
 
 class _Client:
@@ -149,6 +177,9 @@ class _Client:
         self._frames = Frames(MAX_COMMAND_FRAME)
         self._sending = trio.Lock()
         self._watching = False
+        self._access = Access.OPERATOR
+        self._attempts = 0
+        """Commands of a viewer."""
 
     async def run(self) -> None:
         with trio.fail_after(HELLO_S):
@@ -163,10 +194,16 @@ class _Client:
                     if isinstance(message, Watch):
                         self._watch(nursery, message)
                     else:
-                        await self._send(self._server.answer(message, self._actor))
+                        await self._send(self._answer(message))
                 pending = await self._receive()
                 connected = bool(pending)
             nursery.cancel_scope.cancel(reason="client gone")
+
+    def _answer(self, message: ToDaemon) -> ToClient:
+        if self._access is Access.VIEWER and isinstance(message, Command):
+            self._attempts += 1
+            return self._server.refuse_viewer(message, self._actor, first=self._attempts == 1)
+        return self._server.answer(message, self._actor)
 
     async def _receive(self) -> list[ToDaemon]:
         """Messages of the next complete frames; empty when the client is gone."""
@@ -187,7 +224,8 @@ class _Client:
             raise ProtocolViolation("version", text)
         if first.origin:
             self._actor = f"{user_of(self._uid)} from {first.origin[:64]}"
-        await self._send(self._server.welcome())
+        self._access = first.access
+        await self._send(self._server.welcome(first.access))
 
     def _watch(self, nursery: trio.Nursery, message: Watch) -> None:
         if self._watching:
@@ -196,8 +234,9 @@ class _Client:
         nursery.start_soon(self._push, message.id, max(message.interval_ms, MIN_WATCH_MS) / 1000)
 
     async def _push(self, number: int, interval_s: float) -> None:
+        reader = self._server.reader()
         while True:
-            await self._send(self._server.update(number))
+            await self._send(self._server.update(number, reader))
             await trio.sleep(interval_s)
 
     async def _send(self, message: ToClient) -> None:

@@ -7,7 +7,21 @@ import sys
 
 import structlog
 
+from hlomm.daemon.log_ring import tee
+
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
+
+
+class _Logger(structlog.PrintLogger):
+    """Knows the name it was asked for by: the part of the program that speaks."""
+
+    def __init__(self, area: str) -> None:
+        super().__init__(sys.stderr)
+        self.area = area
+
+
+def _logger(*names: str) -> _Logger:
+    return _Logger(names[0] if names else "hlomm")
 
 
 def configure(level: str) -> None:
@@ -18,11 +32,12 @@ def configure(level: str) -> None:
     )
     structlog.configure(
         processors=[
+            tee,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S" if pretty else "iso", utc=True),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=_logger,
         cache_logger_on_first_use=True,
     )

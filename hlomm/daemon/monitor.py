@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
 
 from hlomm import __version__
 from hlomm.daemon.guardian_process import GuardianKeeper
+from hlomm.daemon.log_ring import ALERTS
 from hlomm.daemon.pump import Pump
+from hlomm.domain.edge_rows import EdgeReport
 from hlomm.domain.ids import VenueId
 from hlomm.domain.outputs import Alert, AlertLevel
-from hlomm.domain.report import AlertRow, GuardianRow, Snapshot, VenueRow
+from hlomm.domain.report import AlertRow, AuditRow, GuardianRow, Snapshot, VenueRow
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Cash
+from hlomm.engine import edges
 from hlomm.engine.budgets import NS_PER_MIN
 from hlomm.engine.report import pnl, report
 from hlomm.venues.protocol import VenueSession
 
-_log = structlog.get_logger("hlomm")
+_log = structlog.get_logger(ALERTS)
 
 ALERTS_KEPT: Final = 200
 CURVE_POINTS: Final = 240
+EDGES_NS: Final = NS_PER_S
+"""Host time for which a picture of the links is good enough; a terminal asks four times a second."""
 
 
 class Monitor:
@@ -37,12 +42,16 @@ class Monitor:
         self._sessions = sessions
         self._profile = profile
         self._armed = armed
+        self.audited: Callable[[], tuple[AuditRow, ...]] = tuple
+        """The end of the audit chain, as whoever keeps it knows it."""
         self._started_ns = pump.clock.now().mono_ns
         self.alerts: deque[AlertRow] = deque(maxlen=ALERTS_KEPT)
         self.alert_counts: dict[str, int] = {}
         self._curve: list[tuple[int, Cash]] = []
         self._curve_step = 1
         self._curve_skipped = 0
+        self._edges = EdgeReport()
+        self._edges_ns = -EDGES_NS
 
     def alert(self, output: Alert) -> None:
         self.alerts.append(
@@ -71,8 +80,15 @@ class Monitor:
         last = len(ordered) - 1
         return ordered[last // 2] / 1000, ordered[round(last * 0.99)] / 1000
 
+    def _looked_at(self) -> EdgeReport:
+        """What links would bring: it takes longer than the rest, so terminals share one that is young enough."""
+        engine, now_ns = self._pump.engine, self._pump.clock.read().mono_ns
+        if now_ns - self._edges_ns >= EDGES_NS:
+            self._edges, self._edges_ns = edges.report(engine.state, engine.strategies), now_ns
+        return self._edges
+
     def snapshot(self) -> Snapshot:
-        engine = report(self._pump.engine.state)
+        engine = report(self._pump.engine.state, self._looked_at())
         p50, p99 = self.latency_us()
         return Snapshot(
             profile=self._profile, version=__version__, pid=os.getpid(),
@@ -80,7 +96,7 @@ class Monitor:
             venues=tuple(self._venue_row(venue) for venue in self._sessions), alerts=tuple(self.alerts)[-50:],
             pnl_curve=tuple(self._curve), latency_p50_us=p50, latency_p99_us=p99,
             journal=str(self._pump.journal.path), journal_records=self._pump.journal.records,
-            guardian=GuardianRow() if self._guardian is None else self._guardian.row(),
+            guardian=GuardianRow() if self._guardian is None else self._guardian.row(), audit=self.audited(),
         )  # fmt: skip
 
     def _venue_row(self, venue: VenueId) -> VenueRow:

@@ -4,19 +4,23 @@ A synchronous function: whoever received an input calls it, and when it returns 
 is on record and the outputs are with their sessions. So inputs are totally ordered and nothing sits between socket
 and order. An output may answer back at once (a full queue refuses an order): such an input waits its turn in the
 inbox of the call that is running.
+
+News of markets that comes in one call is fed input by input and decided on once, after the last of it or with the
+first input that is more than news. A feed that delivers ten books in one piece has moved on from nine of them: to act
+on those would cost the time that it takes to fall behind.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import structlog
 import trio
 
 from hlomm.daemon.journal_writer import JournalWriter
-from hlomm.domain.inputs import Input, JournalFailed
+from hlomm.domain.inputs import MARKET_NEWS, Input, JournalFailed
 from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, Output, PlaceOrders
 from hlomm.domain.times import NS_PER_S
 from hlomm.engine.core import Engine
@@ -41,7 +45,8 @@ class Pump:
         self._route = route
         self.tap: Callable[[Sequence[Record]], None] = _nobody
         """Told of records once they are written; it must neither wait nor raise."""
-        self._inbox: deque[tuple[Input | None, int]] = deque()
+        self._inbox: deque[tuple[Sequence[Input], int]] = deque()
+        """What is decided on together, and when it was received."""
         self._running = False
         self._seq = 0
         self._poke = trio.Event()
@@ -57,14 +62,14 @@ class Pump:
         self.latencies_ns: deque[int] = deque(maxlen=LATENCIES_KEPT)
 
     def __call__(self, items: Sequence[Input], received_ns: int) -> None:
-        """Feed inputs in order, each with its own turn. `received_ns` is the host's monotonic receive time."""
-        self._inbox.extend((item, received_ns) for item in items)
+        """Feed inputs in order and decide on them. `received_ns` is the host's monotonic receive time."""
+        self._inbox.extend((together, received_ns) for together in _turns(items))
         assert len(self._inbox) <= INBOX_LIMIT, "the engine is fed in a circle"
         self._drain()
 
     def tick(self) -> None:
         """A turn without an input, for deadlines."""
-        self._inbox.append((None, 0))
+        self._inbox.append(((), 0))
         self._drain()
 
     def note(self, text: str) -> None:
@@ -85,16 +90,15 @@ class Pump:
         finally:
             self._running = False
             if self.fault is not None:
-                self.dropped += len(self._inbox)
+                self.dropped += sum(len(items) for items, _ in self._inbox)
                 self._inbox.clear()
 
-    def _turn(self, item: Input | None, received_ns: int) -> None:
+    def _turn(self, items: Sequence[Input], received_ns: int) -> None:
         engine, now = self.engine, self.clock.now()
         records: list[Record] = []
-        if item is not None:
-            records.append(InputRecord(self._next_seq(), now, item))
         try:
-            if item is not None:
+            for item in items:
+                records.append(InputRecord(self._next_seq(), now, item))
                 engine.feed(item, now)
             outputs = engine.turn(now)
         except Exception as error:
@@ -128,7 +132,7 @@ class Pump:
         except OSError as error:
             self.journal_dead = error.strerror or str(error)
             _log.critical("journal_failed", error=self.journal_dead, next="cancelling everything, then HALTED")
-            self._inbox.appendleft((JournalFailed(self.journal_dead), 0))
+            self._inbox.appendleft(((JournalFailed(self.journal_dead),), 0))
             return
         self.tap(records)
 
@@ -154,6 +158,18 @@ class Pump:
             deadline_ns = self.engine.next_deadline()
             if deadline_ns is not None and deadline_ns <= self.clock.now().mono_ns:
                 self.tick()
+
+
+def _turns(items: Sequence[Input]) -> Iterator[Sequence[Input]]:
+    """Inputs by the decision they share."""
+    begun: list[Input] = []
+    for item in items:
+        begun.append(item)
+        if type(item) not in MARKET_NEWS:
+            yield begun
+            begun = []
+    if begun:
+        yield begun
 
 
 def _nobody(records: Sequence[Record]) -> None:

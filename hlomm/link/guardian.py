@@ -126,6 +126,8 @@ class Told(Message, frozen=True):
     did: tuple[str, ...] = ()
     """What it has done, oldest first."""
     counters: dict[str, int] = msgspec.field(default_factory=dict)
+    audit: int = 0
+    """Link of the operator chain that tells of the last kill asked for here; 0 while none is on disk."""
 
 
 ToGuardian = Hello | Register | Beat | Goodbye | Ask | Command | Leave
@@ -138,12 +140,12 @@ _FROM_GUARDIAN: msgspec.msgpack.Decoder[FromGuardian] = msgspec.msgpack.Decoder(
 def decode_to_guardian(body: bytes) -> ToGuardian:
     try:
         return _TO_GUARDIAN.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolViolation("malformed", str(error)) from None
 
 
 def decode_from_guardian(body: bytes) -> FromGuardian:
     try:
         return _FROM_GUARDIAN.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolViolation("malformed", str(error)) from None

@@ -8,10 +8,12 @@ watches (`Watch`, answered by `Update` after `Update` until the connection ends)
 from __future__ import annotations
 
 import struct
+from enum import StrEnum
 from typing import Final
 
 import msgspec
 
+from hlomm.domain.desk_rows import AuditRow, ChainRow, LogRow, SettingRow
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.report import Snapshot
@@ -29,12 +31,21 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults
     """Base of the tagged unions."""
 
 
+class Access(StrEnum):
+    """What a connection may do. Asked for once, at its beginning; whoever serves it holds it to that."""
+
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+    """Looks, and is refused every command."""
+
+
 class Hello(Message, frozen=True):
     version: int
     role: str
     """`terminal`, `script`, ...: shown in the audit, grants nothing."""
     origin: str = ""
     """Where the person sits, as far as the client knows (SSH_CONNECTION)."""
+    access: Access = Access.OPERATOR
 
 
 class Ask(Message, frozen=True):
@@ -59,6 +70,8 @@ class Welcome(Message, frozen=True):
     version: int
     pid: int
     profile: str
+    access: Access = Access.OPERATOR
+    """What was granted. A daemon that knows no viewers says nothing: a viewer must not stay with it."""
 
 
 class Answer(Message, frozen=True):
@@ -67,14 +80,28 @@ class Answer(Message, frozen=True):
 
 
 class Update(Message, frozen=True):
+    """The rest is news since the update before: all there is in the first one, most often nothing later."""
+
     id: int
     snapshot: Snapshot
+    settings: tuple[SettingRow, ...] = ()
+    log: tuple[LogRow, ...] = ()
+    audit: tuple[AuditRow, ...] = ()
+    chain: ChainRow | None = None
 
 
 class Refused(Message, frozen=True):
     id: int
     code: str
     text: str
+
+
+READ_ONLY: Final = "read_only"
+"""Code of the refusal that a viewer's commands meet."""
+
+
+def read_only(number: int) -> Refused:
+    return Refused(id=number, code=READ_ONLY, text="this connection is read-only (viewer): no command is taken from it")
 
 
 ToDaemon = Hello | Ask | Watch | Command
@@ -96,14 +123,14 @@ def encode(message: Message) -> bytes:
 def decode_to_daemon(body: bytes) -> ToDaemon:
     try:
         return _TO_DAEMON.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolViolation("malformed", str(error)) from None
 
 
 def decode_to_client(body: bytes) -> ToClient:
     try:
         return _TO_CLIENT.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolViolation("malformed", str(error)) from None
 
 

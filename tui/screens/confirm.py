@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,6 +18,8 @@ from tui.widgets.panel import Sight
 
 REASON_MAX = 200
 """The daemon keeps no more."""
+REASONED: Final = OperatorAction.RESUME
+"""What lifts a halt is not done without saying why."""
 
 
 class Confirm(LiveModal[None]):
@@ -35,27 +37,39 @@ class Confirm(LiveModal[None]):
         with Vertical(classes="window") as frame:
             frame.border_title = consequence.title(self.order)
             yield Consequence(self.sight, self.order)
-            yield Input(placeholder="reason (optional)", max_length=REASON_MAX, compact=True)
+            if self.sight.store.viewer:
+                yield Static("\\[ESC] back, nothing is sent", id="choice")
+                return
+            asked = f"reason ({'optional' if self.order is not REASONED else 'needed'})"
+            yield Input(placeholder=asked, max_length=REASON_MAX, compact=True)
             yield Static(f"\\[ENTER] {verb}    \\[ESC] back, nothing is sent", id="choice")
 
     def on_mount(self) -> None:
-        reason = self.query_one(Input)
-        reason.cursor_blink = False
-        reason.focus()
+        for reason in self.query(Input):
+            reason.cursor_blink = False
+            reason.focus()
 
     @property
     def given(self) -> bool:
         return self.query_one(Consequence).given
+
+    @property
+    def typing(self) -> bool:
+        """Whether a letter is part of a reason and no order of its own."""
+        return isinstance(self.focused, Input)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.action_go()
 
     def action_go(self) -> None:
-        if self.given:
+        if self.given or self.sight.store.viewer:
             self.dismiss(None)
             return
         reason = self.query_one(Input)
+        if self.order is REASONED and not reason.value.strip():
+            self.query_one("#choice", Static).update("Type a reason, then \\[ENTER]    \\[ESC] back, nothing is sent")
+            return
         self._give(reason.value.strip())
         self.query_one(Consequence).given = True
         reason.display = False

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from tui import keymap
 from tui.screens.live import LiveModal
+from tui.views.line import printable
 from tui.views.markets import SOURCES
 from tui.widgets.panel import Sight
 
@@ -27,7 +28,7 @@ class Text(LiveModal[None]):
         super().__init__(sight)
         self._title = title
         # Text from outside is never markup.
-        self._body = Content(body) if isinstance(body, str) else body
+        self._body = Content("\n".join(map(printable, body.split("\n")))) if isinstance(body, str) else body
 
     def window(self) -> ComposeResult:
         with Vertical(classes="window") as frame:

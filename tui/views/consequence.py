@@ -1,4 +1,4 @@
-"""What an order to the daemon would do, in its real numbers, and what became of it."""
+"""What an order to the daemon would do, in its real numbers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.report import Snapshot
 from tui.formats import elapsed, number, short_ticker
-from tui.state import Fate, Ordered, Store
-from tui.views.activity import alert_lines
+from tui.state import Store
 from tui.views.holdings import held, tokens
-from tui.views.line import Line, Span, Tone, clean, line, wrapped
+from tui.views.line import Line, Tone, clean, wrapped
 
 _NAMES_SHOWN: Final = 3
-_ALERTS_SHOWN: Final = 3
+_READ_ONLY: Final = (
+    ("This terminal is read-only (viewer): the daemon and its guardian refuse every order from it.", Tone.ALARM),
+    ("An operator's terminal, or `hlomm kill` where the daemon runs, stops trading.", Tone.PLAIN),
+)
 _TITLES: Final = {
     OperatorAction.KILL: "KILL — all venues",
     OperatorAction.FLATTEN: "FLATTEN — all venues",
+    OperatorAction.CANCEL: "CANCEL — all venues",
     OperatorAction.RESUME: "RESUME — quote again",
 }
 _VERBS: Final = {
     OperatorAction.KILL: "kill now",
     OperatorAction.FLATTEN: "flatten now",
+    OperatorAction.CANCEL: "cancel now",
     OperatorAction.RESUME: "resume now",
 }
 
@@ -43,27 +47,38 @@ def verb(action: OperatorAction) -> str:
 def question(store: Store, action: OperatorAction, now_s: float, width: int) -> list[Line]:
     """The consequences, one sentence each, of the state as it is at this moment."""
     snapshot = store.live
+    if store.viewer:
+        return [part for text, tone in _READ_ONLY for part in wrapped(text, width, tone)]
     if snapshot is None or not store.connected(now_s):
-        return _without_link(store, now_s, width)
+        return _without_link(store, action, now_s, width)
     sentences = _resume(snapshot) if action is OperatorAction.RESUME else _halt(snapshot, action)
     return [part for text, tone in sentences for part in wrapped(text, width, tone)]
 
 
-def _without_link(store: Store, now_s: float, width: int) -> list[Line]:
+def _without_link(store: Store, action: OperatorAction, now_s: float, width: int) -> list[Line]:
     known = "" if store.live is None else f", last heard {elapsed(store.lag_s(now_s))} ago"
-    said = [
-        (f"No link to the daemon{known}: it cannot be told anything from here.", Tone.ALARM),
-        ("Orders may still rest at the venue. If the daemon lives, `hlomm kill` there may reach it.", Tone.PLAIN),
-        ("If it does not live, cancel by hand at the venue.", Tone.PLAIN),
-        ("Sending is tried all the same when you confirm; if it cannot be sent you will be told.", Tone.PLAIN),
-    ]  # fmt: skip
+    said = [(f"No link to the daemon{known}: what rests and what is held now is not known here.", Tone.ALARM)]
+    if action is OperatorAction.KILL:
+        said += [
+            ("The kill goes to its guardian at once: it ends the daemon, cancels every order,", Tone.STRONG),
+            ("sells by policy, and leaves it HALTED until you resume.", Tone.STRONG),
+            ("If no guardian lives either you will be told: then cancel by hand at the venue.", Tone.PLAIN),
+        ]
+    else:
+        said += [
+            ("Nobody else takes this order. K kills through the guardian, which needs no daemon.", Tone.STRONG),
+            ("Sending is tried all the same when you confirm; if it cannot be sent you will be told.", Tone.PLAIN),
+        ]
     return [part for text, tone in said for part in wrapped(text, width, tone)]
 
 
 def _halt(snapshot: Snapshot, action: OperatorAction) -> Iterator[tuple[str, Tone]]:
     yield _cancels(snapshot), Tone.STRONG
     selling = _sells(snapshot)
-    if selling:
+    if action is OperatorAction.CANCEL:
+        held_now = f"Sells nothing: {_listed(snapshot)} stay as they are" if selling else "Nothing is held"
+        yield f"{held_now}.", Tone.STRONG
+    elif selling:
         keep = " unless flatten.on_kill says keep" if action is OperatorAction.KILL else ""
         yield f"Then sells{keep}: {selling}.", Tone.STRONG
         yield (
@@ -120,66 +135,3 @@ def _listed(snapshot: Snapshot) -> str:
 def _strategies(snapshot: Snapshot) -> str:
     names = {row.strategy: None for row in snapshot.engine.markets if row.strategy and row.settled is None}
     return ", ".join(clean(name) for name in names) or "every strategy"
-
-
-# -- after
-
-
-def outcome(store: Store, now_s: float, width: int) -> list[Line]:
-    """What the daemon said to the order, and what has happened since."""
-    ordered = store.ordered
-    if ordered is None:
-        text = "Nothing was sent: there is no link to the daemon. Try again when the bar at the top shows a state."
-        return list(wrapped(text, width, Tone.ALARM))
-    lines = list(_said(ordered, now_s, width))
-    snapshot = store.live
-    if snapshot is None:
-        return lines
-    engine = snapshot.engine
-    positions = len(held(engine.positions))
-    lines.append(
-        line(
-            Span("state ", Tone.LABEL),
-            Span(clean(engine.state).upper(), Tone.STRONG),
-            Span("   open orders ", Tone.LABEL),
-            f"{engine.open_orders}",
-            Span("   positions held ", Tone.LABEL),
-            f"{positions}",
-        )
-    )
-    if engine.state != HaltState.RUNNING:
-        lines += wrapped(engine.reason, width, Tone.LABEL)
-    for row in store.consequences()[-_ALERTS_SHOWN:]:
-        lines += alert_lines(row, width)
-    return lines
-
-
-def _said(ordered: Ordered, now_s: float, width: int) -> Iterator[Line]:
-    waited_s = (now_s if ordered.settled_s is None else ordered.settled_s) - ordered.sent_s
-    match ordered.fate:
-        case Fate.TAKEN:
-            yield line(Span("daemon ", Tone.LABEL), Span(f"has taken it ({waited_s:.2f} s)", Tone.GOOD))
-        case Fate.DECLINED:
-            yield from wrapped(f"The daemon refuses: {ordered.why}", width, Tone.ALARM)
-        case Fate.UNANSWERED:
-            yield from wrapped(
-                f"Not confirmed: {ordered.why}. It may still be carried out — watch the state, or use `hlomm kill`.",
-                width,
-                Tone.ALARM,
-            )
-        case Fate.WAITING if ordered.silent(now_s):
-            yield from wrapped(f"Daemon silent for {waited_s:.1f} s. {_instead(ordered)}", width, Tone.ALARM)
-        case Fate.GUARDED:
-            yield line(Span("guardian ", Tone.LABEL), Span(f"has taken it ({waited_s:.2f} s)", Tone.GOOD))
-            yield from wrapped(clean(ordered.why), width)
-        case Fate.WAITING:
-            yield line(Span("daemon ", Tone.LABEL), "sent, waiting for the answer")
-
-
-def _instead(ordered: Ordered) -> str:
-    """Who else was asked. Only a kill has anybody else to go to."""
-    if ordered.action is not OperatorAction.KILL:
-        return "Still waiting."
-    return (
-        f"Asked its guardian: {ordered.no_guardian}. Still waiting." if ordered.no_guardian else "Asking its guardian."
-    )

@@ -106,7 +106,17 @@ def aged(text: Line, age_s: float | None) -> Line:
 
 def clean(text: str) -> str:
     """Text from elsewhere, on one line and without control characters."""
-    return "".join(char if char.isprintable() else " " for char in text).strip()
+    return printable(text).strip()
+
+
+def printable(text: str) -> str:
+    """The same number of characters, none of which a terminal would obey."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+
+
+def harmless(text: Line) -> Line:
+    """Names come from venues, and whoever lists a market there may call it anything."""
+    return tuple(span if span.text.isprintable() else Span(printable(span.text), span.tone) for span in text)
 
 
 def wrapped(text: str, width: int, tone: Tone = Tone.PLAIN) -> Iterator[Line]:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tui.state import Phase, Store
 from tui.views.line import Line, Span, Tone, line, wrapped
+
+WHAT_IT_IS: Final = (
+    "You will watch a market maker quote contracts on where BTC will be: its state on top, its money below that, then "
+    "every market with the fair value, the book, our quotes, what is held, and why it does not quote."
+)
 
 
 def lines(store: Store, width: int) -> list[Line]:
@@ -31,8 +38,14 @@ def starting(store: Store, width: int) -> list[Line]:
     if store.start.problem:
         return [*wrapped(store.start.problem, width, Tone.ALARM), _offer("try again")]
     if store.start.pid is None:
-        return [_offer("start the simulator here: simulated venues, play money")]
-    return list(wrapped(f"Starting the simulator (pid {store.start.pid}), log in {store.start.log}", width))
+        return [_offer("start the simulator here: simulated venues, play money"), (), *_explained(width)]
+    said = f"Starting the simulator (pid {store.start.pid}), log in {store.start.log}"
+    return [*wrapped(said, width), (), *_explained(width)]
+
+
+def _explained(width: int) -> list[Line]:
+    """What is about to be looked at, for who sees it the first time."""
+    return list(wrapped(WHAT_IT_IS, width, Tone.LABEL))
 
 
 def _offer(text: str) -> Line:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
 
 from hlomm.domain.markets import MarketKind
 from hlomm.domain.report import EngineReport, ScenarioRow
-from tui.formats import decimals_of, fitted, number, short_ticker
+from tui.formats import decimals_of, fitted, moment, number, short_ticker
 from tui.state import Store
 from tui.views.line import Line, Span, Tone, aged, clean, cut, joined, left, line, right, signed_tone, spread, width_of
 from tui.views.money import share_tone
@@ -214,7 +213,7 @@ def _settlement(name: str, wall_ms: int) -> str:
     dated = _DATED.fullmatch(name)
     if dated is None:
         return name
-    today = f"{datetime.fromtimestamp(wall_ms / 1000, UTC).day:02d}"
+    today = f"{moment(wall_ms).day:02d}"
     when = (
         f"{dated['hour']}:{dated['minute']}Z"
         if dated["day"] == today

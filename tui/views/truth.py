@@ -25,6 +25,8 @@ CLASSES: Final = {
 _WORDS: Final = {HaltState.RUNNING.value: "QUOTING"}
 _SEPARATOR: Final = Span(" · ")
 _NO_GUARDIAN: Final = Span(f"guardian {DASH}")
+READ_ONLY: Final = Span("READ-ONLY", Tone.STRONG)
+"""In place of the key of the hour: this terminal has no orders to give."""
 _PLAY_MONEY: Final = Span("play money")
 
 
@@ -54,7 +56,7 @@ def bar(store: Store, now_s: float, width: int) -> Line:
     snapshot = store.live
     said = Span(word(store, now_s), Tone.STRONG)
     if snapshot is None:
-        return spread(line("hlomm", _SEPARATOR, said), line(_NO_GUARDIAN), width)
+        return spread(line("hlomm", _SEPARATOR, said), line(READ_ONLY if store.viewer else _NO_GUARDIAN), width)
     guardian = _guardian(snapshot, store.lag_s(now_s))
     segments = [
         Span(clean(snapshot.profile)),
@@ -66,7 +68,7 @@ def bar(store: Store, now_s: float, width: int) -> Line:
     ]
     if store.held is not None:
         segments.append(Span(f"FROZEN {elapsed(now_s - store.held_s)}", Tone.STRONG))
-    key = line(_key(snapshot))
+    key = line(READ_ONLY if store.viewer else _key(snapshot))
     for dispensable in (_PLAY_MONEY, guardian):
         if _length(segments) + 1 + width_of(key) <= width:
             break

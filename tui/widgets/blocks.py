@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hlomm.domain.inputs import OperatorAction
 from tui import keymap
-from tui.views import activity, consequence, holdings, ladder, money, nobody, truth, venues, why
+from tui.views import activity, consequence, holdings, ladder, money, nobody, outcome, truth, venues, why
 from tui.views.line import Line, Span, Tone, joined, line, width_of
 from tui.widgets.panel import Panel, Sight
 
@@ -120,7 +120,7 @@ class Consequence(Panel):
     def lines(self, width: int, height: int) -> Sequence[Line]:
         del height
         if self.given:
-            return consequence.outcome(self.store, self.sight.now_s, width)
+            return outcome.lines(self.store, self.sight.now_s, width)
         return consequence.question(self.store, self._action, self.sight.now_s, width)
 
 
@@ -129,10 +129,17 @@ class Keys(Panel):
 
     DEFAULT_CLASSES = ""
 
+    def __init__(self, sight: Sight, *here: str) -> None:
+        """`here`: actions that only this screen has; they come right after those of safety."""
+        super().__init__(sight)
+        self._here = here
+
     def lines(self, width: int, height: int) -> Sequence[Line]:
         del height
         *others, help_cell, leave_cell = [
-            line(Span(action.key_text, Tone.KEY), Span(f" {action.label}")) for action in keymap.footer()
+            line(Span(action.footing[0], Tone.KEY), Span(f" {action.footing[1]}"))
+            for action in keymap.footer(*self._here)
+            if not (self.store.viewer and action.group is keymap.Group.SAFETY)
         ]
         kept = [help_cell, leave_cell]
         for cell in others:

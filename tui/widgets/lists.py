@@ -135,14 +135,18 @@ class Browsed(ListPanel[T]):
         """By what an item is known again; fills and alerts never change."""
         return item
 
+    def keys(self) -> Sequence[object]:
+        """Of all items; a list in which two may be alike tells them apart here."""
+        return [self.key(item) for item in self.items()]
+
     def cursor(self) -> int | None:
         if not self.has_focus:
             return None
-        keys = [self.key(item) for item in self.items()]
+        keys = self.keys()
         return 0 if self._marked is None or self._marked not in keys else keys.index(self._marked)
 
     def put_cursor(self, index: int) -> None:
-        self._marked = self.key(self.items()[index]) if index else None
+        self._marked = self.keys()[index] if index else None
 
     def row_lines(self, items: Sequence[T], width: int) -> list[Line]:
         cursor, lines = self.cursor(), self.item_lines(items, width - 1)

@@ -13,7 +13,7 @@ from textual.style import Style
 from textual.widget import Widget
 
 from tui.state import Store
-from tui.views.line import Line, Tone, plain
+from tui.views.line import Line, Tone, harmless, plain, wrapped
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,20 @@ class Panel(Widget):
         size = self.content_size
         if not size.width:
             return
-        drawn, cursor_line = tuple(self.lines(size.width, size.height)), self.cursor_line()
+        drawn, cursor_line = self.look(size.width, size.height)
         changed = self._changed(drawn, cursor_line)
         self._drawn, self._cursor_line = drawn, cursor_line
         if self.FITTED:
             self.styles.height = max(len(drawn), 1) + self.gutter.height
         if changed:
             self.refresh(*(Region(0, row, size.width, 1) for row in changed))
+
+    def look(self, width: int, height: int) -> tuple[tuple[Line, ...], int | None]:
+        """What is drawn, and which line of it is marked; whatever the store holds, this raises nothing."""
+        try:
+            return tuple(harmless(each) for each in self.lines(width, height)), self.cursor_line()
+        except Exception as error:  # noqa: BLE001 - one picture that fails must not take the kill key with it
+            return tuple(wrapped(f"cannot be drawn: {error!r}", width, Tone.ALARM))[: max(height, 1)], None
 
     def _changed(self, drawn: tuple[Line, ...], cursor_line: int | None) -> list[int]:
         rows = enumerate(zip_longest(self._drawn, drawn))
@@ -87,15 +94,21 @@ class Panel(Widget):
         return "\n".join(plain(drawn) for drawn in self._drawn)
 
     def render(self) -> Content:
-        return Content("\n").join(self._content(number, drawn) for number, drawn in enumerate(self._drawn))
+        styles: dict[str, Style] = {}  # asked for once per picture: a tone may look otherwise in the next
+        return Content("\n").join(self._content(number, drawn, styles) for number, drawn in enumerate(self._drawn))
 
-    def _content(self, number: int, drawn: Line) -> Content:
-        content = Content.assemble(*((span.text, self._style(f"tone--{span.tone}")) for span in drawn))
+    def _content(self, number: int, drawn: Line, styles: dict[str, Style]) -> Content:
+        def style(name: str) -> Style:
+            if name not in styles:
+                styles[name] = self._style(name)
+            return styles[name]
+
+        content = Content.assemble(*((span.text, style(f"tone--{span.tone}")) for span in drawn))
         under = self._under(number, drawn)
         if under is None:
             return content
         filled = content.pad_right(max(self.content_size.width - content.cell_length, 0))
-        return filled.stylize_before(self._style(under))
+        return filled.stylize_before(style(under))
 
     def _under(self, number: int, drawn: Line) -> str | None:
         """What lies under a whole line, where something does."""

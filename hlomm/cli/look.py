@@ -1,0 +1,54 @@
+"""The command line of the terminal: `hlomm tui`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from hlomm.cli.options import PROFILE, SOCKET, STATE_DIR, reporting
+from hlomm.domain.faults import UsageError
+
+VIEWER_HELP: Final = (
+    "Look only: the daemon refuses every command from this terminal. For somebody who logs in to look: "
+    '`command="hlomm tui --viewer",restrict,pty` before the key in authorized_keys.'
+)
+
+
+@click.command()
+@PROFILE
+@STATE_DIR
+@SOCKET
+@click.option("--viewer", is_flag=True, help=VIEWER_HELP)
+@click.option("--serve", default=None, metavar="HOST:PORT", help="Show it in a browser instead, read-only.")
+@click.option("--operator", is_flag=True, help="With --serve: commands too, for whoever has the key in the address.")
+@click.option("--beyond-loopback", is_flag=True, help="With --serve: let other machines look in as well.")
+@click.option("--screenshot", type=click.Path(path_type=Path), default=None, help="Write one picture (SVG) and end.")
+@click.option("--size", default="120x40", show_default=True, metavar="WxH", help="With --screenshot: in characters.")
+@click.option("--press", default="", metavar="KEYS", help="With --screenshot: keys first, with commas (`i`, `enter`).")
+@reporting
+def tui(
+    *, profile: str, state_dir: Path | None, socket: Path | None, viewer: bool, serve: str | None, operator: bool,
+    beyond_loopback: bool, screenshot: Path | None, size: str, press: str,
+) -> None:  # fmt: skip
+    """Look in: the terminal. Leaving it never touches trading."""
+    from hlomm.cli import terminal
+
+    if viewer and operator:
+        raise UsageError("--viewer and --operator: choose one")
+    if serve is None and (operator or beyond_loopback):
+        raise UsageError("--operator and --beyond-loopback go with --serve")
+    if screenshot is not None:
+        columns, _, rows = size.partition("x")
+        if serve is not None or not (columns.isdecimal() and rows.isdecimal() and int(columns) and int(rows)):
+            raise UsageError("--screenshot goes without --serve, and with a --size such as 120x40")
+        terminal.screenshot_command(
+            profile, state_dir, socket, viewer=viewer, file=screenshot, size=(int(columns), int(rows)), press=press
+        )
+    elif serve is None:
+        terminal.tui_command(profile, state_dir, socket, viewer=viewer)
+    else:
+        terminal.serve_command(
+            profile, state_dir, socket, serve=serve, operator=operator, beyond_loopback=beyond_loopback
+        )
