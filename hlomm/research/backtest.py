@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hlomm import __version__
 from hlomm.assembly.engine import build_engine
+from hlomm.domain.desk_rows import MARKOUT_S
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import (
     BboUpdate,
@@ -24,7 +25,6 @@ from hlomm.engine.core import Engine
 from hlomm.engine.report import report
 from hlomm.engine.state import MarketState
 from hlomm.pricing.expected import Contract, implied_vol
-from hlomm.pricing.markout import Aggressor, Print, markouts
 from hlomm.research.backtest_result import BacktestResult, FillPoint, Sample
 from hlomm.research.fair_error import FairError, RealisedSoFar, Snapshot, constant
 from hlomm.research.hedge_overlay import Moment, Overlay, overlay
@@ -32,7 +32,6 @@ from hlomm.research.recording import Event, Recording
 from hlomm.research.tape_venue import Delays, TapeVenue
 from hlomm.settings.load import Loaded
 
-HORIZONS_S = (1, 5, 30, 60)
 START_CASH = Cash(10_000 * SCALE)
 SAMPLE_NS = 5 * NS_PER_S
 _LEAST_AVERSION = 1e-9
@@ -54,7 +53,6 @@ class _Run:
         self._venue = TapeVenue(recording.outcome, delays, START_CASH)
         self._samples: list[Sample] = []
         self._fills: list[FillPoint] = []
-        self._mids: list[tuple[float, float]] = []
         self._forecasts: list[tuple[float, float]] = []
         self._snapshots: list[Snapshot] = []
         self._moments: list[Moment] = []
@@ -161,7 +159,7 @@ class _Run:
         market = state.markets[self._recording.outcome.id]
         fair = market.desired.fair if market.desired is not None else None
         if isinstance(event.item, BookSnapshot):
-            self._price(event.received_ns, event.item, fair)
+            self._price(event.item, fair)
             self._forecast(event.received_ns, event.item, market)
         elif isinstance(event.item, BboUpdate) and event.item.bid is not None and event.item.ask is not None:
             self._touch = event.item.bid[0] / SCALE, event.item.ask[0] / SCALE
@@ -174,12 +172,9 @@ class _Run:
             self._next_sample_ns = event.received_ns + SAMPLE_NS
             self._sample(event.received_ns)
 
-    def _price(self, at_ns: int, book: BookSnapshot, fair: Px | None) -> None:
-        """Reference for markouts: the mid, or the model where a side is missing; forecasts for the Brier score."""
+    def _price(self, book: BookSnapshot, fair: Px | None) -> None:
+        """Forecasts for the Brier score."""
         mid = (book.bids[0][0] + book.asks[0][0]) / (2 * SCALE) if book.bids and book.asks else None
-        reference = mid if mid is not None else None if fair is None else fair / SCALE
-        if reference is not None:
-            self._mids.append((at_ns / NS_PER_S, reference))
         if mid is not None and fair is not None:
             self._forecasts.append((fair / SCALE, mid))
 
@@ -244,25 +239,11 @@ class _Run:
         )  # fmt: skip
 
     def _markouts(self) -> dict[int, dict[str, float | int | None]]:
-        """Mean maker markout per contract, weighted by size, at each horizon; positive is good."""
-        makers = [fill for fill in self._fills if fill.maker]
-        if not makers or not self._mids:
-            return {h: {"mean": None, "n": 0} for h in HORIZONS_S}
-        prints = [
-            Print(fill.wall_ns / NS_PER_S, Aggressor.SELL if fill.sign > 0 else Aggressor.BUY, fill.px / SCALE)
-            for fill in makers
-        ]
-        times, mids = zip(*self._mids, strict=True)
-        rows = markouts(prints, times, mids, HORIZONS_S)
-        found: dict[int, dict[str, float | int | None]] = {}
-        for index, horizon in enumerate(HORIZONS_S):
-            pairs = [
-                (row.markouts[index], fill.qty) for row, fill in zip(rows, makers, strict=True) if row.markouts[index]
-            ]
-            total = sum(qty for _, qty in pairs)
-            mean = sum(m.maker * qty for m, qty in pairs if m is not None) / total if total else None
-            found[horizon] = {"mean": mean, "n": len(pairs)}
-        return found
+        """Mean maker markout per contract, weighted by size, at each horizon (`hlomm.engine.markouts`)."""
+        return {
+            horizon_s: {"mean": total.sum2 / (2 * total.qty * SCALE) if total.qty else None, "n": total.fills}
+            for horizon_s, total in zip(MARKOUT_S, self._engine.state.markouts.totals, strict=True)
+        }
 
 
 def _number(fact: float | str | None) -> float | None:

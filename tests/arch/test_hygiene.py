@@ -27,6 +27,7 @@ BROAD_EXCEPTS: Final[dict[tuple[str, str], str]] = {
     ("hlomm/daemon/pump.py", "_drain"): "whatever the engine raises, the answer is to freeze and sweep",
     ("hlomm/daemon/pump.py", "_turn"): "the fault is put on record and raised again",
     ("hlomm/engine/quoting.py", "supervised"): "a strategy that raises is stopped, and the others stay",
+    ("tui/widgets/panel.py", "look"): "one picture that fails must not take the kill key with it",
     ("hlomm/research/soak/day.py", "live"): "a run that breaks is a finding, and the other seeds go on",
     ("hlomm/research/soak/process.py", "_turn"): "a fault of the engine is a finding, whatever it is",
     ("hlomm/research/replay.py", "_guarded"): "whatever broke the engine then must break it the same way now",
@@ -35,10 +36,14 @@ BROAD_EXCEPTS: Final[dict[tuple[str, str], str]] = {
 
 LINES: Final = 350
 LONG_FILES: Final[dict[str, str]] = {
+    "hlomm/cli/main.py": "one list: every command, a few lines each",
     "hlomm/domain/inputs.py": "one list: everything that can influence a decision",
+    "hlomm/domain/report.py": "one vocabulary: what people and scripts are told",
+    "hlomm/engine/state.py": "one object: all that an engine knows, and who may change it",
     "hlomm/research/tape_venue.py": "one venue model",
     "hlomm/sim/kalshi/engine.py": "one shard: what it accepts, changes and ends",
     "hlomm/sim/kalshi/hub.py": "one numbering: whatever is told of an event has its place in it",
+    "tui/client.py": "one conversation with a daemon: found, greeted, watched, asked, lost",
 }
 LONGEST: Final = 600
 

@@ -17,10 +17,11 @@ from hlomm.domain.inputs import Input
 from hlomm.domain.links import LinkEvent, LinkState
 from hlomm.domain.orders import TERMINAL, OrderEvent, OrderState
 from hlomm.domain.outputs import HaltState, Output
-from hlomm.engine import basket, halt
+from hlomm.engine import basket, halt, venue_breaker
 from hlomm.engine.basket import BasketEvent, Phase
 from hlomm.engine.halt import HaltEvent
 from hlomm.engine.intake import HANDLERS
+from hlomm.engine.venue_breaker import Arming, ArmingEvent
 from tests.arch.scanning import ROOT, files_of, source_of
 
 Table = Mapping[tuple[Any, Any], Any]
@@ -29,6 +30,7 @@ MACHINES: dict[str, tuple[Table, Any, type[enum.Enum], type[enum.Enum], Any]] = 
     "orders": (orders.TRANSITIONS, orders.advance, OrderState, OrderEvent, OrderState.PENDING_NEW),
     "basket": (basket.TRANSITIONS, basket.advance, Phase, BasketEvent, Phase.WORKING),
     "links": (links.TRANSITIONS, links.advance, LinkState, LinkEvent, LinkState.PROPOSED),
+    "venue breaker": (venue_breaker.TRANSITIONS, venue_breaker.advance, Arming, ArmingEvent, Arming.ARMED),
     "halt": (halt.TRANSITIONS, halt.advance, HaltState, HaltEvent, HaltState.STARTING),
 }
 machines = pytest.mark.parametrize("name", MACHINES)
@@ -94,6 +96,7 @@ def test_from_every_state_there_is_a_way_to_an_end(name: str) -> None:
         "basket": set(basket.OVER),
         "halt": {HaltState.STOPPED},
         "links": {LinkState.GONE},
+        "venue breaker": {Arming.ARMED},
     }[name]
     for state in states:
         assert reachable(table, state) & ends, state
@@ -136,7 +139,7 @@ def test_every_input_has_its_function_and_no_function_is_left_over() -> None:
 def test_every_output_is_made_by_the_engine_and_taken_by_the_daemon() -> None:
     """By name: an output that nobody takes is a decision that is lost."""
     made = _names(files_of("hlomm/engine"))
-    taken = _names(files_of("hlomm/daemon", "hlomm/venues/hyperliquid"))
+    taken = _names(files_of("hlomm/daemon", "hlomm/venues/hyperliquid", "hlomm/venues/kalshi"))
     for kind in typing.get_args(Output):
         assert kind.__name__ in made, f"nothing makes {kind.__name__}"
         assert kind.__name__ in taken, f"nothing takes {kind.__name__}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 import trio
@@ -27,6 +28,7 @@ from hlomm.domain.inputs import (
     OrderOpened,
     OrderRejected,
     SendLost,
+    SendRates,
     SendRefused,
     SessionDown,
     SessionUp,
@@ -36,12 +38,15 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Comparator, Leg, Source
 from hlomm.domain.orders import CancelRequest, OrderRequest, Side, Tif
 from hlomm.domain.outputs import CancelOrders, QueryAccount, QueryOrder, Subscribe
-from hlomm.domain.units import Cash, Qty, parse
+from hlomm.domain.units import Cash, Px, Qty, parse
 from hlomm.engine.books import Book
 from hlomm.sim.faults import FaultArgs
 from hlomm.sim.harness_kalshi import simulated_kalshi
+from hlomm.sim.kalshi.orders import NewOrder
+from hlomm.venues.flatten_plan import FlattenBounds
 from hlomm.venues.fuse import FuseLimits
 from hlomm.venues.kalshi.wire.errors import NOT_FOUND, POST_ONLY_CROSS, Refusal
+from hlomm.venues.sweep import flatten_account
 from tests.conformance.kalshi_rig import Rig, kalshi_rig, session_of, sim_config
 
 pytestmark = pytest.mark.slow
@@ -80,6 +85,8 @@ async def test_it_connects_and_lists_what_it_understands(autojump_clock: trio.te
     async with kalshi_rig() as rig:
         assert rig.inputs.index(rig.all(SessionUp)[0]) > rig.inputs.index(rig.all(AccountState)[0])
         assert rig.session.statistics().state == "live"
+        (rates,) = rig.all(SendRates)
+        assert (rates.per_min, rates.place, rates.cancel) == (rig.sim.venue.rules.write_per_s * 60, 10, 2)
         for market in rig.markets:
             assert market.source is Source.BRTI
             assert market.averaging_s == 60
@@ -88,6 +95,10 @@ async def test_it_connects_and_lists_what_it_understands(autojump_clock: trio.te
         assert above
         assert all(market.comparator is Comparator.ABOVE for market in above)
         assert len({market.rules for market in above}) == 1
+        for series in {market.klass for market in rig.markets}:
+            texts = {market.template for market in rig.markets if market.klass == series}
+            assert len(texts) == 1, "one review of a series holds for all its contracts"
+            assert texts != {""}
 
 
 async def test_a_window_is_listed_when_its_strike_comes(autojump_clock: trio.testing.MockClock) -> None:
@@ -498,6 +509,33 @@ async def test_requests_alone_are_enough_for_a_sweep(autojump_clock: trio.testin
         assert rig.position(market) == 0
 
 
+async def test_a_sale_without_a_session_is_made_on_the_markets_own_steps(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """What is worth less than a cent can be sold where the steps are finer."""
+    async with kalshi_rig(sim=sim_config(flow=False)) as rig:
+        window = next(one for one in rig.markets if one.klass == "KXBTC15M")
+        engine, ticker = rig.sim.exchange.engines[2], window.id.partition(":")[2]
+        maker = rig.sim.venue.member("free-1")
+        assert maker is not None
+
+        def trade(side: Side, ticks: int, lots: int) -> None:
+            new = NewOrder(ticker=ticker, side=side, ticks=ticks, lots=lots)
+            rig.sim.venue.world.submit(rig.clock.now().wall_ns, lambda: engine.place(maker, new))
+
+        trade(Side.SELL, 5_000, 600)
+        await trio.sleep(1)
+        rig.place(rig.order(Side.BUY, parse("0.50"), "6", tif=Tif.IOC, market=window.id))
+        await rig.until(lambda: rig.position(window.id) == parse("6"))
+        trade(Side.BUY, 60, 1_000)  # 0.006
+        await trio.sleep(1)
+        alone, _, _ = session_of(rig.sim)
+        report = await flatten_account(alone, FlattenBounds(slippage=Px(parse("0.02"))), rig.ids.mint)
+        assert report.words == ("filled",)
+        assert report.flat
+        assert rig.position(window.id) == 0
+
+
 async def test_a_fast_venue_agrees_too(autojump_clock: trio.testing.MockClock) -> None:
     async with kalshi_rig(speed=10.0) as rig:
         await rig.book()
@@ -637,3 +675,42 @@ async def test_through_bad_weather_the_account_agrees_to_the_last_unit(
         state = rig.all(AccountState)[-1]
         cash, tokens = rig.believed()
         assert (state.cash, {(row.market, row.leg): row.total for row in state.tokens}) == (cash, tokens)
+
+
+async def test_markets_that_wait_for_their_strike_are_asked_after_at_a_pace(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To look at them is no news: it must not call for the next look."""
+    async with kalshi_rig() as rig:
+        parts = rig.session._parts
+        waiting = [market.id.partition(":")[2] for market in rig.markets][:4]
+        assert waiting
+        monkeypatch.setattr(type(parts.registry), "waiting", lambda *_: waiting)
+        asked: list[str] = []
+        honest = type(parts.rest).market
+
+        async def market(rest: Any, ticker: str) -> Any:
+            asked.append(ticker)
+            return await honest(rest, ticker)
+
+        monkeypatch.setattr(type(parts.rest), "market", market)
+        before = rig.session.statistics().counters["rest_requests"]
+        await trio.sleep(20)
+        rounds = 20 / rig.config.settlement_every_s
+        assert rounds / 2 < len(asked) / len(waiting) <= rounds + 1
+        assert rig.session.statistics().counters["rest_requests"] - before < 150
+
+
+async def test_a_late_stream_says_who_is_late(autojump_clock: trio.testing.MockClock) -> None:
+    async with kalshi_rig() as rig:
+        inbox, said = rig.session._parts.inbox, list[str]()
+        inbox.lose = said.append
+        old_ms = rig.clock.wall_ms() - 30_000
+        inbox._mind_the_lag(old_ms)
+        inbox.behind = lambda: True
+        inbox._mind_the_lag(old_ms)
+        inbox._mind_the_lag(rig.clock.wall_ms())
+        assert len(said) == 2
+        assert said[0] == "the venue's books come 30 s late"
+        assert said[1].startswith("this process cannot keep up: 30 s behind")
+        assert said[1].endswith("lower --speed or list fewer markets")

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from hlomm.domain.fills import Fill
-from hlomm.domain.ids import POLYMARKET, MarketId, is_ours
+from hlomm.domain.ids import POLYMARKET, ClientIds, MarketId, is_ours
 from hlomm.domain.inputs import (
     AccountState,
     AmendFailed,
@@ -30,6 +30,7 @@ from hlomm.domain.inputs import (
     OrderOpened,
     OrderRejected,
     SendLost,
+    SendRates,
     SendRefused,
     SentAction,
     SessionDown,
@@ -46,13 +47,16 @@ from hlomm.sim.faults import FaultArgs
 from hlomm.sim.harness_polymarket import simulated_polymarket
 from hlomm.sim.pm.faults import PmFault
 from hlomm.venues.curve import Key
+from hlomm.venues.flatten_plan import FlattenBounds
 from hlomm.venues.fuse import FuseLimits
 from hlomm.venues.polymarket.signing import SignatureType
+from hlomm.venues.sweep import flatten_account
 from tests.conformance.polymarket_rig import PolymarketRig, make_session, polymarket_rig
 
 CALM = SimConfig(polymarket=PolymarketConfig(noise_per_s=0.0, informed_per_s=0.0, retried=0.0, failed=0.0))
 """Nobody trades but us, and what matches settles."""
 DEPOSIT = parse("10000")
+BOUNDS = FlattenBounds(slippage=Px(parse("0.2")))
 
 
 def books_of(rig: PolymarketRig) -> tuple[int, dict[tuple[MarketId, Leg], int]]:
@@ -97,10 +101,15 @@ async def test_markets_are_listed_with_what_settles_them(autojump_clock):
         windows = [market for market in listed if market.klass.startswith("updown")]
         assert above
         assert windows
+        assert r.all(SendRates) == [SendRates(venue=POLYMARKET, per_min=40 * 60, place=1, cancel=0)]
         assert {(one.source, one.comparator) for one in above} == {(Source.BINANCE_1M, Comparator.ABOVE)}
         assert {(one.source, one.averaging_s) for one in windows} == {(Source.CHAINLINK_TWAP, 60)}
         assert all(one.fee is not None and one.fee.taker == 7_000_000 for one in listed)
         assert all(one.rules and one.min_qty == parse("5") for one in listed)
+        for series in {one.klass for one in listed}:
+            texts = {one.template for one in listed if one.klass == series}
+            assert len(texts) == 1, "one review of a series holds for all its contracts"
+            assert texts != {""}
 
 
 async def test_the_book_follows_the_venues_own(autojump_clock):
@@ -496,6 +505,23 @@ async def test_a_frozen_stream_is_found_by_comparing(autojump_clock):
         assert r.counter("freezes") == 1
 
 
+async def test_a_market_that_ends_while_its_book_is_compared_is_no_fault(autojump_clock, monkeypatch):
+    async with polymarket_rig() as r:
+        await r.book()
+        parts = r.session._parts
+        honest = parts.rest.book
+
+        async def book(token):
+            told = await honest(token)
+            parts.market_feed.forget(r.market.id)
+            return told
+
+        monkeypatch.setattr(type(parts.rest), "book", lambda _self, token: book(token))
+        compared = r.counter("books_compared")
+        assert await parts.upkeep.frozen() is None
+        assert r.counter("books_compared") == compared
+
+
 async def test_a_quiet_market_is_no_freeze(autojump_clock):
     quiet = attrs.evolve(CALM, polymarket=attrs.evolve(CALM.polymarket, makers=0))
     async with polymarket_rig(config=quiet) as r:
@@ -528,6 +554,41 @@ async def test_requests_work_without_a_running_session(autojump_clock):
         assert words == ["filled"]
         await trio.sleep(90)
         assert account_of(await make_session(r.sim).fetch_account())[1] == {}
+
+
+@pytest.mark.parametrize("fault", [PmFault.REPLY_LOST, PmFault.TRADE_STUCK])
+async def test_a_sweep_sells_once_whatever_is_delivered_when(autojump_clock, fault):
+    """Balances there lag behind matches: by an answer, by a lost answer, by a trade that takes its time."""
+    async with polymarket_rig(config=CALM) as r:
+        await r.bought("20")
+        idle = make_session(r.sim)
+        early = await flatten_account(idle, BOUNDS, ClientIds(1_796_000_000_000).mint)
+        assert early.words == (), "nothing is asked of the venue before the purchase is delivered"
+        assert early.left is not None
+        assert not early.left.done, "and nobody takes it for sold"
+        await r.first(FillFinal, within_s=120)
+        r.sim.faults.arm(fault, FaultArgs(count=1, delay_s=20.0))
+        report = await flatten_account(idle, BOUNDS, ClientIds(1_797_000_000_000).mint)
+        assert report.words == (("unknown",) if fault is PmFault.REPLY_LOST else ("filled",))
+        assert report.left is not None
+        assert report.left.done
+        assert "refused.InsufficientSpotBalance" not in idle.statistics().counters
+        await trio.sleep(60)
+        assert r.truth["tokens"] == {}
+        assert account_of(await idle.fetch_account())[1] == {}
+
+
+async def test_a_sale_that_fails_on_the_chain_is_made_again(autojump_clock):
+    async with polymarket_rig(config=CALM) as r:
+        await r.bought("20")
+        await r.first(FillFinal, within_s=120)
+        idle = make_session(r.sim)
+        r.sim.faults.arm(PmFault.TRADE_FAILED, FaultArgs(count=1))
+        first = await flatten_account(idle, BOUNDS, ClientIds(1_796_000_000_000).mint)
+        assert first.words == ("filled",)
+        await r.first(FillVoided, within_s=120)
+        again = await flatten_account(idle, BOUNDS, ClientIds(1_797_000_000_000).mint)
+        assert again.words == ("filled",)
 
 
 async def test_a_key_that_is_refused_says_so(autojump_clock):

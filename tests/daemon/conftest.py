@@ -118,7 +118,7 @@ def rig(tmp_path: Path) -> MakeRig:
     return make
 
 
-async def no_look(*, trouble: bool) -> None:
+async def no_look(*, trouble: bool, live: bool) -> None:
     """In place of the last look at the accounts: the process is gone before it."""
-    del trouble
+    del trouble, live
     await trio.lowlevel.checkpoint()

@@ -178,3 +178,65 @@ async def test_view_that_cannot_be_drawn_does_not_stop_trading(rig, connect, aut
         monkeypatch.undo()
         assert r.state == "running"
         await (await connect(r)).greet()
+
+
+# -- tuning, and what watchers are told beside the snapshots
+
+GAMMA = "strategy.avellaneda.gamma"
+
+
+async def test_a_tune_is_taken_journalled_chained_and_told(rig, connect, autojump_clock):
+    async with rig(sets=("strategy.avellaneda.max_size=30",)) as r:
+        await r.quoting(2)
+        watcher = await (await connect(r)).greet()
+        await watcher.say(Watch(id=9, interval_ms=200))
+        first = await watcher.hear()
+        assert isinstance(first, Update)
+        settings = {row.key: row for row in first.settings}
+        assert (settings[GAMMA].value, settings[GAMMA].origin, settings[GAMMA].bounds) == (
+            "0.0004", "default.toml", "at least 0, below 1e+12",
+        )  # fmt: skip
+        assert settings["strategy.avellaneda.max_size"].origin == "--set"
+        assert settings["strategy.avellaneda.model"].bounds == ""
+        assert not any(key.startswith("strategy.btc_parity") for key in settings), "it is not enabled"
+
+        peer = await (await connect(r)).greet()
+        await peer.say(Command(id=1, action=OperatorAction.TUNE, target=f"{GAMMA}=0.002", reason="drill"))
+        answer = await peer.hear()
+        assert isinstance(answer, Answer)
+        (row,) = answer.snapshot.engine.tuned
+        assert (row.key, row.value, row.configured, row.reason) == (GAMMA, "0.002", "0.0004", "drill")
+        assert row.who == f"{user_of(os.getuid())} from 10.0.0.7"
+        await peer.say(Command(id=2, action=OperatorAction.TUNE, target=f"{GAMMA}=-1"))
+        refused = await peer.hear()
+        assert isinstance(refused, Answer)
+        assert refused.snapshot.alerts[-1].code == "tune_refused"
+        assert refused.snapshot.engine.tuned == answer.snapshot.engine.tuned
+
+        chained, updates = [], 0
+        while len(chained) < 2:
+            update = await watcher.hear()
+            assert isinstance(update, Update)
+            assert update.settings == (), "they are told once"
+            chained += update.audit
+            updates += 1
+            assert updates < 100
+        assert [(link.action, link.target) for link in chained] == [("tune", f"{GAMMA}=0.002"), ("tune", f"{GAMMA}=-1")]
+        assert chained[0].result.startswith(f"running: {GAMMA} 0.0004 -> 0.002: ")
+        assert chained[1].result.startswith("refused, still running: ")
+        assert all(link.who.endswith("from 10.0.0.7") for link in chained)
+
+
+async def test_a_target_that_would_have_to_be_cut_is_refused_for_it_would_say_something_else(
+    rig, connect, autojump_clock
+):
+    async with rig() as r:
+        await r.quoting(2)
+        peer = await (await connect(r)).greet()
+        await peer.say(Command(id=4, action=OperatorAction.TUNE, target=f"{GAMMA}=0.{'0' * 60}1"))
+        refused = await peer.hear()
+        assert isinstance(refused, Refused)
+        assert (refused.id, refused.code) == (4, "target")
+        assert r.engine.state.tuned == {}
+        await r.until(lambda: len(r.daemon.ledger.audit_tail.rows) == 1, 10)
+        assert r.daemon.ledger.audit_tail.rows[0].result.startswith("refused: ")

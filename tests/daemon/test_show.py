@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
+import trio
 
+from hlomm.daemon import last_look
 from hlomm.domain.exits import ExitCode
-from hlomm.domain.units import parse
+from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.units import Cash, parse
 from hlomm.research.replay import replay
 from hlomm.sim.config import ListingConfig, SimConfig
 from hlomm.sim.harness import simulated_hyperliquid
@@ -71,3 +75,54 @@ async def test_buckets_are_quoted_filled_and_settled_and_no_cash_is_lost(rig: An
     assert parse(cash) == r.engine.state.portfolio.cash
     assert r.sim.exchange.audit() == []
     assert replay(r.paths.journal).identical
+
+
+async def test_what_settles_while_the_end_is_looked_at_is_booked(
+    rig: Any, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look takes its time; a contract that is held settles meanwhile, and is no difference in the end."""
+    listing = ListingConfig(periods=("1m",), first_expiry_s=20.0)
+    sets = ('flatten.on_stop="keep"', "quotes.drain_s=0")
+    honest = last_look.cancel_all
+
+    async def slow(session: Any, **how: Any) -> Any:
+        await trio.sleep(15)
+        return await honest(session, **how)
+
+    monkeypatch.setattr(last_look, "cancel_all", slow)
+    async with simulated_hyperliquid(seed=11, config=SimConfig(listing=listing)) as sim, rig(sim=sim, sets=sets) as r:
+        state = r.engine.state
+
+        def held_to_its_end() -> bool:
+            wall_ns = r.daemon.pump.clock.now().wall_ns
+            ending = [m for m in state.markets.values() if m.is_outcome and 0 < m.market.tau_ns(wall_ns) < 5 * 10**9]
+            return any(state.portfolio.position(m.market.id).net for m in ending)
+
+        await r.until(held_to_its_end, 1_200)
+        settled = state.portfolio.settlements_held
+        result = await r.stop()
+        cash = r.truth["quote"]
+    assert state.portfolio.settlements_held > settled
+    (account,) = result.summary["account"].values()
+    assert account["differences"] == []
+    assert account["ledger_cash"] == account["venue_cash"] == float(cash)
+    assert replay(r.paths.journal).identical
+
+
+async def test_what_nobody_can_explain_is_still_a_difference(
+    rig: Any, autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig() as r:
+        await r.quoting()
+        session, started = r.daemon._sessions[HYPERLIQUID], trio.current_time()
+        honest = session.fetch_account
+
+        async def lying() -> Any:
+            return msgspec.structs.replace(await honest(), cash=Cash(123))
+
+        monkeypatch.setattr(session, "fetch_account", lying)
+        result = await r.stop()
+        assert trio.current_time() - started < 60, "asking has an end"
+        assert r.daemon.last_look.asked_again > 3
+    (account,) = result.summary["account"].values()
+    assert [text for text in account["differences"] if text.startswith("cash ")]

@@ -7,9 +7,10 @@ import math
 import trio
 
 from hlomm.domain.inputs import OperatorAction
-from hlomm.link.guardian import Goodbye, Leave, Phase, Taken, Told
-from hlomm.link.protocol import Ask, Command, Refused
+from hlomm.link.guardian import VERSION, Goodbye, Leave, Met, Phase, Taken, Told
+from hlomm.link.protocol import READ_ONLY, Access, Ask, Command, Hello, Refused
 from hlomm.rundir import halt_file, owned_file
+from hlomm.rundir.audit_file import AuditFile
 from hlomm.rundir.owned_file import OwnedNote
 from tests.guardian.conftest import beat, keep_beating
 
@@ -158,6 +159,41 @@ async def test_an_operators_kill_acts_on_a_daemon_that_beats(post, autojump_cloc
         assert again.phase is Phase.DONE
         assert p.puppet.kills == 1
         assert any("cancelled 1 orders" in line for line in again.did)
+        first, second = AuditFile(p.paths.audit).read().links
+        assert (first.n, first.action.action, first.action.reason) == (told.audit, "kill", "drill")
+        assert first.action.who.endswith("from 10.0.0.7")
+        assert first.action.result.startswith("guardian acting: kill by ")
+        assert (second.n, again.audit) == (2, 2)
+
+
+async def test_a_chain_that_cannot_be_written_holds_up_no_kill(post, autojump_clock, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(AuditFile, "append", full)
+    async with post() as p:
+        await p.daemon()
+        await p.trade(resting=1)
+        told = await (await (await p.knock()).greet()).ask(Command(id=4, action=OperatorAction.KILL))
+        assert (told.phase, told.audit) == (Phase.ACTING, 0)
+        await trio.sleep(6)
+        assert p.resting == 0
+        assert "not on the chain" in p.events()
+
+
+async def test_a_viewer_may_ask_and_order_nothing(post, autojump_clock):
+    async with post() as p, trio.open_nursery() as nursery:
+        nursery.start_soon(keep_beating, await p.daemon())
+        voice = await p.knock()
+        assert isinstance(await voice.ask(Hello(version=VERSION, role="test", access=Access.VIEWER)), Met)
+        for message in (Command(id=2, action=OperatorAction.KILL), Leave(id=3)):
+            refused = await voice.ask(message)
+            assert isinstance(refused, Refused)
+            assert (refused.id, refused.code) == (message.id, READ_ONLY)
+        told = await voice.ask(Ask(id=4))
+        assert (told.phase, told.audit) == (Phase.WATCHING, 0)
+        assert p.puppet.kills == 0
+        nursery.cancel_scope.cancel()
 
 
 async def test_it_makes_room_only_when_nobody_needs_it(post, autojump_clock):

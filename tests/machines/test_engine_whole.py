@@ -36,6 +36,7 @@ def sound(engine: Engine) -> None:
     result = pnl(state)
     assert result.total == result.realised + result.unrealised - result.fees
     assert result.spread + result.inventory + result.settlement - result.fees == result.total
+    assert result.rounding == 0
     live = list(state.orders.live())
     assert len(live) == state.orders.live_count
     for order in live:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hlomm.domain.faults import JournalCorrupt, UsageError
@@ -80,6 +81,46 @@ def test_a_run_that_took_over_the_books_of_another_replays_alone(tmp_path: Path)
     newest = replay(tmp_path)
     assert newest.segments == [Segment(EPOCH_MS + 1, 0).name]
     assert newest.document()["identical"] is True
+
+
+# -- settings tuned on the way
+
+_TUNED = ("strategy.avellaneda.min_half_spread=0.03", "strategy.avellaneda.max_size=17", "strategy.avellaneda.gamma=-1")
+
+
+def tuned(seed: int) -> Run:
+    """A run that trades, with two changes and one that is refused."""
+    run = Run().weather(seed, 150, hostility=0.0)
+    for number, target in enumerate(_TUNED):
+        run.storm.feed(OperatorCommand(action=OperatorAction.TUNE, actor="storm", target=target))
+        run.storm.run(weather(seed + number, 150, hostility=0.0))
+    return run
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_a_run_that_was_tuned_replays_byte_for_byte(seed: int, tmp_path: Path) -> None:
+    run = tuned(seed)
+    assert len(run.storm.engine.state.tuned) == 2
+    write(tmp_path, run.records)
+    assert replay(tmp_path).document()["identical"] is True
+
+
+def test_a_tune_that_is_not_on_record_as_it_was_shows_in_its_own_turn(tmp_path: Path) -> None:
+    run = tuned(1)
+    at = next(
+        number
+        for number, record in enumerate(run.records)
+        if isinstance(record, InputRecord) and isinstance(record.item, OperatorCommand)
+    )
+    record = run.records[at]
+    assert isinstance(record, InputRecord)
+    assert isinstance(record.item, OperatorCommand)
+    for target in ("strategy.avellaneda.min_half_spread=0.031", "strategy.avellaneda.min_half_spread=2"):
+        forged = msgspec.structs.replace(record, item=msgspec.structs.replace(record.item, target=target))
+        write(tmp_path, [*run.records[:at], forged, *run.records[at + 1 :]])
+        result = replay(tmp_path)
+        assert result.divergence is not None
+        assert result.divergence.seq == record.seq + 1
 
 
 # -- the same in every process

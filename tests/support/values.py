@@ -205,6 +205,7 @@ BASE: Final = EngineConfig(
         api_errors=1_000,
         api_window_ns=seconds(60),
         api_pause_ns=seconds(120),
+        venue_quiet_ns=seconds(60),
         warn_share=px("0.5"),
     ),
     hedge=HedgeRules(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,11 +78,11 @@ Script = Callable[[Peer], Awaitable[None]]
 class World:
     """A client, what it delivered, and servers that come and go."""
 
-    def __init__(self, path: Path, times: Times) -> None:
+    def __init__(self, path: Path, times: Times, **options: Any) -> None:
         self.path = path
         self.events: list[Event] = []
         self._news = asyncio.Event()
-        self.client = Client(path, self._deliver, times)
+        self.client = Client(path, self._deliver, times, **options)
         self.connections = 0
 
     def _deliver(self, event: Event) -> None:
@@ -128,8 +129,8 @@ class World:
 
 
 @asynccontextmanager
-async def world(path: Path, times: Times = PATIENT) -> AsyncIterator[World]:
-    made = World(path, times)
+async def world(path: Path, times: Times = PATIENT, **options: Any) -> AsyncIterator[World]:
+    made = World(path, times, **options)
     running = asyncio.create_task(made.client.run())
     try:
         yield made

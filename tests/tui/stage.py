@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.report import Snapshot
+from hlomm.link.protocol import Access
 from tests.tui.examples import NOW_S, SOCKET
 from tui.app import Terminal
 from tui.client import Answered, Event, Lost, Pictured, Rejected, Up
@@ -19,6 +20,8 @@ class Recording:
     def __init__(self, deliver: Callable[[Event], object], events: tuple[Event, ...], *, up: bool = True) -> None:
         self.deliver = deliver
         self.orders: list[tuple[OperatorAction, str]] = []
+        self.targets: list[str] = []
+        """Of the same orders."""
         self._events = events
         self._up = up
 
@@ -31,6 +34,7 @@ class Recording:
         if not self._up:
             return None
         self.orders.append((action, reason))
+        self.targets.append(target)
         return len(self.orders)
 
     def answer(self, picture: Snapshot) -> None:
@@ -49,11 +53,14 @@ class Clock:
 class Stage:
     """A terminal on a recording, with a clock that stands still until it is moved."""
 
-    def __init__(self, *events: Event, up: bool = True, starter: Starter | None = None) -> None:
+    def __init__(
+        self, *events: Event, up: bool = True, starter: Starter | None = None, access: Access = Access.OPERATOR
+    ) -> None:
         self.clock = Clock()
         self.app = Terminal(
-            SOCKET, clock=self.clock, starter=starter, link=lambda deliver: Recording(deliver, events, up=up)
-        )
+            SOCKET, clock=self.clock, starter=starter, access=access,
+            link=lambda deliver: Recording(deliver, events, up=up),
+        )  # fmt: skip
 
     @property
     def link(self) -> Recording:
@@ -64,6 +71,11 @@ class Stage:
 def showing(picture: Snapshot) -> Stage:
     """A terminal whose daemon has just said this."""
     return Stage(Up("sim", 20_709), Pictured(picture))
+
+
+def viewing(picture: Snapshot) -> Stage:
+    """A terminal that only looks."""
+    return Stage(Up("sim", 20_709), Pictured(picture), access=Access.VIEWER)
 
 
 def alone() -> Stage:

@@ -10,8 +10,8 @@ from tests.tui.examples import (
     halted,
     snapshot,
 )
-from tests.tui.stage import Stage, showing
-from tui.client import Lost, Pictured, Up
+from tests.tui.stage import Stage, showing, viewing
+from tui.client import Guarded, Lost, Pictured, Up
 from tui.screens.confirm import Confirm
 from tui.screens.overview import Overview
 
@@ -75,8 +75,8 @@ def test_an_order_without_a_link_is_owned_up_to() -> None:
     async def main() -> None:
         stage = Stage(Up("sim", 1), Pictured(snapshot()), Lost("closed"), up=False)
         async with on_stage(stage) as pilot:
-            await pressed(pilot, "K")
-            assert "it cannot be told" in glass(stage)
+            await pressed(pilot, "F")
+            assert "Nobody else takes this order" in glass(stage)
             await pressed(pilot, "enter")
             assert "Nothing was sent" in glass(stage)
             assert "the order stands" not in glass(stage)
@@ -110,5 +110,83 @@ def test_the_palette_offers_the_same_actions() -> None:
             await pilot.pause(0.1)
             await settle(pilot)
             assert isinstance(stage.app.screen, Confirm)
+
+    drive(main())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", [["slash", "b"], ["ctrl+p"], ["i"], ["F", "enter"]], ids=lambda keys: keys[0])
+def test_the_kill_key_works_over_whatever_is_being_typed(before: list[str]) -> None:
+    async def main() -> None:
+        stage = showing(snapshot())
+        async with on_stage(stage) as pilot:
+            await pressed(pilot, *before)
+            await pressed(pilot, "K")
+            confirm = stage.app.screen
+            assert isinstance(confirm, Confirm)
+            assert confirm.order is OperatorAction.KILL
+            assert stage.app.store.filter in ("", "b"), "and its key is not text"
+            await pressed(pilot, "enter")
+            assert stage.link.orders[-1] == (OperatorAction.KILL, "")
+            await pressed(pilot, "escape")
+            assert not isinstance(stage.app.screen, Confirm)
+
+    drive(main())
+
+
+def test_in_a_reason_its_key_is_a_letter() -> None:
+    async def main() -> None:
+        stage = showing(snapshot())
+        async with on_stage(stage) as pilot:
+            await pressed(pilot, "C", *"Kalshi", "enter")
+            assert stage.link.orders == [(OperatorAction.CANCEL, "Kalshi")]
+
+    drive(main())
+
+
+def test_a_halt_is_not_lifted_without_a_reason() -> None:
+    async def main() -> None:
+        stage = showing(halted())
+        async with on_stage(stage) as pilot:
+            await pressed(pilot, "R", "enter", "space", "enter")
+            assert stage.link.orders == []
+            assert "Type a reason, then [ENTER]" in glass(stage)
+            await pressed(pilot, *"seen", "enter")
+            assert stage.link.orders == [(OperatorAction.RESUME, "seen")]
+
+    drive(main())
+
+
+@pytest.mark.slow
+def test_a_viewer_is_told_and_nothing_is_sent() -> None:
+    async def main() -> None:
+        stage = viewing(snapshot())
+        async with on_stage(stage) as pilot:
+            assert "READ-ONLY" in glass(stage)
+            assert "K kill" not in glass(stage)
+            for key in "KFCR":
+                await pressed(pilot, key)
+                assert "read-only (viewer)" in glass(stage)
+                assert "now" not in glass(stage).split("ESC")[0].rpartition("viewer")[2]
+                await pressed(pilot, "enter")
+                assert isinstance(stage.app.screen, Overview)
+        assert stage.link.orders == []
+
+    drive(main())
+
+
+def test_nobody_leaves_while_a_kill_has_no_answer() -> None:
+    """What is under way here would end with the terminal: the way past a silent daemon as well."""
+
+    async def main() -> None:
+        stage = showing(snapshot())
+        async with on_stage(stage) as pilot:
+            await pressed(pilot, "K", "enter", "escape", "q")
+            assert stage.app.is_running
+            assert stage.app.return_value is None
+            stage.link.deliver(Guarded(1, "acting: kill by uid 1000"))
+            await settle(pilot)
+            await pilot.press("q")
+        assert stage.app.return_value is not None
 
     drive(main())

@@ -13,6 +13,7 @@ from hlomm.domain.inputs import OperatorAction
 from hlomm.link.guardian import Met, Phase, Told, decode_to_guardian
 from hlomm.link.protocol import (
     VERSION,
+    Access,
     Answer,
     Command,
     Frames,
@@ -28,6 +29,7 @@ from hlomm.link.protocol import (
 from tests.tui.daemons import PATIENT, QUICK, WELCOME, Peer, Script, World, updates, world
 from tests.tui.driving import drive
 from tests.tui.examples import halted, snapshot
+from tui import guardian
 from tui.client import Answered, Declined, Guarded, Lost, Pictured, Rejected, Times, Unanswered, Unguarded, Up
 
 
@@ -312,21 +314,31 @@ def test_without_a_link_nothing_but_a_kill_is_sent(socket_path: Path) -> None:
     drive(main())
 
 
-async def guardian_at(path: Path, asked: list[str]) -> asyncio.Server:
-    """A guardian that takes every kill."""
+Step = tuple[Phase, tuple[str, ...], int]
+
+
+async def guardian_at(path: Path, asked: list[str], *goes_on: Step) -> asyncio.Server:
+    """A guardian that takes every kill, and what it answers one time after the other."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         frames = Frames()
-        while data := await reader.read(65_536):
-            for body in frames.feed(data):
-                message = decode_to_guardian(body)
-                if isinstance(message, Hello):
-                    writer.write(encode(Met(version=1, pid=43)))
-                elif isinstance(message, Command):
-                    asked.append(message.reason)
-                    told = Told(id=1, phase=Phase.ACTING, reason="kill", daemon_pid=42, beat_age_s=3.0)
+        phases = list(goes_on)
+        try:
+            while data := await reader.read(65_536):
+                for body in frames.feed(data):
+                    message = decode_to_guardian(body)
+                    if isinstance(message, Hello):
+                        writer.write(encode(Met(version=1, pid=43)))
+                        continue
+                    if isinstance(message, Command):
+                        asked.append(message.reason)
+                    phase, did, audit = phases.pop(0) if phases else (Phase.ACTING, (), 0)
+                    told = Told(
+                        id=1, phase=phase, reason="kill; and so on", daemon_pid=42, beat_age_s=3.0, did=did, audit=audit
+                    )
                     writer.write(encode(told))
-        writer.close()
+        finally:
+            writer.close()
 
     return await asyncio.start_unix_server(handle, path.with_name("guardian.sock"))
 
@@ -349,6 +361,75 @@ def test_a_kill_that_the_daemon_does_not_take_goes_to_its_guardian(socket_path: 
             here.client.command(OperatorAction.FLATTEN, "not for a guardian")
             await here.until(Unanswered, 2)
             assert asked == ["drill"]
+
+    drive(main())
+
+
+def test_what_the_guardian_does_is_followed_to_its_end(socket_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guardian, "_ASK_EVERY_S", 0.005)
+    dead, gone = "killed the daemon (pid 42)", "cancelled 2 orders"
+    steps = ((Phase.ACTING, (), 0), (Phase.ACTING, (dead,), 7), (Phase.DONE, (dead, gone), 7))
+
+    async def main() -> None:
+        server = await guardian_at(socket_path, [], *steps)
+        async with server, world(socket_path) as here:
+            number = here.client.command(OperatorAction.KILL) or 0
+            assert await here.until(Guarded, 1) == Guarded(number, "acting: kill")
+            assert await here.until(Guarded, 2) == Guarded(number, "acting: kill", (dead,), audit=7)
+            last = await here.until(Guarded, 3)
+            assert last == Guarded(number, "done: kill", (dead, gone), safe=True, audit=7)
+            await asyncio.sleep(0.05)
+            assert sum(isinstance(event, Guarded) for event in here.events) == 3, "then nobody is asked any more"
+
+    drive(main())
+
+
+def test_a_guardian_that_ends_while_it_is_followed_leaves_its_last_word(socket_path: Path) -> None:
+    async def main() -> None:
+        server = await guardian_at(socket_path, [])
+        async with world(socket_path) as here:
+            async with server:
+                here.client.command(OperatorAction.KILL)
+                await here.until(Guarded)
+            await asyncio.sleep(0.05)
+            assert not [event for event in here.events if isinstance(event, (Unguarded, Unanswered))]
+
+    drive(main())
+
+
+def test_a_viewer_orders_nothing_neither_here_nor_there(socket_path: Path) -> None:
+    heard: list[Hello] = []
+
+    async def script(peer: Peer) -> None:
+        hello = await peer.read()
+        assert isinstance(hello, Hello)
+        heard.append(hello)
+        await peer.send(Welcome(version=VERSION, pid=42, profile="sim", access=hello.access))
+        await peer.until_closed()
+
+    async def main() -> None:
+        asked: list[str] = []
+        server = await guardian_at(socket_path, asked)
+        async with server, world(socket_path, access=Access.VIEWER, by="browser") as here, here.serving(script):
+            await here.until(Up)
+            assert here.client.command(OperatorAction.KILL) is None
+            await asyncio.sleep(0.02)
+            assert asked == []
+
+    drive(main())
+    assert (heard[0].access, heard[0].origin) == (Access.VIEWER, "browser")
+
+
+def test_a_viewer_does_not_stay_with_a_daemon_that_knows_no_viewers(socket_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read()
+        await peer.send(WELCOME)
+        await peer.until_closed()
+
+    async def main() -> None:
+        async with world(socket_path, access=Access.VIEWER) as here, here.serving(script):
+            said = await here.until(Rejected)
+            assert said == Rejected("it grants operator, this terminal is viewer: restart the daemon")
 
     drive(main())
 

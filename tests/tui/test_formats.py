@@ -139,6 +139,7 @@ def test_the_clock_is_utc() -> None:
         ("OUT:BTC-82270~-2026-11-21T0100", 19, "BTC≥82270 01:00Z"),
         ("OUT:BTC-above77177-2026-11-21T0100", 19, "BTC>77177 01:00Z"),
         ("OUT:BTC-other-2026-11-21T0100", 19, "BTC other 01:00Z"),
+        ("OUT:BTC-up5m-2026-11-21T0100", 19, "BTC up 5m 01:00Z"),
         ("PERP:BTC", 19, "BTC perp"),
         ("something else entirely", 10, "something…"),
     ],

@@ -22,6 +22,7 @@ def loaded(statement: str, module: str) -> bool:
         "import tui.client, tui.state, tui.formats, tui.starting",
         "from tui.views import activity, consequence, holdings, ladder, markets, money, nobody, truth, venues, why",
         "from tui.views import hedge, inventory, payoff, plot",
+        "from tui.views import apart, edges, pairs",
     ],
 )
 def test_textual_is_not_loaded(statement: str) -> None:

@@ -34,7 +34,7 @@ def test_the_dangerous_ones_are_upper_case_and_ask_first() -> None:
 
 
 def test_the_footer_begins_with_safety() -> None:
-    assert [action.id for action in keymap.footer()][:3] == list(keymap.ALWAYS)
+    assert [action.id for action in keymap.footer()][:4] == list(keymap.ALWAYS)
     ranks = [action.rank for action in keymap.footer()]
     assert ranks == sorted(set(ranks))
 

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
+from tests.tui.desk import at_the_desk
 from tests.tui.driving import pressed, settle
 from tests.tui.examples import (
     NOW_S,
@@ -21,6 +22,7 @@ from tests.tui.examples import (
     snapshot,
     wordy,
 )
+from tests.tui.linked import linked
 from tests.tui.stage import Stage, showing
 from tests.tui.stocked import stocked
 from tui.client import Lost
@@ -119,6 +121,38 @@ def test_inventory_at_120(snap_compare: Compare) -> None:
 
 def test_inventory_of_nothing_at_80(snap_compare: Compare) -> None:
     assert same(snap_compare, showing(snapshot((), positions=())), SMALL, "i")
+
+
+def test_arbitrage_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(linked()), SMALL, "4", "down")
+
+
+def test_arbitrage_at_120(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(linked()), MIDDLE, "4", "down")
+
+
+def test_arbitrage_at_200(snap_compare: Compare) -> None:
+    assert same(snap_compare, showing(linked()), LARGE, "4", "down")
+
+
+def test_orders_and_fills_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, at_the_desk(), SMALL, "5", "down")
+
+
+def test_orders_and_fills_at_200(snap_compare: Compare) -> None:
+    assert same(snap_compare, at_the_desk(), LARGE, "5", "down")
+
+
+def test_strategies_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, at_the_desk(), SMALL, "6", "tab", "down")
+
+
+def test_a_tune_asks_at_120(snap_compare: Compare) -> None:
+    assert same(snap_compare, at_the_desk(), MIDDLE, "6", "tab", "enter", "0", ".", "1", "enter")
+
+
+def test_log_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, at_the_desk(), SMALL, "8", "down")
 
 
 def test_help_at_120(snap_compare: Compare) -> None:

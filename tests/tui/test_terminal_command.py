@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hlomm.cli import terminal
+from hlomm.cli.look import tui
 from hlomm.cli.terminal import Spawned, spawn, starter_for, tui_command
 from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.settings.paths import StatePaths
@@ -45,7 +47,24 @@ def until_ended(started: Spawned) -> str:
 def test_without_a_terminal_it_points_to_status() -> None:
     """Under pytest stdin is no terminal, as in a script or a cron job."""
     with pytest.raises(UsageError, match="hlomm status"):
-        tui_command("sim", None, None)
+        tui_command("sim", None, None, viewer=False)
+
+
+def test_a_picture_needs_a_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "_PICTURE_S", 0.05)
+    with pytest.raises(UsageError, match="no daemon answers at"):
+        terminal.screenshot_command(
+            "sim", None, tmp_path / "s", viewer=True, file=tmp_path / "p.svg", size=(80, 24), press=""
+        )
+    assert not (tmp_path / "p.svg").exists()
+
+
+@pytest.mark.parametrize("options", [["--size", "80"], ["--size", "0x24"], ["--serve", "127.0.0.1:1"]])
+def test_a_picture_has_a_size_and_no_server(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        tui.main(["--screenshot", "p.svg", *options], standalone_mode=False)
+    assert ended.value.code == 2
+    assert "--screenshot goes without --serve" in capsys.readouterr().err
 
 
 def test_only_the_sim_profile_in_its_own_directory_can_be_started(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from hlomm.domain.inputs import OperatorAction
+from hlomm.domain.report import AuditRow
 from tests.tui import examples
 from tests.tui.examples import (
     DANGER,
+    FLATTENED,
     NOW_S,
     SETTLED,
     WALL_MS,
@@ -18,7 +20,7 @@ from tests.tui.examples import (
 from tests.tui.reading import store, text
 from tui.client import Answered, Declined, Guarded, Lost, Pictured, Rejected, Unanswered, Unguarded, Up
 from tui.state import Start, Store
-from tui.views import consequence, nobody
+from tui.views import consequence, nobody, outcome
 
 # -- consequences
 
@@ -73,13 +75,13 @@ def after(*events: examples.Event, waited_s: float = 0.0) -> str:
     made.sent(1, OperatorAction.KILL, NOW_S)
     for event in events:
         made.apply(event, NOW_S + 0.04)
-    return " ".join(text(consequence.outcome(made, NOW_S + waited_s, 72)).split())
+    return " ".join(text(outcome.lines(made, NOW_S + waited_s, 72)).split())
 
 
 def test_the_outcome_follows_the_answer() -> None:
     assert "sent, waiting for the answer" in after(waited_s=0.5)
     assert "Daemon silent for 1.2 s. Asking its guardian." in after(waited_s=1.2)
-    assert "Asked its guardian: no guardian answers. Still" in after(Unguarded(1, "no guardian answers"), waited_s=1.2)
+    assert "no guardian answers. Still" in after(Unguarded(1, "no guardian answers"), waited_s=1.2)
     taken = after(Guarded(1, "acting: kill by uid 1000"), Unanswered(1, "no answer in 5 s"))
     assert "guardian has taken it (0.04 s) acting: kill by uid 1000" in taken
     assert "The daemon refuses: the engine is frozen" in after(Declined(1, "the engine is frozen"))
@@ -89,16 +91,77 @@ def test_the_outcome_follows_the_answer() -> None:
 def test_the_outcome_shows_the_state_and_what_was_done() -> None:
     done = msgspec.structs.replace(halted(), alerts=(SETTLED, msgspec.structs.replace(DANGER, wall_ms=WALL_MS)))
     said = after(Answered(1, done), Pictured(done))
-    assert "has taken it (0.04 s) state HALTED open orders 0 positions held 1" in said
+    assert "has taken it (0.04 s) audit … state HALTED open orders 0 positions held 1" in said
     assert "CRIT kill by uid 1000" in said
     assert "settled" not in said, "what happened before the order is not its doing"
 
 
+def proved(action: OperatorAction, done: examples.Snapshot) -> str:
+    """What stands there in the end."""
+    made = store()
+    made.sent(1, action, NOW_S)
+    made.apply(Answered(1, done), NOW_S + 0.04)
+    made.apply(Pictured(done), NOW_S + 0.04)
+    return " ".join(text(outcome.lines(made, NOW_S + 1, 72)).split())
+
+
+def test_the_proof_is_the_venues_word_and_the_number_in_the_chain() -> None:
+    row = AuditRow(n=218, at_ms=WALL_MS + 20, action="kill", who="uid 1000 from 10.0.0.7")
+    verified = msgspec.structs.replace(FLATTENED, wall_ms=WALL_MS + 900)
+    done = msgspec.structs.replace(halted(), alerts=(verified,), audit=(row,))
+    said = proved(OperatorAction.KILL, done)
+    assert "audit #218" in said
+    assert "hyperliquid 4/4 cancelled orders at the venue: 0 ✓ verified" in said
+    assert "BTC≥91905 01:00Z 40 NO → 40 NO held" in said
+    assert "BTC≥91612 06:00Z 120 YES → flat" in said
+
+
+def test_what_the_venue_has_not_confirmed_is_no_proof() -> None:
+    asking = msgspec.structs.replace(halted(), alerts=())
+    assert "orders at the venue: 0, asking the venue" in proved(OperatorAction.KILL, asking)
+    late = msgspec.structs.replace(FLATTENED, wall_ms=WALL_MS + 900, code="flatten_deadline")
+    doubted = msgspec.structs.replace(halted(), alerts=(late,))
+    assert "NOT CONFIRMED: check by hand" in proved(OperatorAction.CANCEL, doubted)
+    earlier = msgspec.structs.replace(asking, alerts=(FLATTENED,))
+    assert "verified" not in proved(OperatorAction.KILL, earlier), "an earlier walk proves nothing for this one"
+    other = AuditRow(n=217, at_ms=WALL_MS - 1, action="kill", who="uid 1000")
+    assert "#217" not in proved(OperatorAction.KILL, msgspec.structs.replace(asking, audit=(other,)))
+    assert "0/4 cancelled orders at the venue: 4" in proved(OperatorAction.FLATTEN, snapshot(state="flattening"))
+
+
+def test_the_guardians_steps_and_its_proof() -> None:
+    did = ("killed the daemon (pid 42)", "cancelled 2 orders", "left: nothing")
+    acting = Guarded(1, "acting: kill by uid 1000", did[:1])
+    said = after(acting)
+    assert "✓ killed the daemon (pid 42)" in said
+    assert "verified" not in said
+    said = after(acting, Guarded(1, "done: kill by uid 1000", did, safe=True, audit=3))
+    assert "audit #3" in said
+    assert "✓ cancelled 2 orders ✓ left: nothing orders at the venues: 0 ✓ verified" in said
+
+
+def test_without_a_link_a_kill_says_where_it_goes() -> None:
+    made = store()
+    made.apply(Lost("closed"), NOW_S)
+    assert "goes to its guardian at once" in text(consequence.question(made, OperatorAction.KILL, NOW_S + 5, 72))
+    for action in (OperatorAction.FLATTEN, OperatorAction.CANCEL, OperatorAction.RESUME):
+        assert "K kills through the guardian" in text(consequence.question(made, action, NOW_S + 5, 72))
+
+
+def test_cancel_says_what_it_leaves() -> None:
+    said = " ".join(asked(snapshot(), OperatorAction.CANCEL).split())
+    assert "Cancels 4 orders on hyperliquid (4). Sells nothing: 40 NO BTC≥91905 01:00Z" in said
+    assert "stay as they are. Stops avellaneda. Stays HALTED" in said
+    assert "best bid" not in said
+
+
 def test_an_order_that_was_not_sent_is_not_an_order() -> None:
-    assert "Nothing was sent" in text(consequence.outcome(store(), NOW_S, 72))
+    assert "Nothing was sent" in text(outcome.lines(store(), NOW_S, 72))
+    looking = Store.begin("/tmp/s", NOW_S, viewer=True)
+    assert "read-only" in text(outcome.lines(looking, NOW_S, 72)), "it is not the link that was missing"
     nothing = Store.begin("/tmp/s", NOW_S)
     nothing.sent(1, OperatorAction.KILL, NOW_S)
-    assert "waiting" in text(consequence.outcome(nothing, NOW_S, 72))
+    assert "waiting" in text(outcome.lines(nothing, NOW_S, 72))
 
 
 # -- nobody

@@ -20,7 +20,7 @@ from hlomm.domain.units import Px, Qty
 from hlomm.engine import core, reconcile
 from hlomm.engine.core import Engine
 from hlomm.journal import framing
-from hlomm.research.soak import keeper, people, process, world
+from hlomm.research.soak import keeper, people, process, town, world
 from hlomm.research.soak.campaign import run_seed
 from hlomm.research.soak.day import Day, SeedResult
 from hlomm.research.soak.front import Front
@@ -39,14 +39,14 @@ def rules(result: SeedResult) -> set[str]:
 
 
 def lived(seed: int = 5, faults: Sequence[Fault] = (), days: float = DAYS) -> set[str]:
-    return rules(run_seed(seed, days, tuple(faults)))
+    return rules(run_seed(seed, days, tuple(faults), beside=False))
 
 
 def engine_with(monkeypatch: pytest.MonkeyPatch, *sets: str) -> None:
     """The engine is built with other limits than those it is held to."""
     honest = process.build_engine
-    other = load("sim", (), [*world._SETS, *world._LOOSE, *sets], environ={}).settings
-    monkeypatch.setattr(process, "build_engine", lambda _settings: honest(other))
+    other = load("sim", (), [*town._SETS, *town._LOOSE, *sets], environ={}).settings
+    monkeypatch.setattr(process, "build_engine", lambda _settings, venues: honest(other, venues))
 
 
 def turns(monkeypatch: pytest.MonkeyPatch, change: Callable[[Engine, list[Any]], list[Any]]) -> None:
@@ -117,7 +117,7 @@ def test_an_order_that_was_not_written_down_first(monkeypatch: pytest.MonkeyPatc
 
 def test_a_quote_on_a_stale_book(monkeypatch: pytest.MonkeyPatch) -> None:
     engine_with(monkeypatch, "limits.stale_book_s=100000")
-    assert "stale" in lived(faults=(Fault.BOOK_STALE,), days=0.1)
+    assert "stale" in lived(30, faults=(Fault.BOOK_STALE,), days=0.1)
 
 
 def test_a_position_beyond_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,26 +129,26 @@ def test_a_position_beyond_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_hedge_larger_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = world.Checks
+    honest = town.Checks
 
-    def checks(timeline: Any, front: Any, settings: Any) -> Any:
-        made = honest(timeline, front, settings)
+    def checks(*parts: Any) -> Any:
+        made = honest(*parts)
         made._max_hedge //= 100
         return made
 
-    monkeypatch.setattr(world, "Checks", checks)
+    monkeypatch.setattr(town, "Checks", checks)
     assert "hedge" in lived(seed=4, days=0.5)
 
 
 def test_more_at_rest_than_may_be_stranded(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = world.Checks
+    honest = town.Checks
 
-    def checks(timeline: Any, front: Any, settings: Any) -> Any:
-        made = honest(timeline, front, settings)
+    def checks(*parts: Any) -> Any:
+        made = honest(*parts)
         made._max_stranded //= 20
         return made
 
-    monkeypatch.setattr(world, "Checks", checks)
+    monkeypatch.setattr(town, "Checks", checks)
     assert "stranded" in lived()
 
 
@@ -217,7 +217,7 @@ def test_an_engine_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:
         honest(engine)
 
     monkeypatch.setattr(core.Engine, "_quote", raises)
-    day = Day(draw(5, DAYS, ()))
+    day = Day(draw(5, DAYS, (), beside=False))
     result = day.live()
     assert "engine fault" in rules(result)
     assert "replay" not in rules(result), "it replays to the same fault"
@@ -231,6 +231,6 @@ def test_a_configuration_that_should_have_been_refused(monkeypatch: pytest.Monke
 
 def test_a_broken_world_is_a_finding_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Posting, "submit", lambda _self, _output: 1 / 0)
-    found = run_seed(5, DAYS, ())
+    found = run_seed(5, DAYS, (), beside=False)
     assert rules(found) == {"world"}
     assert "ZeroDivisionError" in found.findings[0].what

@@ -13,8 +13,9 @@ from typing import Any
 import attrs
 
 from hlomm.domain.faults import UsageError
+from hlomm.domain.ids import VenueId
 from hlomm.research.soak.day import Day, SeedResult
-from hlomm.research.soak.plan import DAY_S, draw
+from hlomm.research.soak.plan import DAY_S, PAIRS_S, draw, draw_pairs, faults_at
 from hlomm.research.soak.weather import Fault
 
 
@@ -26,6 +27,8 @@ class Campaign:
     faults: tuple[Fault, ...]
     results: tuple[SeedResult, ...]
     wall_s: float
+    again: str = ""
+    """The command that shows a seed again, where it is not one of days."""
 
     @property
     def hits(self) -> dict[str, int]:
@@ -52,6 +55,8 @@ class Campaign:
 
     def repeat(self, seed: int) -> str:
         """The command that shows one seed again."""
+        if self.again:
+            return f"{self.again} {seed}"
         faults = "" if set(self.faults) == set(Fault) else f" --faults {','.join(map(str, self.faults)) or 'none'}"
         return f"hlomm soak --seed {seed} --days {self.days:g}{faults}"
 
@@ -70,13 +75,16 @@ class Campaign:
             for name in self.never_hit
         ]
         counts: dict[str, int] = {}
+        pairs: dict[str, int] = {}
         for result in self.results:
             for name, count in result.counts.items():
                 counts[name] = counts.get(name, 0) + count
+            for name, count in result.pairs.items():
+                pairs[name] = pairs.get(name, 0) + count
         return {
             "seeds": len(self.results), "virtual_days": round(virtual_s / DAY_S, 3), "wall_s": round(self.wall_s, 1),
             "ratio": round(virtual_s / max(self.wall_s, 1e-9), 1), "faults": self.hits, "violations": violations,
-            "failing_seeds": self.failing, "counts": counts,
+            "failing_seeds": self.failing, "counts": counts, "pairs": pairs,
             "digests": {str(result.seed): result.digest for result in self.results},
         }  # fmt: skip
 
@@ -91,9 +99,35 @@ def parse_faults(text: str) -> tuple[Fault, ...]:
         raise UsageError(f"{error}; there are: all, none, {', '.join(map(str, Fault))}") from None
 
 
-def run_seed(seed: int, days: float, faults: Sequence[Fault]) -> SeedResult:
+def run_seed(seed: int, days: float, faults: Sequence[Fault], *, beside: bool = True) -> SeedResult:
     """One seed, start to end; depends on nothing but its arguments."""
-    return Day(draw(seed, days, faults)).live()
+    return Day(draw(seed, days, faults, beside=beside)).live()
+
+
+def run_pairs(
+    venues: Sequence[VenueId],
+    intents: int,
+    *,
+    first: int = 0,
+    told: Callable[[SeedResult], None] = lambda _result: None,
+) -> Campaign:
+    """At least so many pairs begun for each venue in turn, with every fault of that venue; runs as many as it takes."""
+    started = time.perf_counter()
+    results: list[SeedResult] = []
+    faults: dict[Fault, None] = {}
+    for venue in venues:
+        begun, seed = 0, first
+        while begun < intents:
+            result = Day(draw_pairs(seed, venue)).live()
+            results.append(result)
+            told(result)
+            begun += result.pairs["begun"]
+            seed += 1
+        faults |= dict.fromkeys(faults_at(venue))
+    return Campaign(
+        days=PAIRS_S / DAY_S, faults=tuple(faults), results=tuple(results), wall_s=time.perf_counter() - started,
+        again=f"hlomm soak --intents 1 --at {','.join(venues)} --first",
+    )  # fmt: skip
 
 
 def run_campaign(

@@ -7,12 +7,13 @@ the rule, the time and the numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import attrs
 
 from hlomm.assembly.numbers import scaled
-from hlomm.domain.ids import HYPERLIQUID, MarketId, is_ours, outcome_market
+from hlomm.domain.ids import HYPERLIQUID, MarketId, is_ours, outcome_market, venue_of
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import AmendRequest, OrderRequest, Purpose, Side, direction
 from hlomm.domain.outputs import AmendOrders, HaltState, Output, PlaceOrders
@@ -20,7 +21,9 @@ from hlomm.domain.times import Now
 from hlomm.domain.units import SCALE, to_text
 from hlomm.journal.codec import TurnRecord, decode
 from hlomm.journal.framing import HEADER, scan
+from hlomm.research.soak.beside.door import Door
 from hlomm.research.soak.front import Front
+from hlomm.research.soak.pairs import Pairs
 from hlomm.research.soak.process import Process
 from hlomm.research.soak.timeline import S, Timeline
 from hlomm.settings.schema import Settings
@@ -47,15 +50,20 @@ class Finding:
 class Checks:
     """Implements `process.Witness`, and listens at the venue."""
 
-    def __init__(self, timeline: Timeline, front: Front, settings: Settings) -> None:
+    def __init__(
+        self, timeline: Timeline, front: Front, doors: Sequence[Door], settings: Settings, pairs: Pairs
+    ) -> None:
         self._timeline = timeline
         self._front = front
+        self._doors = doors
         limits = settings.limits
         self._max_position = scaled(limits.max_position)
         self._max_gross = scaled(limits.max_gross_notional)
         self._max_stranded = scaled(limits.max_resting_without_deadman)
         self._max_hedge = scaled(limits.max_hedge_notional)
         self._stale_ns = round(limits.stale_book_s * S)
+        self.pairs = pairs
+        pairs.found = self.found
         self.findings: list[Finding] = []
         self.looks: dict[str, int] = {}
         """How often each rule was applied: one that never was proves nothing."""
@@ -81,6 +89,8 @@ class Checks:
 
     def decided(self, process: Process, now: Now, outputs: Sequence[Output]) -> None:
         del now
+        self.pairs.decided(process, outputs)
+        self._at_venues_that_are_up(process, outputs)
         orders = [order for output in outputs for order in _orders(output)]
         if not orders:
             return
@@ -95,6 +105,20 @@ class Checks:
                 self._only_reduces(process, order)
             if not (isinstance(order, OrderRequest) and order.purpose is Purpose.FLATTEN):
                 self._fresh(process, order.market)
+
+    def _at_venues_that_are_up(self, process: Process, outputs: Sequence[Output]) -> None:
+        """Nothing new goes to a venue whose session is lost, or that said it takes no orders."""
+        for output in outputs:
+            if not isinstance(output, PlaceOrders):
+                continue
+            self._look("lost")
+            if all(order.purpose is Purpose.FLATTEN for order in output.orders):
+                continue
+            known = process.engine.state.venues[output.venue]
+            if not process.desks[output.venue].up:
+                self.found("lost", f"an order for {output.venue}, whose session is lost: {output.orders[0]}")
+            if known.paused is not None and process.inside.clock.now().wall_ns < known.paused_until_ns:
+                self.found("lost", f"an order for {output.venue}, which is paused: {output.orders[0]}")
 
     def _only_reduces(self, process: Process, order: OrderRequest | AmendRequest) -> None:
         self._look("halted")
@@ -113,7 +137,7 @@ class Checks:
 
     def _fresh(self, process: Process, market: MarketId) -> None:
         self._look("stale")
-        heard_ns = process.desk.book_heard_ns.get(market)
+        heard_ns = process.book_heard_ns(market)
         if heard_ns is None or self._timeline.now_ns - heard_ns > self._stale_ns:
             age = "never heard" if heard_ns is None else f"{(self._timeline.now_ns - heard_ns) / S:.1f} s old"
             self.found("stale", f"{market} quoted on a book {age}")
@@ -136,15 +160,20 @@ class Checks:
 
     # -- at the venue
 
+    def on_order(self, request: OrderRequest, signer: str) -> None:
+        """One reaches a venue."""
+        self._look("once")
+        name = f"{venue_of(request.market)} {request.client_id}"  # a guardian counts anew at each venue
+        if name in self._at_venue:
+            self.found("once", f"client id {name} placed twice")
+        self._at_venue.add(name)
+        if signer == "daemon" and request.client_id not in self._recorded:
+            self.found("recorded", f"{request} is in no journal")
+
     def on_action(self, batch: Batch, signer: str) -> None:
         for request in batch.requests:
             if isinstance(request, OrderRequest):
-                self._look("once")
-                if request.client_id in self._at_venue:
-                    self.found("once", f"client id {request.client_id} placed twice")
-                self._at_venue.add(request.client_id)
-                if signer == "daemon" and request.client_id not in self._recorded:
-                    self.found("recorded", f"{request} is in no journal")
+                self.on_order(request, signer)
             elif isinstance(request, AmendRequest) and _mark(request) not in self._recorded:
                 self.found("recorded", f"{request} is in no journal")
 
@@ -178,6 +207,9 @@ class Checks:
             highest, lowest = nets[outcome] + up.get(outcome, 0), nets[outcome] - down.get(outcome, 0)
             if (up.get(outcome) and highest > room) or (down.get(outcome) and lowest < -room):
                 self.found("exposure", f"o{outcome}: net {nets[outcome]}, to {lowest}..{highest}, limit {room}")
+        for door in self._doors:
+            at_risk, bid = door.at_risk()
+            locked, buying = locked + at_risk, buying + bid
         if buying and locked + buying > self._max_gross + self.foreign_cash:
             self.found(
                 "exposure", f"{to_text(locked)} locked and {to_text(buying)} buying > {to_text(self._max_gross)}"
@@ -206,13 +238,17 @@ class Checks:
         self._look("conserved")
         for fault in self._front.exchange.audit():
             self.found("conserved", fault)
+        for door in self._doors:
+            for fault in door.audit():
+                self.found("conserved", f"{door.venue}: {fault}")
 
     def difference(self, process: Process) -> list[str]:
         """Where the engine's books and the exchange's account differ."""
         state, account = process.engine.state, self._front.account
         found = []
-        if state.portfolio.cash != account.quote:
-            found.append(f"cash {to_text(state.portfolio.cash)}, venue {to_text(account.quote)}")
+        books = state.portfolio.of(HYPERLIQUID)
+        if books.cash != account.quote:
+            found.append(f"cash {to_text(books.cash)}, venue {to_text(account.quote)}")
         if state.portfolio.perps.raw != account.perp.raw:
             found.append(f"perp wallet {to_text(state.portfolio.perps.raw)}, venue {to_text(account.perp.raw)}")
         theirs = {
@@ -222,7 +258,7 @@ class Checks:
         }
         ours = {
             (market, leg): int(position.held(leg))
-            for market, position in state.portfolio.positions.items()
+            for market, position in books.positions.items()
             for leg in Leg
             if position.held(leg)
         }
@@ -232,12 +268,40 @@ class Checks:
             if theirs.get(key, 0) != ours.get(key, 0)
         )
         resting = {order.cloid for order in self._front.exchange.open_orders(account) if is_ours(order.cloid)}
-        live = {order.client_id for order in state.orders.live()}
+        live = {order.client_id for order in state.orders.live() if venue_of(order.market) == HYPERLIQUID}
+        return found + _unlike(resting, live)
+
+    def difference_at(self, process: Process, door: Door) -> list[str]:
+        """The same at a venue beside."""
+        state, (cash, tokens) = process.engine.state, door.matched()
+        books = state.portfolio.of(door.venue)
+        found, believed = [], books.cash
+        ours: dict[tuple[MarketId, Leg], int] = {}
+        for market, position in books.positions.items():
+            yes_px = door.decided.get(market)
+            for leg in Leg:
+                qty = int(position.held(leg))
+                if yes_px is not None:  # counted as paid on both sides, whenever the session hears of it
+                    believed += qty * (yes_px if leg is Leg.YES else SCALE - yes_px) // SCALE
+                elif qty:
+                    ours[market, leg] = qty
+        if believed != cash:
+            found.append(f"{door.venue} cash {to_text(believed)}, venue {to_text(cash)}")
         found.extend(
-            f"order {cloid} {'only at the venue' if cloid in resting else 'only in the books'}"
-            for cloid in sorted(resting ^ live, key=str)
+            f"{key[0]} {key[1].name} {to_text(ours.get(key, 0))}, venue {to_text(tokens.get(key, 0))}"
+            for key in sorted({*tokens, *ours})
+            if tokens.get(key, 0) != ours.get(key, 0)
         )
-        return found
+        resting = {order.client_id for order in door.resting() if is_ours(order.client_id)}
+        live = {order.client_id for order in state.orders.live() if venue_of(order.market) == door.venue}
+        return found + _unlike(resting, live)
+
+
+def _unlike(resting: AbstractSet[str | None], live: AbstractSet[str]) -> list[str]:
+    return [
+        f"order {cloid} {'only at the venue' if cloid in resting else 'only in the books'}"
+        for cloid in sorted(resting ^ live, key=str)
+    ]
 
 
 def _orders(output: Output) -> tuple[OrderRequest | AmendRequest, ...]:

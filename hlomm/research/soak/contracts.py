@@ -49,6 +49,7 @@ class Contracts:
         self._series = [_Series(period, period_ns(period)) for period in periods]
         self.on_listed: Callable[[WireSpec], None] = lambda _spec: None
         self.on_ended: Callable[[int], None] = lambda _outcome: None
+        self.on_new: Callable[[OutcomeSpec], None] = lambda _spec: None
         self.settled = 0
 
     def start(self) -> None:
@@ -86,6 +87,7 @@ class Contracts:
         series.live = spec.outcome
         self._timeline.at(expiry_ns - EPOCH_NS, lambda: self._expire(series, spec))
         self.on_listed(_wire(spec))
+        self.on_new(spec)
 
     def _expire(self, series: _Series, spec: OutcomeSpec) -> None:
         if series.live != spec.outcome:

@@ -53,6 +53,11 @@ class Crowd:
         self._timeline.after(0, self._extra)
 
     @property
+    def price(self) -> float:
+        """Of the underlying, now."""
+        return self._advance()
+
+    @property
     def mark_ticks(self) -> int:
         """The mark in ticks of the perp grid, to five significant figures."""
         return round_significant(round(self._advance() * 10), PERP_FIGURES)
@@ -75,6 +80,19 @@ class Crowd:
                 self._take(outcome)
         self._front.flush()
         self.on_tick()
+
+    def withdraw(self, outcome: int | None) -> None:
+        """Take all orders out of a book."""
+        exchange, crowd = self._front.exchange, self._front.crowd
+        for order in [one for one in exchange.open_orders(crowd) if one.target.outcome == outcome]:
+            exchange.cancel(crowd, order.target, order.oid)
+
+    def again(self, outcome: int) -> None:
+        """Quote anew in one book."""
+        exchange = self._front.tick()
+        if outcome in exchange.outcomes:
+            self._quote(outcome)
+            self._front.flush()
 
     def _advance(self) -> float:
         """The price now: a lognormal path with jumps."""

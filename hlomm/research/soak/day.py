@@ -28,6 +28,8 @@ class SeedResult:
     digest: str
     """Of all journals of the run together."""
     counts: dict[str, int]
+    pairs: dict[str, int] = attrs.field(factory=dict)
+    """What became of the pairs across venues."""
 
 
 class Day:
@@ -51,7 +53,7 @@ class Day:
             seed=self._plan.seed, virtual_s=self.world.timeline.now_ns / S, wall_s=time.perf_counter() - started,
             faults={str(fault): count for fault, count in sorted(self.world.weather.tally.items())},
             findings=tuple(self.world.checks.findings), digest=digest,
-            counts=self.world.counted() | {"resumes": self.operator.resumed},
+            counts=self.world.counted() | {"resumes": self.operator.resumed}, pairs=self.world.pairs.document(),
         )  # fmt: skip
 
     def _live(self) -> str:

@@ -108,7 +108,7 @@ class Desk:
 
     def kill(self) -> None:
         """The process is gone: the venue sees its connection end."""
-        self._in.dead = True
+        self._in.life.dead = True
         if self.line is not None:
             self.line.drop("process died")
 
@@ -336,14 +336,14 @@ class Desk:
             case Subscribe():
                 self._subscribed[output.market] = None
                 self.markets.follow(output.market)
-                self._in.after(0.2, lambda: self._snapshot(output.market))
+                self._in.after(0.2, lambda: self.publish_book(output.market))
             case Unsubscribe():
                 self._subscribed.pop(output.market, None)
                 self.markets.drop(output.market)
             case _:
                 raise AssertionError(f"not for a venue: {output!r}")
 
-    def _snapshot(self, market: MarketId) -> None:
+    def publish_book(self, market: MarketId) -> None:
         book = self._in.front.book(outcome_number(market))
         if self.line is not None and book is not None and market in self._subscribed:
             self.line.down(book)

@@ -7,6 +7,7 @@ the venue (races between fills and cancels, refusals, budgets) happen here.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
@@ -15,7 +16,7 @@ from hlomm.domain.fills import Fill
 from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueOrderId, outcome_market
 from hlomm.domain.inputs import AccountState, BookSnapshot, Level, MarkPrice, PerpBalance, RestingOrder, TokenBalance
 from hlomm.domain.markets import Leg
-from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Side, Tif
+from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import ConvertSet
 from hlomm.domain.units import SCALE, Cash, Px, Qty
 from hlomm.research.soak.rows import (
@@ -76,6 +77,11 @@ class Front:
         self.publish: Callable[[News], None] = lambda _news: None
         self.on_action: Callable[[Batch, str], None] = lambda _batch, _signer: None
         """Told of every action that reaches the exchange, before it is carried out."""
+        self.on_leg: Callable[[MarketId], None] = lambda _market: None
+        self.on_missed: Callable[[int | None], None] = lambda _outcome: None
+        self.on_own: Callable[[int | None], None] = lambda _outcome: None
+        """Told of a leg that was carried out, of a book that all others are to leave, of one that ours has changed."""
+        self.filled: Counter[str] = Counter()
         self.on_change: Callable[[], None] = lambda: None
         """Told whenever our account may have changed."""
         self.removed: set[int] = set()
@@ -150,22 +156,29 @@ class Front:
             case CancelRequest():
                 return self._cancel(request)
             case ConvertSet():
-                self._convert(request)
+                if outcome_number(request.market) in self.removed:
+                    raise WholeActionRefused(refusals.OUTCOME_UNKNOWN)
+                convert(self.exchange, self.account, request)
                 return None
 
     def _place(self, request: OrderRequest) -> Reply:
         target = target_of(request.market, request.leg)
-        if self._is_removed(target):
+        if target.outcome in self.removed:
             return Refused(refusals.UNKNOWN_ASSET.on(target.asset))
+        if request.purpose is Purpose.LEG and self._weather.take(Fault.HL_LEG_MISSED) is not None:
+            self.on_missed(target.outcome)
         new = NewOrder(
             target=target, side=request.side, ticks=request.px // target.grid.tick, lots=request.qty // target.grid.lot,
             tif=request.tif, reduce_only=request.reduce_only and target.outcome is None, cloid=request.client_id,
         )  # fmt: skip
-        return reply_of(self.exchange.place(self.account, new), target)
+        placed = self.exchange.place(self.account, new)
+        if request.purpose is Purpose.LEG:
+            self.on_leg(request.market)
+        return reply_of(placed, target)
 
     def _amend(self, request: AmendRequest) -> Reply:
         target = target_of(request.market, request.leg)
-        if self._is_removed(target):
+        if target.outcome in self.removed:
             return Refused(refusals.UNKNOWN_ASSET.on(target.asset))
         new = NewOrder(
             target=target, side=request.side, ticks=request.px // target.grid.tick, lots=request.qty // target.grid.lot,
@@ -204,14 +217,6 @@ class Front:
         for news in held:
             self._timeline.after(round(self._rng.uniform(2, 5) * S), lambda news=news: self.publish(news))  # type: ignore[misc]
 
-    def _convert(self, request: ConvertSet) -> None:
-        if outcome_number(request.market) in self.removed:
-            raise WholeActionRefused(refusals.OUTCOME_UNKNOWN)
-        convert(self.exchange, self.account, request)
-
-    def _is_removed(self, target: Target) -> bool:
-        return target.outcome in self.removed
-
     # -- others
 
     def resting(self, client_id: str) -> Order | None:
@@ -245,7 +250,10 @@ class Front:
         for event in ours:
             if isinstance(event, Filling) and event.row.cloid is not None:
                 self._filled_ns[event.row.cloid] = self._timeline.now_ns
+                self.filled[event.row.cloid] += event.row.lots * event.row.target.grid.lot
         self.on_change()
+        for market in dict.fromkeys(event.row.target.outcome for event in ours):
+            self.on_own(market)
         for _, events_of_one in groupby(self._swapped(ours), lambda event: (type(event), event.row.oid)):
             rows = [event.row for event in events_of_one]
             fills = tuple(fill_of(row) for row in rows if isinstance(row, FillRow))

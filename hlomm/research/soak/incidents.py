@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from hlomm.domain.ids import VenueId
 from hlomm.domain.inputs import GuardianDown, GuardianUp, OperatorAction
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side, Tif
@@ -15,6 +16,8 @@ from hlomm.domain.units import Cash
 from hlomm.engine.report import report
 from hlomm.engine.state import State
 from hlomm.link.protocol import Update, encode
+from hlomm.research.soak.beside.own import OWN, PAIR_FAULTS, armed
+from hlomm.research.soak.beside.session import Nudge
 from hlomm.research.soak.people import Operator
 from hlomm.research.soak.plan import Incident
 from hlomm.research.soak.timeline import S
@@ -62,6 +65,10 @@ _ARMED: Final[dict[Fault, tuple[float, int]]] = {
     Fault.JOURNAL_TORN: (900, 1),
 }
 
+for _own in OWN.values():
+    _ARMED.update(armed(_own))
+_ARMED.update(PAIR_FAULTS)
+
 _COUNTED: Final = frozenset(
     {
         Fault.DUPLICATE_FILLS, Fault.BUDGET_EXHAUSTED, Fault.AGENT_EXPIRED, Fault.JOURNAL_FLIPPED_BIT,
@@ -97,6 +104,11 @@ class Incidents:
             Fault.CONFIG_BROKEN: self._config,
             Fault.OPERATOR_KILL: self._operator,
         }
+        for venue, own in OWN.items():
+            self._deeds[own.stream_lost] = lambda _one, venue=venue: self._drop_at(venue)  # type: ignore[misc]
+            for fault, what in ((own.fee, "fee"), (own.tick, "tick"), (own.minimum, "minimum"), (own.rules, "rules")):
+                if fault is not None:
+                    self._deeds[fault] = lambda _one, venue=venue, what=what: self._change(venue, what)  # type: ignore[misc]
         missing = set(Fault) - set(_ARMED) - set(self._deeds)
         assert not missing, f"nobody brings about {missing}"
 
@@ -148,6 +160,21 @@ class Incidents:
             return False
         process.desk.line.drop(reason)
         return True
+
+    def _drop_at(self, venue: VenueId) -> bool:
+        process = self._world.process
+        line = None if process is None else process.beside[venue].line
+        if process is None or line is None or not process.beside[venue].up:
+            return False
+        line.drop("connection reset")
+        return True
+
+    def _change(self, venue: VenueId, what: str) -> bool:
+        """The venue changes its terms; its stream says that there is something to read again."""
+        changed = self._world.doors[venue].change(what)
+        if changed:
+            self._world.push_at(venue, Nudge())
+        return changed
 
     def _half_open(self, _one: Incident) -> bool:
         process = self._world.process
@@ -236,7 +263,7 @@ class Incidents:
             return False
         seconds = 0.5 + one.strength * 8
         world.weather.hit(Fault.SIGSTOP)
-        process.inside.frozen_until_ns = world.timeline.now_ns + round(seconds * S)
+        process.inside.life.frozen_until_ns = world.timeline.now_ns + round(seconds * S)
         dead_s = world.settings.guardian.dead_s
         if seconds > dead_s + 0.5:
             world.timeline.after(round((dead_s + self._rng.uniform(0, 0.5)) * S), process.die)

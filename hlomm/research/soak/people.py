@@ -46,8 +46,8 @@ class Operator:
                 world.boot()
             return
         state = process.engine.state
-        if process.halt is HaltState.HALTED and process.desk.up:
-            if process.desk.posting.fuse.tripped is not None or process.journal_dead:
+        if process.halt is HaltState.HALTED and process.up:
+            if process.tripped or process.journal_dead:
                 process.stop("a restart is due")
             else:
                 self.resumed += 1

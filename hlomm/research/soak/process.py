@@ -7,11 +7,12 @@ everything risky; a write that is cut short ends the process.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from hlomm.assembly.engine import build_engine
 from hlomm.domain.carried import Carried
+from hlomm.domain.ids import HYPERLIQUID, MarketId, VenueId, venue_of
 from hlomm.domain.inputs import Booted, Input, JournalFailed, StopRequested
 from hlomm.domain.outputs import (
     Alert,
@@ -22,11 +23,14 @@ from hlomm.domain.outputs import (
     HaltState,
     Output,
     PlaceOrders,
+    Subscribe,
+    Unsubscribe,
 )
 from hlomm.domain.times import Now
 from hlomm.engine.core import Engine
 from hlomm.journal.codec import FAULT_NOTE, CheckpointRecord, InputRecord, NoteRecord, Record, TurnRecord, encode
 from hlomm.journal.framing import frame
+from hlomm.research.soak.beside.desk import Desk as BesideDesk
 from hlomm.research.soak.desk import Desk
 from hlomm.research.soak.disk import Disk, PowerCut
 from hlomm.research.soak.front import OURS
@@ -50,16 +54,18 @@ class Process:
     """Alive from construction until `die` (the world's doing) or `left` (its own)."""
 
     def __init__(
-        self, inside: Inside, disk: Disk, desk: Desk, loaded: Loaded, epoch_ms: int, carried: Carried | None,
-        witness: Witness, ended: Callable[[Process], None],
+        self, inside: Inside, disk: Disk, desk: Desk, beside: Mapping[VenueId, BesideDesk], loaded: Loaded,
+        epoch_ms: int, carried: Carried | None, witness: Witness, ended: Callable[[Process], None],
     ) -> None:  # fmt: skip
         self.inside = inside
         self._disk = disk
         self.desk = desk
+        self.beside = beside
+        self.desks: dict[VenueId, Desk | BesideDesk] = {HYPERLIQUID: desk, **beside}
         self.epoch_ms = epoch_ms
         self._witness = witness
         self._ended = ended
-        self.engine: Engine = build_engine(loaded.settings)
+        self.engine: Engine = build_engine(loaded.settings, tuple(self.desks))
         self.alive = True
         self.faulted = False
         self.journal_dead = False
@@ -72,6 +78,7 @@ class Process:
         self._booted = Booted(
             epoch_ms=epoch_ms, profile=loaded.profile, version="soak", config=loaded.engine_json(),
             halted=disk.halted, account=OURS, carried=carried, guardian_required=True,
+            accounts=tuple((venue, OURS) for venue in self.desks) if beside else (),
         )  # fmt: skip
 
     # -- from outside
@@ -79,10 +86,11 @@ class Process:
     def boot(self) -> None:
         """Write the first record, then connect."""
         self._disk.open(self.epoch_ms)
-        self.inside.emit = self.feed
+        self.inside.life.emit = self.feed
         self.feed([self._booted])
         if self.alive:
-            self.desk.start()
+            for desk in self.desks.values():
+                desk.start()
 
     def feed(self, items: Sequence[Input]) -> None:
         """Inputs in order, each with its own turn."""
@@ -99,8 +107,29 @@ class Process:
         """SIGKILL, or the machine's equivalent."""
         if self.alive:
             self.alive = False
-            self.desk.kill()
+            self.kill()
             self._ended(self)
+
+    def kill(self) -> None:
+        """Every venue sees its connection end."""
+        for desk in self.desks.values():
+            desk.kill()
+
+    def book_heard_ns(self, market: MarketId) -> int | None:
+        """When a market's book last reached this process."""
+        return self.desks[venue_of(market)].book_heard_ns.get(market)
+
+    @property
+    def up(self) -> bool:
+        """Every session."""
+        return all(desk.up for desk in self.desks.values())
+
+    @property
+    def tripped(self) -> bool:
+        """A fuse has: only another process can trade again."""
+        return self.desk.posting.fuse.tripped is not None or any(
+            desk.fuse.tripped is not None for desk in self.beside.values()
+        )
 
     @property
     def halt(self) -> HaltState:
@@ -168,7 +197,7 @@ class Process:
                 self.exit_wanted = reason
             case _:
                 if not (self.journal_dead and isinstance(output, _RISKY)):
-                    self.desk.submit(output)
+                    self.desks[_venue(output)].submit(output)
         if self.exit_wanted is not None and self.halt not in (HaltState.STOPPING, HaltState.STOPPED):
             reason, self.exit_wanted = self.exit_wanted, None
             self._inbox.append(StopRequested(reason, self._sold_at_stop))
@@ -210,3 +239,10 @@ class Process:
         if deadline_ns is not None and deadline_ns - BOOT_NS <= self.inside.timeline.now_ns:
             self._inbox.append(None)
         self._drain()
+
+
+def _venue(output: Output) -> VenueId:
+    if isinstance(output, ConvertSet | Subscribe | Unsubscribe):
+        return venue_of(output.market)
+    assert not isinstance(output, Alert | HaltChanged | ExitRequested), "not for a venue"
+    return output.venue

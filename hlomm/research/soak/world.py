@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import random
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from hlomm.domain.carried import Carried
 from hlomm.domain.faults import UsageError
-from hlomm.domain.ids import HYPERLIQUID, is_ours
+from hlomm.domain.ids import HYPERLIQUID, VenueId, is_ours
 from hlomm.domain.inputs import GuardianUp
 from hlomm.domain.outputs import HaltState
 from hlomm.journal.books import newest_books
 from hlomm.journal.framing import scan
 from hlomm.research.replay import Segment, replay_segments
-from hlomm.research.soak.checks import Checks
-from hlomm.research.soak.contracts import QUOTE, Contracts
-from hlomm.research.soak.crowd import Crowd
-from hlomm.research.soak.desk import Desk, Ended, Listed
-from hlomm.research.soak.disk import Disk
-from hlomm.research.soak.front import OURS, Front
-from hlomm.research.soak.host import HostClock
-from hlomm.research.soak.inside import Inside
-from hlomm.research.soak.keeper import Sweep
-from hlomm.research.soak.network import Network
+from hlomm.research.soak.beside.desk import Desk as BesideDesk
+from hlomm.research.soak.beside.kalshi_desk import KalshiDesk
+from hlomm.research.soak.beside.kalshi_door import KalshiDoor
+from hlomm.research.soak.beside.polymarket_desk import PolymarketDesk
+from hlomm.research.soak.beside.polymarket_door import PolymarketDoor
+from hlomm.research.soak.contracts import QUOTE
+from hlomm.research.soak.desk import Desk
+from hlomm.research.soak.front import OURS
+from hlomm.research.soak.inside import Inside, Life, Within
+from hlomm.research.soak.keeper import DoorSweep, HyperliquidSweep, Sweep
 from hlomm.research.soak.plan import Plan
 from hlomm.research.soak.process import Process
-from hlomm.research.soak.timeline import MS, S, Timeline
-from hlomm.research.soak.weather import Weather
-from hlomm.settings.load import Loaded, load
-from hlomm.sim.config import RulesConfig
+from hlomm.research.soak.timeline import MS, S
+from hlomm.research.soak.town import Town
 
-CASH_USD: Final = 50_000
 LAST_LOOK_S: Final = 50.0
 STOP_S: Final = 240
 LOOK_S: Final = 60.0
@@ -44,50 +41,18 @@ QUOTABLE_LOOKS: Final = 15
 GONE_S: Final = 15.0
 """A dead daemon's orders are gone after that, if the venue can be reached."""
 
-# A sparse day: books come once a minute, so what counts as stale and how often is decided follow.
-_SETS: Final = (
-    "limits.stale_book_s=190", "quotes.refresh_s=70", "quotes.min_interval_s=2", "quotes.min_move=0.004",
-    "strategy.avellaneda.max_underlying_age_s=200", "strategy.avellaneda.requote_share=0.6",
-    "strategy.avellaneda.sample_s=30",
-    # Quotes large enough to come near every limit.
-    "strategy.avellaneda.max_size=150", "strategy.avellaneda.stretch=2", "limits.max_loss_event=250",
-)  # fmt: skip
-# Quotes that are looked after so seldom lose money: most days may.
-_LOOSE: Final = (
-    "limits.max_drawdown=1000000", "breakers.daily_loss=1000000", "breakers.drawdown_share=1.0",
-    "breakers.equity_stop=1.0",
-)  # fmt: skip
 
-
-class World:
+class World(Town):
     def __init__(self, plan: Plan) -> None:
-        def part(name: str) -> random.Random:
-            return random.Random(f"{plan.seed} {name}")
-
-        self.plan = plan
-        on_disconnect = f"flatten.on_disconnect='{'pause' if plan.pause else 'flatten'}'"
-        loose = () if plan.tight else _LOOSE
-        self.loaded: Loaded = load("sim", (), [*_SETS, *loose, on_disconnect], environ={})
-        self.settings = self.loaded.settings
-        self.timeline = Timeline()
-        self.weather = Weather(self.timeline)
-        self.clock = HostClock(self.timeline)
-        self.network = Network(self.timeline, self.weather, part("network"))
-        rules = RulesConfig(outcome_fees=plan.outcome_fees)
-        self.front = Front(self.timeline, self.weather, part("front"), rules, CASH_USD)
-        self.crowd = Crowd(self.timeline, self.weather, part("crowd"), self.front)
-        self.contracts = Contracts(self.timeline, self.weather, part("contracts"), self.front, self.crowd, plan.periods)
-        self.disk = Disk(self.weather, part("disk"))
-        self.checks = Checks(self.timeline, self.front, self.settings)
-        self.process: Process | None = None
+        super().__init__(plan)
         self.guardian_acts = False
         self.fair = False
         self.over = False
         """The day is done: nobody starts anything again."""
-        self._rng = part("world")
-        self._lines = part("lines")
+        self._rng = self._part("world")
+        self._lines = self._part("lines")
         self._last_epoch = 0
-        self._differs_since_ns: int | None = None
+        self._differs_since_ns: dict[VenueId, int] = {}
         self._agreed = 0
         self._fair_looks = 0
         self._running = 0
@@ -107,22 +72,6 @@ class World:
         self._watch()
         self.timeline.at(self.plan.fair_ns, self._clear)
 
-    def _wire(self) -> None:
-        self.front.publish = self._push
-        self.front.on_action = self.checks.on_action
-        self.front.on_change = self.checks.on_change
-        self.crowd.on_tick = self._books
-        self.contracts.on_listed = lambda spec: self._push(Listed(spec))
-        self.contracts.on_ended = lambda outcome: self._push(Ended(outcome))
-
-    def _push(self, item: object) -> None:
-        if self.process is not None:
-            self.process.desk.push(item)
-
-    def _books(self) -> None:
-        if self.process is not None and self.process.alive:
-            self.process.desk.publish_books()
-
     def _clear(self) -> None:
         """Fair weather from now on: what lasts is put right, and quoting has to come back by itself."""
         self.fair = True
@@ -141,19 +90,31 @@ class World:
         epoch_ms = max(self.clock.wall_ms(), self._last_epoch + 1)
         self._last_epoch = epoch_ms
         self._runs += 1
-        inside = Inside(self.timeline, self.weather, self._lines, self.network, self.front, self.clock)
+        life = Life()
+        inside = Inside(self.timeline, self.weather, self._lines, self.network, self.front, self.clock, life)
         fills_from_ms = None if carried is None else carried.fills_from_ms
         desk = Desk(inside, self.contracts, self.settings, fills_from_ms=fills_from_ms)
-        process = Process(inside, self.disk, desk, self.loaded, epoch_ms, carried, self.checks, self._ended)
+        beside = {venue: self._desk_at(venue, life, carried) for venue in self.doors}
+        process = Process(inside, self.disk, desk, beside, self.loaded, epoch_ms, carried, self.checks, self._ended)
         self.process = process
-        self._differs_since_ns = None
+        self._differs_since_ns.clear()
         process.boot()
         self.timeline.after(300 * MS, lambda: inside.mine(process.feed)([GuardianUp()]))
+
+    def _desk_at(self, venue: VenueId, life: Life, carried: Carried | None) -> BesideDesk:
+        weather = self.weathers[venue]
+        within = Within(self.timeline, weather, self._lines, self.networks[venue], self.clock, life)
+        fills_from_ms = None if carried is None else carried.fills_from_ms_of(venue)
+        door = self.doors[venue]
+        if isinstance(door, PolymarketDoor):
+            return PolymarketDesk(within, self.weather, door, self.settings, fills_from_ms, beats=self.plan.everywhere)
+        assert isinstance(door, KalshiDoor)
+        return KalshiDesk(within, self.weather, door, self.settings, fills_from_ms)
 
     def _carried(self) -> Carried | None:
         for epoch in sorted(self.disk.files, reverse=True):
             try:
-                books = newest_books(scan(bytes(self.disk.files[epoch])), {HYPERLIQUID: OURS})
+                books = newest_books(scan(bytes(self.disk.files[epoch])), dict.fromkeys(self.networks, OURS))
             except msgspec.DecodeError:
                 continue
             if books is not None:
@@ -167,7 +128,7 @@ class World:
         self.guardian_acts = True
         if not process.alive:
             self.process = None
-            self._guard("the daemon died")
+            self._guard(process, "the daemon died")
             return
         trouble = process.faulted or process.journal_dead
         looked: list[bool] = []
@@ -184,9 +145,11 @@ class World:
         self._shut(process)
         self.process = None
         self.guardian_acts = False
+        if not trouble:
+            self.pairs.over(process)
         if trouble:
             self.guardian_acts = True
-            self._guard("the daemon ended in trouble")
+            self._guard(process, "the daemon ended in trouble")
 
     def _give_up(self, process: Process, looked: list[bool]) -> None:
         """The last look did not end in time: the guardian goes on where it stopped."""
@@ -194,17 +157,17 @@ class World:
             looked.append(True)
             self._shut(process)
             self.process = None
-            self._guard("the last look did not end")
+            self._guard(process, "the last look did not end")
 
     def _shut(self, process: Process) -> None:
         if self.over and not process.faulted:
-            found = self.checks.difference(process)
+            found = [line for venue in self.networks for line in self._difference(process, venue)]
             if found:
                 self.checks.found("belief", f"after the stop: {'; '.join(found)}")
         process.alive = False
-        process.desk.kill()
+        process.kill()
 
-    def _guard(self, reason: str) -> None:
+    def _guard(self, process: Process, reason: str) -> None:
         at_ns = self.timeline.now_ns
         self._counts["guardian_acts"] = self._counts.get("guardian_acts", 0) + 1
         self.timeline.after(
@@ -215,20 +178,47 @@ class World:
         def done() -> None:
             self.disk.halted = f"guardian: {reason}"
             self.guardian_acts = False
+            self.pairs.over(process)
 
     def _sweep(self, signer: str, *, sell: bool, done: Any) -> None:
-        Sweep(
-            self.timeline, self._rng, self.clock, self.network, self.front, self.settings, signer, sell=sell, done=done
-        ).begin()
+        """At every venue side by side; done when all are."""
+        waiting = set(self.networks)
+
+        def done_at(venue: VenueId) -> None:
+            waiting.discard(venue)
+            if not waiting:
+                done()
+
+        for venue, network in self.networks.items():
+            said = partial(done_at, venue)
+            common = (self.timeline, self._rng, self.clock, network)
+            sweep: Sweep
+            if venue == HYPERLIQUID:
+                sweep = HyperliquidSweep(*common, self.front, self.settings, signer, sell=sell, done=said)
+            else:
+                sweep = DoorSweep(*common, self.doors[venue], self.settings, signer, sell=sell, done=said)
+            sweep.begin()
 
     def _gone(self, died_ns: int) -> None:
         """The dead daemon's orders are no more, unless the venue could not be reached."""
-        if self.network.trouble_ns >= died_ns or self.network.cut:
-            return
-        self._counts["deaths_timed"] = self._counts.get("deaths_timed", 0) + 1
-        left = [order for order in self.front.exchange.open_orders(self.front.account) if is_ours(order.cloid)]
-        if self.process is None and left:
-            self.checks.found("guardian", f"{len(left)} orders rest {GONE_S:g} s after the daemon died")
+        for venue, network in self.networks.items():
+            if network.trouble_ns >= died_ns or network.cut:
+                continue
+            self._counts["deaths_timed"] = self._counts.get("deaths_timed", 0) + (venue == HYPERLIQUID)
+            left = self._resting(venue)
+            if self.process is None and left:
+                self.checks.found("guardian", f"{left} orders rest at {venue} {GONE_S:g} s after the daemon died")
+
+    def _resting(self, venue: VenueId) -> int:
+        """Orders of ours at a venue, by its own word."""
+        if venue == HYPERLIQUID:
+            return sum(is_ours(one.cloid) for one in self.front.exchange.open_orders(self.front.account))
+        return sum(is_ours(one.client_id) for one in self.doors[venue].resting())
+
+    def _difference(self, process: Process, venue: VenueId) -> list[str]:
+        if venue == HYPERLIQUID:
+            return self.checks.difference(process)
+        return self.checks.difference_at(process, self.doors[venue])
 
     # -- looking on
 
@@ -238,25 +228,28 @@ class World:
         if self.fair:
             self._look_for_quotes(process)
         if process is None or not process.alive:
-            self._differs_since_ns = None
+            self._differs_since_ns.clear()
             return
-        if not (
-            process.desk.up and process.halt in (HaltState.RUNNING, HaltState.HALTED) and not self.network.in_flight
-        ):
-            if not process.desk.up:
-                self._differs_since_ns = None
+        for venue in self.networks:
+            self._compare(process, venue)
+
+    def _compare(self, process: Process, venue: VenueId) -> None:
+        """What the engine believes of an account with what the exchange says of it, once things are quiet."""
+        since = self._differs_since_ns
+        if not process.desks[venue].up:
+            since.pop(venue, None)
             return
-        found = self.checks.difference(process)
+        if process.halt not in (HaltState.RUNNING, HaltState.HALTED) or self.networks[venue].in_flight:
+            return
+        found = self._difference(process, venue)
         if not found:
             self._agreed += 1
-            self._differs_since_ns = None
+            since.pop(venue, None)
         elif process.halt is HaltState.HALTED:
-            self._differs_since_ns = None  # it has noticed, and waits for the operator
-        elif self._differs_since_ns is None:
-            self._differs_since_ns = self.timeline.now_ns
-        elif self.timeline.now_ns - self._differs_since_ns > SETTLING_S * S:
+            since.pop(venue, None)  # it has noticed, and waits for the operator
+        elif self.timeline.now_ns - since.setdefault(venue, self.timeline.now_ns) > SETTLING_S * S:
             self.checks.found("belief", "; ".join(found))
-            self._differs_since_ns = None
+            del since[venue]
 
     def _look_for_quotes(self, process: Process | None) -> None:
         """Whether there is something to quote, somebody to quote it, and a quote."""
@@ -283,9 +276,9 @@ class World:
             self.timeline.run_until(self.plan.end_ns + STOP_S * S)
             if self.process is not None or self.guardian_acts:
                 self.checks.found("stopped", f"not out after {STOP_S} s")
-        left = [order for order in self.front.exchange.open_orders(self.front.account) if is_ours(order.cloid)]
-        if left:
-            self.checks.found("stopped", f"{len(left)} orders rest after the end")
+        for venue in self.networks:
+            if left := self._resting(venue):
+                self.checks.found("stopped", f"{left} orders rest at {venue} after the end")
         self.checks.conserved()
 
     def _day_is_lost(self) -> bool:
@@ -327,5 +320,6 @@ class World:
             "runs": self._runs, "settled": self.contracts.settled, "agreed": self._agreed,
             "quoted_looks": self._quoted, "events": self.timeline.count, "actions": self.front.used,
             "fills": len(self.front.exchange.tape.blotter_of(self.front.account).fills),
+            "longest_naked_s": self.pairs.longest_ns // S,
             **{f"checked_{rule}": count for rule, count in sorted(self.checks.looks.items())},
         }  # fmt: skip

@@ -107,6 +107,7 @@ TERMS = st.one_of(
     st.builds(Terms, floor=STRIKES),
     st.builds(Terms, ceiling=STRIKES),
     st.just(Terms(other=True)),
+    st.builds(Terms, window=st.from_regex(r"[1-9][0-9]{0,3}[mhd]", fullmatch=True)),
 )
 
 
@@ -153,6 +154,7 @@ def test_terms_may_be_typed_in_other_ways(typed: str, said: str) -> None:
     [
         "~", "1~1", "2~1", "1~2~3", "~~1", "<", ">", ">=", "<=5", "=5", "<>5", "above", "above~5", "above-5", "Other",
         "others", "5~other", "<5~6", "~1e5", "~٣", "~9999999999999999", "above0.123456789",
+        "up", "up5", "up0m", "up5s", "up12345m", "upm", "up-5m", "5m", "down5m",
     ],
 )  # fmt: skip
 def test_terms_that_make_no_sense_are_no_name(terms: str) -> None:

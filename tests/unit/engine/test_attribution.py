@@ -243,3 +243,31 @@ def test_the_parts_add_up_whatever_happens(steps: list[Any], found: list[tuple[i
             both.move(f"{bid / 100_000:.5f}", f"{ask / 100_000:.5f}", ms=ms, market=market)
         elif market not in both.settled:
             both.settle(values[0], market)
+
+
+# -- whose it was
+
+
+def test_each_strategys_markets_bring_what_they_earn_less_their_fees() -> None:
+    both = Both()
+    both.attribution.own(M, "one")
+    both.move("0.50", "0.60").fill(100, "0.52", fee="0.25")
+    both.attribution.own(M2, "other")  # it had no owner until then
+    both.move("0.20", "0.30", market=M2).fill(40, "0.30", market=M2, fee="0.10").move("0.30", "0.40", market=M2)
+    both.move("0.40", "0.50").settle("1")
+    both.attribution.charged(M, usd("0.05"))
+    assert both.attribution.brought("one") == usd("3") + usd("45") - usd("0.30")
+    assert both.attribution.brought("other") == usd("-2") + usd("4") - usd("0.10")
+    assert both.attribution.brought("nobody") == 0
+    total = sum(both.attribution.parts()) - both.fees - usd("0.05")
+    assert both.attribution.brought("one") + both.attribution.brought("other") == total
+    both.attribution.forget(M)
+    assert both.attribution.brought("one") == usd("3") + usd("45") - usd("0.30"), "it stays when the market goes"
+
+
+def test_a_fill_undone_takes_back_what_it_brought() -> None:
+    both = Both()
+    both.attribution.own(M, "one")
+    both.move("0.50", "0.60").fill(100, "0.52", fee="0.25")
+    both.fill(100, "0.52", side=Side.SELL, fee="-0.25")
+    assert both.attribution.brought("one") == 0

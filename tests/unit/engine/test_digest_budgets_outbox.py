@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlomm.domain.ids import HYPERLIQUID, ClientId, VenueId, VenueOrderId
-from hlomm.domain.inputs import RateBudget
+from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, ClientId, VenueId, VenueOrderId
+from hlomm.domain.inputs import RateBudget, SendRates
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import (
@@ -185,6 +185,27 @@ def test_quoting_slows_while_too_much_was_sent_in_the_last_minute() -> None:
     budgets.tick(60 * 10**9)
     assert budgets.pace(HYPERLIQUID) == 1
     assert budgets.rates[HYPERLIQUID].total == 2
+
+
+def test_each_venue_is_held_to_what_it_takes_itself() -> None:
+    budgets = Budgets(attrs.evolve(BASE.budget, weight_per_min=4))
+    for _ in range(100):
+        budgets.sent(KALSHI, 10, 0)
+        budgets.sent(POLYMARKET, 10, 0)
+    assert budgets.pace(KALSHI) == budgets.pace(POLYMARKET) == 1, "they told nothing"
+    budgets.told[KALSHI] = SendRates(venue=KALSHI, per_min=6_000, place=10, cancel=2)
+    budgets.told[POLYMARKET] = SendRates(venue=POLYMARKET, per_min=30, place=1, cancel=0)
+    budgets.sent(KALSHI, 399, 0)
+    budgets.sent(KALSHI, 4, 0, cancels=True)
+    assert budgets.pace(KALSHI) == 1, "3,998 of 4,000"
+    budgets.sent(KALSHI, 1, 0, cancels=True)
+    assert budgets.crowded(KALSHI) == "weight 4000 sent in a minute >= 4000"
+    budgets.sent(POLYMARKET, 1_000, 0, cancels=True)
+    budgets.sent(POLYMARKET, 19, 0)
+    assert budgets.pace(POLYMARKET) == 1
+    budgets.sent(POLYMARKET, 1, 0)
+    assert budgets.pace(POLYMARKET) > 1
+    assert budgets.pace(HYPERLIQUID) == 1, "what is sent elsewhere is no weight here"
 
 
 def test_the_engine_counts_every_batch_that_leaves_and_says_so() -> None:

@@ -9,6 +9,7 @@ from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import FeeRates, MarketListed, MarketSettled
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
+from hlomm.engine import fees
 from hlomm.engine.fees import rates_of
 from tests.support.rig import Rig, alerts
 from tests.support.values import M2, M, outcome, px
@@ -70,3 +71,19 @@ def test_settlement_fees_are_learned_too() -> None:
         rig.buy(100, "1", side=Side.SELL, leg=Leg.YES, kind=FillKind.SETTLEMENT, fee="0.14"), "fee_differs"
     )
     assert "settle cost 0.14 on 100" in alert.text
+
+
+def test_a_rate_is_said_once_for_its_class_however_often_it_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contracts of one class that are charged differently: each rate is news once, not once per contract."""
+    rig = up()
+    rig.tell(MarketListed(outcome(16)))
+    rig.buy(200, "0.5", market=M2)
+    said = []
+    for _ in range(5):
+        said += alerts(rig.buy(4, "0.5", side=Side.SELL, fee="0"), "fee_differs")
+        said += alerts(rig.buy(4, "0.5", side=Side.SELL, fee="0.0014", market=M2), "fee_differs")
+    assert len(said) == 2
+    monkeypatch.setattr(fees, "SAID_MAX", 2)
+    said = alerts(rig.buy(4, "0.5", side=Side.SELL, fee="0.0050"), "fee_differs")
+    assert len(said) == 1
+    assert len(rig.state.fees_said) == 2

@@ -29,6 +29,8 @@ from hlomm.domain.inputs import (
     RateBudget,
     SessionUp,
     VenuePaused,
+    VenueRearmed,
+    VenueTripped,
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side, Tif
@@ -697,6 +699,17 @@ def test_a_venue_that_takes_no_orders_gets_none(rig: Rig) -> None:
     rig.tell(VenuePaused(HYPERLIQUID, rig.ms + 60_000, "maintenance"))
     assert limit_of(judge(rig)) == "venue_paused"
     rig.tell(VenuePaused(HYPERLIQUID, 0, ""))
+    assert judge(rig) == passed(100)
+
+
+def test_a_venue_whose_breaker_has_tripped_gets_nothing_but_the_way_home(rig: Rig) -> None:
+    rig.buy(100, "0.5")
+    rig.tell(VenueTripped(HYPERLIQUID, "too many fills"))
+    assert limit_of(judge(rig)) == "venue_breaker"
+    back = judge(rig, side=Side.SELL, price="0.50", tif=Tif.IOC, purpose=Purpose.LEG)
+    assert back == passed(100), "a leg may be sold back"
+    assert limit_of(judge(rig, price="0.60", tif=Tif.IOC, purpose=Purpose.LEG)) == "venue_breaker"
+    rig.tell(VenueRearmed(HYPERLIQUID))
     assert judge(rig) == passed(100)
 
 

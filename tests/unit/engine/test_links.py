@@ -115,7 +115,10 @@ def test_a_rule_covers_contracts_of_its_series_in_either_order() -> None:
         links = book(rule())
         links.told(first)
         (moved,) = links.told(second)
-        assert (moved.link.state, moved.link.reason) == (LinkState.REVIEWED, "reviewed as hourly")
+        assert (moved.link.state, moved.link.reason) == (
+            LinkState.REVIEWED,
+            "reviewed as hourly, any text of kalshi goes: nobody has read it",
+        )
         assert moved.link.tradable
 
 
@@ -290,6 +293,47 @@ def shown(rig: Rig) -> tuple[Any, str]:
     return linked.links(msgspec.msgpack.decode(msgspec.msgpack.encode(snapshot), type=Snapshot))
 
 
+def template_rule(*texts: str) -> Any:
+    families = (
+        Family(venue=HYPERLIQUID, klass="priceBinary", rules=("",)),
+        Family(venue=KALSHI, klass="KXBTCD", rules=texts),
+    )
+    return rule(families=families)
+
+
+def test_a_template_that_was_read_covers_the_whole_series_and_no_other_wording() -> None:
+    links = book(template_rule("template:00ff"))
+    links.told(HL)
+    first = kalshi("KXBTCD-1", rules="monday", template="00ff")
+    (moved,) = links.told(first)
+    assert (moved.link.state, moved.link.unread) == (LinkState.REVIEWED, ())
+    assert moved.link.reason == "reviewed as hourly"
+    assert links.told(msgspec.structs.replace(first, rules="tuesday")) == [], "dates may change"
+    (moved,) = links.told(msgspec.structs.replace(first, rules="tuesday", template="0100"))
+    assert moved.link.state is LinkState.SUSPENDED
+    assert "rules text tuesday (template 0100) of kalshi:KXBTCD-1 is not the one reviewed" in moved.link.reason
+    (moved,) = links.told(first)
+    assert moved.link.state is LinkState.REVIEWED
+
+
+def test_a_digest_is_no_template_and_a_contract_without_a_text_has_none() -> None:
+    for texts, market in (
+        (("00ff",), kalshi(rules="x", template="00ff")),
+        (("template:x",), kalshi(rules="x", template="00ff")),
+        (("template:",), kalshi(rules="", template="")),
+    ):
+        links = book(template_rule(*texts))
+        links.told(HL)
+        (moved,) = links.told(market)
+        assert moved.link.state is LinkState.PROPOSED, texts
+
+
+def test_a_link_whose_text_nobody_has_read_is_said_to_be_one() -> None:
+    rig = engine(rule())
+    (alert,) = [one for one in rig.tell(MarketListed(KS)) if isinstance(one, Alert) and one.code == "link_reviewed"]
+    assert "any text of kalshi goes: nobody has read it" in alert.text
+
+
 def test_markets_links_prints_grade_state_and_every_term() -> None:
     rig = engine(rule())
     rig.tell(MarketListed(KS), MarketListed(PM))
@@ -307,8 +351,11 @@ def test_markets_links_prints_grade_state_and_every_term() -> None:
     assert row["right_terms"] == str(terms_of(KS))
     assert rows[KS.id, PM.id]["state"] == "proposed"
     assert {frozenset(row) for row in document["links"]} == {frozenset(row)}
-    assert "BTC >= 91000 @ 2026-11-20T1700:00: near, reviewed (reviewed as hourly, by a tester on 2026-11-20)" in text
+    assert "BTC >= 91000 @ 2026-11-20T1700:00: near, reviewed (reviewed as hourly, any text of kalshi goes" in text
     assert "averaging    single print  mean of 60 s       near" in text
+    assert (row["any_text"], row["right_template"]) == (["kalshi"], "")
+    assert f"{KS.ticker}  rules kalshi-text  any text goes" in text
+    assert f"{HL.ticker}  rules (none)\n" in text
 
 
 def test_where_there_are_no_links_it_says_so() -> None:

@@ -74,3 +74,16 @@ def test_what_still_trades_is_meant_before_what_has_settled() -> None:
 def test_explain_says_what_comes_nearest() -> None:
     with pytest.raises(UsageError, match=r"nearest of .*OUT:BTC-80000-2026-05-10T0600"):
         views.explain(snapshot(), "OUT:BTC-90000-2026-05-10T0600")
+
+
+def test_a_window_whose_strike_nobody_knows_is_named_and_says_why_it_is_not_traded() -> None:
+    window = outcome(17, tau_s=300.0, ticker="OUT:BTC-up5m-2026-05-10T0605", klass="updown-5m", strike=None)
+    rig = Rig(markets=[DAILY, window])
+    shown = msgspec.structs.replace(snapshot(), engine=report(rig.state))
+    (row,), text = views.explain(shown, "OUT:BTC-up5m-2026-05-10")
+    assert row["bid"]["guard"] == "not_traded"
+    assert row["bid"]["detail"].startswith("its strike is the price at the beginning of its 5m")
+    assert "no strategy trades it: its strike is the price at the beginning" in text
+    (other,), text = views.explain(snapshot(), LEG.ticker)
+    assert other["bid"]["detail"] == ""
+    assert "no strategy trades it\n" in text

@@ -20,15 +20,17 @@ from hlomm.domain.inputs import (
     VenuePaused,
 )
 from hlomm.domain.markets import Leg
-from hlomm.domain.orders import OrderRequest, Side
-from hlomm.domain.outputs import HaltState, Subscribe
+from hlomm.domain.orders import OrderRequest, Purpose, Side
+from hlomm.domain.outputs import AmendOrders, HaltState, Output, Subscribe
+from hlomm.domain.times import Now
 from hlomm.domain.units import Cash
 from hlomm.engine.carry import carried
 from hlomm.engine.config import OnDisconnect
+from hlomm.engine.core import Engine
 from hlomm.engine.report import report
-from tests.support.pairs import GROUP, HL, KS, RULES, Crosser, PairDesk, rules, wanted
-from tests.support.puppet import Puppet
-from tests.support.rig import Rig, alerts
+from tests.support.pairs import GROUP, HL, KS, RULES, Crosser, PairDesk, legs, rules, wanted
+from tests.support.puppet import Puppet, desire
+from tests.support.rig import Rig, alerts, placed
 from tests.support.values import EPOCH_MS, levels, lots, perp, px, usd
 from tests.support.venues import link_rules
 
@@ -129,7 +131,7 @@ def test_a_complete_pair_is_held_and_its_tokens_are_nobody_elses() -> None:
     assert state.withheld(HL.id, Leg.YES) == lots(100)
     assert state.withheld(KS.id, Leg.NO) == lots(100)
     assert desk.rig.puppets[1].views[-1].yes == 0, "the quoting strategy does not see them as inventory"
-    assert state.pairs.held(GROUP) == lots(100)
+    assert state.pairs.held((HL.id, KS.id)) == lots(100)
 
 
 def test_a_quote_cannot_sell_a_leg_of_a_pair() -> None:
@@ -187,7 +189,7 @@ def test_a_missed_leg_is_bought_after_while_that_loses_little() -> None:
     assert desk.phase == "mending"
     assert desk.ends(mend, 100) == []
     assert desk.phase == "done"
-    assert desk.rig.state.pairs.held(GROUP) == lots(100)
+    assert desk.rig.state.pairs.held((HL.id, KS.id)) == lots(100)
 
 
 def test_what_cannot_be_completed_is_sold_back_in_time() -> None:
@@ -250,6 +252,67 @@ def test_a_leg_that_can_be_neither_completed_nor_sold_is_flattened_with_everythi
     assert report(desk.rig.state).arbitrage.taken == 0
 
 
+def test_no_quote_leaves_in_the_turn_in_which_a_pair_is_left_on_one_leg(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, orders = missed(loss=0)
+    turns: list[list[Output]] = []
+    honest = Engine.turn
+
+    def turn(engine: Engine, now: Now) -> list[Output]:
+        turns.append(honest(engine, now))
+        return turns[-1]
+
+    monkeypatch.setattr(Engine, "turn", turn)
+    for number in range(40):
+        # The book is another one, and the quote with it, in every turn.
+        desk.rig.puppets[1].desired[HL.id] = desire(bid=("0.40", 50 + number), fair="0.45")
+        for order in orders:
+            desk.ends(order, 0)
+        orders = desk.wait(0.5)
+        if desk.rig.state.halt is not HaltState.RUNNING:
+            break
+    (halting,) = [one for one in turns if any(getattr(out, "state", None) is HaltState.FLATTENING for out in one)]
+    assert any(order.purpose is Purpose.QUOTE for one in turns for order in placed(one)), "it quotes otherwise"
+    assert [order for order in placed(halting) if order.purpose is Purpose.QUOTE] == []
+    assert not any(isinstance(output, AmendOrders) for output in halting)
+
+
+def test_a_rest_that_no_venue_takes_is_told_and_kept_and_stops_nothing() -> None:
+    """Flattening everything could not sell it either."""
+    desk = PairDesk.open()
+    yes, no = sent(desk)
+    desk.ends(yes, 100)
+    orders = desk.ends(no, 98.5)  # what is over is worth less than the venue lets be sent
+    told = 0
+    for _ in range(30):
+        for order in orders:
+            desk.ends(order, 0)
+        orders = legs(desk.rig.wait(0.5))
+        told += len(alerts(desk.rig.outputs[-20:], "basket_abandoned"))
+    assert desk.phase == "abandoned"
+    assert told
+    assert desk.rig.state.halt is HaltState.RUNNING
+    assert desk.rig.state.pairs.held((HL.id, KS.id)) == lots(98.5)
+
+
+def test_the_next_pair_waits_for_a_book_that_knows_of_the_last_one() -> None:
+    desk = bought()
+    desk.crosser.pair = wanted(50)
+    desk.rig.state.touch(HL.id)
+    assert legs(desk.rig.wait(1.2)) == []
+    assert desk.known.why_not.startswith("book: from before our last leg there")
+    desk.books()
+    assert len(legs(desk.rig.wait(1.2))) == 2
+
+
+def test_a_link_in_which_nothing_happens_is_not_looked_at_again_and_again() -> None:
+    desk = PairDesk.open(rules(quotes={"min_interval_ns": 1_000_000_000, "refresh_ns": 3_600_000_000_000}))
+    desk.wait(3)
+    seen = len(desk.crosser.seen)
+    for _ in range(8):
+        desk.rig.wait(1.1)
+    assert len(desk.crosser.seen) <= seen + 1
+
+
 def test_a_partial_miss_keeps_what_is_complete_and_sells_the_rest() -> None:
     desk = PairDesk.open()
     yes, no = sent(desk)
@@ -265,7 +328,7 @@ def test_a_partial_miss_keeps_what_is_complete_and_sells_the_rest() -> None:
             desk.ends(order, 0)
         orders = desk.wait(1)
     assert desk.phase == "done"
-    assert desk.rig.state.pairs.held(GROUP) == lots(40)
+    assert desk.rig.state.pairs.held((HL.id, KS.id)) == lots(40)
     assert report(desk.rig.state).arbitrage.legging_loss > 0
     assert desk.rig.state.portfolio.of(HYPERLIQUID).cash + desk.rig.state.portfolio.of(KALSHI).cash < usd(20_000)
 
@@ -309,7 +372,7 @@ def told(desk: PairDesk, venue: VenueId) -> AccountState:
 def test_a_pair_is_one_for_the_next_run_as_well() -> None:
     again = resumed(bought())
     state = again.rig.state
-    assert state.pairs.held(GROUP) == lots(100)
+    assert state.pairs.held((HL.id, KS.id)) == lots(100)
     assert state.withheld(HL.id, Leg.YES) == lots(100)
     again.rig.tell(MarketSettled(HL.id, px(1), "price"), MarketSettled(KS.id, px(1), "price"))
     (trade,) = report(state).arbitrage.trades
@@ -327,6 +390,7 @@ def test_what_a_settled_leg_brought_is_not_forgotten() -> None:
 
 def test_a_pair_that_was_being_made_is_flattened_by_the_next_run() -> None:
     desk = PairDesk.open()
+    desk.rig.engine.checkpoint()
     yes, _ = sent(desk)
     assert desk.rig.engine.checkpoint() is not None, "on record before the legs leave"
     desk.ends(yes, 100)

@@ -198,6 +198,8 @@ def test_the_result_of_a_perp_is_inventory() -> None:
     assert (result.spread, result.settlement, result.fees) == (0, 0, 0)
     assert result.inventory == result.total == usd("2") + usd("2.5") - usd("0.5")
     assert result.funding == usd("0.5")
+    assert result.hedge == result.inventory, "all of it is the hedge's"
+    assert [row.result for row in report(rig.state).strategies] == [0], "and no strategy's"
     shown = report(rig.state)
     (row,) = [row for row in shown.positions if row.market == PERP]
     assert (row.yes, row.cost, row.realised) == (signed("0.005"), usd("400"), usd("1.5"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hlomm.domain.markets import FeeCurve
 from hlomm.domain.units import SCALE, Cash, Px, Qty, parse
-from hlomm.pricing.cross_venue import Crossing, Nothing, resting_px, search
+from hlomm.pricing.cross_venue import Crossing, Nothing, appraise, resting_px, search
 from hlomm.pricing.fees import FillSide, KalshiFill, kalshi_fills
 from hlomm.pricing.leg_costs import (
     LegFee,
@@ -345,3 +345,41 @@ def test_a_ladder_without_prices_says_nothing():
     assert [(one.low, one.high) for one in out_of_order(ladder)] == [(1, 0)]
     assert out_of_order([Rung(strike=Px(1), bid=Px(60), ask=Px(50)), Rung(strike=Px(1), bid=Px(60), ask=Px(50))]) == []
     assert bucket_edges(ladder[0], ladder[1], ladder[1]) == (None, None)
+
+
+# -- what it would leave, enough or not
+
+COSTS = TradeTerms(
+    min_edge=scaled(0.01), capital=scaled(0.001), basis=scaled(0.004), p_complete=scaled(0.9), unwind=scaled(0.02),
+    max_qty=lots(20), max_capital=Cash(10**17),
+)  # fmt: skip
+
+
+def test_what_a_search_finds_is_valued_alike():
+    legs = (offer(("0.50", 30), fee=flat(0.002)), offer(("0.44", 10), ("0.45", 30), fee=LegFee(curve=KALSHI)))
+    found = search(legs, attrs.evolve(COSTS, min_edge=1))
+    assert isinstance(found, Crossing)
+    assert found.qty == lots(20)
+    assert appraise(legs, COSTS, found.qty) == found
+
+
+@given(st.integers(1, 99), st.integers(1, 99), st.integers(1, 40))
+def test_an_appraisal_adds_up_whatever_it_leaves(first, second, size):
+    legs = (
+        offer((first / 100, 25), (min(first + 1, 99) / 100, 25), fee=LegFee(curve=POLY), bridge=scaled(0.0005)),
+        offer((second / 100, 50), fee=LegFee(curve=KALSHI)),
+    )
+    found = appraise(legs, COSTS, lots(size))
+    assert found is not None
+    assert found.qty == lots(size)
+    taken = found.deductions
+    parts = (*taken.fees, taken.rounding, taken.bridge, taken.capital, taken.basis, taken.legging)
+    assert found.profit == found.gross - sum(parts)
+    assert min(parts) >= 0, "nothing that is taken off is a gain"
+
+
+def test_books_that_are_too_thin_are_not_valued():
+    legs = (offer(("0.50", 30)), offer(("0.44", 10)))
+    assert appraise(legs, COSTS, lots(11)) is None
+    assert appraise(legs, COSTS, lots(0)) is None
+    assert appraise((offer(("0.50", 30)), offer()), COSTS, lots(1)) is None

@@ -85,6 +85,46 @@ def test_time_never_goes_back():
     assert [one.venue for one in seen.standings(3.0)] == ["a"]
 
 
+def test_prices_of_one_instant_are_held_against_each_other():
+    """One after the other they would be held against older ones: a move of all of them is no deviation."""
+    seen = view()
+    for second, mid in enumerate((0.30, 0.40, 0.50)):
+        seen.sample(float(second), dict.fromkeys("abc", (mid - 0.01, mid + 0.01, 0.0)))
+    assert [one.deviation for one in seen.standings(2.0)] == pytest.approx([0.0, 0.0, 0.0], abs=1e-12)
+    assert not seen.signals
+    apart = view()
+    for second, mid in enumerate((0.30, 0.40, 0.50)):
+        for name in "ab":
+            apart.update(float(second), name, mid - 0.01, mid + 0.01, 0.0)
+    assert apart.signals, "what a sample is there to avoid"
+
+
+def test_the_heat_of_a_cell_is_the_mean_over_the_time_that_was_known():
+    seen = view()
+    seen.sample(0.0, {"a": (0.49, 0.51, 0.0), "b": (0.51, 0.53, 0.0)})
+    seen.sample(5.0, {"a": (0.49, 0.51, 0.0), "b": (0.54, 0.56, 0.0)})
+    seen.sample(10.0, {"a": (None, None, 0.0), "b": (0.54, 0.56, 0.0)})
+    threshold = 0.01 + 0.01 + 0.005
+    heat = seen.heat(60.0, 6)
+    assert heat["a"][0] == pytest.approx((0.02 + 0.05) / 2 / threshold)
+    assert heat["a"] == pytest.approx(heat["b"])
+    assert heat["a"][1:] == [None] * 5
+    assert seen.heat(65.0, 6)["a"][0] == pytest.approx(0.05 / threshold), "the first five seconds are too long ago"
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(10, 90)), min_size=1, max_size=20), st.integers(1, 24))
+def test_cells_add_up_to_the_mean(steps, cells):
+    seen, now = view(), 0
+    for gap, cents in steps:
+        now += gap
+        seen.sample(float(now), {"a": (0.49, 0.51, 0.0), "b": ((cents - 1) / 100, (cents + 1) / 100, 0.0)})
+    standing = row(seen, float(now), "a")
+    parts = [cell for cell in seen.heat(float(now), cells)["a"] if cell is not None]
+    if parts:
+        assert min(parts) * 0.025 <= standing.mean + 1e-9
+        assert standing.mean <= max(parts) * 0.025 + 1e-9
+
+
 def test_what_is_kept_has_a_bound():
     seen = view(max_spans=10)
     for second in range(2_000):

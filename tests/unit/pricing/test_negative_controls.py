@@ -13,21 +13,32 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 import pytest
 
 from hlomm.domain.event import Grade, grade, terms_of
-from hlomm.domain.ids import kalshi_market, polymarket_market
+from hlomm.domain.ids import HYPERLIQUID, POLYMARKET, kalshi_market, polymarket_market
+from hlomm.domain.inputs import BookSnapshot
 from hlomm.domain.links import LinkState
-from hlomm.domain.markets import FeeCurve, Market
+from hlomm.domain.markets import FeeCurve, Leg, Market
+from hlomm.domain.outputs import PlaceOrders
 from hlomm.domain.ticker import wall_ns_of
+from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, Qty
+from hlomm.domain.view import MarketView
 from hlomm.engine.link_book import LinkBook
+from hlomm.engine.partitions import flaw
 from hlomm.pricing.cross_venue import Crossing, Nothing, search
 from hlomm.pricing.leg_costs import LegFee, LegOffer, TradeTerms, as_purchase, capital_cost
 from hlomm.pricing.strikes import Rung, out_of_order
-from tests.support.values import px
+from hlomm.settings.load import load
+from hlomm.strategy.complete_set import CompleteSet, CompleteSetConfig
+from tests.support.ranges import neg_risk
+from tests.support.rig import Rig
+from tests.support.values import BASE, START, px
 from tests.support.venues import TOLERANCES, kalshi, link_rules, polymarket, rule
+from tests.unit.strategy.views import view
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 QUOTES = DATA / "pm_us_quotes_2026_08" / "quotes_2026-08-01.parquet"
@@ -93,6 +104,72 @@ def test_the_28_buckets_look_like_an_arbitrage_all_day_and_never_are_one(polls: 
     assert [no_of_every_bucket(poll, LegFee(curve=CRYPTO), 0).__class__ for poll in polls] == [Nothing] * 360
     assert {no_of_every_bucket(poll, free, MONEY).guard for poll in polls} == {"no_edge"}  # type: ignore[union-attr]
     assert {yes_of_every_bucket(poll).guard for poll in polls} == {"no_edge"}  # type: ignore[union-attr]
+
+
+# -- the same day before the whole strategy
+
+
+def bucket_of(slug: str, fee: FeeCurve) -> Market:
+    """Of 5,000 dollars, named by its middle; the two at the ends are open. As a neg-risk event would list it."""
+    name = slug.rpartition("-")[2]
+    edge = int(name.removesuffix("k")) * 1_000 if name.endswith("k") else int(name)
+    low, high = {"below": (None, edge), "above": (edge, None)}.get(slug.split("-")[-2], (edge - 2_500, edge + 2_500))
+    return neg_risk(edge, low, high, fee=fee, expiry_ns=START.wall_ns + TO_YEAR_END_S * NS_PER_S)
+
+
+def sets_of(poll: dict[str, tuple[int | None, int | None]], fee: FeeCurve, **changes: Any) -> list[MarketView]:
+    """What the strategy would be shown of that poll."""
+    views = []
+    for slug, (bid, ask) in poll.items():
+        if "-pricerange-" not in slug:
+            continue
+        market = bucket_of(slug, fee)
+        bids = () if bid is None else ((bid, DEPTH),)
+        asks = () if ask is None else ((ask, DEPTH),)
+        seen = view(market=market, bids=bids, asks=asks, tau_s=TO_YEAR_END_S, equity=1_000_000, **changes)
+        views.append(msgspec.structs.replace(seen, curve=fee))
+    return views
+
+
+def complete_set(**changes: Any) -> CompleteSet:
+    """As configured, with a least edge of next to nothing."""
+    values = msgspec.structs.asdict(load("sim", (), (), environ={}).settings.strategy.complete_set)
+    values.pop("enabled")
+    return CompleteSet(CompleteSetConfig(**(values | {"classes": ("range",), "min_edge": 1e-6} | changes)))
+
+
+FREE = FeeCurve(taker=0, step=Cash(1_000))
+
+
+def test_the_28_buckets_are_one_set_and_never_bought(polls: list[Any]) -> None:
+    strategy, generous = complete_set(), complete_set(capital_rate=0.0, payout_delay_s=0.0)
+    for number, poll in enumerate(polls):
+        views = sets_of(poll, CRYPTO)
+        if not number:
+            assert len(views) == 28
+            assert flaw([seen.market for seen in views]) is None
+            assert all(strategy.wants(seen.market) for seen in views)
+        assert strategy.combine(views) is None, "the fees take more than all of it"
+        assert generous.combine(views) is None
+        if not number % 40:
+            free = sets_of(poll, FREE)
+            assert strategy.combine(free) is None, "so does the money that waits five months"
+            bait = generous.combine(free)
+            assert bait is not None, "without fees and time it would bite: the control controls something"
+            assert {leg.leg for leg in bait.legs} == {Leg.NO}
+
+
+def test_the_engine_sends_nothing_that_day(polls: list[Any]) -> None:
+    """One poll in ten through the engine itself: every book told, the strategy asked, and no order leaves."""
+    markets = [seen.market for seen in sets_of(polls[0], CRYPTO)]
+    rig = Rig(BASE, markets=markets, strategies=[complete_set()], venues=(HYPERLIQUID, POLYMARKET))  # type: ignore[list-item]
+    for poll in polls[::10]:
+        for seen in sets_of(poll, CRYPTO):
+            rig.tell(BookSnapshot(seen.market.id, seen.bids, seen.asks, rig.ms))
+        rig.wait(1)
+    assert not [output for output in rig.outputs if isinstance(output, PlaceOrders)]
+    (said,) = rig.state.baskets.by_group.values()
+    assert said.why_not.startswith("complete_set: YES 1.")
 
 
 def test_no_contract_of_that_day_is_a_complete_set_below_one(polls: list[Any]) -> None:

@@ -100,6 +100,7 @@ def test_reviews_travel_in_the_journal(tmp_path: Path) -> None:
         ('"source"]', '"sorce"]', "events.rules[0].accept", "unknown term 'sorce' — did you mean 'source'?"),
         ('klass = "KXBTC15M"', 'class = "KXBTC15M"', "events.rules[0].right.class", "did you mean 'klass'?"),
         ('"near"', '"different"', "events.rules[0].grade", "write 'same' or 'near'"),
+        ('["abc"]', '["template:abc"]', "events.rules[0].right.rules", "copy it from `hlomm markets --links`"),
         ('"kalshi"', '"kalshee"', "events.rules[0].right.venue", "'kalshi'"),
         ('"kalshi"', '"hyperliquid"', "events.rules[0].right.venue", "joins two venues"),
         ('"a person"', '" "', "events.rules[0].reviewed_by", "nobody signed"),

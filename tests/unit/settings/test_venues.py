@@ -41,6 +41,8 @@ def test_profiles_know_the_public_addresses_and_polymarket_has_no_test_network()
         ("venue.polymarket.underlyings=[]", "name a coin"),
         ("venue.polymarket.arrives_s=20", "a late order could still arrive"),
         ("venue.polymarket.request_s=13", "questions would overtake answers"),
+        ("venue.hyperliquid.transport=fast", "'direct' or 'library'"),
+        ("venue.polymarket.transport=fast", "'direct' or 'library'"),
         ("venue.kalshi.request_s=13", "questions would overtake answers"),
         ("venue.kalshi.order_life_s=15", ">= 20"),
         ("venue.kalshi.order_life_s=61", "<= 60"),
@@ -84,3 +86,11 @@ def test_an_account_is_known_by_its_network_whatever_address_leads_there() -> No
     demo = load("testnet", environ={}).settings.venue.kalshi
     assert KalshiCharge(section=demo, key="").place("testnet") == "kalshi.co"
     assert "secret" not in repr(polymarket) + repr(kalshi)
+
+
+def test_nothing_can_rest_at_a_venue_that_is_off() -> None:
+    sets = ("strategy.cross_venue.enabled=true", "strategy.cross_venue.maker=kalshi")
+    with pytest.raises(ConfigError, match=r"rests at a venue that is off: set venue\.kalshi\.enabled = true"):
+        load("sim", (), sets, environ={})
+    assert load("sim", (), (*BOTH, *sets), environ={}).settings.strategy.cross_venue.maker == "kalshi"
+    assert load("sim", environ={}).settings.strategy.cross_venue.maker == "off"

@@ -17,7 +17,8 @@ from tests.unit.strategy.views import view
 
 CONFIG = CompleteSetConfig(
     classes=("priceBucket",), underlyings=("BTC",), periods=(), deployers=(), min_edge=0.01, max_size=200.0,
-    min_size=10.0, max_stake=1.0, max_unwind_loss=5.0, min_tau_s=60.0,
+    min_size=10.0, max_stake=1.0, max_unwind_loss=5.0, min_tau_s=60.0, capital_rate=0.1, payout_delay_s=0.0,
+    deadline_s=10.0,
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from hlomm.domain.event import terms_of
 from hlomm.domain.inputs import Level
 from hlomm.domain.markets import FeeCurve, Leg, Market
 from hlomm.domain.units import SCALE, Cash, Px, Qty, to_float
-from hlomm.domain.view import Basket, BookShape, MarketView, PairView
+from hlomm.domain.view import Appraisal, Basket, BookShape, MarketView, PairView
 from hlomm.settings.load import load
 from hlomm.strategy.cross_venue import CrossVenue, CrossVenueConfig
 from hlomm.strategy.outlooks import RealisedKind
@@ -198,3 +198,44 @@ def test_limits_are_legal_prices() -> None:
     assert isinstance(found, Basket)
     assert found.legs[1].px % px("0.01") == 0
     assert to_float(found.legs[1].px) <= 0.45
+
+
+# -- for people
+
+
+def appraised(left: Any = CHEAP, right: Any = DEAR, **changes: Any) -> Appraisal:
+    found = CrossVenue(settings(min_size=20)).appraise(pair(view(HL, left), view(KS, right), **changes))
+    assert isinstance(found, Appraisal), found
+    return found
+
+
+def test_an_appraisal_names_what_it_takes_off_and_for_which_size() -> None:
+    found = appraised()
+    assert (found.legs, found.qty, found.gross) == ((Leg.YES, Leg.NO), lots(20), usd("1.2"))
+    taken_off = sum(found.fees) + found.rounding + found.bridge + found.capital + found.basis + found.legging
+    assert found.leaves == found.gross - taken_off
+    assert found.leaves >= found.needs == usd("0.1"), "50 bps of 20"
+    assert found.fees[0] == 0 < found.fees[1], "Kalshi's curve alone"
+    assert 0 < found.apart < px("0.01")
+
+
+def test_it_is_told_of_pairs_that_are_not_worth_it_as_well() -> None:
+    even = appraised(EVEN, EVEN)
+    assert even.gross == usd("-0.2")
+    assert even.leaves < even.gross
+    assert isinstance(asked(EVEN, EVEN), str)
+
+
+def test_the_size_that_is_held_already_is_no_matter() -> None:
+    assert appraised(held=lots(200)) == appraised(), "what one more would bring, whether or not there is room"
+
+
+def test_why_an_appraisal_cannot_be_made() -> None:
+    thin = levels(("0.48", 5)), levels(("0.50", 5))
+    strategy = CrossVenue(settings(min_size=20))
+    assert strategy.appraise(pair(view(HL, thin), view(KS, DEAR))) == (
+        "depth: no way round has 20 contracts on both legs"
+    )
+    old = strategy.appraise(pair(view(HL, CHEAP, underlying_age_ns=60 * 10**9), view(KS, DEAR)))
+    assert isinstance(old, str)
+    assert old.startswith("underlying: ")

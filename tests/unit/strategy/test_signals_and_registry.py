@@ -18,7 +18,7 @@ from hlomm.pricing.quoter import QuoteModel
 from hlomm.settings import schema
 from hlomm.settings import strategies as sections
 from hlomm.settings.load import load
-from hlomm.strategy.base import PairStrategy, Strategy
+from hlomm.strategy.base import LadderStrategy, PairStrategy, Strategy
 from hlomm.strategy.registry import STRATEGIES
 from hlomm.strategy.signals import SECONDS_PER_YEAR, UnderlyingVol
 from tests.support.values import M, outcome, perp
@@ -131,7 +131,7 @@ def test_every_strategy_is_built_from_its_section_of_the_defaults(name: str) -> 
     enabled = load("sim", (), [f"strategy.{name}.enabled=true"], environ={}).settings
     (built,) = [one for one in strategies(enabled) if one.id == name]
     section = getattr(load("sim", environ={}).settings.strategy, name)
-    if not isinstance(built, PairStrategy):  # that one owns no market
+    if not isinstance(built, PairStrategy | LadderStrategy):  # those own no market
         assert built.wants(outcome(underlying=section.underlyings[0], klass=section.classes[0], question=7))
     assert not built.wants(perp())
     assert isinstance(built.decide(view()), Desired)

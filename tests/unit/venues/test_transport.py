@@ -14,7 +14,7 @@ import trio.testing
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.venues.http_client import HttpClient, HttpLimits, NotSent
 from hlomm.venues.transport import Address, Transport, open_stream
-from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
+from hlomm.venues.websocket import Burst, WebSocketKind, WebSocketLimits, WebSocketLink
 from tests.unit.venues.fake_hyperliquid import FakeHyperliquid, Stallable, settle
 
 Handler = Callable[[trio.abc.Stream], Any]
@@ -381,7 +381,8 @@ LIMITS = WebSocketLimits(open_s=5, write_s=5, outbound_queue=4)
 
 
 class SocketLab:
-    def __init__(self, nursery: trio.Nursery) -> None:
+    def __init__(self, nursery: trio.Nursery, kind: WebSocketKind) -> None:
+        self.kind = kind
         self.venue = FakeHyperliquid()
         self.venue.ws_greeting = None
         self.venue.nursery = nursery
@@ -391,35 +392,47 @@ class SocketLab:
     def on_frame(self, frame: str | bytes, received_ns: int) -> None:
         self.frames.append((frame, received_ns))
 
+    def take(self, frame: str | bytes, received_ns: int) -> None:
+        self.on_frame(frame, received_ns)
+
     def now_ns(self) -> int:
         self.ticks += 1
         return self.ticks
 
-    def open(self, limits: WebSocketLimits = LIMITS) -> Any:
-        return Transport(self.venue.connect).websocket("ws://venue.test:8081/ws", self.on_frame, self.now_ns, limits)
+    def open(self, limits: WebSocketLimits = LIMITS, burst: Burst | None = None) -> Any:
+        connect = Transport(self.venue.connect).websocket
+        return connect("ws://venue.test:8081/ws", self.take, self.now_ns, limits, burst=burst, kind=self.kind)
 
 
-async def with_socket(run: Callable[[SocketLab], Any]) -> None:
+@pytest.fixture(params=list(WebSocketKind), ids=str)
+def kind(request: pytest.FixtureRequest) -> WebSocketKind:
+    """One suite for both implementations."""
+    chosen: WebSocketKind = request.param
+    return chosen
+
+
+async def with_socket(kind: WebSocketKind, run: Callable[[SocketLab], Any]) -> None:
     async with trio.open_nursery() as nursery:
-        await run(SocketLab(nursery))
+        await run(SocketLab(nursery, kind))
         nursery.cancel_scope.cancel()
 
 
-async def test_frames_come_in_order_with_their_stamps(autojump_clock: trio.testing.MockClock) -> None:
+async def test_frames_come_in_order_with_their_stamps(
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock
+) -> None:
     async def run(lab: SocketLab) -> None:
         async with lab.open() as link:
-            for text in ("one", "two"):
-                await lab.venue.socket.send(text)
-            await lab.venue.socket.send(b"\x00\x01")
-            await settle()
+            for message in ("one", "two", b"\x00\x01"):
+                await lab.venue.socket.send(message)
+                await settle()
             assert lab.frames == [("one", 1), ("two", 2), (b"\x00\x01", 3)]
             assert (link.frames_in, link.lost_because) == (3, None)
         assert link.lost_because == "left"
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
-async def test_frames_may_arrive_byte_by_byte(autojump_clock: trio.testing.MockClock) -> None:
+async def test_frames_may_arrive_byte_by_byte(kind: WebSocketKind, autojump_clock: trio.testing.MockClock) -> None:
     """TCP keeps no frame borders: one byte at a time, and two frames in one piece, read the same."""
     import wsproto
 
@@ -441,10 +454,128 @@ async def test_frames_may_arrive_byte_by_byte(autojump_clock: trio.testing.MockC
             await settle()
             assert [frame for frame, _ in lab.frames] == ["split in the middle", "one", "two", "fragments"]
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
-async def test_texts_go_out_in_order(autojump_clock: trio.testing.MockClock) -> None:
+class Pieces:
+    """A burst that notes its beginnings and ends among the frames."""
+
+    def __init__(self, frames: list[tuple[str | bytes, int]]) -> None:
+        self.frames = frames
+
+    def gather(self) -> None:
+        self.frames.append(("(", 0))
+
+    def flush(self, received_ns: int) -> None:
+        self.frames.append((")", received_ns))
+
+
+async def test_what_is_read_in_one_piece_is_told_to_be(
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock
+) -> None:
+    """One stamp for all of it; half a frame belongs to the piece that completes it."""
+    import wsproto
+
+    async def run(lab: SocketLab) -> None:
+        async with lab.open(WebSocketLimits(receive_bytes=64), Pieces(lab.frames)) as link:
+            socket = lab.venue.socket
+            one, two, three = (
+                socket.ws.send(wsproto.events.TextMessage(data=text)) for text in ("one", "two", "three")
+            )
+            await socket.send_raw(one + two + three[:2])
+            await settle()
+            await socket.send_raw(three[2:])
+            await settle()
+            told = [("(", 0), ("one", 1), ("two", 1), (")", 1), ("(", 0), ("three", 2), (")", 2)]
+            assert lab.frames == told
+            assert not link.backlogged
+            await socket.send_raw(socket.ws.send(wsproto.events.TextMessage(data="x" * 62)))
+            await settle()
+            assert link.backlogged, "as much as is read at once: there may be more"
+
+    await with_socket(kind, run)
+
+
+async def test_nothing_of_a_piece_is_told_after_the_link_was_given_up(
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock
+) -> None:
+    import wsproto
+
+    async def run(lab: SocketLab) -> None:
+        async with lab.open() as link:
+            lab.on_frame = lambda frame, received_ns: link.lose("enough")  # type: ignore[method-assign]
+            frames = [lab.venue.socket.ws.send(wsproto.events.TextMessage(data=text)) for text in ("one", "two")]
+            await lab.venue.socket.send_raw(b"".join(frames))
+            await trio.sleep_forever()
+        assert (link.lost_because, link.frames_in) == ("enough", 1)
+
+    await with_socket(kind, run)
+
+
+async def test_news_does_not_wait_for_the_answer_to_a_ping(
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock
+) -> None:
+    """The peer sends more and takes nothing: what came before its ping, and in the same piece, is told at once."""
+    import wsproto
+
+    async def run(lab: SocketLab) -> None:
+        async with lab.open():
+            lab.venue.client_streams[0].stall_writes = True
+            events = [wsproto.events.TextMessage(data="news"), wsproto.events.Ping(payload=b"p")]
+            await lab.venue.socket.send_raw(b"".join(lab.venue.socket.ws.send(event) for event in events))
+            await trio.sleep(0.1)
+            assert [frame for frame, _ in lab.frames] == ["news"]
+
+    await with_socket(kind, run)
+
+
+async def test_what_came_before_a_close_is_told(kind: WebSocketKind, autojump_clock: trio.testing.MockClock) -> None:
+    import wsproto
+
+    async def run(lab: SocketLab) -> None:
+        async with lab.open(burst=Pieces(lab.frames)) as link:
+            events = [wsproto.events.TextMessage(data="last"), wsproto.events.CloseConnection(code=1001)]
+            await lab.venue.socket.send_raw(b"".join(lab.venue.socket.ws.send(event) for event in events))
+            await trio.sleep_forever()
+        assert link.lost_because == "closed by the peer: 1001 GOING_AWAY"
+        assert lab.frames == [("(", 0), ("last", 1), (")", 1)]
+
+    await with_socket(kind, run)
+
+
+async def test_a_piece_is_told_before_the_next_is_read(
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock
+) -> None:
+    """So `backlogged` speaks of the piece that is being told, however fast the next follows."""
+    import wsproto
+
+    behind: list[bool] = []
+    buffer = bytearray()
+
+    async def run(lab: SocketLab) -> None:
+        async with lab.open(WebSocketLimits(receive_bytes=64)) as link:
+            stream = lab.venue.client_streams[0]
+
+            async def at_once(max_bytes: int) -> bytes:
+                """What is there is given without a turn of anybody else's."""
+                if not buffer:
+                    buffer.extend(await stream.inner.receive_some())
+                piece = bytes(buffer[:max_bytes])
+                del buffer[:max_bytes]
+                return piece
+
+            stream.receive_some = at_once  # type: ignore[method-assign]
+            lab.on_frame = lambda frame, received_ns: behind.append(link.backlogged)  # type: ignore[method-assign]
+            texts = ["x" * 14] * 10  # four of them, with their heads, are one full piece
+            data = b"".join(lab.venue.socket.ws.send(wsproto.events.TextMessage(data=text)) for text in texts)
+            await lab.venue.socket.send_raw(data)
+            await settle()
+        assert behind == [True] * 8 + [False] * 2
+
+    await with_socket(kind, run)
+
+
+async def test_texts_go_out_in_order(kind: WebSocketKind, autojump_clock: trio.testing.MockClock) -> None:
     async def run(lab: SocketLab) -> None:
         async with lab.open() as link:
             for number in range(3):
@@ -454,10 +585,10 @@ async def test_texts_go_out_in_order(autojump_clock: trio.testing.MockClock) -> 
             assert link.frames_out == 3
             assert link.queue_peak == 3
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
-async def test_a_full_queue_is_told_at_once(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_full_queue_is_told_at_once(kind: WebSocketKind, autojump_clock: trio.testing.MockClock) -> None:
     async def run(lab: SocketLab) -> None:
         async with lab.open() as link:
             lab.venue.client_streams[0].stall_writes = True
@@ -468,10 +599,11 @@ async def test_a_full_queue_is_told_at_once(autojump_clock: trio.testing.MockClo
             with pytest.raises(trio.WouldBlock):
                 link.send_nowait("too many")
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
 async def test_a_stalled_write_ends_the_connection_and_names_what_never_left(
+    kind: WebSocketKind,
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """Half a frame may be on the wire: nothing more may follow it there."""
@@ -495,10 +627,12 @@ async def test_a_stalled_write_ends_the_connection_and_names_what_never_left(
             link.send_nowait("late")
         assert lab.venue.texts == []
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
-async def test_a_peer_that_goes_away_cancels_the_block(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_peer_that_goes_away_cancels_the_block(
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock
+) -> None:
     async def run(lab: SocketLab) -> None:
         async with lab.open() as link:
             await lab.venue.socket.drop()
@@ -506,10 +640,10 @@ async def test_a_peer_that_goes_away_cancels_the_block(autojump_clock: trio.test
         assert link.lost_because is not None
         assert "closed by the peer" in link.lost_because
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
-async def test_a_polite_close_is_a_loss_too(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_polite_close_is_a_loss_too(kind: WebSocketKind, autojump_clock: trio.testing.MockClock) -> None:
     import wsproto
 
     async def run(lab: SocketLab) -> None:
@@ -520,10 +654,10 @@ async def test_a_polite_close_is_a_loss_too(autojump_clock: trio.testing.MockClo
         assert link.lost_because is not None
         assert "1001" in link.lost_because
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
-async def test_only_the_first_reason_is_kept(autojump_clock: trio.testing.MockClock) -> None:
+async def test_only_the_first_reason_is_kept(kind: WebSocketKind, autojump_clock: trio.testing.MockClock) -> None:
     async def run(lab: SocketLab) -> None:
         async with lab.open() as link:
             link.lose("first")
@@ -531,11 +665,13 @@ async def test_only_the_first_reason_is_kept(autojump_clock: trio.testing.MockCl
             await trio.sleep_forever()
         assert link.lost_because == "first"
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xff\xff\xff\xff\xff", b"\x83\x00", b"\x81\x82ab", b"\xf1\x01a"])
-async def test_garbage_below_the_frames_ends_the_connection(autojump_clock: trio.testing.MockClock, raw: bytes) -> None:
+async def test_garbage_below_the_frames_ends_the_connection(
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock, raw: bytes
+) -> None:
     async def run(lab: SocketLab) -> None:
         async with lab.open() as link:
             await lab.venue.socket.send_raw(raw)
@@ -544,10 +680,12 @@ async def test_garbage_below_the_frames_ends_the_connection(autojump_clock: trio
         assert link.lost_because is not None
         assert lab.frames == []
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
-async def test_a_frame_beyond_the_limit_ends_the_connection(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_frame_beyond_the_limit_ends_the_connection(
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock
+) -> None:
     async def run(lab: SocketLab) -> None:
         async with lab.open(WebSocketLimits(frame_bytes_max=1_000)) as link:
             await lab.venue.socket.send("x" * 1_000)
@@ -558,11 +696,13 @@ async def test_a_frame_beyond_the_limit_ends_the_connection(autojump_clock: trio
         assert link.lost_because is not None
         assert len(lab.frames) == 1
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
-async def test_protocol_pings_are_answered_while_frames_pour_in(autojump_clock: trio.testing.MockClock) -> None:
-    """trio-websocket stops answering when its queue is full; the drain task keeps it from filling."""
+async def test_protocol_pings_are_answered_while_frames_pour_in(
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock
+) -> None:
+    """They come between the frames, and are answered while those go on."""
 
     async def run(lab: SocketLab) -> None:
         async with lab.open():
@@ -574,10 +714,10 @@ async def test_protocol_pings_are_answered_while_frames_pour_in(autojump_clock: 
             assert len(lab.frames) == 500
             assert lab.venue.socket.ping_payloads == [b"p0", b"p100", b"p200", b"p300", b"p400"]
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
-async def test_a_refused_upgrade_is_unavailable(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_refused_upgrade_is_unavailable(kind: WebSocketKind, autojump_clock: trio.testing.MockClock) -> None:
     async def run(lab: SocketLab) -> None:
         lab.venue.ws_status = 503
         with pytest.raises(VenueUnavailable, match="503"):
@@ -585,22 +725,22 @@ async def test_a_refused_upgrade_is_unavailable(autojump_clock: trio.testing.Moc
                 raise AssertionError("opened")
         assert lab.venue.client_streams[0].closed.is_set()
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
-async def test_a_refused_connection_is_unavailable(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_refused_connection_is_unavailable(kind: WebSocketKind, autojump_clock: trio.testing.MockClock) -> None:
     async def run(lab: SocketLab) -> None:
         lab.venue.refuse_ws = True
         with pytest.raises(VenueUnavailable, match="cannot connect"):
             async with lab.open():
                 raise AssertionError("opened")
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
 @pytest.mark.parametrize("raw", [None, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"\x00\x01\x02\x03", b""])
 async def test_a_peer_that_does_not_upgrade_is_unavailable_in_time(
-    autojump_clock: trio.testing.MockClock, raw: bytes | None
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock, raw: bytes | None
 ) -> None:
     async def connect(host: str, port: int, tls: bool, /) -> trio.abc.Stream:
         client, server = trio.testing.memory_stream_pair()
@@ -612,12 +752,13 @@ async def test_a_peer_that_does_not_upgrade_is_unavailable_in_time(
 
     start = trio.current_time()
     with pytest.raises(VenueUnavailable):
-        async with Transport(connect).websocket("ws://venue.test/ws", lambda *_: None, lambda: 0, LIMITS):
+        async with Transport(connect).websocket("ws://venue.test/ws", lambda *_: None, lambda: 0, LIMITS, kind=kind):
             raise AssertionError("opened")
     assert trio.current_time() - start <= 5.001
 
 
 async def test_a_connection_that_does_not_come_about_is_unavailable_in_time(
+    kind: WebSocketKind,
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async def never(host: str, port: int, tls: bool, /) -> trio.abc.Stream:
@@ -626,12 +767,14 @@ async def test_a_connection_that_does_not_come_about_is_unavailable_in_time(
 
     start = trio.current_time()
     with pytest.raises(VenueUnavailable, match="no connection"):
-        async with Transport(never).websocket("ws://venue.test/ws", lambda *_: None, lambda: 0, LIMITS):
+        async with Transport(never).websocket("ws://venue.test/ws", lambda *_: None, lambda: 0, LIMITS, kind=kind):
             raise AssertionError("opened")
     assert trio.current_time() - start == pytest.approx(5)
 
 
-async def test_a_fault_of_the_handler_reaches_the_caller(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_fault_of_the_handler_reaches_the_caller(
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock
+) -> None:
     """An engine assertion must not be mistaken for a lost connection."""
 
     class BrokenError(Exception):
@@ -644,12 +787,16 @@ async def test_a_fault_of_the_handler_reaches_the_caller(autojump_clock: trio.te
         venue = FakeHyperliquid()
         venue.nursery = nursery
         with pytest.RaisesGroup(BrokenError, flatten_subgroups=True):
-            async with Transport(venue.connect).websocket("ws://venue.test:8081/ws", broken, lambda: 0, LIMITS):
+            async with Transport(venue.connect).websocket(
+                "ws://venue.test:8081/ws", broken, lambda: 0, LIMITS, kind=kind
+            ):
                 await trio.sleep_forever()
         nursery.cancel_scope.cancel()
 
 
-async def test_cancelling_from_outside_passes_through_and_closes(autojump_clock: trio.testing.MockClock) -> None:
+async def test_cancelling_from_outside_passes_through_and_closes(
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock
+) -> None:
     async def run(lab: SocketLab) -> None:
         with trio.move_on_after(1) as scope:
             async with lab.open():
@@ -657,13 +804,12 @@ async def test_cancelling_from_outside_passes_through_and_closes(autojump_clock:
         assert scope.cancelled_caught
         assert lab.venue.client_streams[0].closed.is_set()
 
-    await with_socket(run)
+    await with_socket(kind, run)
 
 
 def test_a_link_before_its_end_has_no_unsent() -> None:
-    queue, backlog = trio.open_memory_channel[Any](1)
     with pytest.raises(AssertionError):
-        WebSocketLink(queue, backlog).unsent()
+        WebSocketLink.of(LIMITS).unsent()
 
 
 # -- methods and headers of one's own
@@ -690,7 +836,9 @@ async def test_any_method_may_have_headers_and_a_body(autojump_clock: trio.testi
     assert body == b'{"orders":[]}'
 
 
-async def test_an_upgrade_carries_the_headers_it_is_given(autojump_clock: trio.testing.MockClock) -> None:
+async def test_an_upgrade_carries_the_headers_it_is_given(
+    kind: WebSocketKind, autojump_clock: trio.testing.MockClock
+) -> None:
     received = bytearray()
 
     async def handle(stream: trio.abc.Stream) -> None:
@@ -702,7 +850,7 @@ async def test_an_upgrade_carries_the_headers_it_is_given(autojump_clock: trio.t
         limits = WebSocketLimits(open_s=1.0)
         with pytest.raises(VenueUnavailable):
             async with Transport(lab.connect).websocket(
-                "ws://venue.test/ws", lambda *_: None, lambda: 0, limits, [("X-Key", "k")]
+                "ws://venue.test/ws", lambda *_: None, lambda: 0, limits, [("X-Key", "k")], kind=kind
             ):
                 raise AssertionError
         assert b"\r\nx-key: k\r\n" in bytes(received).lower()

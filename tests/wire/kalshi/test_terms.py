@@ -187,6 +187,12 @@ def test_the_buckets_of_an_event_tile_the_line(shared: Shared) -> None:
     # "Above 91,999.99" and "from 92,000 on" are one to an average of two decimals.
     assert edge == parse("92000")
     assert (above.strike, above.comparator) == (parse("91999.99"), Comparator.ABOVE)
+    assert {market.exclusive for market in traded} == {"KXBTC-26NOV2017"}, "mutually_exclusive, by the event's own word"
+
+
+def test_an_event_that_is_not_said_to_be_exclusive_is_none(shared: Shared) -> None:
+    _, markets = event_markets(shared, "KXBTCD-26NOV2017")
+    assert {market.exclusive for market in markets if isinstance(market, Market)} == {""}
 
 
 def test_the_short_window_is_listed_once_its_strike_is_known(shared: Shared) -> None:

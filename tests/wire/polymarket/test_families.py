@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlomm.domain.markets import Comparator, FeeCurve, Source
+from hlomm.domain.markets import Comparator, FeeCurve, RewardTerms, Source
 from hlomm.domain.units import Cash, Px, Qty, parse
 from hlomm.venues.polymarket.wire.eastern import eastern
 from hlomm.venues.polymarket.wire.evidence import Refusal
@@ -118,7 +118,16 @@ def test_above(above: dict[str, Any], shared: Shared) -> None:
     assert (market.tick, market.min_qty, market.klass) == (parse("0.001"), parse("5"), "above")
     assert market.fee == FeeCurve(taker=0, step=Cash(1_000), up=False), "recorded before fees"
     assert (got.yes[:5], got.no[:5], got.neg_risk, got.accepting) == ("82555", "11486", False, True)
-    assert (got.rewards_min, got.rewards_spread) == (parse("50"), parse("0.045"))
+    assert market.rewards == RewardTerms(min_qty=Qty(parse("50")), max_spread=Px(parse("0.045")))
+
+
+def test_the_pools_that_pay_for_resting_orders_are_added_up(above: dict[str, Any], shared: Shared) -> None:
+    recorded = shared.json("nautilus_rs/gamma_market_closed_binary_accepting_true.json")["clobRewards"]
+    more = [*recorded, {"rewardsDailyRate": 0.001}]
+    rewards = listed({**above, "clobRewards": more}).market.rewards
+    assert rewards is not None
+    assert rewards.per_day == parse("30.001")
+    assert listed({**above, "rewardsMaxSpread": None}).market.rewards is None
 
 
 def test_five_minutes(updown: dict[str, Any], shared: Shared) -> None:
@@ -163,6 +172,21 @@ def test_an_hour(hourly: dict[str, Any]) -> None:
 def test_buckets(bucket: dict[str, Any]) -> None:
     got = listed(bucket)
     assert (got.market.floor, got.market.ceiling, got.neg_risk) == (parse("62000"), parse("64000"), True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "augmented", "exclusive"),
+    [
+        ({}, False, "0x2c3d"), ({}, True, ""), ({}, None, ""), ({"negRisk": False}, False, ""),
+        ({"negRiskMarketID": None}, False, ""),
+    ],
+)  # fmt: skip
+def test_one_of_a_neg_risk_event_pays_only_if_all_its_outcomes_are_named(
+    bucket: dict[str, Any], changes: dict[str, Any], augmented: Any, exclusive: str
+) -> None:
+    events = [{"slug": "bitcoin-price-on-march-11", "negRiskAugmented": augmented}]
+    row = {**bucket, "negRiskMarketID": "0x2c3d", "events": events, **changes}
+    assert listed(row).market.exclusive == exclusive
     below = {
         **bucket,
         "question": "Will the price of Bitcoin be less than $60,000 on March 11?",

@@ -144,6 +144,25 @@ async def test_private_channels_follow_an_order(autojump_clock: Any, sim: Any, c
     assert "client_order_id" not in theirs
 
 
+async def test_a_limit_lowered_below_what_has_matched_trips_the_group(
+    autojump_clock: Any, sim: Any, client: Any
+) -> None:
+    me, other = client(sim), client(sim, 1)
+    ticker = await me.ticker()
+    _, group = await me.call(
+        "POST", "/portfolio/order_groups/create", {"contracts_limit_fp": "150.00", "exchange_index": 2}
+    )
+    path = f"/portfolio/order_groups/{group['order_group_id']}"
+    await me.place(ticker, "bid", "0.9000", "30.00", order_group_id=group["order_group_id"])
+    await other.place(ticker, "ask", "0.9000", "20.00", time_in_force="immediate_or_cancel")
+    assert (await me.call("PUT", f"{path}/limit", {"contracts_limit_fp": "20.00"}))[0] == 200
+    assert (await me.get(path))["is_auto_cancel_enabled"] is False, "the limit has to be exceeded"
+    assert (await me.call("PUT", f"{path}/limit", {"contracts_limit_fp": "19.00"}))[0] == 200
+    assert (await me.get(path))["is_auto_cancel_enabled"] is True
+    status, body = await me.place(ticker, "bid", "0.4000", "1.00", order_group_id=group["order_group_id"])
+    assert (status, body["error"]["code"]) == (400, "exceeded_order_group_risk_limit")
+
+
 async def test_order_groups_are_told(autojump_clock: Any, sim: Any, client: Any) -> None:
     me = client(sim)
     ticker = await me.ticker()

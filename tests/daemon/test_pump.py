@@ -1,0 +1,72 @@
+"""What is decided on together: news of markets that came together, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hlomm.daemon.journal_writer import JournalWriter
+from hlomm.daemon.pump import Pump
+from hlomm.domain.inputs import AccountDoubted, BookSnapshot, MarkPrice
+from hlomm.engine.core import Engine
+from hlomm.journal.codec import FAULT_NOTE, InputRecord, NoteRecord, Record, TurnRecord, decode
+from hlomm.journal.framing import scan
+from hlomm.venues.clock import Clock
+from tests.support.rig import Rig
+from tests.support.values import EPOCH_MS, HYPERLIQUID, PERP, M, levels, px
+
+DOUBT = AccountDoubted(HYPERLIQUID, "news")
+
+
+def books(*bids: str) -> list[BookSnapshot]:
+    later_ms = EPOCH_MS + 1_000_000
+    return [BookSnapshot(M, levels((bid, 50)), levels(("0.70", 50)), later_ms + n) for n, bid in enumerate(bids)]
+
+
+@pytest.fixture
+def pump(tmp_path: Any) -> Pump:
+    return Pump(Rig().engine, Clock(), JournalWriter(tmp_path, 1, segment_bytes=1 << 20), lambda output: None)
+
+
+def recorded(pump: Pump) -> list[Record]:
+    return [decode(payload) for payload in scan(pump.journal.path.read_bytes()).payloads]
+
+
+def shape(records: list[Record]) -> str:
+    letters = {InputRecord: "i", TurnRecord: "t", NoteRecord: "n"}
+    return "".join(letters.get(type(record), "") for record in records)
+
+
+def test_news_that_came_together_is_decided_on_once(pump: Pump) -> None:
+    pump([*books("0.40", "0.45", "0.50"), MarkPrice(PERP, px(80_000), 9)], 0)
+    assert shape(recorded(pump)) == "iiiit"
+    assert pump.engine.state.markets[M].book.best_bid == px("0.50"), "and the last picture counts"
+    pump(books("0.60"), 0)
+    assert shape(recorded(pump)) == "iiiitit", "what comes in calls of its own is not"
+
+
+def test_what_is_more_than_news_is_decided_on_at_once(pump: Pump) -> None:
+    (first, second, third) = books("0.40", "0.45", "0.50")
+    pump([first, DOUBT, second, DOUBT, DOUBT, third], 0)
+    assert shape(recorded(pump)) == "iitiititit"
+    seqs = [record.seq for record in recorded(pump)]
+    assert seqs == list(range(1, len(seqs) + 1))
+
+
+def test_the_input_that_breaks_the_engine_is_the_last_on_record(pump: Pump, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed, fed = Engine.feed, []
+
+    def breaking(engine: Engine, item: Any, now: Any) -> None:
+        fed.append(item)
+        if len(fed) == 2:
+            raise AssertionError("broken")
+        feed(engine, item, now)
+
+    monkeypatch.setattr(Engine, "feed", breaking)
+    pump(books("0.40", "0.45", "0.50"), 0)
+    records = recorded(pump)
+    assert shape(records) == "iin"
+    assert isinstance(records[-1], NoteRecord)
+    assert records[-1].text.startswith(FAULT_NOTE)
+    assert pump.fault is not None

@@ -1,0 +1,38 @@
+"""The gate's loss limits are quick because they keep what they have added up: they say what the plain ones say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hlomm.engine import payoff_limits
+from hlomm.engine.stakes import Stakes
+from tests.machines.test_engine_limits import LimitStorm, contracts, pairs
+from tests.support import plain_stakes
+from tests.support.plain_stakes import PlainStakes
+
+
+@pytest.mark.parametrize(("seed", "listed"), [(1, contracts), (2, contracts), (3, pairs)])
+def test_every_room_is_the_plain_one(seed: int, listed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quantity, limit and words, for every order that a storm of quotes, fills and hedges asks for."""
+    asked = {"rooms": 0, "hedge_rooms": 0}
+
+    def held_against(name: str) -> Any:
+        quick, plain = getattr(payoff_limits, name), getattr(plain_stakes, name)
+
+        def both(state: Any, *args: Any, **how: Any) -> Any:
+            asked[name] += 1
+            found = quick(state, *args, **how)
+            assert found == plain(state, *args, **how)
+            mine, theirs = Stakes(state), PlainStakes(state)
+            assert mine.total() == theirs.total()
+            return found
+
+        return both
+
+    for name in asked:
+        monkeypatch.setattr(payoff_limits, name, held_against(name))
+    LimitStorm(seed, listed()).run(150)
+    assert asked["rooms"] > 50
+    assert asked["hedge_rooms"]
