@@ -68,8 +68,8 @@ ACTIONS: Final = (
         help="Resume: leave HALTED, for a reason (asks first)",
     ),
     Action(
-        id="overview", key="1", call="app.overview", label="over", group=Group.LOOK, rank=5, foot=("1 3-6 8", "screens"),
-        help="Overview: state, money, venues, markets",
+        id="overview", key="1", call="app.overview", label="over", group=Group.LOOK, rank=5,
+        foot=("1 3-6 8", "screens"), help="Overview: state, money, venues, markets",
     ),
     Action(
         id="inventory", key="i,3", call="app.inventory", label="inv", shown="i", group=Group.LOOK,
