@@ -77,6 +77,7 @@ def is_outcome(market: MarketId) -> bool:
     return _OUTCOME.fullmatch(market) is not None
 
 
+@lru_cache(maxsize=4_096)
 def venue_of(market: MarketId) -> VenueId:
     """The venue a market belongs to, known from its name alone."""
     return VenueId(market.partition(":")[0])

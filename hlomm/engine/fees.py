@@ -8,6 +8,7 @@ class: those that the protocol settles, and those of each deployer, who sets a s
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -63,13 +64,17 @@ def rates_of(state: State, market: Market, low: int = 1, high: int = SCALE) -> F
     """
     curve = curve_of(state, market)
     if curve is not None:
-        maker, taker = (curve_rate(curve, low, high, maker=rests) for rests in (True, False))
-        return FeeRates(
-            venue=market.venue, open_maker=maker, open_taker=taker, close_maker=maker, close_taker=taker, settle=0
-        )
+        return _along(market.venue, curve, low, high)
     told = state.fees.get(market.venue)
     learned = state.learned_fees.get(class_of(market))
     return told if told is None or not learned else msgspec.structs.replace(told, **learned)
+
+
+@lru_cache(maxsize=4_096)
+def _along(venue: VenueId, curve: FeeCurve, low: int, high: int) -> FeeRates:
+    """Kept, because every quote asks for a few of them and prices are few."""
+    maker, taker = (curve_rate(curve, low, high, maker=rests) for rests in (True, False))
+    return FeeRates(venue=venue, open_maker=maker, open_taker=taker, close_maker=maker, close_taker=taker, settle=0)
 
 
 def merge_rate(state: State, market: Market) -> int:

@@ -10,6 +10,8 @@ A sale that costs more in fees than the purchase and the pair it makes gives way
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 
 from hlomm.domain.markets import Leg, Market
@@ -34,7 +36,8 @@ class LegChoice:
 class LegTerms:
     """What either way costs, in fractions of 1e-8, and the cash that nothing has claimed."""
 
-    cash: int
+    cash: Callable[[], int]
+    """Asked for only where it decides."""
     close: int = 0
     """Of a sale's notional."""
     open: int = 0
@@ -58,6 +61,6 @@ def choose_leg(
     # By more than the rounding of the rates, which is at most a unit a contract.
     cheaper = buy_px * terms.open + SCALE * terms.pair + SCALE < sell_px * terms.close
     large = qty >= market.min_qty and notional_floor(buy_px, qty) >= market.min_notional
-    if cheaper and large and purchase.collateral <= terms.cash:
+    if cheaper and large and purchase.collateral <= terms.cash():
         return purchase
     return LegChoice(sell_leg, sell, sell_px, Qty(sell_qty), Cash(0))

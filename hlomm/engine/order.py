@@ -72,9 +72,11 @@ class Order:
     """Monotonic time of the last of them; other requests about it (a cancel, over and over) do not put the next off."""
     denied: int = 0
     """Answers "never heard of it" since then."""
+    direction: int = attrs.field(init=False)
+    """+1 if it gains from YES, -1 if it gains from NO."""
 
-    @property
-    def direction(self) -> int:
+    @direction.default
+    def _direction(self) -> int:
         return direction(self.leg, self.side)
 
     @property

@@ -15,9 +15,13 @@ from hlomm.engine.state import MarketState, State
 
 def leg_terms(state: State, market: MarketState, direction: int, px: int, *, maker: bool) -> LegTerms:
     """What either leg of a level at a YES price costs."""
-    spec, cash = market.market, gate.free_cash(state, market.market.venue)
+    spec = market.market
     bought = px if direction > 0 else SCALE - px
     opening, closing = rates_of(state, spec, bought, bought), rates_of(state, spec, SCALE - bought, SCALE - bought)
+
+    def cash() -> int:
+        return gate.free_cash(state, spec.venue)
+
     if opening is None or closing is None:
         return LegTerms(cash=cash)
     close, opened = (closing.close_maker, opening.open_maker) if maker else (closing.close_taker, opening.open_taker)

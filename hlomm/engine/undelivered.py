@@ -7,7 +7,7 @@ hedges it are right from the first moment; only sales, merges and purchases do w
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
@@ -16,6 +16,8 @@ from hlomm.domain.ids import MarketId, VenueId, venue_of
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import notional_floor
+
+Key = TypeVar("Key")
 
 REMEMBERED: Final = 4096
 """Fills awaited at once; the oldest beyond that counts as delivered, and is counted."""
@@ -34,33 +36,43 @@ class Undelivered:
 
     awaited: dict[str, Awaited] = attrs.field(factory=dict)
     overflown: int = 0
+    _bought: dict[tuple[MarketId, Leg], int] = attrs.field(factory=dict)
+    _sold: dict[VenueId, int] = attrs.field(factory=dict)
 
     def add(self, fill: Fill, released: int | None) -> None:
+        self.take(fill.key)
         self.awaited[fill.key] = Awaited(fill, released)
+        self._count(fill, +1)
         if len(self.awaited) > REMEMBERED:
-            del self.awaited[next(iter(self.awaited))]
+            self.take(next(iter(self.awaited)))
             self.overflown += 1
 
     def take(self, key: str) -> Awaited | None:
         """It is delivered, or void: nobody waits for it any longer."""
-        return self.awaited.pop(key, None)
+        found = self.awaited.pop(key, None)
+        if found is not None:
+            self._count(found.fill, -1)
+        return found
 
     def tokens(self, market: MarketId, leg: Leg) -> int:
         """Tokens of purchases that cannot be sold yet."""
-        if not self.awaited:
-            return 0
-        return sum(
-            one.fill.qty
-            for one in self.awaited.values()
-            if one.fill.side is Side.BUY and one.fill.market == market and one.fill.leg is leg
-        )
+        return self._bought.get((market, leg), 0)
 
     def cash(self, venue: VenueId) -> int:
         """Cash of sales that cannot be spent yet."""
-        if not self.awaited:
-            return 0
-        return sum(
-            notional_floor(one.fill.px, one.fill.qty)
-            for one in self.awaited.values()
-            if one.fill.side is Side.SELL and venue_of(one.fill.market) == venue
-        )
+        return self._sold.get(venue, 0)
+
+    def _count(self, fill: Fill, sign: int) -> None:
+        if fill.side is Side.BUY:
+            _add(self._bought, (fill.market, fill.leg), sign * fill.qty)
+        else:
+            _add(self._sold, venue_of(fill.market), sign * notional_floor(fill.px, fill.qty))
+
+
+def _add(sums: dict[Key, int], key: Key, change: int) -> None:
+    """Nothing is kept of what came back to zero: contracts come and go all night."""
+    total = sums.get(key, 0) + change
+    if total:
+        sums[key] = total
+    else:
+        sums.pop(key, None)

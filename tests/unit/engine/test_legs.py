@@ -19,7 +19,7 @@ from tests.support.values import M, lots, outcome, px, usd
 
 MARKET = outcome()
 BID, ASK = 1, -1
-RICH = LegTerms(cash=usd(1_000_000))
+RICH = LegTerms(cash=lambda: usd(1_000_000))
 
 
 def choose(
@@ -68,12 +68,12 @@ def test_at_the_dear_end_a_small_quote_needs_inventory() -> None:
 @pytest.mark.parametrize(
     ("terms", "side"),
     [
-        (LegTerms(cash=usd(1_000), close=40_000, pair=70_000), Side.SELL),  # 0.00023 against 0.0007: it ranks first too
-        (LegTerms(cash=usd(1_000), close=40_000, pair=0), Side.BUY),  # merging was seen to be free
-        (LegTerms(cash=usd(1_000), close=40_000, open=60_000), Side.SELL),  # 0.000232 against 0.000252
-        (LegTerms(cash=usd(41), close=40_000), Side.SELL),  # 100 NO at 0.42 cost more than there is
-        (LegTerms(cash=usd(42), close=40_000), Side.BUY),
-        (LegTerms(cash=usd(1_000)), Side.SELL),  # neither costs anything
+        (LegTerms(cash=lambda: usd(1_000), close=40_000, pair=70_000), Side.SELL),  # 0.00023 against 0.0007: it ranks first too
+        (LegTerms(cash=lambda: usd(1_000), close=40_000, pair=0), Side.BUY),  # merging was seen to be free
+        (LegTerms(cash=lambda: usd(1_000), close=40_000, open=60_000), Side.SELL),  # 0.000232 against 0.000252
+        (LegTerms(cash=lambda: usd(41), close=40_000), Side.SELL),  # 100 NO at 0.42 cost more than there is
+        (LegTerms(cash=lambda: usd(42), close=40_000), Side.BUY),
+        (LegTerms(cash=lambda: usd(1_000)), Side.SELL),  # neither costs anything
     ],
 )
 def test_fees_choose_between_a_sale_and_a_purchase_where_both_are_possible(terms: LegTerms, side: Side) -> None:
@@ -81,7 +81,7 @@ def test_fees_choose_between_a_sale_and_a_purchase_where_both_are_possible(terms
 
 
 def test_a_purchase_below_the_minimum_is_no_way_out_of_a_fee() -> None:
-    terms = LegTerms(cash=usd(1_000), close=40_000)
+    terms = LegTerms(cash=lambda: usd(1_000), close=40_000)
     assert choose_leg(MARKET, ASK, px("0.95"), lots(100), lots(100), 0, terms).side is Side.SELL
 
 
