@@ -75,12 +75,15 @@ main.add_command(tui)
 @STATE_DIR
 @SOCKET
 @JSON
+@click.option("--latency", is_flag=True, help="How long each stage of a decision takes, and the queues.")
 @reporting
-def status(*, profile: str, state_dir: Path | None, socket: Path | None, as_json: bool) -> None:
+def status(*, profile: str, state_dir: Path | None, socket: Path | None, as_json: bool, latency: bool) -> None:
     """State, venues, equity, positions at a glance."""
+    from hlomm.cli import latency as timed
     from hlomm.cli import views
 
-    views.show(views.status, profile, state_dir, socket, as_json=as_json)
+    view = timed.latency if latency else views.status
+    views.show(view, profile, state_dir, socket, as_json=as_json)
 
 
 def _view(name: str, summary: str, module: str = "views") -> None:

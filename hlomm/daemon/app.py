@@ -33,6 +33,7 @@ from hlomm.daemon.link_server import LinkServer
 from hlomm.daemon.log_ring import LogRing, listening
 from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
+from hlomm.daemon.stages import Stages, budgets
 from hlomm.daemon.summary import account_document, summarise
 from hlomm.daemon.waiting import first_of
 from hlomm.domain.carried import Carried
@@ -100,12 +101,14 @@ class Daemon:
         self._epoch_ms = max(host.wall_ms, last_ms + 1)
         engine = build_engine(settings, tuple(sessions))
         self.journal = JournalWriter(paths.journal, self._epoch_ms, segment_bytes=settings.daemon.segment_mb << 20)
-        self.pump = Pump(engine, clock, self.journal, self._route)
+        self._stages = Stages(budgets(settings))
+        self.pump = Pump(engine, clock, self.journal, self._route, self._stages)
         self.monitor = Monitor(self.pump, sessions, profile=loaded.profile, armed=armed, guardian=guardian)
         self.ledger = Ledger(paths, self._epoch_ms, self.monitor.alert)
         self.pump.tap, unrecorded = self.ledger.tap, self.ledger.unrecorded
         self._feed = Feed(setting_rows(loaded), LogRing(clock.wall_ms), self.ledger.audit_tail)
         self.monitor.audited = self.ledger.audited
+        self.monitor.queues.append(self.ledger.queue_row)
         self._link = LinkServer(
             paths.socket, self.pump, self.monitor, profile=loaded.profile, feed=self._feed, unrecorded=unrecorded
         )
@@ -131,6 +134,7 @@ class Daemon:
         """Trade until told to stop; returns only with the account looked at."""
         with ExitStack() as cleanup:
             cleanup.enter_context(listening(self._feed.log))
+            cleanup.enter_context(self._stages.watching_collections())
             cleanup.callback(self.last_resort.disarm)
             cleanup.callback(self.journal.close)
             async with trio.open_nursery() as outer:
@@ -139,6 +143,7 @@ class Daemon:
                 await outer.start(self._link.serve)
                 outer.start_soon(self._watch_signals)
                 outer.start_soon(self._housekeeping)
+                outer.start_soon(self._stages.watch_loop, self.monitor.alert)
                 if duration_s is not None:
                     outer.start_soon(self._end_after, duration_s)
                 self._boot()

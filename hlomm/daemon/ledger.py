@@ -24,6 +24,7 @@ from hlomm.daemon.ledger_fold import Hole
 from hlomm.daemon.ledger_store import Store, action_of, damaged, move_aside
 from hlomm.domain.audit import Action, Link
 from hlomm.domain.inputs import OperatorCommand
+from hlomm.domain.latency_rows import QueueRow
 from hlomm.domain.outputs import Alert, AlertLevel
 from hlomm.domain.report import AuditRow
 from hlomm.journal.codec import Record
@@ -78,6 +79,7 @@ class Ledger:
         self.folded = 0
         self.dropped = 0
         """Turns not queued because the queue was full: read from the journal later."""
+        self._peak = 0
         self.failures = 0
         self.late = 0
         """Operator actions chained from the journal because the run that took them could not."""
@@ -88,9 +90,13 @@ class Ledger:
         """Records that were just written, in order."""
         if len(self._queue) < QUEUE_LIMIT:
             self._queue.append(records)
+            self._peak = max(self._peak, len(self._queue))
         else:
             self._behind = True
             self.dropped += 1
+
+    def queue_row(self) -> QueueRow:
+        return QueueRow(name="ledger", peak=self._peak, limit=QUEUE_LIMIT, lost=self.dropped)
 
     def unrecorded(self, command: OperatorCommand, at_ms: int, result: str) -> None:
         """An operator's action that no journal record tells of: it is chained all the same."""

@@ -12,9 +12,10 @@ import structlog
 from hlomm import __version__
 from hlomm.daemon.guardian_process import GuardianKeeper
 from hlomm.daemon.log_ring import ALERTS
-from hlomm.daemon.pump import Pump
+from hlomm.daemon.pump import INBOX_LIMIT, Pump
 from hlomm.domain.edge_rows import EdgeReport
 from hlomm.domain.ids import VenueId
+from hlomm.domain.latency_rows import QueueRow
 from hlomm.domain.outputs import Alert, AlertLevel
 from hlomm.domain.report import AlertRow, AuditRow, GuardianRow, Snapshot, VenueRow
 from hlomm.domain.times import NS_PER_S
@@ -44,6 +45,8 @@ class Monitor:
         self._armed = armed
         self.audited: Callable[[], tuple[AuditRow, ...]] = tuple
         """The end of the audit chain, as whoever keeps it knows it."""
+        self.queues: list[Callable[[], QueueRow]] = []
+        """Those of others that are worth showing."""
         self._started_ns = pump.clock.now().mono_ns
         self.alerts: deque[AlertRow] = deque(maxlen=ALERTS_KEPT)
         self.alert_counts: dict[str, int] = {}
@@ -72,14 +75,6 @@ class Monitor:
             self._curve = self._curve[::2]
             self._curve_step *= 2
 
-    def latency_us(self) -> tuple[float | None, float | None]:
-        """(p50, p99) from frame read to orders handed over, in host microseconds."""
-        ordered = sorted(self._pump.latencies_ns)
-        if not ordered:
-            return None, None
-        last = len(ordered) - 1
-        return ordered[last // 2] / 1000, ordered[round(last * 0.99)] / 1000
-
     def _looked_at(self) -> EdgeReport:
         """What links would bring: it takes longer than the rest, so terminals share one that is young enough."""
         engine, now_ns = self._pump.engine, self._pump.clock.read().mono_ns
@@ -89,7 +84,7 @@ class Monitor:
 
     def snapshot(self) -> Snapshot:
         engine = report(self._pump.engine.state, self._looked_at())
-        p50, p99 = self.latency_us()
+        p50, p99 = self._pump.stages.turn_us()
         return Snapshot(
             profile=self._profile, version=__version__, pid=os.getpid(),
             uptime_s=(self._pump.clock.now().mono_ns - self._started_ns) / NS_PER_S, armed=self._armed, engine=engine,
@@ -97,7 +92,17 @@ class Monitor:
             pnl_curve=tuple(self._curve), latency_p50_us=p50, latency_p99_us=p99,
             journal=str(self._pump.journal.path), journal_records=self._pump.journal.records,
             guardian=GuardianRow() if self._guardian is None else self._guardian.row(), audit=self.audited(),
+            stages=self._pump.stages.rows(), queues=self._queues(),
         )  # fmt: skip
+
+    def _queues(self) -> tuple[QueueRow, ...]:
+        rows = [QueueRow(name="engine inbox", peak=self._pump.inbox_peak, limit=INBOX_LIMIT)]
+        rows += [queue() for queue in self.queues]
+        for venue, session in self._sessions.items():
+            peak = session.statistics().counters.get("writer_queue_peak")
+            if peak is not None:
+                rows.append(QueueRow(name=f"{venue} writer", peak=peak))
+        return tuple(rows)
 
     def _venue_row(self, venue: VenueId) -> VenueRow:
         stats = self._sessions[venue].statistics()

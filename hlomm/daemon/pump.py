@@ -20,7 +20,9 @@ import structlog
 import trio
 
 from hlomm.daemon.journal_writer import JournalWriter
+from hlomm.daemon.stages import Stages
 from hlomm.domain.inputs import MARKET_NEWS, Input, JournalFailed
+from hlomm.domain.latency_rows import Stage
 from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, Output, PlaceOrders
 from hlomm.domain.times import NS_PER_S
 from hlomm.engine.core import Engine
@@ -32,16 +34,18 @@ _log = structlog.get_logger("hlomm.pump")
 
 INBOX_LIMIT: Final = 100_000
 """Inputs waiting inside one call; beyond it something feeds the engine in a circle."""
-LATENCIES_KEPT: Final = 20_000
 _RISKY: Final = (PlaceOrders, AmendOrders, ConvertSet)
 _ORDERS: Final = (PlaceOrders, AmendOrders, CancelOrders)
 
 
 class Pump:
-    def __init__(self, engine: Engine, clock: Clock, journal: JournalWriter, route: Callable[[Output], None]) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, journal: JournalWriter, route: Callable[[Output], None], stages: Stages
+    ) -> None:
         self.engine = engine
         self.clock = clock
         self.journal = journal
+        self.stages = stages
         self._route = route
         self.tap: Callable[[Sequence[Record]], None] = _nobody
         """Told of records once they are written; it must neither wait nor raise."""
@@ -59,11 +63,12 @@ class Pump:
         """Outputs not sent because no record of them could be written."""
         self.dropped = 0
         """Inputs that came after the freeze."""
-        self.latencies_ns: deque[int] = deque(maxlen=LATENCIES_KEPT)
+        self.inbox_peak = 0
 
     def __call__(self, items: Sequence[Input], received_ns: int) -> None:
         """Feed inputs in order and decide on them. `received_ns` is the host's monotonic receive time."""
         self._inbox.extend((together, received_ns) for together in _turns(items))
+        self.inbox_peak = max(self.inbox_peak, len(self._inbox))
         assert len(self._inbox) <= INBOX_LIMIT, "the engine is fed in a circle"
         self._drain()
 
@@ -94,7 +99,8 @@ class Pump:
                 self._inbox.clear()
 
     def _turn(self, items: Sequence[Input], received_ns: int) -> None:
-        engine, now = self.engine, self.clock.now()
+        engine, stages, read, now = self.engine, self.stages, self.clock.read, self.clock.now()
+        begun_ns = read().mono_ns
         records: list[Record] = []
         try:
             for item in items:
@@ -105,18 +111,27 @@ class Pump:
             # The input that broke it goes on record, so that a replay breaks in the same place.
             self._write([*records, NoteRecord(self._next_seq(), now, f"{FAULT_NOTE}{error!r}")])
             raise
+        decided_ns = read().mono_ns
         records.append(TurnRecord(self._next_seq(), now, engine.digest(), tuple(outputs)))
         books = engine.checkpoint()
         if books is not None:
             records.append(CheckpointRecord(self._next_seq(), now, books))
         self._write(records)
+        recorded_ns = read().mono_ns
         for output in outputs:
             if self.journal_dead is not None and isinstance(output, _RISKY):
                 self.withheld += 1
                 continue
             self._route(output)
-        if received_ns and any(isinstance(output, _ORDERS) for output in outputs):
-            self.latencies_ns.append(self.clock.read().mono_ns - received_ns)
+        stages.took(Stage.DECIDE, decided_ns - begun_ns)
+        stages.took(Stage.RECORD, recorded_ns - decided_ns)
+        if received_ns:
+            stages.took(Stage.DECODE, begun_ns - received_ns)
+        if any(isinstance(output, _ORDERS) for output in outputs):
+            sent_ns = read().mono_ns
+            stages.took(Stage.SEND, sent_ns - recorded_ns)
+            if received_ns:
+                stages.took(Stage.TOTAL, sent_ns - received_ns)
         self._rearm()
 
     def _next_seq(self) -> int:

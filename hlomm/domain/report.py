@@ -12,6 +12,7 @@ from hlomm.domain.desk_rows import MarkoutRow, StrategyRow, TunedRow
 from hlomm.domain.edge_rows import EdgeReport
 from hlomm.domain.ids import ClientId, MarketId, VenueId
 from hlomm.domain.inputs import Level
+from hlomm.domain.latency_rows import QueueRow, StageRow
 from hlomm.domain.link_rows import LinkRow
 from hlomm.domain.markets import Leg, MarketKind
 from hlomm.domain.orders import OrderState, Purpose, Side
@@ -365,3 +366,5 @@ class Snapshot(Report, frozen=True):
     guardian: GuardianRow = GuardianRow()
     audit: tuple[AuditRow, ...] = ()
     """The last links of the chain, oldest first; an action appears within about a second of its being taken."""
+    stages: tuple[StageRow, ...] = ()
+    queues: tuple[QueueRow, ...] = ()

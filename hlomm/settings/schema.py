@@ -216,6 +216,18 @@ class Daemon(Section, frozen=True):
     log: Literal["debug", "info", "warning"]
 
 
+class Latency(Section, frozen=True):
+    """p99 over a minute, in host microseconds; the fields are named after `Stage`."""
+
+    decode_us: Positive
+    decide_us: Positive
+    record_us: Positive
+    send_us: Positive
+    total_us: Positive
+    loop_us: Positive
+    collect_us: Positive
+
+
 class Guardian(Section, frozen=True):
     enabled: bool
     beat_s: Positive
@@ -292,6 +304,7 @@ class Settings(EngineSettings, frozen=True):
     venue: Venues
     sim: Sim
     daemon: Daemon
+    latency: Latency
     guardian: Guardian
 
 

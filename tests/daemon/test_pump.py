@@ -8,7 +8,10 @@ import pytest
 
 from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.pump import Pump
+from hlomm.daemon.stages import Stages
 from hlomm.domain.inputs import AccountDoubted, BookSnapshot, MarkPrice
+from hlomm.domain.latency_rows import STAGES, Stage
+from hlomm.domain.outputs import CancelOrders
 from hlomm.engine.core import Engine
 from hlomm.journal.codec import FAULT_NOTE, InputRecord, NoteRecord, Record, TurnRecord, decode
 from hlomm.journal.framing import scan
@@ -17,6 +20,7 @@ from tests.support.rig import Rig
 from tests.support.values import EPOCH_MS, HYPERLIQUID, PERP, M, levels, px
 
 DOUBT = AccountDoubted(HYPERLIQUID, "news")
+BUDGETS = dict.fromkeys(STAGES, 1e6)
 
 
 def books(*bids: str) -> list[BookSnapshot]:
@@ -26,7 +30,9 @@ def books(*bids: str) -> list[BookSnapshot]:
 
 @pytest.fixture
 def pump(tmp_path: Any) -> Pump:
-    return Pump(Rig().engine, Clock(), JournalWriter(tmp_path, 1, segment_bytes=1 << 20), lambda output: None)
+    return Pump(
+        Rig().engine, Clock(), JournalWriter(tmp_path, 1, segment_bytes=1 << 20), lambda output: None, Stages(BUDGETS)
+    )
 
 
 def recorded(pump: Pump) -> list[Record]:
@@ -70,3 +76,19 @@ def test_the_input_that_breaks_the_engine_is_the_last_on_record(pump: Pump, monk
     assert isinstance(records[-1], NoteRecord)
     assert records[-1].text.startswith(FAULT_NOTE)
     assert pump.fault is not None
+
+
+def test_every_decision_is_timed_and_those_with_orders_from_the_frame_on(pump: Pump) -> None:
+    counts = lambda: {row.stage: row.count for row in pump.stages.rows()}  # noqa: E731
+    received_ns = pump.clock.read().mono_ns
+    pump(books("0.40"), received_ns)
+    pump.tick()
+    assert counts() == {stage.value: 0 for stage in STAGES} | {"decode": 1, "decide": 2, "record": 2}
+    assert pump.stages.turn_us() == (None, None), "no order has followed"
+    pump._route = lambda output: None
+    pump.engine.turn = lambda now: [CancelOrders(HYPERLIQUID, ())]  # type: ignore[method-assign]
+    pump(books("0.45"), received_ns)
+    assert (counts()["send"], counts()["total"]) == (1, 1)
+    total = next(row for row in pump.stages.rows() if row.stage == Stage.TOTAL)
+    assert 0 < total.p50_us <= total.max_us
+    assert pump.inbox_peak == 1

@@ -8,6 +8,7 @@ import msgspec
 
 from hlomm.domain.ids import ClientId, MarketId, VenueId
 from hlomm.domain.inputs import Level
+from hlomm.domain.latency_rows import STAGES, QueueRow, StageRow
 from hlomm.domain.markets import Leg, MarketKind
 from hlomm.domain.orders import OrderState, Purpose, Side
 from hlomm.domain.report import (
@@ -256,6 +257,23 @@ def engine(markets: tuple[MarketRow, ...], **changes: object) -> EngineReport:
     return EngineReport(**values, **dict.fromkeys(missing, 0))
 
 
+QUEUES = (
+    QueueRow(name="engine inbox", peak=12, limit=100_000), QueueRow(name="ledger", peak=340, limit=20_000),
+    QueueRow(name="hyperliquid writer", peak=3),
+)  # fmt: skip
+
+
+def stages(**changes: float) -> tuple[StageRow, ...]:
+    """One row of each stage; a change is the p99 of the last minute."""
+    return tuple(
+        StageRow(
+            stage=stage.value, budget_us=1000.0 * (place + 1), count=48_213 + place, p50_us=41.0, p90_us=88.0,
+            p99_us=241.0, p999_us=1_240.0, max_us=35_000.0, recent_us=changes.get(stage.value, 238.0),
+        )
+        for place, stage in enumerate(STAGES)
+    )  # fmt: skip
+
+
 def snapshot(markets: tuple[MarketRow, ...] | None = None, **changes: object) -> Snapshot:
     """A quoting daemon; changes go to the engine's report."""
     rows = (pulled(), quarter(), daily(), perp()) if markets is None else markets
@@ -265,7 +283,7 @@ def snapshot(markets: tuple[MarketRow, ...] | None = None, **changes: object) ->
     return Snapshot(
         profile="sim", version="0.1.0", pid=20_709, uptime_s=3_754.9, armed=Cash(0), engine=engine(rows, **changes),
         venues=venues, alerts=alerts, pnl_curve=curve(), latency_p50_us=96.4, latency_p99_us=241.0,
-        journal="journal/1795218872000-000000.journal", journal_records=48_213,
+        journal="journal/1795218872000-000000.journal", journal_records=48_213, stages=stages(), queues=QUEUES,
     )  # fmt: skip
 
 

@@ -1,12 +1,10 @@
-"""Rung: pure functions from the store to text. Log and alerts, operator actions, latency; and how they are kept."""
+"""Rung: pure functions from the store to text. Log and alerts, operator actions; and how they are kept."""
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from hlomm.domain.desk_rows import ChainRow
-from hlomm.domain.report import GuardianRow
 from tests.tui.desk import AUDIT, LOG, NEWS, WHO, desk, knowing, log_line
 from tests.tui.examples import DANGER, NOW_S, SETTLED, snapshot, wordy
 from tests.tui.reading import store, text, tones
@@ -14,6 +12,7 @@ from tui.client import Heard, Up
 from tui.desk import AUDIT_KEPT, LOG_KEPT
 from tui.state import Store
 from tui.views import records
+from tui.views.latency import latency
 from tui.views.line import Tone, plain
 
 
@@ -80,33 +79,6 @@ def test_a_broken_chain_is_the_first_thing_to_know() -> None:
     assert "has not been told yet" in plain(records.audit_head(store(snapshot()), 79))
 
 
-# -- latency
-
-
-def test_latency_says_what_is_measured_its_source_and_its_age() -> None:
-    made = knowing()
-    made.live = msgspec.structs.replace(desk(), guardian=GuardianRow(state="up", pid=5, answer_age_s=0.3, restarts=2))
-    rows = [plain(each) for each in records.latency(made, NOW_S, 99)]
-    assert rows[0].endswith("measured now")
-    assert rows[1].startswith(" frame → orders  p50 96 µs  p99 241 µs")
-    assert rows[1].endswith("the last 20,000 frames that led to orders")
-    assert rows[2].startswith(" hyperliquid     ack p50 279 ms  skew -98 ms  reconnects 0")
-    assert rows[2].endswith("session, data 0.0s old")
-    assert rows[3].startswith(" kalshi          ack p50 —  skew —  reconnects 3")
-    assert rows[3].endswith("never heard")
-    assert rows[4].startswith(" guardian        answered 0.3s ago")
-    older = [plain(each) for each in records.latency(made, NOW_S + 9, 99)]
-    assert older[0].endswith("as told 9.0s ago")
-    assert {span.tone for span in records.latency(made, NOW_S + 9, 99)[1]} == {Tone.STALE}
-
-
-def test_what_was_never_measured_is_not_a_number() -> None:
-    bare = msgspec.structs.replace(desk(), latency_p50_us=None, latency_p99_us=None)
-    rows = text(records.latency(knowing(bare), NOW_S, 99))
-    assert "no order has followed a frame yet" in rows
-    assert "guardian" not in rows
-
-
 # -- what is kept
 
 
@@ -139,6 +111,6 @@ def test_everything_is_drawn_within_its_width(width: int) -> None:
     for made in (Store.begin("/s", 0.0), store(wordy()), knowing(), knowing(news=Heard(log=nasty))):
         lines = [*records.feed_lines(records.feed(made, ""), width), records.feed_head(made, 1, "w", "↓3", width),
                  *records.audit_lines(records.audit(made), width), records.audit_head(made, width),
-                 *records.latency(made, NOW_S, width)]  # fmt: skip
+                 *latency(made, NOW_S, width)]  # fmt: skip
         assert all(len(plain(each)) <= width for each in lines)
         assert text(lines).replace("\n", "").isprintable()

@@ -1,4 +1,4 @@
-"""The log with the alerts among its lines, the operators' actions, and what latency is measured."""
+"""The log with the alerts among its lines, and the operators' actions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from hlomm.domain.desk_rows import AuditRow
-from tui.formats import AGE_SHOWN_S, DASH, age, clock
+from tui.formats import DASH, clock
 from tui.state import Store
-from tui.views.line import Line, Span, Tone, aged, clean, cut, joined, left, line, right, rule, spread
+from tui.views.line import Line, Span, Tone, clean, cut, joined, left, line, right, rule, spread
 
 NO_LINES: Final = "nothing has been logged yet"
 NO_ACTIONS: Final = "no operator has done anything yet"
@@ -126,38 +126,3 @@ def audit_text(row: AuditRow) -> str:
         f"#{row.n}  {clock(row.at_ms)}Z  {clean(row.action)} {clean(row.target)}\n\n"
         f"who     {clean(row.who)}\nreason  {clean(row.reason) or DASH}\nresult  {clean(row.result)}{late}"
     )
-
-
-# -- latency
-
-
-def latency(store: Store, now_s: float, width: int) -> list[Line]:
-    """Each figure that is measured, its source, and how old what it rests on is."""
-    snapshot = store.shown
-    if snapshot is None:
-        return []
-    lag_s = store.shown_lag_s(now_s)
-    note = "measured now" if lag_s <= AGE_SHOWN_S else f"as told {age(lag_s)} ago"
-    p50, p99 = snapshot.latency_p50_us, snapshot.latency_p99_us
-    turn = (
-        "no order has followed a frame yet" if p50 is None or p99 is None else f"p50 {p50:,.0f} µs  p99 {p99:,.0f} µs"
-    )
-    rows = [
-        rule(" LATENCY", width, note=note),
-        aged(_figure("frame → orders", turn, "the last 20,000 frames that led to orders", width), lag_s),
-    ]
-    for row in snapshot.venues:
-        ack = DASH if row.ack_p50_ms is None else f"{row.ack_p50_ms:,.0f} ms"
-        skew = DASH if row.skew_ms is None else f"{row.skew_ms:+d} ms"
-        said = f"ack p50 {ack}  skew {skew}  reconnects {row.reconnects}"
-        heard = "never heard" if row.data_age_s is None else f"session, data {age(row.data_age_s + lag_s)} old"
-        rows.append(aged(_figure(clean(row.venue), said, heard, width), row.data_age_s and row.data_age_s + lag_s))
-    answer_s = snapshot.guardian.answer_age_s
-    if answer_s is not None:
-        said = f"answered {age(answer_s + lag_s)} ago"
-        rows.append(_figure("guardian", said, f"beats; restarted {snapshot.guardian.restarts} times", width))
-    return rows
-
-
-def _figure(name: str, said: str, source: str, width: int) -> Line:
-    return spread(line(Span(f" {name:<15} ", Tone.LABEL), said), line(Span(source, Tone.LABEL)), width)

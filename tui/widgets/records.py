@@ -7,12 +7,15 @@ from typing import Final
 
 from hlomm.domain.desk_rows import AuditRow
 from tui.views import records
+from tui.views.latency import latency
 from tui.views.line import Line
 from tui.views.records import FeedRow
 from tui.widgets.lists import Browsed
 from tui.widgets.panel import Panel
 
 FILTER: Final = "log"
+ROOMY: Final = 34
+"""Rows of a screen that has room for every stage; the style sheet calls it high."""
 
 
 class Latency(Panel):
@@ -20,7 +23,7 @@ class Latency(Panel):
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         del height
-        return records.latency(self.store, self.sight.now_s, width)
+        return latency(self.store, self.sight.now_s, width, low=self.app.size.height < ROOMY)
 
 
 class LogFeed(Browsed[FeedRow]):
