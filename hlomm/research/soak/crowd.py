@@ -23,7 +23,7 @@ from hlomm.sim.path import YEAR_S
 
 CALM_S: Final = 60.0
 """Mean time between two looks of the crowd when nothing happens."""
-BRISK_S: Final = 5.0
+BRISK_S: Final = 8.0
 VOL: Final = 0.45
 JUMPS_PER_DAY: Final = 6.0
 JUMP_SD: Final = 0.002

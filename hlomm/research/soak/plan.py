@@ -20,7 +20,7 @@ DAY_S: Final = 86_400
 FAIR_S: Final = 2_700
 """The end of every run: no faults, so that it can be seen whether quoting comes back."""
 START_S: Final = 300
-PER_DAY: Final = 2.0
+PER_DAY: Final = 1.2
 """Mean incidents of each chosen fault in a day."""
 
 HANDFUL: Final = 4
