@@ -76,6 +76,7 @@ class Engine:
             raise InvariantBroken("the first input must be Booted")
         state.markouts.settle(state.attribution, now.mono_ns - 1)  # before the input moves what they are held against
         state.now = now
+        state.forget_sums()
         state.counters.inputs += 1
         take(state, item, self.strategies)
         braking.heed(state, item)
@@ -99,6 +100,7 @@ class Engine:
         closed.lapse(state)
         tripped.lapse(state)
         converting.lapse(state)
+        state.forget_sums()
         safety.watch_equity(state)
         safety.watch_inventory(state)
         self._due()

@@ -75,6 +75,11 @@ LIMITS: Final = (
     "max_loss_underlying", "max_loss_total", "min_qty",
 )  # fmt: skip
 """Every name a verdict may carry."""
+ROOMS: Final = frozenset({
+    "max_loss_event", "max_loss_underlying", "max_loss_total", "max_gross_notional", "max_position", "cash",
+    "max_resting_without_deadman", "min_notional", "min_qty",
+})  # fmt: skip
+"""Those that say that there is no room: dear to find out, and slow to change."""
 
 
 def judge(state: State, want: Proposal) -> Verdict:
@@ -171,7 +176,7 @@ def _may_afford(state: State, want: Proposal) -> Reject | None:
     limits, venue = state.config.limits, want.market.market.venue
     if state.budgets.exhausted(venue):
         return Reject("budget", f"{state.budgets.left(venue)} actions left, kept for cancels")
-    drawdown = state.high_water - state.equity()
+    drawdown = state.high_water - state.equity_of_turn()
     if drawdown > state.drawdown_limit():
         return Reject("drawdown", f"{to_text(drawdown)} > {to_text(state.drawdown_limit())}")
     if want.replaces is None and state.orders.live_count >= limits.max_open_orders:

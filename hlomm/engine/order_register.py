@@ -31,6 +31,8 @@ class Register:
         """Finished orders whose last fills have not arrived."""
         self._digest = digest
         self.live_count = 0
+        self.version = 0
+        """Another one after everything that may change what is live or due."""
         self.anomalies: dict[str, int] = {}
 
     # -- queries
@@ -73,12 +75,14 @@ class Register:
         real, count = self._live, self.live_count
         self._live = {market: dict(known) for market, known in real.items()}
         self.live_count += len(orders)
+        self.version += 1
         for order in orders:
             self._live.setdefault(order.market, {})[order.client_id] = order
         try:
             yield
         finally:
             self._live, self.live_count = real, count
+            self.version += 1
 
     # -- changes
 
@@ -111,6 +115,7 @@ class Register:
         self.live_count += 1
 
     def _note(self, order: Order) -> None:
+        self.version += 1
         due = order.due
         if due and not order.live:
             self._due[order.client_id] = order

@@ -10,7 +10,7 @@ from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, to_fixed
 from hlomm.engine import payoffs
 from hlomm.engine.payoffs import Ending, Profile
-from hlomm.engine.stakes import Stakes, name_of
+from hlomm.engine.stakes import name_of, stakes_of
 from hlomm.engine.state import MarketState, State
 
 Room = tuple[int, str, str]
@@ -26,7 +26,7 @@ def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> l
     def either(ending: Ending) -> int:
         return payoffs.unit_loss(leg, side, px, yes=ending == payoffs.EITHER[1])
 
-    limits, stakes = state.config.limits, Stakes(state)
+    limits, stakes = state.config.limits, stakes_of(state)
     ways, elsewhere = stakes.ways(market), stakes.total() - max(stakes.worst(name_of(market)), 0)
     return [
         _room(payoffs.event(state, market), either, limits.max_loss_event, "max_loss_event"),
@@ -40,7 +40,7 @@ def hedge_rooms(state: State, market: MarketState, side: Side, px: int, *, reduc
     perp = payoffs.perp_stake(state, market.market.id)
     if perp is None:
         return [(0, "max_loss_underlying", "no price of the perp is known")]
-    limits, stakes, name = state.config.limits, Stakes(state), market.market.id
+    limits, stakes, name = state.config.limits, stakes_of(state), market.market.id
     ways, elsewhere = stakes.hedge_ways(name, perp), stakes.total() - max(stakes.worst(name), 0)
 
     def unit(ending: Ending) -> int:

@@ -57,7 +57,7 @@ def view_of(state: State, market: MarketState) -> MarketView:
         underlying_px=perp.mark_px if perp is not None else None,
         underlying_age_ns=now.mono_ns - heard_ns, underlying_mid2=mid2,
         yes=Qty(position.yes - state.paired(market_id, Leg.YES)),
-        no=Qty(position.no - state.paired(market_id, Leg.NO)), equity=Cash(state.equity()),
+        no=Qty(position.no - state.paired(market_id, Leg.NO)), equity=Cash(state.equity_of_turn()),
         close_maker_fee=fees.close_maker if fees is not None else 0,
         open_taker_fee=fees.open_taker if fees is not None else 0,
         close_taker_fee=fees.close_taker if fees is not None else 0,
@@ -200,10 +200,17 @@ def _place(state: State, market: MarketState, direction: int, choice: LegChoice)
         market=market, leg=choice.leg, side=choice.side, px=choice.px, qty=choice.qty, tif=Tif.ALO,
         purpose=Purpose.QUOTE,
     )  # fmt: skip
+    refused = market.refused.get(direction)
+    if refused is not None and state.now.mono_ns - refused[0] < state.config.quotes.min_interval_ns:
+        market.notes[direction] = refused[1]  # what there is no room for is asked for with every tick
+        return
     qty = admit(state, want)
     if isinstance(qty, SideNote):
         market.notes[direction] = qty
+        if qty.guard in gate.ROOMS:
+            market.refused[direction] = state.now.mono_ns, qty
         return
+    market.refused.pop(direction, None)
     send(state, want, qty, market.strategy)
     state.counters.quoted += not market.acted_ns
     market.acted_ns[direction] = state.now.mono_ns

@@ -62,6 +62,7 @@ def take_over(state: State, venue: VenueState, item: AccountState, why: str) -> 
     before = {market_id: _result2(state, market_id) for market_id in books.positions}
     perps_before = {market_id: _perp_result2(state, market_id) for market_id in books.perps.positions}
     books.adopt(item)
+    state.forget_sums()
     for market_id, perp in books.perps.positions.items():
         gain2 = _perp_result2(state, market_id) - perps_before.get(market_id, 0)
         state.attribution.adjusted(market_id, perp.qty, 0, perp.cost, gain2)

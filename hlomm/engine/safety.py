@@ -135,7 +135,7 @@ def watch_equity(state: State) -> None:
     """
     if not state.opened:
         return
-    equity = state.equity()
+    equity = state.equity_of_turn()
     state.high_water = max(state.high_water, equity)
     drawdown = state.high_water - equity
     state.max_drawdown = max(state.max_drawdown, drawdown)

@@ -50,7 +50,7 @@ class _Settling:
 
 
 class Stakes:
-    """All that may be lost, as things are: made anew for every look, so nothing of it can be out of date.
+    """All that may be lost, as things are: see `stakes_of` for how long one look may be believed.
 
     One look asks for the same sums again and again (the gate wants three limits of every order), so each is kept.
     """
@@ -190,6 +190,14 @@ class Stakes:
             for other in _BOTH:
                 either[other] += losses[payoffs.pays_yes(spec, (at, other))]
         return total + sum(max(either) for either in others.values()) if others else total
+
+
+def stakes_of(state: State) -> Stakes:
+    """The last look of this turn, or a new one if an order has come or changed since."""
+    version = state.orders.version
+    if state.stakes is None or state.stakes[0] != version:
+        state.stakes = version, Stakes(state)
+    return state.stakes[1]
 
 
 def name_of(market: MarketState) -> MarketId:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -40,6 +41,9 @@ from hlomm.engine.undelivered import Undelivered
 from hlomm.engine.venue_breaker import VenueBreaker
 from hlomm.engine.walk import Walk
 
+if TYPE_CHECKING:
+    from hlomm.engine.stakes import Stakes
+
 RECENT_FILLS = 200
 
 
@@ -66,6 +70,8 @@ class MarketState:
     """When a leg of a pair was last sent here: a book from before that offers what may be taken already."""
     acted_ns: dict[int, int] = attrs.field(factory=dict)
     """When each direction was last placed or amended."""
+    refused: dict[int, tuple[int, SideNote]] = attrs.field(factory=dict)
+    """When the gate last refused to let a direction be placed, and why."""
     hedged: bool = False
     """It was part of a hedge, and counted there."""
     mark_bid: Px | None = None
@@ -254,6 +260,9 @@ class State:
         """Nothing can be put on record any more, so nothing but cancels may be sent, whoever asks."""
         self.high_water = 0
         self.max_drawdown = 0
+        self._equity: int | None = None
+        self.stakes: tuple[int, Stakes] | None = None
+        """What may be lost (see `stakes_of`), with the version of the orders it was reckoned for."""
 
     @property
     def unguarded(self) -> str | None:
@@ -293,6 +302,16 @@ class State:
     def paired(self, market: MarketId, leg: Leg) -> int:
         """Tokens that belong to pairs across venues: sold, or hedged, they would leave the other leg naked."""
         return self.pairs.tokens(market, leg) + self.baskets.tokens(market, leg)
+
+    def forget_sums(self) -> None:
+        """Something may have changed of what a turn adds up once and asks for again and again."""
+        self._equity = self.stakes = None
+
+    def equity_of_turn(self) -> int:
+        """`equity`, added up once a turn: between two inputs neither holdings nor marks change."""
+        if self._equity is None:
+            self._equity = self.equity()
+        return self._equity
 
     def drawdown_limit(self) -> int:
         """The smaller of the absolute limit and the share of the high-water mark, rounded down."""

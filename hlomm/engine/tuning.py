@@ -40,7 +40,8 @@ def tune(state: State, item: OperatorCommand, strategies: Strategies, words: str
         ending = f"until the daemon restarts, then {said(change.configured)} again"
     state.books_moved = True  # the next run is to know
     state.out.alert(AlertLevel.INFO, TUNED, f"{key} {said(change.was)} -> {said(change.value)}: {words}; {ending}")
-    for market_id in state.markets:
+    for market_id, market in state.markets.items():
+        market.refused.clear()  # what the gate said of the old wish is no answer to the new one
         state.touch(market_id)
 
 

@@ -246,6 +246,22 @@ def test_placing_again_after_a_cancel_waits_for_the_interval() -> None:
     assert len(placed(rig.wait(1))) == 1
 
 
+def test_the_gate_is_not_asked_again_at_once_for_what_it_has_no_room() -> None:
+    """With every tick the wish comes again, and finding out that there is no room is most of what a tick costs."""
+    rig = Rig(config(limits={"max_position": lots(10)}))  # 10 contracts are worth less than the venue's minimum
+    asked = lambda: rig.state.counters.rejected.get("min_notional", 0)  # noqa: E731
+    assert not placed(rig.want(bid=("0.52", 100)))
+    assert asked() == 1
+    for _ in range(5):
+        rig.jump(0.05)
+        rig.book()
+        assert rig.market().notes[BID].guard == "min_notional", "the reason stays where people look for it"
+    assert asked() == 1
+    rig.state.config = config()
+    rig.jump(0.3)
+    assert len(placed(rig.book())) == 1, "after the least interval it is asked again"
+
+
 def test_the_two_sides_are_paced_apart() -> None:
     rig = Rig()
     rig.resting_bid("0.52", 100)
