@@ -24,6 +24,7 @@ from hlomm.daemon.beat import Beats
 from hlomm.daemon.faults import where
 from hlomm.daemon.feed import Feed
 from hlomm.daemon.guardian_process import GuardianKeeper
+from hlomm.daemon.halt_note import HaltNoteKeeper
 from hlomm.daemon.journal_files import newest_epoch
 from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.last_look import LastLook
@@ -52,7 +53,6 @@ from hlomm.domain.outputs import (
     Unsubscribe,
 )
 from hlomm.domain.units import Cash
-from hlomm.rundir import halt_file
 from hlomm.settings.load import Loaded
 from hlomm.settings.paths import StatePaths
 from hlomm.venues.clock import Clock
@@ -86,7 +86,6 @@ class Daemon:
     ) -> None:
         self._loaded = loaded
         self._guardian = guardian
-        self._paths = paths
         self._clock = clock
         self._sessions = sessions
         self._seed = seed
@@ -120,9 +119,7 @@ class Daemon:
         self._refused: str | None = None
         self._crash: BaseException | None = None
         self._halted_at_stop = False
-        self._halt_note: halt_file.HaltNote | None = None
-        self._halt_note_due = False
-        """The disk refused the note, or its removal."""
+        self._halt_note = HaltNoteKeeper(paths.halt)
         self._looked = False
         self._remaining: int | None = None
         """Orders of ours that rest after the end, if anybody knows."""
@@ -177,9 +174,7 @@ class Daemon:
             self.last_resort.start(reason)
 
     def _boot(self) -> None:
-        note, first = halt_file.read(self._paths.halt), next(iter(self._sessions))
-        if note is not None:
-            _log.warning("halted", reason=note.reason, next="`hlomm resume` to quote again")
+        note, first = self._halt_note.read(), next(iter(self._sessions))
         self.pump(
             [
                 Booted(
@@ -257,28 +252,13 @@ class Daemon:
     def _halt_changed(self, output: HaltChanged) -> None:
         _log.info("state", state=output.state.value, reason=output.reason)
         if output.persist:
-            self._halt_note = halt_file.HaltNote(output.reason, self._clock.wall_ms())
+            self._halt_note.keep(output.reason, self._clock.wall_ms())
         elif output.state is HaltState.RUNNING:
-            self._halt_note = None
-        if output.persist or output.state is HaltState.RUNNING:
-            self._keep_halt_note()
+            self._halt_note.clear()
         if output.state is HaltState.STOPPED:
             self._stopped.set()
         elif output.state is HaltState.HALTED and self.pump.journal_dead is not None:
             self.request_stop("the journal cannot be written")
-
-    def _keep_halt_note(self) -> None:
-        """Bring the note on disk to what it should be; a disk that refuses is tried again, and ends nothing."""
-        try:
-            if self._halt_note is None:
-                halt_file.clear(self._paths.halt)
-            else:
-                halt_file.write(self._paths.halt, self._halt_note)
-        except OSError as error:
-            self._halt_note_due = True
-            _log.critical("halt_note_failed", error=str(error), next="free the disk: it is tried again every second")
-        else:
-            self._halt_note_due = False
 
     # -- beside trading
 
@@ -291,8 +271,7 @@ class Daemon:
         while True:
             await trio.sleep(HOUSEKEEPING_S)
             self.monitor.sample_pnl()
-            if self._halt_note_due:
-                self._keep_halt_note()
+            self._halt_note.retry()
 
     async def _end_after(self, duration_s: float) -> None:
         await trio.sleep(duration_s)
@@ -301,8 +280,7 @@ class Daemon:
     # -- the end
 
     def _result(self, remaining: int | None) -> RunResult:
-        if self._halt_note_due:
-            self._keep_halt_note()
+        self._halt_note.retry()
         duration_s = (self._clock.read().mono_ns - self._started_ns) / 1e9
         summary = summarise(
             self.pump, self.monitor, profile=self._loaded.profile, seed=self._seed, duration_s=duration_s,

@@ -18,6 +18,7 @@ from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, HaltStat
 from hlomm.domain.times import Now
 from hlomm.engine import (
     arbitrage,
+    basket_course,
     basket_offers,
     baskets,
     braking,
@@ -134,7 +135,7 @@ class Engine:
 
     def _timers_due(self) -> None:
         for name in self.state.timers.pop_due(self.state.now.mono_ns):
-            if name.startswith((_REFRESH, quoting.AGAIN, baskets.TIMER)):
+            if name.startswith((_REFRESH, quoting.AGAIN, basket_course.TIMER)):
                 self.state.touch(MarketId(name.partition(":")[2]))
             elif name.startswith(basket_offers.TIMER):
                 baskets.due_again(self.state, name.removeprefix(basket_offers.TIMER))

@@ -17,7 +17,8 @@ import trio
 from hlomm.sim.clock import VenueClock
 from hlomm.sim.config import SimOptions
 from hlomm.sim.listing import first_origin
-from hlomm.sim.town import Json, Speaker, Town
+from hlomm.sim.speaker import Speaker
+from hlomm.sim.town import Json, Town
 
 _LINGER_CHECK_S: Final = 0.5
 

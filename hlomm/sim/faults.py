@@ -167,7 +167,7 @@ class Switchboard(Generic[_Name]):
 
     def arm(self, name: _Name | str, args: FaultArgs | None = None) -> None:
         """Switch a fault on, replacing what was armed under that name. ConfigError for an unknown name."""
-        key = self._named(name)
+        key = self.named(name)
         given = FaultArgs() if args is None else args
         left = given.count
         if left is None and given.for_s is None and key in self._one_shot:
@@ -180,7 +180,7 @@ class Switchboard(Generic[_Name]):
         if name is None:
             self._armed.clear()
         else:
-            self._armed.pop(self._named(name), None)
+            self._armed.pop(self.named(name), None)
 
     def active(self, name: _Name) -> FaultArgs | None:
         """The arguments of a fault that would happen now, without making it happen."""
@@ -203,6 +203,12 @@ class Switchboard(Generic[_Name]):
         self.injected[name] = self.injected.get(name, 0) + 1
         return args
 
+    def take_at(self, name: _Name | str, path: str) -> FaultArgs | None:
+        """Inject at a request to `path`, unless the fault is limited to another one."""
+        key = self.named(name)
+        args = self.active(key)
+        return None if args is None or args.path not in {"", path} else self.take(key)
+
     def armed(self) -> list[str]:
         return [name.value for name in list(self._armed) if self.active(name) is not None]
 
@@ -211,7 +217,8 @@ class Switchboard(Generic[_Name]):
         args = self.take(name)
         return 0 if args is None else int(args.delay_s * NS_PER_S)
 
-    def _named(self, name: _Name | str) -> _Name:
+    def named(self, name: _Name | str) -> _Name:
+        """This venue's own switch of that name. ConfigError if it has none."""
         try:
             return self._names(name)
         except ValueError:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final
 
 import attrs
-import trio
 
 from hlomm.domain.units import SCALE
 from hlomm.sim.clock import VenueClock
@@ -23,22 +22,10 @@ from hlomm.sim.pm.venue import PolymarketVenue
 from hlomm.sim.speak_hyperliquid import HyperliquidSpeaker
 from hlomm.sim.speak_kalshi import KalshiSpeaker
 from hlomm.sim.speak_polymarket import DATA, GAMMA, PolymarketSpeaker
+from hlomm.sim.speaker import Speaker
 
 Json = dict[str, Any]
 _CENT: Final = SCALE // 100
-
-
-class Speaker(Protocol):
-    """A venue's server."""
-
-    clients: int
-    """Connections that are open."""
-
-    async def run(self) -> NoReturn:
-        """Advance the venue's world with the clock."""
-
-    async def serve_stream(self, stream: trio.abc.Stream, address: str = "127.0.0.1") -> None:
-        """Serve one connection until it ends, and close it."""
 
 
 @attrs.frozen

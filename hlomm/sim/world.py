@@ -69,13 +69,13 @@ class World:
         self.listing = Listing(self.exchange, config.listing, self.faults)
         self._flow = self._background() if config.flow.enabled else None
         self._mark_rng = self._rng("mark")
-        self._next_mark_ns = self.next_block_ns
-        self.mark = Mark(self.next_block_ns, 0)
+        self._next_mark_ns = self.next_step_ns
+        self.mark = Mark(self.next_step_ns, 0)
         self._open_first_contracts()
         self.advance(origin_ns)
 
     @property
-    def next_block_ns(self) -> int:
+    def next_step_ns(self) -> int:
         """Venue time of the next block."""
         return self.origin_ns + self._step * self._block_ns
 
@@ -83,11 +83,11 @@ class World:
         """Queue an action for the first block at or after `arrival_ns`; MempoolFull when too many wait."""
         self.sequencer.submit(arrival_ns, klass, run)
 
-    def advance(self, until_ns: int, *, blocks_max: int | None = None) -> int:
-        """Execute the blocks up to an instant, at most `blocks_max` of them; returns how many ran."""
+    def advance(self, until_ns: int, *, steps_max: int | None = None) -> int:
+        """Execute the blocks up to an instant, at most `steps_max` of them; returns how many ran."""
         count = 0
-        while self.next_block_ns <= until_ns and (blocks_max is None or count < blocks_max):
-            self._block(self.next_block_ns)
+        while self.next_step_ns <= until_ns and (steps_max is None or count < steps_max):
+            self._block(self.next_step_ns)
             self._step += 1
             count += 1
         self.blocks += count
@@ -129,7 +129,7 @@ class World:
 
     def _open_first_contracts(self) -> None:
         """List one contract per series as if it had traded for a while; the targets leave the result open."""
-        self.exchange.tape.now_ns = self.next_block_ns
+        self.exchange.tape.now_ns = self.next_step_ns
         binaries = [series for series in self.listing.series if series.kind is Kind.BINARY]
         shortest = min(binaries or self.listing.series, key=lambda series: series.length_ns)
         # The optional series draw from a stream of their own: adding one changes no other contract.

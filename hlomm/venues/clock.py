@@ -8,7 +8,7 @@ from collections.abc import Callable
 import attrs
 import trio
 
-from hlomm.domain.times import NS_PER_MS, ClockMap, Now
+from hlomm.domain.times import NS_PER_MS, NS_PER_S, ClockMap, Now
 
 
 def read_system() -> Now:
@@ -32,6 +32,10 @@ class Clock:
 
     def wall_ms(self) -> int:
         return self.map.venue_ns(self.read().wall_ns) // NS_PER_MS
+
+    def age_s(self, since_ns: int) -> float:
+        """Venue seconds since an instant of the host's monotonic clock."""
+        return self.map.venue_elapsed_ns(self.read().mono_ns - since_ns) / NS_PER_S
 
     async def sleep(self, venue_seconds: float) -> None:
         await trio.sleep(self.map.host_seconds(venue_seconds))

@@ -43,7 +43,6 @@ SHARE: Final = 3
 """Renewed every 1/SHARE of the term; after an unanswered request, tried again SHARE times as often."""
 LAG_NS: Final = NS_PER_S
 """Added to the time after which a request can no longer arrive."""
-FAREWELL_S: Final = 2.0
 IDS_MAX: Final = 8_192
 
 _log = structlog.get_logger("hlomm.venues.deadman")
@@ -177,7 +176,7 @@ class DeadmanKeeper:
     async def finish(self) -> None:
         """The session ends. Nothing rests: the promise is taken back; otherwise it is left to do its work.
 
-        To be called shielded, with a deadline of `FAREWELL_S`.
+        To be called shielded, with a deadline, as `life` does.
         """
         await trio.lowlevel.checkpoint()
         if not self._armed() and self._clock.now().mono_ns >= self._maybe_ns:

@@ -12,7 +12,7 @@ import pytest
 from hlomm.cli.soak import pairs_command
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
-from hlomm.engine import baskets, safety
+from hlomm.engine import basket_course, safety
 from hlomm.engine.state import State
 from hlomm.research.soak.beside.door import Door
 from hlomm.research.soak.day import Day, SeedResult
@@ -62,7 +62,7 @@ def test_a_pair_that_nobody_completes_or_sells(monkeypatch: pytest.MonkeyPatch) 
     def idle(_state: State, *_rest: Any) -> None:
         return None
 
-    monkeypatch.setattr(baskets, "_try", idle)
+    monkeypatch.setattr(basket_course, "_try", idle)
     monkeypatch.setattr(safety, "watch_pairs", idle)
     assert "naked" in rules(lived(SEED, POLYMARKET))
 

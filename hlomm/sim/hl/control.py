@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
-from hlomm.domain.faults import ConfigError
 from hlomm.domain.units import SCALE
+from hlomm.sim import control
 from hlomm.sim.accounts import Account
 from hlomm.sim.coins import OUTCOME_GRID, PERP_GRID, outcome_coin, wire
-from hlomm.sim.faults import FaultArgs
+from hlomm.sim.control import Malformed
 from hlomm.sim.hl import rows
-from hlomm.sim.hl.schema import Malformed
 from hlomm.sim.hl.venue import Venue
 
 Json = dict[str, Any]
@@ -33,9 +30,9 @@ class Control:
             case "state":
                 return self.state(counters)
             case "fault":
-                return self._fault(request)
+                return control.arm(self._venue.faults, request)
             case "clear":
-                return self._clear(request)
+                return control.clear(self._venue.faults, request)
             case "volume":
                 return self._volume(request)
             case _:
@@ -94,22 +91,6 @@ class Control:
             "volume": wire(account.volume),
             "requests": self._venue.gateway.budgets.used(account),
         }
-
-    def _fault(self, request: Json) -> Json:
-        try:
-            args = msgspec.convert(request.get("args", {}), dict[str, Any])
-            self._venue.faults.arm(str(request.get("name")), FaultArgs(**args))
-        except (ConfigError, msgspec.ValidationError, TypeError) as error:
-            raise Malformed(str(error)) from error
-        return {"armed": self._venue.faults.armed()}
-
-    def _clear(self, request: Json) -> Json:
-        name = request.get("name")
-        try:
-            self._venue.faults.clear(None if name is None else str(name))
-        except ConfigError as error:
-            raise Malformed(str(error)) from error
-        return {"armed": self._venue.faults.armed()}
 
     def _volume(self, request: Json) -> Json:
         """Give a client's account a past: the venue grants its dead-man, and actions, by what was traded."""

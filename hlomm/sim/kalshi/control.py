@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from hlomm.domain.faults import ConfigError
-from hlomm.sim.faults import FaultArgs
+from hlomm.sim import control
+from hlomm.sim.control import Malformed
 from hlomm.sim.kalshi.accounts import Account
 from hlomm.sim.kalshi.auth import BadKey
 from hlomm.sim.kalshi.contracts import Phase
@@ -16,10 +14,6 @@ from hlomm.sim.kalshi.grid import count_text, dollars
 from hlomm.sim.kalshi.venue import KalshiVenue
 
 Json = dict[str, Any]
-
-
-class Malformed(ValueError):  # noqa: N818 - a state, answered with 422
-    """A control request that is none."""
 
 
 class Control:
@@ -37,7 +31,7 @@ class Control:
             case "fault":
                 return self._fault(request)
             case "clear":
-                return self._clear(request)
+                return control.clear(self._venue.faults, request)
             case "key":
                 return self._key(request)
             case _:
@@ -75,20 +69,7 @@ class Control:
         name = request.get("name")
         if name not in FAULTS:
             raise Malformed(f"unknown fault {name!r}; known: {', '.join(sorted(FAULTS))}")
-        try:
-            args = msgspec.convert(request.get("args", {}), dict[str, Any])
-            self._venue.faults.arm(name, FaultArgs(**args))
-        except (ConfigError, msgspec.ValidationError, TypeError) as error:
-            raise Malformed(str(error)) from error
-        return {"armed": self._venue.faults.armed()}
-
-    def _clear(self, request: Json) -> Json:
-        name = request.get("name")
-        try:
-            self._venue.faults.clear(None if name is None else str(name))
-        except ConfigError as error:
-            raise Malformed(str(error)) from error
-        return {"armed": self._venue.faults.armed()}
+        return control.arm(self._venue.faults, request)
 
     def _key(self, request: Json) -> Json:
         """Register a public key, RSA or Ed25519, for a member."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
-from hlomm.domain.faults import ConfigError
 from hlomm.domain.markets import Leg
-from hlomm.sim.faults import FaultArgs
+from hlomm.sim import control
+from hlomm.sim.control import Malformed
 from hlomm.sim.pm.gamma_rows import market_row
-from hlomm.sim.pm.refusals import Refused
 from hlomm.sim.pm.units import WHOLE, cash_text, price_text, size_text
 from hlomm.sim.pm.venue import PolymarketVenue
 from hlomm.sim.pm.wallets import Wallet
@@ -26,19 +23,19 @@ class Control:
         self._venue = venue
 
     def answer(self, request: Any, counters: dict[str, int]) -> Json:
-        """Reply to one request; Refused for anything that is not one."""
+        """Reply to one request; Malformed for anything that is not one."""
         kind = request.get("type") if isinstance(request, dict) else None
         match kind:
             case "state":
                 return self.state(counters)
             case "fault":
-                return self._fault(request)
+                return control.arm(self._venue.faults, request)
             case "clear":
-                return self._clear(request)
+                return control.clear(self._venue.faults, request)
             case "split" | "merge":
                 return self._convert(request, splits=kind == "split")
             case _:
-                raise Refused("expected type state, fault, clear, split or merge", 422)
+                raise Malformed("expected type state, fault, clear, split or merge")
 
     def state(self, counters: dict[str, int]) -> Json:
         """Everything a check may want to compare with what a client believes."""
@@ -101,32 +98,16 @@ class Control:
             "trades": len(self._venue.trades.get(wallet.address, ())),
         }
 
-    def _fault(self, request: Json) -> Json:
-        try:
-            args = msgspec.convert(request.get("args", {}), dict[str, Any])
-            self._venue.faults.arm(str(request.get("name")), FaultArgs(**args))
-        except (ConfigError, msgspec.ValidationError, TypeError) as error:
-            raise Refused(str(error), 422) from error
-        return {"armed": self._venue.faults.armed()}
-
-    def _clear(self, request: Json) -> Json:
-        name = request.get("name")
-        try:
-            self._venue.faults.clear(None if name is None else str(name))
-        except ConfigError as error:
-            raise Refused(str(error), 422) from error
-        return {"armed": self._venue.faults.armed()}
-
     def _convert(self, request: Json, *, splits: bool) -> Json:
         """What the owner of a wallet does on the chain, outside of the venue: pairs from cash, or back."""
         wallet = next((one for one in self._clients() if one.name == request.get("account")), None)
         market = self._venue.exchange.by_condition.get(str(request.get("market")))
         lots = request.get("lots")
         if wallet is None or market is None or isinstance(lots, bool) or not isinstance(lots, int):
-            raise Refused("expected account, market and lots (0.01 share each)", 422)
+            raise Malformed("expected account, market and lots (0.01 share each)")
         bank = self._venue.exchange.bank
         have = wallet.free // WHOLE if splits else min(wallet.free_lots(market.number, leg) for leg in Leg)
         if not 0 < lots <= min(have, _LOTS_MAX):
-            raise Refused(f"only {have} lots can be converted", 422)
+            raise Malformed(f"only {have} lots can be converted")
         (bank.split if splits else bank.merge)(wallet, market.number, lots)
         return self._wallet(wallet)

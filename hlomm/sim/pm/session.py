@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +25,7 @@ def _strings(value: Any) -> list[str] | None:
     return value
 
 
-class _Session:
+class _Session(ABC):
     """What both streams share: PING, JSON, and the answer to nonsense."""
 
     def __init__(self, venue: PolymarketVenue, hub: Hub, peer: Peer) -> None:
@@ -34,6 +35,7 @@ class _Session:
 
     def open(self, now_ns: int) -> None:
         """The venue greets nobody."""
+        del now_ns
 
     def receive(self, text: str, now_ns: int) -> None:
         if text == "PING":
@@ -46,11 +48,13 @@ class _Session:
         if not isinstance(message, dict) or not self._handle(message, now_ns):
             self._peer.push(_INVALID, now_ns, Lane.REPLY)
 
+    @abstractmethod
     def close(self) -> None:
-        raise NotImplementedError
+        """The connection is over: nothing more is pushed to it."""
 
+    @abstractmethod
     def _handle(self, message: dict[str, Any], now_ns: int) -> bool:
-        raise NotImplementedError
+        """One JSON object; whether the stream knows what it asks for."""
 
 
 class MarketSession(_Session):

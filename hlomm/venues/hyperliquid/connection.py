@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -12,6 +12,7 @@ from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.times import NS_PER_S, seconds_to_ns
 from hlomm.venues.hyperliquid.parts import Parts
 from hlomm.venues.hyperliquid.wire.subscriptions import PING
+from hlomm.venues.life import Ended
 from hlomm.venues.liveness import Liveness, Verdict
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
 
@@ -21,26 +22,6 @@ MARKETS_WEIGHT: Final = 20
 
 _EXPIRE_EVERY_S: Final = 0.25
 _FLUSH_EVERY_S: Final = 0.1
-_PAUSE_FLOOR_S: Final = 0.1
-
-
-async def pause(parts: Parts, venue_s: float) -> None:
-    """Wait venue seconds, but never so few host seconds that a fast simulation turns a loop into a storm."""
-    await trio.sleep(max(parts.clock.host_seconds(venue_s), _PAUSE_FLOOR_S))
-
-
-async def attempt_round(parts: Parts, work: Callable[[], Awaitable[None]], weight: int) -> bool:
-    """One round of periodic work if the weight budget affords it; whether it was done."""
-    await trio.lowlevel.checkpoint()
-    if not parts.rest.affords(weight):
-        parts.counters.add("rounds_skipped")
-        return False
-    try:
-        await work()
-    except VenueUnavailable:
-        parts.counters.add("rounds_failed")
-        return False
-    return True
 
 
 @attrs.define(eq=False)
@@ -50,12 +31,10 @@ class Connection:
     _parts: Parts
     _on_up: Callable[[], None]
     """Called once, when the connection is usable."""
-    lived_ns: int = 0
-    """Host time it was usable, once lost."""
     _up_since: int | None = None
 
-    async def run(self) -> WebSocketLink:
-        """The link, with the reason it was lost. VenueUnavailable if no connection comes about."""
+    async def run(self) -> Ended:
+        """Why it was lost. VenueUnavailable if no connection comes about."""
         parts, config = self._parts, self._parts.config
         limits = WebSocketLimits(
             open_s=config.connect_deadline_s + config.request_deadline_s,
@@ -68,9 +47,9 @@ class Connection:
         )
         async with open_it as link:
             await self._live(link)
-        if self._up_since is not None:
-            self.lived_ns = self._now_ns() - self._up_since
-        return link
+        lived_ns = 0 if self._up_since is None else self._now_ns() - self._up_since
+        lost = self._parts.gateway.link_lost(link)
+        return Ended(reason=f"{link.lost_because}", lived_ns=lived_ns, lost=lost)
 
     def _now_ns(self) -> int:
         return self._parts.clock.read().mono_ns
@@ -158,11 +137,11 @@ class Connection:
         """Read the account regularly, and soon after news that put it in doubt."""
         parts = self._parts
         while True:
-            with trio.move_on_after(max(parts.clock.host_seconds(parts.config.reconcile_every_s), _PAUSE_FLOOR_S)):
+            with trio.move_on_after(parts.rounds.host_s(parts.config.reconcile_every_s)):
                 await parts.inbox.doubted.wait()
-                await pause(parts, parts.config.reconcile_gap_s)
+                await parts.rounds.pause(parts.config.reconcile_gap_s)
             parts.inbox.doubted = trio.Event()
-            await attempt_round(parts, parts.upkeep.reconcile, RECONCILE_WEIGHT)
+            await parts.rounds.attempt(parts.upkeep.reconcile, RECONCILE_WEIGHT)
 
     async def _keep_budgets(self) -> None:
         parts = self._parts
@@ -172,12 +151,12 @@ class Connection:
             await parts.upkeep.measure_skew()
 
         while True:
-            await pause(parts, parts.config.budget_every_s)
-            await attempt_round(parts, read, BUDGET_WEIGHT)
+            await parts.rounds.pause(parts.config.budget_every_s)
+            await parts.rounds.attempt(read, BUDGET_WEIGHT)
 
     async def _keep_markets(self) -> None:
         """A safety net under `outcomeMetaUpdates`: what that stream misses is found here."""
         parts = self._parts
         while True:
-            await pause(parts, parts.config.markets_every_s)
-            await attempt_round(parts, parts.upkeep.read_outcomes, MARKETS_WEIGHT)
+            await parts.rounds.pause(parts.config.markets_every_s)
+            await parts.rounds.attempt(parts.upkeep.read_outcomes, MARKETS_WEIGHT)

@@ -27,6 +27,7 @@ from hlomm.venues.hyperliquid.signing import Signer
 from hlomm.venues.hyperliquid.streams import Streams
 from hlomm.venues.hyperliquid.upkeep import Upkeep
 from hlomm.venues.outlet import Outlet
+from hlomm.venues.rounds import Rounds
 from hlomm.venues.transport import Transport
 from hlomm.venues.venue_time import VenueTime
 
@@ -41,6 +42,7 @@ class Parts:
     transport: Transport
     counters: Counters
     outlet: Outlet
+    rounds: Rounds
     registry: Registry
     rest: HyperliquidRest
     gateway: Gateway
@@ -105,6 +107,7 @@ def assemble(config: HyperliquidConfig, transport: Transport, clock: Clock) -> P
         transport=transport,
         counters=counters,
         outlet=outlet,
+        rounds=Rounds(clock, counters, rest.affords),
         registry=registry,
         rest=rest,
         gateway=gateway,

@@ -1,17 +1,14 @@
 """One Hyperliquid account: connect, stay connected, carry out outputs, turn what happens into inputs.
 
-Theory of operation. `run` owns one nursery for the life of the session (settlements, questions, REST fallbacks, the
-poll while the stream is down); each connection has one of its own (`connection.py`). Frames are handled in the
-socket's drain task without awaiting, so inputs reach the engine in the order they were read and nothing lies between
-socket and decision. Whatever ends a connection, the sequence is the same: SessionDown, what was in flight is told
-lost, requests poll what matters, and a new connection is tried after a pause.
+Theory of operation. How a session lives is in `hlomm.venues.life`, the life of one connection in `connection.py`.
+Frames are handled in the socket's drain task without awaiting, so inputs reach the engine in the order they were read
+and nothing lies between socket and decision. Orders travel on the socket: what was in flight when it is lost is told
+lost. Settlements, questions and REST fallbacks outlive a connection.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import structlog
 import trio
@@ -21,10 +18,7 @@ from hlomm.domain.ids import HYPERLIQUID, MarketId, VenueId, is_outcome
 from hlomm.domain.inputs import (
     AccountState,
     BookSnapshot,
-    Input,
     RestingOrder,
-    SessionDown,
-    SessionUp,
 )
 from hlomm.domain.orders import OrderRequest
 from hlomm.domain.outputs import (
@@ -38,23 +32,16 @@ from hlomm.domain.outputs import (
     Subscribe,
     Unsubscribe,
 )
-from hlomm.domain.times import NS_PER_S, seconds_to_ns
 from hlomm.venues.clock import Clock
 from hlomm.venues.curve import assert_fast_backend
-from hlomm.venues.deadman import FAREWELL_S
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
-from hlomm.venues.hyperliquid.connection import RECONCILE_WEIGHT, Connection, attempt_round, pause
+from hlomm.venues.hyperliquid.connection import RECONCILE_WEIGHT, Connection
 from hlomm.venues.hyperliquid.limits import SALES
 from hlomm.venues.hyperliquid.parts import assemble
 from hlomm.venues.hyperliquid.wire.errors import REFUSES_US, error_code
-from hlomm.venues.pacing import backoff_s
+from hlomm.venues.life import Ended, Life, Stages
 from hlomm.venues.protocol import SaleRules, SessionStatistics, Sink
 from hlomm.venues.transport import Transport
-
-CONNECTING: Final = "connecting"
-LIVE: Final = "live"
-REST_ONLY: Final = "rest_only"
-DOWN: Final = "down"
 
 _log = structlog.get_logger("hlomm.venues.hyperliquid")
 
@@ -69,13 +56,25 @@ class HyperliquidSession:
         self._config = config
         self._clock = Clock() if clock is None else clock
         self._parts = assemble(config, Transport() if transport is None else transport, self._clock)
-        self._jitter = random.Random(config.jitter_seed)  # noqa: S311 - spreads reconnects, guards nothing
-        self._state = DOWN
-        self._introduced = False
-        self._told_rest: bool | None = None
-        """What the last SessionDown said of REST; None while up or before anything was said."""
-        self._connections = 0
-        self._on_first_up: Callable[[], None] = lambda: None
+        self._life = Life(
+            venue=HYPERLIQUID,
+            pace=config,
+            clock=self._clock,
+            outlet=self._parts.outlet,
+            rest=self._parts.rest,
+            rounds=self._parts.rounds,
+            markets=lambda: len(self._parts.registry.markets),
+            stages=Stages(
+                begin=self._begin,
+                introduce=self._introduce,
+                refresh=self._parts.upkeep.read_outcomes,
+                connect=self._connect,
+                arrived=self._arrived,
+                poll=self._poll,
+                farewell=self._farewell,
+                end=self._end,
+            ),
+        )
 
     @property
     def venue(self) -> VenueId:
@@ -83,82 +82,27 @@ class HyperliquidSession:
 
     # -- life
 
-    async def run(self, sink: Sink, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def run(  # noqa: ASYNC128 - `life` calls it
+        self, sink: Sink, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         """Connect and stay connected until cancelled; `started()` after the first SessionUp.
 
         VenueRefused if the venue knows neither key nor account, or the key is for the other network.
         """
+        await self._life.run(sink, task_status)
+
+    def _begin(self, nursery: trio.Nursery) -> None:
         parts = self._parts
-        assert parts.outlet.sink is None, "a session runs once at a time"
-        parts.outlet.sink = sink
-        self._state = CONNECTING
-        self._introduced = False
-        self._told_rest = None
-        self._connections = 0
+        parts.gateway.attach(nursery)
+        parts.upkeep.attach(nursery)
+        if parts.deadman is not None:
+            nursery.start_soon(parts.deadman.run, self._life.is_live)
+        # Only a second run knows any yet; its engine may be a new one.
+        parts.roll.tell_all()
 
-        def first_up() -> None:
-            task_status.started()
-
-        self._on_first_up = first_up
-        refused: VenueRefused | None = None
-        try:
-            async with parts.rest.opened(), trio.open_nursery() as nursery:
-                parts.gateway.attach(nursery)
-                parts.upkeep.attach(nursery)
-                nursery.start_soon(self._poll_while_down)
-                if parts.deadman is not None:
-                    nursery.start_soon(parts.deadman.run, self._is_live)
-                # Only a second run knows any yet; its engine may be a new one.
-                parts.roll.tell_all()
-                try:
-                    await self._stay_connected()
-                except VenueRefused as error:
-                    # Kept until the nursery is closed, which would wrap it in a group.
-                    refused = error
-                nursery.cancel_scope.cancel(reason="the venue refuses us")
-        finally:
-            if parts.deadman is not None:
-                with trio.move_on_after(FAREWELL_S, shield=True):
-                    await parts.deadman.finish()
-            parts.gateway.detach()
-            parts.upkeep.detach()
-            parts.outlet.sink = None
-            self._state = DOWN
-        if refused is not None:
-            raise refused
-
-    def _is_live(self) -> bool:
-        return self._state == LIVE
-
-    async def _stay_connected(self) -> None:
-        failures = 0
-        while True:
-            connection = Connection(self._parts, self._up)
-            try:
-                await self._prepare()
-                link = await connection.run()
-                self._down(f"{link.lost_because}", self._parts.gateway.link_lost(link))
-            except VenueUnavailable as error:
-                self._down(str(error), [])
-            stable = connection.lived_ns >= seconds_to_ns(self._clock.host_seconds(self._config.stable_after_s))
-            failures = 0 if stable else failures + 1
-            await pause(
-                self._parts,
-                backoff_s(
-                    max(failures - 1, 0),
-                    base_s=self._config.reconnect_base_s,
-                    cap_s=self._config.reconnect_cap_s,
-                    jitter=self._jitter.random(),
-                ),
-            )
-
-    async def _prepare(self) -> None:
-        """What must be known before a connection: everything the first time, later which outcomes still live."""
-        if self._introduced:
-            await self._parts.upkeep.read_outcomes()
-        else:
-            await self._introduce()
-            self._introduced = True
+    def _end(self) -> None:
+        self._parts.gateway.detach()
+        self._parts.upkeep.detach()
 
     async def _introduce(self) -> None:
         """Learn markets, account and limits; find out whether the venue accepts our signature."""
@@ -189,42 +133,23 @@ class HyperliquidSession:
         self._parts.counters.add("signer_checks_inconclusive")
         _log.warning("the venue did not say whether it accepts our signature", answer=refusal[:200])
 
-    # -- up and down
+    async def _connect(self, on_up: Callable[[], None]) -> Ended:
+        return await Connection(self._parts, on_up).run()
 
-    def _up(self) -> None:
-        self._connections += 1
-        self._state = LIVE
-        self._told_rest = None
-        _log.info("session up", markets=len(self._parts.registry.markets), connection=self._connections)
-        self._parts.outlet.emit([SessionUp(HYPERLIQUID)])
+    def _arrived(self) -> None:
         if self._parts.deadman is not None:
             self._parts.deadman.wake()
-        if self._connections == 1:
-            self._on_first_up()
 
-    def _down(self, reason: str, lost: list[Input]) -> None:
-        """Tell that the session is down if that is news, together with what became of posts in flight."""
-        rest = self._parts.rest.ok is not False
-        was_up = self._state == LIVE
-        self._state = REST_ONLY if rest else DOWN
-        if was_up or self._told_rest != rest:
-            _log.warning("session down", reason=reason, rest=rest, in_flight_lost=len(lost))
-            self._told_rest = rest
-            self._parts.outlet.emit([SessionDown(HYPERLIQUID, reason, rest), *lost])
-        else:
-            self._parts.outlet.emit(lost)
-
-    async def _poll_while_down(self) -> None:
-        """While the stream is down, what matters is asked for: the account, and books where something is at stake."""
-        parts = self._parts
-        while True:
-            await pause(parts, self._config.rest_poll_s)
-            if self._introduced and self._state in (REST_ONLY, DOWN):
-                await attempt_round(parts, self._poll, RECONCILE_WEIGHT + 2 * len(parts.streams.wanted))
-                if self._state in (REST_ONLY, DOWN):
-                    self._down("requests are answered again" if parts.rest.ok else "requests are not answered", [])
+    async def _farewell(self) -> None:
+        if self._parts.deadman is not None:
+            await self._parts.deadman.finish()
 
     async def _poll(self) -> None:
+        """The account, and books where something is at stake."""
+        parts = self._parts
+        await parts.rounds.attempt(self._read_at_stake, RECONCILE_WEIGHT + 2 * len(parts.streams.wanted))
+
+    async def _read_at_stake(self) -> None:
         await self._parts.upkeep.reconcile()
         await self._parts.upkeep.read_books()
 
@@ -249,16 +174,13 @@ class HyperliquidSession:
 
     def statistics(self) -> SessionStatistics:
         parts = self._parts
-        age_s = None
-        if parts.inbox.liveness is not None:
-            elapsed_ns = self._clock.read().mono_ns - parts.inbox.liveness.last_data
-            age_s = self._clock.map.venue_elapsed_ns(elapsed_ns) / NS_PER_S
+        liveness = parts.inbox.liveness
         return SessionStatistics(
-            state=self._state,
-            data_age_s=age_s,
+            state=self._life.state,
+            data_age_s=None if liveness is None else self._clock.age_s(liveness.last_data),
             ack_p50_ms=parts.gateway.posts.p50_ms(),
             posts_in_flight=len(parts.gateway.posts),
-            reconnects=max(self._connections - 1, 0),
+            reconnects=self._life.reconnects,
             skew_ms=parts.time.ahead_ms,
             counters={
                 **parts.counters.counts,

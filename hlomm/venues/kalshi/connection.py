@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -11,31 +11,13 @@ import trio
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.times import NS_PER_S, seconds_to_ns
 from hlomm.venues.kalshi.parts import Parts
+from hlomm.venues.life import Ended
 from hlomm.venues.liveness import Liveness, Verdict
+from hlomm.venues.rounds import FLOOR_S
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
 
 ROUND: Final = 6
 """Reads that a round of the account takes."""
-PAUSE_FLOOR_S: Final = 0.1
-
-
-async def pause(parts: Parts, venue_s: float) -> None:
-    """Wait venue seconds, but never so few host seconds that a fast simulation turns a loop into a storm."""
-    await trio.sleep(max(parts.clock.host_seconds(venue_s), PAUSE_FLOOR_S))
-
-
-async def attempt_round(parts: Parts, work: Callable[[], Awaitable[None]], reads: int) -> bool:
-    """One round of periodic work if the read budget affords it; whether it was done."""
-    await trio.lowlevel.checkpoint()
-    if not parts.rest.affords(reads):
-        parts.counters.add("rounds_skipped")
-        return False
-    try:
-        await work()
-    except VenueUnavailable:
-        parts.counters.add("rounds_failed")
-        return False
-    return True
 
 
 @attrs.define(eq=False)
@@ -45,12 +27,10 @@ class Connection:
     _parts: Parts
     _on_up: Callable[[], None]
     """Called once, when the connection is usable."""
-    lived_ns: int = 0
-    """Host time it was usable, once lost."""
     _up_since: int | None = None
 
-    async def run(self) -> WebSocketLink:
-        """The link, with the reason it was lost. VenueUnavailable if no connection comes about."""
+    async def run(self) -> Ended:
+        """Why it was lost. VenueUnavailable if no connection comes about."""
         parts, config = self._parts, self._parts.config
         limits = WebSocketLimits(
             open_s=config.connect_deadline_s + config.request_deadline_s,
@@ -70,9 +50,8 @@ class Connection:
         )
         async with open_it as link:
             await self._live(link)
-        if self._up_since is not None:
-            self.lived_ns = self._now_ns() - self._up_since
-        return link
+        lived_ns = 0 if self._up_since is None else self._now_ns() - self._up_since
+        return Ended(reason=f"{link.lost_because}", lived_ns=lived_ns)
 
     def _now_ns(self) -> int:
         return self._parts.clock.read().mono_ns
@@ -149,26 +128,26 @@ class Connection:
         """Read the account regularly, and soon after news that put it in doubt."""
         parts = self._parts
         while True:
-            with trio.move_on_after(max(parts.clock.host_seconds(parts.config.reconcile_every_s), PAUSE_FLOOR_S)):
+            with trio.move_on_after(parts.rounds.host_s(parts.config.reconcile_every_s)):
                 await parts.inbox.doubted.wait()
-                await pause(parts, parts.config.reconcile_gap_s)
+                await parts.rounds.pause(parts.config.reconcile_gap_s)
             parts.inbox.doubted = trio.Event()
-            await attempt_round(parts, parts.upkeep.reconcile, ROUND)
+            await parts.rounds.attempt(parts.upkeep.reconcile, ROUND)
 
     async def _keep_markets(self) -> None:
         """A safety net under the life-cycle frames: what they leave out is found here."""
         parts = self._parts
         while True:
-            await pause(parts, parts.config.markets_every_s)
-            await attempt_round(parts, parts.roll.read_lists, 3 * len(parts.config.series))
+            await parts.rounds.pause(parts.config.markets_every_s)
+            await parts.rounds.attempt(parts.roll.read_lists, 3 * len(parts.config.series))
 
     async def _keep_fetching(self) -> None:
         """Documents that news asked for, strikes that are due, and markets that should have settled."""
         parts = self._parts
         while True:
-            with trio.move_on_after(max(parts.clock.host_seconds(parts.config.settlement_every_s), PAUSE_FLOOR_S)):
+            with trio.move_on_after(parts.rounds.host_s(parts.config.settlement_every_s)):
                 await parts.roll.wanted.wait()
             parts.roll.wanted = trio.Event()
-            await attempt_round(parts, parts.roll.fetch_waiting, 4)
-            await attempt_round(parts, parts.roll.settle_due, 4)
-            await pause(parts, PAUSE_FLOOR_S)
+            await parts.rounds.attempt(parts.roll.fetch_waiting, 4)
+            await parts.rounds.attempt(parts.roll.settle_due, 4)
+            await parts.rounds.pause(FLOOR_S)

@@ -27,6 +27,7 @@ from hlomm.venues.kalshi.streams import Streams
 from hlomm.venues.kalshi.tracks import Tracks
 from hlomm.venues.kalshi.upkeep import Upkeep
 from hlomm.venues.outlet import Outlet
+from hlomm.venues.rounds import Rounds
 from hlomm.venues.transport import Transport
 from hlomm.venues.venue_time import VenueTime
 
@@ -41,6 +42,7 @@ class Parts:
     transport: Transport
     counters: Counters
     outlet: Outlet
+    rounds: Rounds
     rest: KalshiRest
     registry: Registry
     tracks: Tracks
@@ -87,6 +89,7 @@ def assemble(config: KalshiConfig, transport: Transport, clock: Clock) -> Parts:
         transport=transport,
         counters=counters,
         outlet=outlet,
+        rounds=Rounds(clock, counters, rest.affords),
         rest=rest,
         registry=registry,
         tracks=tracks,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -11,44 +11,27 @@ import trio
 
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.times import NS_PER_S, seconds_to_ns
+from hlomm.venues.life import Ended
 from hlomm.venues.liveness import Liveness, Verdict
 from hlomm.venues.polymarket.parts import Parts
 from hlomm.venues.polymarket.wire import requests
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
 
 _TICK_S: Final = 0.1
-_PAUSE_FLOOR_S: Final = 0.05
+_WATCH_FLOOR_S: Final = 0.05
 _REPAIR_EVERY_S: Final = 0.25
-
-
-async def pause(parts: Parts, venue_s: float) -> None:
-    """Wait venue seconds, but never so few host seconds that a fast simulation turns a loop into a storm."""
-    await trio.sleep(max(parts.clock.host_seconds(venue_s), _PAUSE_FLOOR_S))
-
-
-async def attempt(parts: Parts, work: Callable[[], Awaitable[None]]) -> bool:
-    """One round of periodic work; whether it was done."""
-    await trio.lowlevel.checkpoint()
-    try:
-        await work()
-    except VenueUnavailable:
-        parts.counters.add("rounds_failed")
-        return False
-    return True
 
 
 @attrs.define(eq=False)
 class Connection:
-    """One connection. `run` returns why it was lost."""
+    """One connection. `run` returns when it is lost."""
 
     _parts: Parts
     _on_up: Callable[[], None]
     """Called once, when the connection is usable."""
-    lived_ns: int = 0
-    """Host time it was usable, once lost."""
     _up_since: int | None = None
 
-    async def run(self) -> str:
+    async def run(self) -> Ended:
         """Why it was lost. VenueUnavailable if no connection comes about."""
         parts, config = self._parts, self._parts.config
         limits = WebSocketLimits(
@@ -69,9 +52,8 @@ class Connection:
                 user.lose(f"market channel: {market.lost_because}")
         finally:
             parts.streams.closed()
-        if self._up_since is not None:
-            self.lived_ns = self._now_ns() - self._up_since
-        return f"{user.lost_because}"
+        lived_ns = 0 if self._up_since is None else self._now_ns() - self._up_since
+        return Ended(reason=f"{user.lost_because}", lived_ns=lived_ns)
 
     def _now_ns(self) -> int:
         return self._parts.clock.read().mono_ns
@@ -142,7 +124,7 @@ class Connection:
                     link.lose("the socket does not take frames as fast as they come")
             elif verdict is Verdict.DEAD:
                 link.lose(f"no pong in {self._parts.config.pong_deadline_s:g} s")
-            await trio.sleep(max(liveness.wait(now) / NS_PER_S, _PAUSE_FLOOR_S))
+            await trio.sleep(max(liveness.wait(now) / NS_PER_S, _WATCH_FLOOR_S))
 
     async def _flush_streams(self) -> None:
         while True:
@@ -153,21 +135,21 @@ class Connection:
         """Read the account regularly, and soon after news that put it in doubt."""
         parts = self._parts
         while True:
-            with trio.move_on_after(max(parts.clock.host_seconds(parts.config.reconcile_every_s), _PAUSE_FLOOR_S)):
+            with trio.move_on_after(parts.rounds.host_s(parts.config.reconcile_every_s)):
                 await parts.inbox.doubted.wait()
-                await pause(parts, parts.config.reconcile_gap_s)
+                await parts.rounds.pause(parts.config.reconcile_gap_s)
             parts.inbox.doubted = trio.Event()
-            await attempt(parts, parts.upkeep.reconcile)
+            await parts.rounds.attempt(parts.upkeep.reconcile)
 
     async def _keep_markets(self) -> None:
         """Look through the events regularly, and soon after the stream told of a new market."""
         parts = self._parts
         while True:
-            with trio.move_on_after(max(parts.clock.host_seconds(parts.config.markets_every_s), _PAUSE_FLOOR_S)):
+            with trio.move_on_after(parts.rounds.host_s(parts.config.markets_every_s)):
                 await parts.inbox.listed.wait()
-                await pause(parts, parts.config.reconcile_gap_s)
+                await parts.rounds.pause(parts.config.reconcile_gap_s)
             parts.inbox.listed = trio.Event()
-            await attempt(parts, parts.roll.read_markets)
+            await parts.rounds.attempt(parts.roll.read_markets)
 
     async def _keep_time(self) -> None:
         parts = self._parts
@@ -176,13 +158,13 @@ class Connection:
             await parts.upkeep.measure_skew()
 
         while True:
-            await pause(parts, parts.config.skew_every_s)
-            await attempt(parts, measure)
+            await parts.rounds.pause(parts.config.skew_every_s)
+            await parts.rounds.attempt(measure)
 
     async def _keep_books(self) -> None:
         while True:
             await trio.sleep(_REPAIR_EVERY_S)
-            await attempt(self._parts, self._parts.upkeep.repair)
+            await self._parts.rounds.attempt(self._parts.upkeep.repair)
 
     async def _watch_for_freeze(self, link: WebSocketLink) -> None:
         """A socket that lives and says nothing is known only by comparing what it said with the venue's own books."""
@@ -195,5 +177,5 @@ class Connection:
                 link.lose(f"the stream is silent while the book of {market} moves")
 
         while True:
-            await pause(parts, parts.config.check_every_s)
-            await attempt(parts, compare)
+            await parts.rounds.pause(parts.config.check_every_s)
+            await parts.rounds.attempt(compare)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from hlomm.domain.ids import POLYMARKET
@@ -27,8 +29,11 @@ from hlomm.venues.polymarket.sales import Sales
 from hlomm.venues.polymarket.signing import OrderSigner
 from hlomm.venues.polymarket.streams import Streams
 from hlomm.venues.polymarket.upkeep import Upkeep
+from hlomm.venues.rounds import Rounds
 from hlomm.venues.transport import Transport
 from hlomm.venues.venue_time import VenueTime
+
+_FLOOR_S: Final = 0.05
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +46,7 @@ class Parts:
     transport: Transport
     counters: Counters
     outlet: Outlet
+    rounds: Rounds
     registry: Registry
     rest: PolymarketRest
     gateway: Gateway
@@ -92,6 +98,7 @@ def assemble(config: PolymarketConfig, transport: Transport, clock: Clock) -> Pa
         transport=transport,
         counters=counters,
         outlet=outlet,
+        rounds=Rounds(clock, counters, floor_s=_FLOOR_S),
         registry=registry,
         rest=rest,
         gateway=gateway,

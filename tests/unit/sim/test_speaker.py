@@ -289,7 +289,7 @@ async def test_a_world_that_fell_behind_catches_up_in_turns(autojump_clock: trio
         await trio.testing.wait_all_tasks_blocked()
         await trio.sleep(0.1)
         assert sim.speaker.statistics()["catch_ups"] > 10
-        assert sim.venue.world.next_block_ns > sim.clock.now_ns() - 100_000_000
+        assert sim.venue.world.next_step_ns > sim.clock.now_ns() - 100_000_000
 
 
 async def test_frames_are_json_with_channel_and_data(autojump_clock: Any, sim: SimulatedVenue, client: Any) -> None:

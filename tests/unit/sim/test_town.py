@@ -77,9 +77,9 @@ async def test_what_is_copied_does_not_depend_on_who_runs_first(autojump_clock: 
     venue = Venue(SimConfig(), 7, start)
     clock = VenueClock.starting_now(start)
     later = start + 60 * NS_PER_S
-    assert venue.world.next_block_ns < later
+    assert venue.world.next_step_ns < later
     copied = mirror_of(venue)(later)
-    assert venue.world.next_block_ns > later
+    assert venue.world.next_step_ns > later
     await trio.sleep(60)
     shortest = next(one for one in venue.world.listing.series if one.kind is Kind.BINARY)
     assert shortest.live is not None

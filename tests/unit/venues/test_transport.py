@@ -824,14 +824,14 @@ async def test_any_method_may_have_headers_and_a_body(autojump_clock: trio.testi
         await stream.send_all(response(b"{}", extra=b"Date: Fri, 20 Nov 2026 21:00:00 GMT\r\n"))
 
     async def run(lab: Lab) -> None:
-        async with Transport(lab.connect).http("http://venue.test:8080/root/v2", HttpLimits()) as client:
+        async with Transport(lab.connect).http("http://venue.test:8080/below/v2", HttpLimits()) as client:
             answer = await client.request("DELETE", "/orders?a=b", b'{"orders":[]}', {"X-Key": "k", "X-Time": "5"})
         assert (answer.status, answer.headers["date"]) == (200, "Fri, 20 Nov 2026 21:00:00 GMT")
 
     await in_lab(run, handle)
     head, _, body = bytes(received).partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
-    assert lines[0] == "DELETE /root/v2/orders?a=b HTTP/1.1"
+    assert lines[0] == "DELETE /below/v2/orders?a=b HTTP/1.1"
     assert {"x-key: k", "x-time: 5"} <= {line.lower() for line in lines[1:]}
     assert body == b'{"orders":[]}'
 
