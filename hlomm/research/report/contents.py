@@ -13,10 +13,11 @@ from hlomm.domain.basket_rows import TradeRow
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import to_fixed, to_text
 from hlomm.research.report import figures_markets, figures_money, quality
-from hlomm.research.report.drawing import Figure
+from hlomm.research.report.drawing import Figure, signed
 from hlomm.research.report.figures_surfaces import surfaces
 from hlomm.research.report.gather import Gathered
 from hlomm.research.report.quality import Scored
+from hlomm.research.report.source import Source
 from hlomm.research.report.tables import SCHEMAS
 from hlomm.research.report.thin import Tally
 
@@ -102,10 +103,12 @@ def contents(gathered: Gathered) -> Contents:
 def _facts(gathered: Gathered) -> list[tuple[str, str]]:
     boot = gathered.boot
     seconds = (gathered.last_ns - gathered.first_ns) // NS_PER_S
+    recorded = gathered.source is Source.RECORDED
+    unknown = "none" if gathered.source is not Source.SIM else "not on record"
     return [
-        ("profile", boot.profile),
-        ("run", gathered.name),
-        ("seed", "not on record" if boot.seed is None else str(boot.seed)),
+        ("settings of profile" if recorded else "profile", boot.profile),
+        ("recording" if recorded else "run", gathered.name),
+        ("seed", unknown if boot.seed is None else str(boot.seed)),
         ("ran with", boot.version),
         ("reported with", gathered.version),
         ("from", stamp(gathered.first_ns)),
@@ -151,7 +154,10 @@ def _tiles(gathered: Gathered) -> list[Tile]:
         Tile("result of the run", signed(change), f"{signed(final.pnl.total)} since the books began", _mood(change)),
         Tile("result of the day", signed(day), "since 00:00 UTC, or since the run began", _mood(day)),
         Tile("drawdown", to_fixed(final.drawdown, 2), f"largest {to_fixed(final.max_drawdown, 2)}"),
-        Tile("fills", str(final.fills), f"orders {final.orders_placed}, amends {final.amends}, cancels {final.cancels}"),
+        Tile(
+            "fills", str(final.fills),
+            f"{final.orders_placed} orders, {final.amends} amends, {final.cancels} cancels",
+        ),
         Tile("volume", to_fixed(final.volume, 2), "notional"),
         Tile("fees", to_fixed(final.pnl.fees, 2), "paid"),
         Tile("settled contracts", str(final.quoted_settled), f"of {final.quoted} quoted"),
@@ -179,10 +185,6 @@ def _day(equity: pl.DataFrame) -> int:
     before = equity.filter(pl.col("wall_ns") < midnight)
     start = equity["total"][0] if before.is_empty() else before["total"][-1]
     return int(equity["total"][-1] - start)
-
-
-def signed(value: int) -> str:
-    return ("+" if value > 0 else "") + to_fixed(value, 2)
 
 
 def _mood(value: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 import polars as pl
 
-from hlomm.domain.units import SCALE
+from hlomm.domain.units import SCALE, to_fixed
 from hlomm.research.report.source import Source
 from hlomm.research.report.thin import Tally, thin
 
@@ -72,7 +72,8 @@ def plain(text: str) -> str:
 
 
 def axis(title: str, **more: Any) -> dict[str, Any]:
-    return {"title": {"text": title, "standoff": 8}, "gridcolor": GRID, "zerolinecolor": "#9aa5b1", **more}
+    named = {"title": {"text": title, "standoff": 8}, "automargin": True}
+    return {**named, "gridcolor": GRID, "zerolinecolor": "#9aa5b1", **more}
 
 
 def time_axis(**more: Any) -> dict[str, Any]:
@@ -93,6 +94,11 @@ def line(
 def milliseconds(wall_ns: pl.Series) -> list[int]:
     found: list[int] = (wall_ns // 1_000_000).to_list()
     return found
+
+
+def signed(value: int) -> str:
+    """An amount with its sign and two decimals, cut off as everywhere people read amounts."""
+    return ("+" if value > 0 else "") + to_fixed(value, 2)
 
 
 def unscaled(values: Iterable[int | float | None]) -> list[float | None]:

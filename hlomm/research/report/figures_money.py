@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from hlomm.domain.units import SCALE
+from hlomm.domain.units import SCALE, to_fixed
 from hlomm.research.report.drawing import (
     AMBER,
     BLUE,
@@ -22,6 +22,7 @@ from hlomm.research.report.drawing import (
     axis,
     figure,
     line,
+    signed,
     time_axis,
 )
 from hlomm.research.report.gather import Gathered
@@ -81,33 +82,33 @@ def _split(gathered: Gathered, equity: pl.DataFrame) -> Figure:
                 "type": "waterfall", "x": [*(name for name, _ in shown), "equity change"],
                 "y": [*(value / SCALE for _, value in shown), change / SCALE],
                 "measure": [*("relative" for _ in shown), "total"], "text": [
-                    f"{value / SCALE:+.2f}" for _, value in [*shown, ("", change)]
+                    signed(value) for _, value in [*shown, ("", change)]
                 ], "textposition": "outside", "cliponaxis": False, "connector": {"line": {"color": GREY, "width": 1}},
                 "increasing": {"marker": {"color": GREEN}}, "decreasing": {"marker": {"color": RED}},
                 "totals": {"marker": {"color": INK}}, "hoverinfo": "x+text",
             }
         ], xaxis=axis(""), yaxis=axis("USDC"), showlegend=False,
         note="marks: what conservative marks (bid for longs) take off reference prices. "
-        + (f"Capital that moved meanwhile is not in it: {capital / SCALE:+.2f}." if capital else ""),
+        + (f"Capital that moved meanwhile is not in it: {signed(capital)}." if capital else ""),
     )  # fmt: skip
 
 
 def _below(gathered: Gathered, equity: pl.DataFrame, tally: Tally) -> list[Figure]:
     fallen = equity.with_columns(below=-pl.col("drawdown"))
-    worst = equity["max_drawdown"][-1] / SCALE
+    worst = to_fixed(equity["max_drawdown"][-1], 2)
     whole = equity.with_columns(pl.col("equity") - pl.col("capital") + pl.col("capital").last())
     return [
         figure(
             gathered.source, "equity", "Equity", [line("equity", whole, "equity", tally, colour=INK)],
-            xaxis=time_axis(), yaxis=axis("USDC"), height=300, showlegend=False,
+            xaxis=time_axis(), yaxis=axis("USDC", tickformat=",.2f"), height=320, showlegend=False,
             note="Both wallets and everything held at conservative marks; accounts that opened later and other capital "
             "that moved count from the start.",
         ),
         figure(
             gathered.source, "drawdown", "Drawdown", [
                 line("drawdown", fallen, "below", tally, colour=RED, fill="tozeroy", fillcolor="rgba(209,73,91,0.18)")
-            ], xaxis=time_axis(), yaxis=axis("USDC below the high-water mark"), height=300, showlegend=False,
-            note=f"The engine's own largest drawdown, looked at in every turn, is {worst:.2f}.",
+            ], xaxis=time_axis(), yaxis=axis("below the high-water mark"), height=320, showlegend=False,
+            note=f"The engine's own largest drawdown, looked at in every turn, is {worst}.",
         ),
     ]  # fmt: skip
 

@@ -18,7 +18,7 @@ from hlomm.research.report.contents import Contents
 from hlomm.research.report.drawing import Figure
 from hlomm.research.report.page_style import SCRIPT, STYLE
 
-INSTALL: Final = "the page needs plotly: install it with `pip install 'hlomm[report]'`"
+INSTALL: Final = "the page needs plotly: `pip install plotly`, or this checkout with `pip install '.[report]'`"
 _CONFIG: Final = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["sendDataToCloud"]}
 
 
