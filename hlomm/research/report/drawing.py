@@ -37,6 +37,8 @@ class Figure:
     layout: Mapping[str, Any]
     note: str = ""
     """Plain text below it."""
+    brief: str = ""
+    """Plain text beside its title where it is one of a list."""
     frames: Sequence[Mapping[str, Any]] = ()
     height: int = 360
 
@@ -52,6 +54,7 @@ def figure(
     data: Sequence[Trace],
     *,
     note: str = "",
+    brief: str = "",
     frames: Sequence[Mapping[str, Any]] = (),
     height: int = 360,
     **layout: Any,
@@ -63,7 +66,7 @@ def figure(
         "margin": {"l": 62, "r": 20, "t": 48, "b": 44}, "hovermode": "closest",
         "legend": {"orientation": "h", "y": -0.17, "yanchor": "top", "font": {"size": 11}}, **layout,
     }  # fmt: skip
-    return Figure(key=key, title=title, data=data, layout=whole, note=note, frames=frames, height=height)
+    return Figure(key=key, title=title, data=data, layout=whole, note=note, brief=brief, frames=frames, height=height)
 
 
 def plain(text: str) -> str:

@@ -64,14 +64,13 @@ def market(gathered: Gathered, market_id: str, tally: Tally) -> Figure:
         traces.append(_marks(kept.filter(pl.col("sign") == sign), symbol, name, colour))
     settled = next((one for name, one in gathered.settled.items() if name == market_id), None)
     ticker, strategy = rows["ticker"][-1], rows["strategy"][-1] or "no strategy"
-    note = f"{market_id}, {strategy}, {len(fills)} fills"
+    brief = f"{market_id}, {strategy}, {len(fills)} fills"
     if settled is not None:
-        note += f"; settled, YES paid {settled.yes_px / SCALE:g}"
-    if len(kept) < len(fills):
-        note += f"; the last {len(kept)} fills are drawn"
+        brief += f"; settled, YES paid {settled.yes_px / SCALE:g}"
+    part = f" The last {len(kept)} fills are drawn." if len(kept) < len(fills) else ""
     return figure(
         gathered.source, f"market:{market_id}", ticker, traces, xaxis=time_axis(), yaxis=axis("YES price"),
-        height=460, note=f"{note}. The book without our own orders.",
+        height=460, brief=brief, note=f"{brief}. The book without our own orders.{part}",
     )  # fmt: skip
 
 

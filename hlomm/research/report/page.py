@@ -98,8 +98,7 @@ def _choice(figures: Sequence[Figure]) -> Iterable[str]:
         return
     yield '<label class="choice">market <select id="choice">'
     for figure in figures:
-        note = figure.note.partition(".")[0]
-        yield f'<option value="{_text(figure.key)}">{_text(figure.title)} — {_text(note)}</option>'
+        yield f'<option value="{_text(figure.key)}">{_text(figure.title)} — {_text(figure.brief)}</option>'
     yield "</select></label>"
     yield f'<figure><div class="plot" id="chosen" data-key="{_text(figures[0].key)}" '
     yield f'style="min-height:{figures[0].height}px"></div><figcaption id="chosen-note"></figcaption></figure>'

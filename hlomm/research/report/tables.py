@@ -130,17 +130,23 @@ class Table:
         if len(self._rows) >= _CHUNK:
             self._pack()
 
-    def keep(self, condition: pl.Expr) -> int:
-        """Drop the rows that do not meet a condition; how many went."""
+    def every_other(self) -> pl.Series:
+        """Drop every other row; the `wall_ns` of those that stay."""
         self._pack()
-        before = sum(map(len, self._frames))
-        self._frames = [pl.concat(self._frames).filter(condition)] if self._frames else []
-        return before - sum(map(len, self._frames))
+        self._frames = [self._whole().gather_every(2)]
+        return self._frames[0]["wall_ns"]
+
+    def only(self, wall_ns: pl.Series) -> None:
+        """Drop the rows of all other moments."""
+        self._pack()
+        self._frames = [self._whole().filter(pl.col("wall_ns").is_in(wall_ns.implode()))]
 
     def frame(self, source: Source) -> pl.DataFrame:
         self._pack()
-        whole = pl.concat(self._frames) if self._frames else pl.DataFrame(schema=self._schema)
-        return whole.select(pl.lit(str(source)).alias("source"), pl.all())
+        return self._whole().select(pl.lit(str(source)).alias("source"), pl.all())
+
+    def _whole(self) -> pl.DataFrame:
+        return pl.concat(self._frames) if self._frames else pl.DataFrame(schema=self._schema)
 
     def _pack(self) -> None:
         if self._rows:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
-import polars as pl
 
 from hlomm.domain.ids import MarketId, StrategyId, is_outcome, venue_of
 from hlomm.domain.inputs import Booted, Input, MarketSettled, OperatorAction, OperatorCommand
@@ -231,14 +230,13 @@ class Watcher:
                 )
 
     def _halve(self) -> None:
-        """Every other sample goes, in all tables alike: those of even grid cells stay."""
+        """Every other sample goes, in all tables alike, and from now on they are twice as far apart."""
         self.every_ns *= 2
         self.halvings += 1
-        even = (pl.col("wall_ns") // (self.every_ns // 2)) % 2 == 0
-        gone = self.tables["equity"].keep(even)
-        self.tables["quotes"].keep(even)
-        self.dropped += gone
-        self.samples -= gone
+        kept = self.tables["equity"].every_other()
+        self.tables["quotes"].only(kept)
+        self.dropped += self.samples - len(kept)
+        self.samples = len(kept)
 
 
 def _of_interest(state: State, market: MarketState) -> bool:
