@@ -250,7 +250,7 @@ def _pairs(gathered: Gathered) -> Section:
                 ], empty="none was taken",
             ),
             Grid(
-                title="One by one", head=("began", "kind", "group", "quantity", "spent", "expected", "realised", "how"),
+                title="One by one", head=("began", "kind", "quantity", "spent", "expected", "realised", "how", "group"),
                 rows=[_pair(row) for row in trades[-PAIRS_SHOWN:]], empty="none was completed",
             ),
         ],
@@ -259,8 +259,8 @@ def _pairs(gathered: Gathered) -> Section:
 
 def _pair(row: TradeRow) -> list[str]:
     return [
-        stamp(row.began_ms * 1_000_000), str(row.kind), row.group, to_text(row.qty), to_fixed(row.spent, 4),
-        to_fixed(row.expected, 4), "–" if row.realised is None else to_fixed(row.realised, 4), row.how,
+        stamp(row.began_ms * 1_000_000), str(row.kind), to_text(row.qty), to_fixed(row.spent, 4),
+        to_fixed(row.expected, 4), "–" if row.realised is None else to_fixed(row.realised, 4), row.how, row.group,
     ]  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def _split(gathered: Gathered, equity: pl.DataFrame) -> Figure:
                 "totals": {"marker": {"color": INK}}, "hoverinfo": "x+text",
             }
         ], xaxis=axis(""), yaxis=axis("USDC"), showlegend=False,
-        note="marks: what conservative marks (bid for longs) take off reference prices. "
+        note=("marks: what conservative marks (bid for longs) take off reference prices. " if marking else "")
         + (f"Capital that moved meanwhile is not in it: {signed(capital)}." if capital else ""),
     )  # fmt: skip
 
