@@ -22,8 +22,18 @@ def report_command(
 ) -> ExitCode:  # fmt: skip
     plotly_js()  # what is missing is said before minutes of work
     gathered = _gathered(path, profile, config_files, sets, strategy, every_s=every_s, decisions=parquet)
-    file = out if out is not None else Path(f"report-{gathered.source}-{gathered.name}.html")
+    file = out if out is not None else Path()
     file = file if file.suffix == ".html" else file / f"report-{gathered.source}-{gathered.name}.html"
+    try:
+        written, missing = _write(gathered, file, gif=gif, parquet=parquet)
+    except OSError as error:
+        raise UsageError(f"cannot write the report: {error}") from None
+    _say(gathered, written, missing, as_json=as_json)
+    return ExitCode.CLEAN if gathered.sound and not unaccounted(gathered.tables["equity"]) else ExitCode.DIVERGED
+
+
+def _write(gathered: Gathered, file: Path, *, gif: bool, parquet: bool) -> tuple[list[Path], list[str]]:
+    """What was written, and why something was not."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(page(contents(gathered)), encoding="utf-8")
     written: list[Path] = [file]
@@ -37,8 +47,7 @@ def report_command(
 
         made, missing = moving.write(gathered, file.with_suffix(""))
         written += made
-    _say(gathered, written, missing, as_json=as_json)
-    return ExitCode.CLEAN if gathered.sound and not unaccounted(gathered.tables["equity"]) else ExitCode.DIVERGED
+    return written, missing
 
 
 def _gathered(

@@ -87,6 +87,14 @@ def test_what_cannot_be_reported_is_said_in_one_line_and_leaves_no_file(tmp_path
     assert not (tmp_path / "out").exists()
 
 
+def test_a_place_that_cannot_be_written_is_said_in_one_line(journal: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = report(journal, "--out", tmp_path / "file" / "r.html")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("hlomm: cannot write the report:")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_run_is_not_reported_with_other_settings(journal: Path) -> None:
     for option in (("--set", "strategy.avellaneda.gamma=0.2"), ("--strategy", "btc_parity")):
         done = report(journal, *option)

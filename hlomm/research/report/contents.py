@@ -88,7 +88,7 @@ def contents(gathered: Gathered) -> Contents:
             missing=[] if markets else ["no market was quoted or held"],
         ),
         _fills(gathered), _forecasts(gathered), Section(title="Surfaces", figures=turned, missing=why),
-        _pairs(gathered), _alerts(gathered),
+        _pairs(gathered), _income(gathered), _alerts(gathered),
     ]  # fmt: skip
     return Contents(
         source=str(gathered.source), name=gathered.name, facts=_facts(gathered), told=_told(gathered),
@@ -262,6 +262,23 @@ def _pair(row: TradeRow) -> list[str]:
         stamp(row.began_ms * 1_000_000), str(row.kind), to_text(row.qty), to_fixed(row.spent, 4),
         to_fixed(row.expected, 4), "–" if row.realised is None else to_fixed(row.realised, 4), row.how, row.group,
     ]  # fmt: skip
+
+
+def _income(gathered: Gathered) -> Section:
+    rows = [
+        [str(row.venue), to_fixed(row.rebates, 4), str(row.scoring), str(row.quoted), to_fixed(row.per_day, 2)]
+        for row in gathered.income
+        if row.rebates or row.quoted
+    ]
+    return Section(
+        title="Rebates and rewards", tables=[
+            Grid(
+                title="Estimated; no part of the result until a venue pays it",
+                head=("venue", "rebates of this run", "contracts that score at its end", "quoted with a programme",
+                      "rewards a day as they stand"), rows=rows, empty="no venue promised any",
+            )
+        ],
+    )  # fmt: skip
 
 
 def _alerts(gathered: Gathered) -> Section:

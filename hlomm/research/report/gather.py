@@ -9,12 +9,14 @@ import attrs
 import polars as pl
 
 from hlomm import __version__
+from hlomm.domain.edge_rows import IncomeRow
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import MarketId, StrategyId
 from hlomm.domain.inputs import Booted
 from hlomm.domain.markets import Market
 from hlomm.domain.report import EngineReport
 from hlomm.domain.times import NS_PER_S
+from hlomm.engine import income
 from hlomm.engine.report import report
 from hlomm.journal.segments import parse_name
 from hlomm.research import backtest as backtests
@@ -40,6 +42,8 @@ class Gathered:
     first_ns: int
     last_ns: int
     final: EngineReport
+    income: Sequence[IncomeRow]
+    """What venues should pay for quoting, estimated; no part of any result."""
     tables: Mapping[str, pl.DataFrame]
     """As in `hlomm.research.report.tables`, every one with the source tag."""
     markets: Mapping[MarketId, Market]
@@ -103,7 +107,7 @@ def _gathered(watcher: Watcher, source: Source, *, name: str, told: Sequence[str
     assert watcher.engine is not None
     return Gathered(
         source=source, name=name, boot=watcher.boot, version=__version__, first_ns=watcher.first.wall_ns,
-        last_ns=watcher.last.wall_ns, final=report(watcher.engine.state),
+        last_ns=watcher.last.wall_ns, final=report(watcher.engine.state), income=income.rows(watcher.engine.state),
         tables={
             name: table.frame(source).sort("wall_ns", maintain_order=True) for name, table in watcher.tables.items()
         },

@@ -13,7 +13,9 @@ import plotly.graph_objects as go
 import polars as pl
 import pytest
 
-from hlomm.domain.units import SCALE
+from hlomm.domain.edge_rows import IncomeRow
+from hlomm.domain.ids import VenueId
+from hlomm.domain.units import SCALE, Cash
 from hlomm.research.report.contents import Contents, contents
 from hlomm.research.report.drawing import Figure
 from hlomm.research.report.gather import Gathered
@@ -204,6 +206,15 @@ def test_a_run_that_never_traded_has_a_page(gathered: Gathered) -> None:
     said = [line for section in told.sections for line in section.missing]
     assert len(said) >= 7
     assert "no account was ever open: there is no result" in page(told)
+
+
+def test_estimated_income_is_told_apart_from_the_result(gathered: Gathered) -> None:
+    row = IncomeRow(venue=VenueId("polymarket"), rebates=Cash(3 * SCALE), scoring=1, quoted=2, per_day=Cash(5 * SCALE))
+    plain, told = contents(gathered), contents(attrs.evolve(gathered, income=[row]))
+    (grid,) = next(section.tables for section in told.sections if section.title == "Rebates and rewards")
+    assert list(grid.rows) == [["polymarket", "3.0000", "1", "2", "5.00"]]
+    assert told.tiles == plain.tiles
+    assert told.told == plain.told
 
 
 def test_bounded_though_there_are_many_markets(gathered: Gathered) -> None:
