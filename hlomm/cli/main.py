@@ -346,6 +346,37 @@ def backtest(
     )
 
 
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@config_options
+@click.option("--strategy", default=None, help="Of a recording: the one that is run over it.  [default: avellaneda]")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="HTML file, or folder for it.")
+@click.option(
+    "--every", type=click.FloatRange(min=0.05), default=1.0, show_default=True, help="Seconds between samples."
+)
+@click.option("--gif", is_flag=True, help="The surfaces over time as animated GIFs beside it.")
+@click.option("--parquet", is_flag=True, help="Fills, quotes, equity and decisions as Parquet files beside it.")
+@JSON
+@reporting
+def report(
+    *, path: Path, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str | None,
+    out: Path | None, every: float, gif: bool, parquet: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """A run or a recording as one HTML page that needs no network.
+
+    PATH is a state directory, a journal, or a folder as `hlomm backtest` reads it. Every figure shows where its data
+    come from: live, recorded or sim.
+    """
+    from hlomm.cli.report import report_command
+
+    finish(
+        report_command(
+            path, profile=profile, config_files=config_files, sets=sets, strategy=strategy, out=out, every_s=every,
+            gif=gif, parquet=parquet, as_json=as_json,
+        )
+    )  # fmt: skip
+
+
 @main.group(cls=Group)
 def config() -> None:
     """The merged configuration."""

@@ -185,6 +185,7 @@ class Daemon:
                     accounts=() if tuple(self._sessions) == (HYPERLIQUID,) else tuple(
                         (venue, self._accounts.get(venue, "")) for venue in self._sessions
                     ),
+                    seed=self._seed,
                 )
             ],
             0,

@@ -49,6 +49,8 @@ class Booted(_Input, frozen=True, kw_only=True):
     """Nothing is quoted before a guardian watches this run, nor after it is gone."""
     accounts: tuple[tuple[VenueId, str], ...] = ()
     """The venues of this run in order, each with the account there; empty: Hyperliquid alone, with `account`."""
+    seed: int | None = None
+    """Of the simulator that the run traded at; None where nothing is simulated. No decision reads it."""
 
     @property
     def account_of(self) -> dict[VenueId, str]:

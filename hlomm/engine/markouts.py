@@ -61,6 +61,11 @@ class Markouts:
         self.dropped = 0
         """Figures never made because too many were waiting."""
 
+    @property
+    def noted(self) -> int:
+        """Rows ever noted: the last of them are in the memory that was given."""
+        return self._noted
+
     def note(self, row: FillRow, mono_ns: int) -> None:
         """A fill, or anything else that is shown among them."""
         if row.kind != FillKind.TRADE.value or not is_outcome(row.market):

@@ -126,6 +126,14 @@ class Inefficiency:
             )  # fmt: skip
         return found
 
+    def now(self) -> dict[str, tuple[float, float]]:
+        """(deviation, threshold) as of the last sample, of the venues that had one then. Reading only."""
+        return {
+            name: (known.deviation, known.threshold)
+            for name, known in self._venues.items()
+            if known.deviation is not None
+        }
+
     def heat(self, t_s: float, cells: int) -> dict[str, list[float | None]]:
         """By venue: mean of |deviation| / threshold in equal stretches of the lookback up to now, oldest first.
 

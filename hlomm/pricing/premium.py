@@ -52,6 +52,13 @@ class VolPremium:
     def __attrs_post_init__(self) -> None:
         self._var = self.sd0 * self.sd0 + COLD_SD * COLD_SD
 
+    @classmethod
+    def told(cls, m: float, *, sd0: float) -> VolPremium:
+        """One that stands at `m` whenever it is asked: to price again what was priced with that."""
+        made = cls(sd0=sd0)
+        made._m = m
+        return made
+
     def at(self, t_s: float) -> tuple[float, float]:
         """(m, its standard deviation) at a time; the prior before the first observation."""
         gap_s = t_s - self._last_s

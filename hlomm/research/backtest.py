@@ -28,6 +28,7 @@ from hlomm.pricing.expected import Contract, implied_vol
 from hlomm.research.backtest_result import BacktestResult, FillPoint, Sample
 from hlomm.research.fair_error import FairError, RealisedSoFar, Snapshot, constant
 from hlomm.research.hedge_overlay import Moment, Overlay, overlay
+from hlomm.research.onlooker import Onlooker
 from hlomm.research.recording import Event, Recording
 from hlomm.research.tape_venue import Delays, TapeVenue
 from hlomm.settings.load import Loaded
@@ -40,14 +41,17 @@ SETTLE_DELAY_NS = 2 * NS_PER_S
 """From expiry to the settlement news, as recorded live."""
 
 
-def backtest(recording: Recording, loaded: Loaded, delays: Delays | None = None) -> BacktestResult:
+def backtest(
+    recording: Recording, loaded: Loaded, delays: Delays | None = None, onlooker: Onlooker | None = None
+) -> BacktestResult:
     """Run the engine over all events, through settlement, and measure."""
-    return _Run(recording, loaded, Delays() if delays is None else delays).run()
+    return _Run(recording, loaded, Delays() if delays is None else delays, onlooker).run()
 
 
 class _Run:
-    def __init__(self, recording: Recording, loaded: Loaded, delays: Delays) -> None:
+    def __init__(self, recording: Recording, loaded: Loaded, delays: Delays, onlooker: Onlooker | None) -> None:
         self._recording = recording
+        self._onlooker = onlooker
         self._loaded = loaded
         self._engine: Engine = build_engine(loaded.settings)
         self._venue = TapeVenue(recording.outcome, delays, START_CASH)
@@ -94,12 +98,18 @@ class _Run:
 
     def _feed(self, item: Input, at_ns: int) -> None:
         self._inputs += 1
-        self._engine.feed(item, Now(at_ns, at_ns))
+        now = Now(at_ns, at_ns)
+        self._engine.feed(item, now)
+        if self._onlooker is not None:
+            self._onlooker.fed(self._engine, item, now)
         self._turn(at_ns)
 
     def _turn(self, at_ns: int) -> None:
         self._turns += 1
-        for output in self._engine.turn(Now(at_ns, at_ns)):
+        outputs = self._engine.turn(Now(at_ns, at_ns))
+        if self._onlooker is not None:
+            self._onlooker.turned(self._engine, outputs, Now(at_ns, at_ns))
+        for output in outputs:
             self._venue.submit(output, at_ns)
 
     def _advance(self, until_ns: int) -> None:

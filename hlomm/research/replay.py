@@ -29,6 +29,7 @@ from hlomm.journal.codec import (
 )
 from hlomm.journal.framing import scan
 from hlomm.journal.segments import latest_run, parse_name
+from hlomm.research.onlooker import Onlooker
 from hlomm.settings.load import engine_settings
 
 _START = Now(0, 0)
@@ -101,14 +102,25 @@ class ReplayResult:
         return "\n".join([counts, *lines])
 
 
-def replay(path: Path, *, until: int | None = None, sets: Sequence[str] = ()) -> ReplayResult:
+def replay(
+    path: Path, *, until: int | None = None, sets: Sequence[str] = (), onlooker: Onlooker | None = None
+) -> ReplayResult:
     """Replay the run that `path` names: a segment of it, or a directory (its newest run)."""
     segments = [Segment(file.name, partial(_read, file)) for file in run_files(path)]
-    return replay_segments(segments, until=until, sets=sets)
+    return replay_segments(segments, until=until, sets=sets, onlooker=onlooker)
 
 
-def replay_segments(segments: Sequence[Segment], *, until: int | None = None, sets: Sequence[str] = ()) -> ReplayResult:
-    """Replay one run out of its segments, in order. UsageError if there is no complete record."""
+def replay_segments(
+    segments: Sequence[Segment],
+    *,
+    until: int | None = None,
+    sets: Sequence[str] = (),
+    onlooker: Onlooker | None = None,
+) -> ReplayResult:
+    """Replay one run out of its segments, in order. UsageError if there is no complete record.
+
+    The onlooker sees every step that was taken as it is on record, and none that was not.
+    """
     result = ReplayResult(segments=[segment.name for segment in segments])
     engine: Engine | None = None
     expected_seq = 1
@@ -134,8 +146,11 @@ def replay_segments(segments: Sequence[Segment], *, until: int | None = None, se
         if result.replayed_fault is not None:
             expected_seq -= 1
             break  # the recorded run went on where this one broke
-        if not _step(engine, record, result) and (result.divergence is not None or isinstance(record, TurnRecord)):
-            break  # after a fault while taking an input, the note that it is to be held against comes next
+        if not _step(engine, record, result):
+            if result.divergence is not None or isinstance(record, TurnRecord):
+                break  # after a fault while taking an input, the note that it is to be held against comes next
+        elif onlooker is not None:
+            _show(engine, record, onlooker)
     if engine is None and result.corrupt is None:
         raise UsageError(f"{segments[0].name}: the journal holds no complete record yet")
     if result.recorded_fault is not None and result.replayed_fault is None and result.divergence is None:
@@ -226,6 +241,13 @@ def _step(engine: Engine, record: InputRecord | TurnRecord, result: ReplayResult
         )
         return False
     return True
+
+
+def _show(engine: Engine, record: InputRecord | TurnRecord, onlooker: Onlooker) -> None:
+    if isinstance(record, InputRecord):
+        onlooker.fed(engine, record.item, record.now)
+    else:
+        onlooker.turned(engine, record.outputs, record.now)
 
 
 def _same_books(engine: Engine, record: CheckpointRecord, result: ReplayResult) -> bool:

@@ -128,6 +128,11 @@ class Avellaneda:
     def forget(self, market: MarketId) -> None:
         self._memory.pop(market, None)
 
+    @property
+    def config(self) -> AvellanedaConfig:
+        """Settings in force, tuned ones as tuned."""
+        return self._config
+
     def retune(self, name: str, value: float) -> None:
         self._config = retuned(self._config, name, value)
 
@@ -154,12 +159,7 @@ class Avellaneda:
             return no_quote(f"no_fair_value: {value.reason}")
         nu = min(max(memory.nu.nu, _NU_RANGE[0]), _NU_RANGE[1])
         sigma_p = nu * horizon.p_vol(value.p, tau_s)
-        latency = binary.latency_floor(sigma_p, c.reaction_s, c.pull_ratio)
-        wanted = quote(
-            c.model, p=value.p, q=view.net / SCALE, tau_s=tau_s, sigma_p=sigma_p, gamma=c.gamma, a=c.fill_rate,
-            k=c.fill_decay, lot=c.lot, horizon_s=c.holding_s, max_half=c.max_half_spread,
-            floor_half=max(latency, c.min_half_spread),
-        )  # fmt: skip
+        wanted = quote_at(c, p=value.p, q=view.net / SCALE, tau_s=tau_s, sigma_p=sigma_p)
         size = self._size(view, wanted, value.p, tau_s, nu)
         vols = _Vols(underlying.realised.annual, _implied(view, book.mid, tau_s), outlook, model)
         moves = None if outlook is None or model is None else sensitivity(outlook)
@@ -244,6 +244,15 @@ class Avellaneda:
         """
         least = max(ceil_to(-(-market.min_notional * SCALE // max(cost, 1)), market.lot), market.min_qty)
         return Qty(least) if qty < least <= qty * self._config.stretch else qty
+
+
+def quote_at(c: AvellanedaConfig, *, p: float, q: float, tau_s: float, sigma_p: float) -> Quote:
+    """Unrounded quote of these settings; units as in `hlomm.pricing.quoter`. Decisions and pictures both ask here."""
+    latency = binary.latency_floor(sigma_p, c.reaction_s, c.pull_ratio)
+    return quote(
+        c.model, p=p, q=q, tau_s=tau_s, sigma_p=sigma_p, gamma=c.gamma, a=c.fill_rate, k=c.fill_decay, lot=c.lot,
+        horizon_s=c.holding_s, max_half=c.max_half_spread, floor_half=max(latency, c.min_half_spread),
+    )  # fmt: skip
 
 
 def _up_to_now(

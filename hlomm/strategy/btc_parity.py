@@ -109,6 +109,11 @@ class BtcParity:
     def forget(self, market: MarketId) -> None:
         self._overlaps.forget(market)
 
+    @property
+    def config(self) -> BtcParityConfig:
+        """Settings in force, tuned ones as tuned."""
+        return self._config
+
     def retune(self, name: str, value: float) -> None:
         self._config = retuned(self._config, name, value)
 

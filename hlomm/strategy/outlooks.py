@@ -84,9 +84,7 @@ class Outlooks:
             realised = UnderlyingVol.with_prior(
                 annual=r.vol_annual, prior_s=r.vol_prior_s, halflife_s=r.vol_halflife_s, grid_s=r.sample_s
             )
-        # One figure for the prior and for what vol returns to: before anything was seen they are the same statement.
-        expected = ExpectedVol(long_run=r.vol_annual, noise=r.basis_bps * _BPS, premium=VolPremium(sd0=r.vol_error))
-        return Underlying(realised, expected)
+        return Underlying(realised, expected_vol(r.vol_annual, r.basis_bps, VolPremium(sd0=r.vol_error)))
 
     def outlook(self, view: MarketView, underlying: Underlying) -> Outlook | None:
         """The digital with the expected vol; None without a fresh underlying, or terms to price."""
@@ -104,6 +102,12 @@ class Outlooks:
     def learn(view: MarketView, underlying: Underlying, outlook: Outlook, said: Estimate) -> None:
         """Let a book's price move the premium. After the value is made: it must not already contain the book."""
         underlying.expected.learn(view.mono_ns / NS_PER_S, outlook, said)
+
+
+def expected_vol(vol_annual: float, basis_bps: float, premium: VolPremium) -> ExpectedVol:
+    """The structure of a strategy's settings with a premium."""
+    # One figure for the prior and for what vol returns to: before anything was seen they are the same statement.
+    return ExpectedVol(long_run=vol_annual, noise=basis_bps * _BPS, premium=premium)
 
 
 def moving_time_s(market: Market, tau_s: float) -> float | None:

@@ -1,0 +1,81 @@
+"""Where the data of a report come from.
+
+One of three tags, printed on everything that is drawn or written:
+
+| tag | what | how it is told |
+|---|---|---|
+| `live` | a journal of a run at real venues | boot record, profile `testnet` or `mainnet` |
+| `sim` | a journal of a run at simulated venues; a recording that says so | profile `sim`; column `source` |
+| `recorded` | a recorded real market; our orders are filled from its tape | column `source`, else `venue` (below) |
+
+A recording's files say it in a column `source` (`recorded` or `sim`). Files without one were made by a recorder of a
+real venue if their column `venue` names one that we know. Everything else - a profile nobody knows, no column, two
+tags in one recording - is refused: figures whose origin is not known are not drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from hlomm.domain.faults import UsageError
+from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET
+
+
+class Source(StrEnum):
+    LIVE = "live"
+    RECORDED = "recorded"
+    SIM = "sim"
+
+
+PROFILES: Final = {"sim": Source.SIM, "testnet": Source.LIVE, "mainnet": Source.LIVE}
+RECORDED_AT: Final = (str(HYPERLIQUID), str(POLYMARKET), str(KALSHI))
+_OF_RECORDINGS: Final = (Source.RECORDED, Source.SIM)
+
+
+def of_profile(profile: str) -> Source:
+    """Tag of a journal; UsageError for a profile that says nothing."""
+    found = PROFILES.get(profile)
+    if found is None:
+        known = ", ".join(PROFILES)
+        raise UsageError(
+            f"the journal's boot record has no source tag: profile {profile[:40]!r} is none of {known}; not drawn"
+        )
+    return found
+
+
+def of_recording(folder: Path) -> Source:
+    """Tag of a folder of parquet files; UsageError without one, or with several."""
+    found: dict[Source, None] = {}
+    for path in sorted(folder.glob("*.parquet")):
+        try:
+            columns = pl.read_parquet_schema(path)
+            tags = [str(name) for name in ("source", "venue") if name in columns][:1]
+            values = pl.read_parquet(path, columns=tags)[tags[0]].unique().to_list() if tags else []
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise UsageError(f"{path}: not a readable parquet file ({error})") from None
+        if not tags:
+            raise UsageError(f"{path}: no source tag (column `source`, or `venue` of a recorder); not drawn")
+        found |= dict.fromkeys(_tag(path, tags[0], value) for value in values)
+    if len(found) != 1:
+        said = _listed(found) or "no file has any row"
+        raise UsageError(f"{folder}: needs one source tag, has {said}; not drawn")
+    return next(iter(found))
+
+
+def _tag(path: Path, column: str, value: object) -> Source:
+    if column == "venue":
+        if value in RECORDED_AT:
+            return Source.RECORDED
+        raise UsageError(f"{path}: no source tag, and venue {str(value)[:40]!r} is none of {_listed(RECORDED_AT)}")
+    if value in _OF_RECORDINGS:
+        return Source(str(value))
+    raise UsageError(f"{path}: source {str(value)[:40]!r} of a recording is none of {_listed(_OF_RECORDINGS)}")
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(values)

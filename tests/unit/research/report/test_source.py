@@ -1,0 +1,88 @@
+"""Three tags and nothing else: data whose origin is not known are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import pytest
+
+from hlomm.domain.faults import UsageError
+from hlomm.domain.inputs import Booted
+from hlomm.journal.codec import InputRecord, Record
+from hlomm.research.report.gather import from_journal, is_recording
+from hlomm.research.report.source import Source, of_profile, of_recording
+from tests.replay.journals import Run, write
+
+
+def test_profiles() -> None:
+    assert {name: of_profile(name) for name in ("sim", "testnet", "mainnet")} == {
+        "sim": Source.SIM, "testnet": Source.LIVE, "mainnet": Source.LIVE,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("profile", ["", "paper", "SIM", "live", "recorded", "sim "])
+def test_a_journal_without_a_tag_is_refused_before_anything_is_made_of_it(profile: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no source tag"):
+        of_profile(profile)
+    records = list[Record](Run().weather(1, 20).records)
+    boot = records[0]
+    assert isinstance(boot, InputRecord)
+    assert isinstance(boot.item, Booted)
+    records[0] = msgspec.structs.replace(boot, item=msgspec.structs.replace(boot.item, profile=profile))
+    write(tmp_path, records)
+    with pytest.raises(UsageError, match="no source tag"):
+        from_journal(tmp_path, every_s=1.0, decisions=False)
+
+
+def recording(folder: Path, *files: dict[str, list[str]]) -> Path:
+    for number, columns in enumerate(files):
+        pl.DataFrame(columns or {"price": [1.0]}).write_parquet(folder / f"{number}.parquet")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "tag"),
+    [
+        ([{"venue": ["hyperliquid"]}], Source.RECORDED),
+        ([{"venue": ["kalshi", "kalshi"]}, {"venue": ["polymarket"]}], Source.RECORDED),
+        ([{"source": ["recorded"], "venue": ["nyse"]}], Source.RECORDED),
+        ([{"source": ["sim"], "venue": ["hyperliquid"]}], Source.SIM),
+    ],
+)
+def test_recordings(files: list[dict[str, list[str]]], tag: Source, tmp_path: Path) -> None:
+    assert of_recording(recording(tmp_path, *files)) is tag
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [{}],
+        [{"venue": ["nyse"]}],
+        [{"source": ["live"]}],
+        [{"source": [""]}],
+        [{"source": ["made up"], "venue": ["hyperliquid"]}],
+        [{"source": ["sim"]}, {"source": ["recorded"]}],
+        [{"source": ["sim", "recorded"]}],
+        [{"venue": ["hyperliquid"]}, {}],
+        [{"venue": ["hyperliquid"]}, {"source": ["sim"]}],
+    ],
+)
+def test_recordings_that_do_not_say_where_they_are_from(files: list[dict[str, list[str]]], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"source|tag"):
+        of_recording(recording(tmp_path, *files))
+
+
+def test_what_is_no_parquet_file_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 or so")
+    with pytest.raises(UsageError, match="not a readable parquet file"):
+        of_recording(tmp_path)
+
+
+def test_what_a_path_is(journal: Path, tmp_path: Path) -> None:
+    assert not is_recording(journal)
+    assert not is_recording(journal.parent)
+    assert not is_recording(tmp_path)
+    assert not is_recording(tmp_path / "none")
+    assert is_recording(recording(tmp_path, {"venue": ["kalshi"]}))
