@@ -28,7 +28,11 @@ NAP_S: Final = 0.1
 
 def budgets(settings: Settings) -> dict[Stage, float]:
     """In microseconds, as configured."""
-    return {stage: getattr(settings.latency, f"{stage.value}_us") for stage in STAGES}
+    of = settings.latency
+    return {
+        Stage.DECODE: of.decode_us, Stage.DECIDE: of.decide_us, Stage.RECORD: of.record_us, Stage.SEND: of.send_us,
+        Stage.TOTAL: of.total_us, Stage.LOOP: of.loop_us, Stage.COLLECT: of.collect_us,
+    }  # fmt: skip
 
 
 class _Watch:

@@ -38,11 +38,11 @@ class StageRow(msgspec.Struct, frozen=True, kw_only=True):
     budget_us: float
     """Of p99."""
     count: int = 0
-    p50_us: float = 0.0
-    p90_us: float = 0.0
-    p99_us: float = 0.0
-    p999_us: float = 0.0
-    max_us: float = 0.0
+    p50_us: float = 0
+    p90_us: float = 0
+    p99_us: float = 0
+    p999_us: float = 0
+    max_us: float = 0
     recent_us: float | None = None
     """p99 of the last whole minute; None if too little happened in it."""
 

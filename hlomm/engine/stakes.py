@@ -194,10 +194,12 @@ class Stakes:
 
 def stakes_of(state: State) -> Stakes:
     """The last look of this turn, or a new one if an order has come or changed since."""
-    version = state.orders.version
-    if state.stakes is None or state.stakes[0] != version:
-        state.stakes = version, Stakes(state)
-    return state.stakes[1]
+    version, known = state.orders.version, state.looked
+    if known is not None and known[0] == version and isinstance(known[1], Stakes):
+        return known[1]
+    found = Stakes(state)
+    state.looked = version, found
+    return found
 
 
 def name_of(market: MarketState) -> MarketId:

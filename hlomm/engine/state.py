@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
-
 import attrs
 
 from hlomm.domain.ids import ClientIds, MarketId, StrategyId, VenueId
@@ -40,9 +38,6 @@ from hlomm.engine.tunables import Tuned, Tuner
 from hlomm.engine.undelivered import Undelivered
 from hlomm.engine.venue_breaker import VenueBreaker
 from hlomm.engine.walk import Walk
-
-if TYPE_CHECKING:
-    from hlomm.engine.stakes import Stakes
 
 RECENT_FILLS = 200
 
@@ -261,8 +256,8 @@ class State:
         self.high_water = 0
         self.max_drawdown = 0
         self._equity: int | None = None
-        self.stakes: tuple[int, Stakes] | None = None
-        """What may be lost (see `stakes_of`), with the version of the orders it was reckoned for."""
+        self.looked: tuple[int, object] | None = None
+        """What `hlomm.engine.stakes.stakes_of` found last, with the version of the orders it was reckoned for."""
 
     @property
     def unguarded(self) -> str | None:
@@ -305,7 +300,7 @@ class State:
 
     def forget_sums(self) -> None:
         """Something may have changed of what a turn adds up once and asks for again and again."""
-        self._equity = self.stakes = None
+        self._equity = self.looked = None
 
     def equity_of_turn(self) -> int:
         """`equity`, added up once a turn: between two inputs neither holdings nor marks change."""
