@@ -137,7 +137,7 @@ def test_a_hedge_larger_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
         return made
 
     monkeypatch.setattr(town, "Checks", checks)
-    assert "hedge" in lived(seed=4, days=0.5)
+    assert "hedge" in lived(seed=6)
 
 
 def test_more_at_rest_than_may_be_stranded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,11 +202,15 @@ class Life:
         self.witness.agreed(self.last)
 
 
-def live(plan: Plan, directory: Path) -> Result:
-    """Everything that a plan leads to. Whatever breaks the world itself is a finding too."""
+def live(plan: Plan, directory: Path, *, enough: str | None = None) -> Result:
+    """Everything that a plan leads to, or what it leads to until a rule complains for the first time.
+
+    Whatever breaks the world itself is a finding too.
+    """
     paths = StatePaths(directory)
     paths.prepare()
     witness = Witness(load("sim", (), plan.sets, environ={}).settings)
+    witness.enough = enough
     life = Life(plan, paths, witness)
     clock = trio.testing.MockClock(autojump_threshold=0)
     began_s = time.perf_counter()

@@ -78,10 +78,14 @@ class Witness:
         """Clock and turns at that reading."""
         self.over = trio.CancelScope()
         """Cancelled when there is no point in going on."""
+        self.enough: str | None = None
+        """The rule whose first complaint is all that is wanted."""
 
     def found(self, rule: str, what: str) -> None:
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(Finding(rule, trio.current_time(), what))
+        if rule == self.enough:
+            self.over.cancel(reason=f"it was found: {rule}")
 
     def _look(self, rule: str) -> None:
         self.looks[rule] = self.looks.get(rule, 0) + 1
