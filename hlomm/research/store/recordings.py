@@ -1,0 +1,204 @@
+"""A store as what a backtest runs over: one recording per outcome market, or the reason why there is none.
+
+Rules, applied in this order and always told:
+- rows are taken by (run, seq); a repeated (run, seq) or trade id is dropped, and a print older than
+  `recording.MAX_PRINT_AGE_NS` when it came (a reconnect replays history);
+- a receive time before that of the row in front is raised to it; a step back of more than `STEP_BACK_MAX_NS` excludes
+  the market, for nobody knows any more what was known when;
+- a crossed book or touch is dropped;
+- a gap of more than `GAP_MAX_NS` excludes the market; during a shorter one the last book stands, and ages;
+- an outcome without strike, book, settlement (recorded, or a mark at its expiry), or touch of its perp is excluded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from hlomm.domain.faults import UsageError
+from hlomm.domain.ids import HYPERLIQUID, perp_market
+from hlomm.domain.inputs import (
+    BboUpdate,
+    BookSnapshot,
+    MarketChanged,
+    MarketListed,
+    MarketSettled,
+    MarkPrice,
+    TradePrint,
+)
+from hlomm.domain.markets import Market, MarketKind
+from hlomm.domain.times import NS_PER_S
+from hlomm.domain.units import Px
+from hlomm.research.recording import MAX_PRINT_AGE_NS, Event, Recording, perp_of
+from hlomm.research.store.read import Store, ordered, rows
+from hlomm.research.store.schema import GAP, OWN_KINDS, input_of
+
+STEP_BACK_MAX_NS: Final = NS_PER_S
+GAP_MAX_NS: Final = 60 * NS_PER_S
+AROUND_NS: Final = 60 * NS_PER_S
+"""Of the perp before the market's first row and after its last."""
+
+
+@attrs.frozen
+class Excluded:
+    market: str
+    ticker: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class Chosen:
+    recordings: tuple[Recording, ...]
+    excluded: tuple[Excluded, ...]
+
+
+@attrs.define(eq=False)
+class _Tape:
+    """One market's rows, cleaned."""
+
+    events: list[tuple[tuple[int, int, int], Event]] = attrs.field(factory=list)
+    """With (time, run, seq), by which those of several markets are merged."""
+    market: Market | None = None
+    settled: Px | None = None
+    longest_gap_ns: int = 0
+    worst_step_ns: int = 0
+    books: int = 0
+    prints: int = 0
+    replayed: int = 0
+    mended: Counter[str] = attrs.field(factory=Counter)
+
+
+def load_store(root: Path) -> Chosen:
+    """Recordings of all outcome markets of Hyperliquid. SchemaError for files that cannot be read."""
+    store = Store.open(root)
+    tapes: dict[str, _Tape] = {}
+    found: list[Recording] = []
+    excluded: list[Excluded] = []
+    for name in store.markets():
+        if not name.startswith(f"{HYPERLIQUID}:o"):
+            continue
+        tape = _tape(store, name)
+        if tape.market is None or tape.market.kind is not MarketKind.OUTCOME:
+            excluded.append(Excluded(name, "", "nothing says what this market is (no `listed` row)"))
+            continue
+        perp = perp_market(HYPERLIQUID, tape.market.underlying)
+        if perp not in tapes:
+            tapes[perp] = _tape(store, perp)
+        reason = _unfit(tape, tapes[perp])
+        if reason is None:
+            found.append(_recording(tape, tapes[perp]))
+        else:
+            excluded.append(Excluded(name, tape.market.ticker, reason))
+    return Chosen(recordings=tuple(found), excluded=tuple(excluded))
+
+
+def load_one(root: Path) -> Chosen:
+    """As `load_store`; UsageError if no market is left."""
+    chosen = load_store(root)
+    if not chosen.recordings:
+        reasons = "; ".join(f"{one.ticker or one.market}: {one.reason}" for one in chosen.excluded[:5])
+        raise UsageError(f"{root}: no market of it can be backtested ({reasons or 'it has no outcome of Hyperliquid'})")
+    return chosen
+
+
+def _unfit(tape: _Tape, perp: _Tape) -> str | None:
+    market = tape.market
+    assert market is not None
+    if market.strike is None or market.expiry_ns is None:
+        return "not a binary with a strike"
+    if not tape.books:
+        return "no book"
+    if not any(isinstance(event.item, BboUpdate) for _, event in perp.events):
+        return f"no touch of its perp {market.underlying}"
+    if tape.settled is None:
+        last_mark = max((e.exchange_ns for _, e in perp.events if isinstance(e.item, MarkPrice)), default=0)
+        if last_mark < market.expiry_ns:
+            return "no settlement, and no mark at its expiry"
+    for what, one in (("", tape), (" of its perp", perp)):
+        if one.longest_gap_ns > GAP_MAX_NS:
+            return f"a gap{what} of {one.longest_gap_ns / NS_PER_S:.0f} s"
+        if one.worst_step_ns > STEP_BACK_MAX_NS:
+            return f"the clock{what} went back by {one.worst_step_ns / NS_PER_S:.1f} s"
+    return None
+
+
+def _recording(tape: _Tape, perp: _Tape) -> Recording:
+    assert tape.market is not None
+    first, last = tape.events[0][1].received_ns, tape.events[-1][1].received_ns
+    # The perp a little before and after: what was known when the market came, and the marks around its expiry.
+    around = [
+        pair for pair in perp.events if first - AROUND_NS <= pair[1].received_ns <= last + AROUND_NS
+    ]  # fmt: skip
+    events = [event for _, event in sorted([*tape.events, *around], key=lambda pair: pair[0])]
+    return Recording(
+        outcome=tape.market, perp=perp.market or perp_of(tape.market.underlying), events=tuple(events),
+        marks=tuple((e.exchange_ns, e.item.px) for _, e in around if isinstance(e.item, MarkPrice)),
+        books=tape.books, prints_raw=tape.prints + tape.replayed, prints_replayed=tape.replayed, mirrored=0,
+        settled=tape.settled, repairs=tuple(sorted((tape.mended + perp.mended).items())),
+    )  # fmt: skip
+
+
+def _tape(store: Store, name: str) -> _Tape:
+    tape = _Tape()
+    seen: set[tuple[int, int]] = set()
+    trades: set[str] = set()
+    latest = 0
+    for row in _rows(store, name):
+        key = row["run"], row["seq"]
+        if key in seen:
+            tape.mended["repeated_rows"] += 1
+            continue
+        seen.add(key)
+        received = row["recv_ns"]
+        if received < latest:
+            tape.mended["held_back_times"] += 1
+            tape.worst_step_ns = max(tape.worst_step_ns, latest - received)
+        latest = received = max(latest, received)
+        if row["kind"] in OWN_KINDS:
+            if row["kind"] == GAP:
+                tape.longest_gap_ns = max(tape.longest_gap_ns, received - int(json.loads(row["detail"])["from_ns"]))
+            continue
+        _take(tape, row, received, trades)
+    return tape
+
+
+def _take(tape: _Tape, row: Mapping[str, Any], received: int, trades: set[str]) -> None:
+    item = input_of(row)
+    exchange = received if row["exchange_ns"] is None else row["exchange_ns"]
+    match item:
+        case MarketListed(market=market) | MarketChanged(market=market):
+            tape.market = market
+            return
+        case MarketSettled(yes_px=yes_px):
+            tape.settled = yes_px
+            return
+        case TradePrint(trade_id=trade_id):
+            if (trade_id and trade_id in trades) or received - exchange > MAX_PRINT_AGE_NS:
+                tape.replayed += 1
+                return
+            trades.add(trade_id)
+            tape.prints += 1
+        case BookSnapshot(bids=bids, asks=asks):
+            if bids and asks and bids[0][0] >= asks[0][0]:
+                tape.mended["crossed_books"] += 1
+                return
+            tape.books += 1
+        case BboUpdate(bid=bid, ask=ask):
+            if bid is not None and ask is not None and bid[0] >= ask[0]:
+                tape.mended["crossed_touches"] += 1
+                return
+        case MarkPrice():
+            pass
+        case _:
+            return
+    event = Event(received_ns=received, exchange_ns=exchange, item=item)
+    tape.events.append(((received, row["run"], row["seq"]), event))
+
+
+def _rows(store: Store, name: str) -> Iterator[Mapping[str, Any]]:
+    return rows(ordered(store.scan(venue=HYPERLIQUID, market=name)))
