@@ -19,15 +19,18 @@ from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import MarketId, VenueId
 from hlomm.domain.inputs import Input, MarketListed, SessionDown, SessionUp
 from hlomm.domain.markets import Market
-from hlomm.domain.times import seconds_to_ns
+from hlomm.domain.times import NS_PER_S, seconds_to_ns
 from hlomm.venues.bounded import BoundedMap
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
+from hlomm.venues.liveness import Liveness, Verdict
 from hlomm.venues.outlet import Outlet
 from hlomm.venues.pacing import backoff_s
 from hlomm.venues.protocol import Sink
+from hlomm.venues.websocket import WebSocketLink
 
 PAUSE_FLOOR_S: Final = 0.1
+LIVENESS_FLOOR_S: Final = 0.05
 NO_KEY: Final = bytes(31) + b"\x01"
 """Stands where a configuration wants a key. Nothing is ever signed with it: a watcher has no signer."""
 
@@ -105,6 +108,31 @@ class Standing:
             self.down = True
             _log.warning("watching interrupted", venue=self.venue, reason=reason)
             self.outlet.emit([SessionDown(self.venue, reason, rest)])
+
+
+async def keep_alive(link: WebSocketLink, liveness: Liveness, clock: Clock, ping: str) -> None:
+    """Ping, and drop a connection that does not answer."""
+    while True:
+        now = clock.read().mono_ns
+        verdict = liveness.check(now)
+        if verdict is Verdict.PING:
+            try:
+                link.send_nowait(ping)
+            except (trio.WouldBlock, trio.BrokenResourceError):
+                link.lose("the socket does not take frames as fast as they come")
+        elif verdict is Verdict.DEAD:
+            link.lose(f"no pong in {liveness.pong_within / NS_PER_S:g} s")
+        await trio.sleep(max(liveness.wait(now) / NS_PER_S, LIVENESS_FLOOR_S))
+
+
+async def every(clock: Clock, counters: Counters, venue_s: float, work: Callable[[], Awaitable[object]]) -> None:
+    """Rounds of periodic work. One that the venue does not answer is counted; the next comes in its turn."""
+    while True:
+        await trio.sleep(max(clock.host_seconds(venue_s), PAUSE_FLOOR_S))
+        try:
+            await work()
+        except VenueUnavailable:
+            counters.add("rounds_failed")
 
 
 async def stay_connected(

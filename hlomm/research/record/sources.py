@@ -7,7 +7,7 @@ from pathlib import Path
 
 import attrs
 
-from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET
 from hlomm.research.record.recorder import Ear, Recorder, Stamps, size_of
 from hlomm.research.record.tap import Listener, TappedTransport
 from hlomm.research.record.writer import Writer
@@ -16,6 +16,10 @@ from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid.signing import Chain
 from hlomm.venues.hyperliquid.watch import HyperliquidWatcher
 from hlomm.venues.hyperliquid.watch import public_config as hyperliquid_config
+from hlomm.venues.kalshi.watch import KalshiWatcher
+from hlomm.venues.kalshi.watch import public_config as kalshi_config
+from hlomm.venues.polymarket.watch import PolymarketWatcher
+from hlomm.venues.polymarket.watch import public_config as polymarket_config
 from hlomm.venues.transport import Transport
 from hlomm.venues.watching import Choice, Watcher
 from hlomm.venues.websocket import WebSocketKind
@@ -48,7 +52,10 @@ def _source(place: Place, patterns: tuple[str, ...]) -> Source:
     match place.section:
         case Hyperliquid() as section:
             return _hyperliquid(place, section, patterns)
-    raise NotImplementedError
+        case Polymarket() as section:
+            return _polymarket(place, section, patterns)
+        case Kalshi() as section:
+            return _kalshi(place, section, patterns)
 
 
 def _hyperliquid(place: Place, section: Hyperliquid, patterns: tuple[str, ...]) -> Source:
@@ -61,6 +68,33 @@ def _hyperliquid(place: Place, section: Hyperliquid, patterns: tuple[str, ...]) 
     return Source(
         venue=HYPERLIQUID,
         watcher=lambda transport, clock: HyperliquidWatcher(
+            config, transport=transport, clock=clock, choice=Choice(patterns)
+        ),
+    )
+
+
+def _polymarket(place: Place, section: Polymarket, patterns: tuple[str, ...]) -> Source:
+    config = polymarket_config(
+        clob_url=place.rest, gamma_url=place.gamma, ws_url=place.ws, websocket=WebSocketKind(section.transport),
+        underlyings=section.underlyings, horizon_s=section.horizon_s, request_deadline_s=section.request_s,
+        ping_every_s=section.ping_s, pong_deadline_s=section.pong_s,
+    )  # fmt: skip
+    return Source(
+        venue=POLYMARKET,
+        watcher=lambda transport, clock: PolymarketWatcher(
+            config, transport=transport, clock=clock, choice=Choice(patterns)
+        ),
+    )
+
+
+def _kalshi(place: Place, section: Kalshi, patterns: tuple[str, ...]) -> Source:
+    config = kalshi_config(
+        rest_url=place.rest, ws_url=place.ws, series=section.series, shard=section.shard,
+        horizon_s=section.horizon_s, request_deadline_s=section.request_s,
+    )  # fmt: skip
+    return Source(
+        venue=KALSHI,
+        watcher=lambda transport, clock: KalshiWatcher(
             config, transport=transport, clock=clock, choice=Choice(patterns)
         ),
     )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import trio
 
-from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import HYPERLIQUID, VenueId
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, ClockSkew, Input, MarketListed
-from hlomm.domain.times import NS_PER_S, seconds_to_ns
+from hlomm.domain.times import seconds_to_ns
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
@@ -29,12 +29,12 @@ from hlomm.venues.hyperliquid.wire.frames import (
 )
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
 from hlomm.venues.hyperliquid.wire.subscriptions import PING
-from hlomm.venues.liveness import Liveness, Verdict
+from hlomm.venues.liveness import Liveness
 from hlomm.venues.outlet import Outlet
 from hlomm.venues.protocol import Sink
 from hlomm.venues.transport import Transport
 from hlomm.venues.venue_time import VenueTime
-from hlomm.venues.watching import NO_KEY, PAUSE_FLOOR_S, Choice, Patience, Standing, stay_connected
+from hlomm.venues.watching import NO_KEY, Choice, Patience, Standing, every, keep_alive, stay_connected
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
 
 NOBODY: Final = "0x" + "0" * 40
@@ -136,7 +136,7 @@ class HyperliquidWatcher:
 
     async def _live(self, link: WebSocketLink, liveness: Liveness) -> None:
         async with trio.open_nursery() as tasks:
-            tasks.start_soon(self._watch, link, liveness)
+            tasks.start_soon(keep_alive, link, liveness, self._clock, PING)
             tasks.start_soon(self._flush)
             self._streams.open_account(self._send)
             self._streams.open_markets(self._send, self._clock.now().wall_ns)
@@ -145,8 +145,9 @@ class HyperliquidWatcher:
             if not self._acknowledged.is_set():
                 link.lose(f"not subscribed in time: {', '.join(self._streams.unacknowledged()[:5])}")
             self._standing.up(self._mono_ns())
-            tasks.start_soon(self._every, self._config.markets_every_s, self._read_outcomes)
-            tasks.start_soon(self._every, self._config.budget_every_s, self._measure_skew)
+            rounds = partial(every, self._clock, self._counters)
+            tasks.start_soon(rounds, self._config.markets_every_s, self._read_outcomes)
+            tasks.start_soon(rounds, self._config.budget_every_s, self._measure_skew)
 
     def _mono_ns(self) -> int:
         return self._clock.read().mono_ns
@@ -160,29 +161,10 @@ class HyperliquidWatcher:
             return False
         return True
 
-    async def _watch(self, link: WebSocketLink, liveness: Liveness) -> None:
-        """Ping, and drop a connection that does not answer."""
-        while True:
-            now = self._mono_ns()
-            verdict = liveness.check(now)
-            if verdict is Verdict.PING:
-                self._send(PING)
-            elif verdict is Verdict.DEAD:
-                link.lose(f"no pong in {self._config.pong_deadline_s:g} s")
-            await trio.sleep(liveness.wait(now) / NS_PER_S)
-
     async def _flush(self) -> None:
         while True:
             await trio.sleep(_FLUSH_EVERY_S)
             self._streams.flush(self._send)
-
-    async def _every(self, venue_s: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await trio.sleep(max(self._clock.host_seconds(venue_s), PAUSE_FLOOR_S))
-            try:
-                await work()
-            except VenueUnavailable:
-                self._counters.add("rounds_failed")
 
     # -- markets
 
