@@ -1,4 +1,4 @@
-"""`hlomm data check` and `hlomm data pack`."""
+"""`hlomm data check`, `hlomm data pack` and `hlomm import`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import click
 
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
+from hlomm.research.imports.kinds import KINDS
+from hlomm.research.imports.lines import import_into
 from hlomm.research.store.check import RULES, Check, check
 from hlomm.research.store.pack import pack
 from hlomm.research.store.read import is_store
@@ -52,3 +54,16 @@ def _text(found: Check) -> str:
             lines.append(f"    {RULES[name]}")
     lines.append("defects: " + (", ".join(found.defects) or "none"))
     return "\n".join(lines)
+
+
+def import_command(name: str, paths: tuple[Path, ...], out: Path, *, as_json: bool) -> ExitCode:
+    done = import_into(out, KINDS[name], paths)
+    if as_json:
+        click.echo(json.dumps(done.document()))
+        return ExitCode.CLEAN
+    odd = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in done.odd.items())
+    click.echo(
+        f"{done.files} files: {done.events} events and {done.frames} raw messages of {len(done.markets)} markets into"
+        f" {out}{f'; noticed: {odd}' if odd else ''}"
+    )
+    return ExitCode.CLEAN

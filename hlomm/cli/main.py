@@ -368,6 +368,23 @@ def backtest(
     )
 
 
+IMPORTS = ("hip4", "hl-csv", "hl-frames", "hl-archive", "binance", "polymarket", "kalshi")
+"""Names of `hlomm.research.imports.kinds`, which is not imported for `--help`."""
+
+
+@main.command(name="import")
+@click.argument("kind", type=click.Choice(IMPORTS))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The store; added to if it exists.")
+@JSON
+@reporting
+def import_(*, kind: str, paths: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """Turn other people's recordings into a store; exit 2 if nothing real is found in them."""
+    from hlomm.cli.data import import_command
+
+    finish(import_command(kind, paths, out, as_json=as_json))
+
+
 @main.group(cls=Group)
 def data() -> None:
     """Recorded data."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +47,7 @@ RULES: Final = {
     "unsorted_rows": "defect: rows are read by (run, seq), whatever their place in the file",
     "repeated_rows": "defect: of rows with one (run, seq) the first counts",
     "repeated_trades": "note: a trade id counts once; a reconnect tells trades again",
+    "repeated_books": "note: a book told again with the same stamp counts again, and changes nothing",
     "crossed_books": "defect: a crossed book is dropped",
     "crossed_touches": "defect: a crossed touch is dropped",
     "disordered_levels": "defect: a book whose levels do not move away from the touch is wrong; the run refuses it",
@@ -55,6 +57,7 @@ RULES: Final = {
         f" {STEP_BACK_MAX_NS / NS_PER_S:g} s excludes the market"
     ),
     "gaps": f"note: more than {GAP_MAX_NS / NS_PER_S:g} s excludes the market, less lets the last book stand",
+    "run_breaks": "note: nobody listened between two runs; a break longer than a gap may be excludes like a gap",
     "silences": f"note: nothing of the venue for {SILENCE_NS / NS_PER_S:g} s within a run; books age",
     "unclean_ends": "note: the recorder was killed; at most its last second is missing",
     "torn_spools": "note: the unfinished last record of a killed recorder, left out",
@@ -212,6 +215,12 @@ def _events(found: Check, venue: str, rows: pl.DataFrame) -> None:
 
 
 def _times(found: Check, venue: str, rows: pl.DataFrame) -> None:
+    spans = rows.group_by("run").agg(
+        pl.col("recv_ns").min().alias("first"), pl.col("recv_ns").max().alias("last"), pl.col("source").first()
+    )  # fmt: skip
+    runs = spans.filter(~pl.col("source").str.starts_with("import:")).sort("run").rows()
+    for (_, _, last, _), (run, first, _, _) in pairwise(runs):
+        found.findings["run_breaks"].add(f"{venue} before run {run}: {(first - last) / 1e9:.1f} s")
     for (run,), of_run in rows.group_by("run", maintain_order=True):
         step = of_run.select(pl.col("recv_ns").diff().alias("step"))["step"].drop_nulls()
         back = step.filter(step < 0)
@@ -237,6 +246,10 @@ def _books(found: Check, rows: pl.DataFrame) -> None:
         for market, count in crossed.group_by("market", maintain_order=True).len().iter_rows():
             found.findings[name].add(f"{market}: {count}", count)
     books = rows.filter(pl.col("kind") == "book")
+    same = ["exchange_ns", "bid_px", "bid_qty", "ask_px", "ask_qty"]
+    again = books.filter(pl.all_horizontal(pl.col(name).eq(pl.col(name).shift().over("market")) for name in same))
+    for market, count in again.group_by("market", maintain_order=True).len().iter_rows():
+        found.findings["repeated_books"].add(f"{market}: {count}", count)
     wrong = books.filter(
         (pl.col("bid_px").list.diff().list.max() >= 0) | (pl.col("ask_px").list.diff().list.min() <= 0)
     )  # fmt: skip
@@ -281,8 +294,10 @@ def _market_rows(found: Check, rows: pl.DataFrame) -> None:
         pl.col(f"{side}_px").list.len().ne_missing(pl.col(f"{side}_qty").list.len()) | pl.col(f"{side}_px").is_null()
         for side in ("bid", "ask")
     ]  # fmt: skip
-    quantities = [pl.col(f"{side}_qty").list.min() <= 0 for side in ("bid", "ask")]
     kind = pl.col("kind")
+    # A touch may have sizes that nobody told, which are 0.
+    least = pl.when(kind == "book").then(1).otherwise(0)
+    quantities = [pl.col(f"{side}_qty").list.min() < least for side in ("bid", "ask")]
     bad_quote = kind.is_in(["book", "bbo"]) & pl.any_horizontal(
         *sides, *(one.fill_null(value=False) for one in quantities)
     )

@@ -7,7 +7,8 @@ Rules, applied in this order and always told:
   the market, for nobody knows any more what was known when;
 - a crossed book or touch is dropped;
 - a gap of more than `GAP_MAX_NS` excludes the market; during a shorter one the last book stands, and ages;
-- an outcome without strike, book, settlement (recorded, or a mark at its expiry), or touch of its perp is excluded.
+- an outcome without strike, book, touch of its perp, or settlement is excluded. Its settlement is what the store says,
+  else the mark at its expiry, which the last one stands for if it is at most `MARK_REACH_NS` older.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from hlomm.research.store.schema import GAP, OWN_KINDS, input_of
 
 STEP_BACK_MAX_NS: Final = NS_PER_S
 GAP_MAX_NS: Final = 60 * NS_PER_S
+MARK_REACH_NS: Final = 5 * NS_PER_S
 AROUND_NS: Final = 60 * NS_PER_S
 """Of the perp before the market's first row and after its last."""
 
@@ -117,8 +119,8 @@ def _unfit(tape: _Tape, perp: _Tape) -> str | None:
         return f"no touch of its perp {market.underlying}"
     if tape.settled is None:
         last_mark = max((e.exchange_ns for _, e in perp.events if isinstance(e.item, MarkPrice)), default=0)
-        if last_mark < market.expiry_ns:
-            return "no settlement, and no mark at its expiry"
+        if last_mark < market.expiry_ns - MARK_REACH_NS:
+            return f"no settlement, and no mark within {MARK_REACH_NS / NS_PER_S:g} s of its expiry"
     for what, one in (("", tape), (" of its perp", perp)):
         if one.longest_gap_ns > GAP_MAX_NS:
             return f"a gap{what} of {one.longest_gap_ns / NS_PER_S:.0f} s"
@@ -147,7 +149,7 @@ def _tape(store: Store, name: str) -> _Tape:
     tape = _Tape()
     seen: set[tuple[int, int]] = set()
     trades: set[str] = set()
-    latest = 0
+    latest = run = 0
     for row in _rows(store, name):
         key = row["run"], row["seq"]
         if key in seen:
@@ -158,6 +160,9 @@ def _tape(store: Store, name: str) -> _Tape:
         if received < latest:
             tape.mended["held_back_times"] += 1
             tape.worst_step_ns = max(tape.worst_step_ns, latest - received)
+        if run not in (0, row["run"]):  # nobody listened between two runs of the recorder
+            tape.longest_gap_ns = max(tape.longest_gap_ns, received - latest)
+        run = row["run"]
         latest = received = max(latest, received)
         if row["kind"] in OWN_KINDS:
             if row["kind"] == GAP:

@@ -6,9 +6,10 @@ A store is a folder:
     frames/venue=V/market=M/day=YYYY-MM-DD/<part>.parquet    what came, byte for byte
     spool/<part>.spool                                       the open hour, see `spool`
 
-`<part>` is `<run>-<number>`: the boot of the recorder in unix milliseconds and its spools counted from 1 (imports:
-the first receive time and 1). The file's own metadata has `hlomm.schema` and `hlomm.table`. M is the market id without
-its venue, percent-encoded, and `_` for what is about no single market. The day is that of the receive time, in UTC.
+`<part>` is `<run>-<number>`: the boot of the recorder in unix milliseconds and its spools counted from 1 (imports: the
+first second, with three digits of their own, and 1). The file's own metadata has `hlomm.schema` and `hlomm.table`. M is
+the market id without its venue, percent-encoded, and `_` for what is about no single market. The day is that of the
+receive time, in UTC.
 
 Both tables
 - `run`, `seq`: (run, seq) orders all rows of a recorder, and is the order in which they came. Frames and events share
@@ -23,7 +24,8 @@ Events
   `stop`, `gap` (what came from `detail.from_ns` to `recv_ns` is missing, `detail.reason`).
 - `exchange_ns`: the venue's stamp, null where it gave none.
 - `bid_px`, `bid_qty`, `ask_px`, `ask_qty`: levels, best first, in YES space; integers of 1e-8, as every price and
-  quantity here. A `bbo` has at most one level a side. An empty list is an empty side.
+  quantity here. An empty list is an empty side. A `bbo` has at most one level a side; its size is 0 where the source
+  did not tell it.
 - `px`, `qty`, `aggressor` (1: the taker gained from YES, -1), `trade_id`: of a trade; `px` also of a mark.
 - `rest`: the book was asked for, not pushed.
 - `frame`: `seq` of the frame it was read from; null where it came of no single one.

@@ -1,7 +1,8 @@
 """Kalshi watched without a key: books and trades are asked for over and over.
 
-Its websocket wants a signature even for public channels, its requests do not. So a book is as old as its turn (`poll_s`, or longer where many markets are followed), and says so: it is told as asked
-for, without a stamp of the venue. A trade comes late, but none is missed.
+Its websocket wants a signature even for public channels, its requests do not. So a book is as old as its turn, `POLL_S`
+or longer where many markets are followed, and says so: it is told as asked for, without a stamp of the venue. A trade
+comes late, but none is missed.
 """
 
 from __future__ import annotations
