@@ -38,6 +38,8 @@ from hlomm.research.store.schema import (
 
 SILENCE_NS: Final = 60 * NS_PER_S
 """A venue of which nothing came for so long, though nobody recorded a gap."""
+STEP_NS: Final = NS_PER_S // 10
+"""Between two rows; a clock that is slewed gains less."""
 EXAMPLES_MAX: Final = 5
 
 RULES: Final = {
@@ -54,6 +56,10 @@ RULES: Final = {
     "unreadable_rows": "defect: a row that makes no sense ends the run that meets it",
     "clock_backwards": (
         "defect: a time before that of the row in front is raised to it; more than"
+        f" {STEP_BACK_MAX_NS / NS_PER_S:g} s excludes the market"
+    ),
+    "clock_steps": (
+        "defect: the wall clock was set while recording, as the monotonic one tells; back by more than"
         f" {STEP_BACK_MAX_NS / NS_PER_S:g} s excludes the market"
     ),
     "gaps": f"note: more than {GAP_MAX_NS / NS_PER_S:g} s excludes the market, less lets the last book stand",
@@ -226,6 +232,10 @@ def _times(found: Check, venue: str, rows: pl.DataFrame) -> None:
         back = step.filter(step < 0)
         if len(back):
             found.findings["clock_backwards"].add(f"{venue} run {run}: by {-_int(back.min()) / 1e9:.3f} s", len(back))
+        apart = of_run.select((pl.col("recv_ns") - pl.col("mono_ns")).diff().abs().alias("step"))["step"].drop_nulls()
+        steps = apart.filter(apart > STEP_NS)
+        if len(steps):
+            found.findings["clock_steps"].add(f"{venue} run {run}: up to {_int(steps.max()) / 1e9:.3f} s", len(steps))
         kinds = set(of_run["kind"].unique())
         if START in kinds and STOP not in kinds:
             found.findings["unclean_ends"].add(f"{venue} run {run}")

@@ -150,6 +150,7 @@ def _tape(store: Store, name: str) -> _Tape:
     seen: set[tuple[int, int]] = set()
     trades: set[str] = set()
     latest = run = 0
+    offset: int | None = None
     for row in _rows(store, name):
         key = row["run"], row["seq"]
         if key in seen:
@@ -157,6 +158,12 @@ def _tape(store: Store, name: str) -> _Tape:
             continue
         seen.add(key)
         received = row["recv_ns"]
+        if row["run"] != run:
+            offset = None
+        if row["mono_ns"] is not None:
+            # The monotonic clock tells a step of the wall clock that the quiet of one market would hide.
+            before, offset = offset, received - row["mono_ns"]
+            tape.worst_step_ns = max(tape.worst_step_ns, 0 if before is None else before - offset)
         if received < latest:
             tape.mended["held_back_times"] += 1
             tape.worst_step_ns = max(tape.worst_step_ns, latest - received)

@@ -78,7 +78,7 @@ def at(ms: int) -> Now:
 def write(root: Path, rows: list[tuple[int, Input]], *, run: int = RUN, packed: bool = True) -> Writer:
     """A finished run with a frame in front of every input."""
     pen = Writer(root, run, "sim")
-    pen.own(at(0), HYPERLIQUID, "", "start")
+    pen.own(at(rows[0][0] if rows else 0), HYPERLIQUID, "", "start")
     for ms, item in rows:
         seq = pen.frame(at(ms), HYPERLIQUID, 1, "/ws", repr(item).encode())
         pen.event(at(ms), HYPERLIQUID, item, seq)
