@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -157,6 +158,7 @@ def text_lines(path: Path, tally: Tally) -> Iterator[bytes]:
         tally.add("broken_files")
 
 
+@lru_cache(maxsize=65_536)
 def scaled(number: str | float | Decimal) -> int:
     """A price or size in 1e-8, rounded to the nearest. ValueError for what is none, or below nothing."""
     try:

@@ -81,17 +81,20 @@ class Ear:
     _frame: int | None = None
     _at: Now | None = None
     """When the message under way was read."""
+    _last: Now | None = None
+    """When anything was heard."""
     _down: tuple[Now, str] | None = None
 
     def message(self, connection: int, path: str, data: bytes, received_ns: int) -> None:
-        self._at = self.stamps.at(received_ns)
+        self._at = self._last = self.stamps.at(received_ns)
         self._frame = self._write_frame(self._at, connection, path, data, None)
 
     def heard(self) -> None:
         self._frame = self._at = None
 
     def answer(self, channel: str, request: bytes, data: bytes) -> None:
-        self._write_frame(self.stamps.now(), 0, channel, data, request)
+        self._last = self.stamps.now()
+        self._write_frame(self._last, 0, channel, data, request)
 
     def sink(self, items: Sequence[Input], received_ns: int) -> None:
         """Inputs of the watcher. See `hlomm.venues.protocol.Sink`."""
@@ -111,7 +114,8 @@ class Ear:
             case MarketSettled() | MarketDelisted():
                 self.followed.pop(item.market, None)
             case SessionDown(reason=reason):
-                self._down = (now, reason)
+                # Deaf since the last thing heard, not since that was noticed.
+                self._down = (now if self._last is None else self._last, reason)
             case SessionUp() if self._down is not None:
                 since, reason = self._down
                 self._down = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -109,7 +110,7 @@ def test_unsorted_rows_are_counted_and_read_in_order(root: Path, order: random.R
     expected = ordered(Store.open(root).scan(market=OUTCOME)).collect()
     places = list(range(len(expected)))
     order.shuffle(places)
-    descents = sum(b < a for a, b in zip(places, places[1:], strict=False))
+    descents = sum(b < a for a, b in pairwise(places))
     try:
         rewrite(path, lambda frame: frame[places])
         assert found(root).get("unsorted_rows", 0) == descents
@@ -224,8 +225,12 @@ def test_a_clock_that_steps_back_once_is_found_once(tmp_path: Path, step_ms: int
     rows = frame_of(
         EVENTS,
         [
-            {name: None for name in COLUMNS[EVENTS]}
-            | {"run": RUN, "seq": n, "recv_ns": T0 + n * NS_PER_MS - (step_ms * NS_PER_MS + NS_PER_MS if n >= at else 0)}
+            dict.fromkeys(COLUMNS[EVENTS])
+            | {
+                "run": RUN,
+                "seq": n,
+                "recv_ns": T0 + n * NS_PER_MS - (step_ms * NS_PER_MS + NS_PER_MS if n >= at else 0),
+            }
             | {"source": "live", "venue": HYPERLIQUID, "market": "", "kind": kind, "detail": "{}"}
             for n, kind in enumerate(["start"] * 121 + ["stop"])
         ],

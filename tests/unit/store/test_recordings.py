@@ -97,7 +97,13 @@ def test_a_gap_excludes_from_a_minute_on(tmp_path: Path, length_s: int, excluded
     for ms, item in minute():
         pen.event(at(ms), HYPERLIQUID, item, None)
         if ms == 30_060:
-            pen.own(at(ms), HYPERLIQUID, OUTCOME, "gap", f'{{"from_ns": {T0 + (30_060 - length_s * 1_000) * 10**6}, "reason": "x"}}')
+            pen.own(
+                at(ms),
+                HYPERLIQUID,
+                OUTCOME,
+                "gap",
+                f'{{"from_ns": {T0 + (30_060 - length_s * 1_000) * 10**6}, "reason": "x"}}',
+            )
     pen.close()
     chosen = load_store(tmp_path)
     assert bool(chosen.excluded) is excluded
