@@ -34,6 +34,25 @@ def rows(root: Path) -> int:
     return int(Store.open(root).scan().select("seq").collect().height)
 
 
+async def test_a_recording_ends_at_its_budget(tmp_path: Path) -> None:
+    simulator = launch(tmp_path, ["sim", "--json", "--seed", "5", "--linger", "60"], "sim")
+    store, limit = tmp_path / "store", 2_500_000
+    try:
+        assert simulator.stdout is not None
+        document = tmp_path / "sim.json"
+        document.write_text(simulator.stdout.readline())
+        command = ("record", "--sim", str(document), "--out", str(store), "--duration", "60", "--disk-max", "2.5M")
+        code, report = hlomm(*command)
+        assert (code, report["complete"]) == (4, False)
+        assert "--disk-max" in report["stopped"]
+        assert limit / 10 < sum(path.stat().st_size for path in store.rglob("*") if path.is_file()) <= limit
+        code, found = hlomm("data", "check", str(store))
+        assert (code, found["good"]) == (0, True)
+        assert found["findings"]["unclean_ends"]["count"] == 0
+    finally:
+        end(simulator)
+
+
 async def test_killed_recorder_leaves_files_that_are_read_packed_and_backtested(tmp_path: Path) -> None:
     simulator = launch(
         tmp_path, ["sim", "--json", "--venues", "hyperliquid", "--seed", "5", "--linger", "120", "--first-expiry",

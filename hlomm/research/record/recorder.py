@@ -32,6 +32,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.times import Now
 from hlomm.research.record.writer import RecordingEnds, Writer
 from hlomm.research.store.schema import GAP, SCHEMA, START, STOP
+from hlomm.research.store.spool import FOLDER
 from hlomm.venues.clock import Clock
 from hlomm.venues.watching import Watcher
 
@@ -227,10 +228,11 @@ class Recorder:
                     return ear.ended
 
     async def _finish(self, ended: RecordingEnds | None) -> None:
-        if ended is None:
-            for ear, _ in self.ears:
-                ear.write(STOP, json.dumps({"reason": self._stopped or "interrupted"}))
+        self.writer.budget = None  # the last word is small, and room was kept for more
+        reason = json.dumps({"reason": self._stopped or "interrupted" if ended is None else str(ended)})
         try:
+            for ear, _ in self.ears:
+                self.writer.own(ear.stamps.now(), ear.venue, "", STOP, reason)
             self.writer.close()
         except RecordingEnds as error:
             _log.warning("the last rows were not written", reason=str(error))
@@ -245,6 +247,7 @@ class Recorder:
             await pack_apart(self.writer.root)
             # Walked at once: a spool that closes meanwhile would be counted twice, or not at all.
             self.writer.stored = size_of(self.writer.root, self.writer.open_path)
+            self.writer.unpacked = size_of(self.writer.root / FOLDER, self.writer.open_path)
 
     def _report(self, ended: RecordingEnds | None) -> Report:
         writer = self.writer

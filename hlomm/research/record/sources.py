@@ -11,6 +11,7 @@ from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET
 from hlomm.research.record.recorder import Ear, Recorder, Stamps, size_of
 from hlomm.research.record.tap import Listener, TappedTransport
 from hlomm.research.record.writer import Writer
+from hlomm.research.store.spool import FOLDER
 from hlomm.settings.schema import Hyperliquid, Kalshi, Polymarket
 from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid.signing import Chain
@@ -104,7 +105,7 @@ def open_recorder(
     chosen: Sequence[Source], clock: Clock, root: Path, *, run: int, source: str, budget: int | None
 ) -> Recorder:
     """A recorder of these venues into one store."""
-    writer = Writer(root, run, source, budget, size_of(root))
+    writer = Writer(root, run, source, budget, size_of(root), size_of(root / FOLDER))
     stamps = Stamps(clock)
     ears = []
     for one in chosen:

@@ -16,11 +16,13 @@ from hlomm.domain.faults import HlommError
 from hlomm.domain.inputs import Input
 from hlomm.domain.times import NS_PER_S, Now
 from hlomm.research.store import spool
-from hlomm.research.store.schema import recorded
+from hlomm.research.store.schema import TABLES, market_of, recorded
 
 HOUR_NS: Final = 3_600 * NS_PER_S
 SPOOL_BYTES_MAX: Final = 256 << 20
 """A spool is packed in memory: a busy hour makes several."""
+FILE_BYTES: Final = 10_000
+"""What a Parquet file takes beside its rows, at most."""
 ASIDE_BYTES_MAX: Final = 1 << 20
 """Put aside at most; beyond, it is appended at once."""
 
@@ -39,6 +41,8 @@ class Writer:
     budget: int | None = None
     stored: int = 0
     """Bytes of the store but for the open spool."""
+    unpacked: int = 0
+    """Of them, spools that are complete and wait to be packed."""
     on_rotated: Callable[[Path], None] = attrs.field(default=lambda _path: None)
     """Told of every spool that is complete."""
     rows: int = 0
@@ -51,6 +55,8 @@ class Writer:
     _hour: int = -1
     _file: spool.SpoolFile | None = None
     _aside: bytearray = attrs.field(factory=bytearray)
+    _places: set[tuple[str, str]] = attrs.field(factory=set)
+    """Venues and markets in the open spool."""
 
     # -- rows
 
@@ -60,6 +66,7 @@ class Writer:
         """A message or an answer; its number."""
         self.frames += 1
         seq = self._next()
+        self._places.add((venue, ""))
         self._put(
             now,
             spool.FrameRecord(seq, now.wall_ns, now.mono_ns, venue, connection, channel, request, data),
@@ -69,6 +76,7 @@ class Writer:
     def event(self, now: Now, venue: str, item: Input, frame: int | None) -> None:
         """What was understood. Inputs that have no place in a recording are passed over."""
         if recorded(item):
+            self._places.add((venue, market_of(item)))
             self._put(now, spool.EventRecord(self._next(), now.wall_ns, now.mono_ns, venue, frame, item))
 
     def own(self, now: Now, venue: str, market: str, kind: str, detail: str = "{}") -> None:
@@ -96,15 +104,17 @@ class Writer:
         return None if self._file is None else self._file.path
 
     @property
-    def used(self) -> int:
-        """Bytes on the disk, with what is put aside."""
-        return self.stored + (0 if self._file is None else self._file.size) + len(self._aside)
+    def claimed(self) -> int:
+        """Bytes the store takes, or will for a moment: a spool is removed only when all its files are in place."""
+        spooled = (0 if self._file is None else self._file.size) + len(self._aside)
+        packing = self.unpacked + spooled + FILE_BYTES * len(TABLES) * len(self._places)
+        return self.stored + spooled + packing
 
     def flush(self) -> None:
         """Append what was put aside. RecordingEnds if that cannot be, and the spool is as it was."""
         if not self._aside or self._file is None:
             return
-        if self.budget is not None and self.used > self.budget:
+        if self.budget is not None and self.claimed > self.budget:
             self._drop_aside()
             raise RecordingEnds(f"{self.root}: the disk budget of {self.budget} bytes is used up (--disk-max)")
         data = bytes(self._aside)
@@ -144,5 +154,7 @@ class Writer:
         finally:
             file, self._file = self._file, None
             self.stored += file.size
+            self.unpacked += file.size + FILE_BYTES * len(TABLES) * len(self._places)
+            self._places.clear()
             file.close()
             self.on_rotated(file.path)
