@@ -39,7 +39,7 @@ def record_command(
     logs.configure(loaded.settings.daemon.log)
     document = None if sim_file is None else read_document(sim_file)
     clock = Clock() if document is None else Clock(document.clock.map())
-    chosen = sources(_places(loaded.settings, document, _names(venues, document)), _names_of(markets))
+    chosen = sources(places(loaded.settings, document, venues), _names_of(markets))
     out.mkdir(parents=True, exist_ok=True)
     lock = Lock(out / "record.lock", f"recording into {out}", "stop it, or choose another --out")
     try:
@@ -67,39 +67,33 @@ def size(text: str) -> int:
     return int(float(match["number"]) * _UNITS[match["unit"]])
 
 
-def _names(venues: str | None, document: SimDocument | None) -> list[str]:
-    served = [name for name in VENUES if document is None or getattr(document.venues, name) is not None]
-    if venues is None:
-        return served
-    names = list(_names_of(venues))
-    unknown = [name for name in names if name not in served]
+def places(settings: Settings, document: SimDocument | None, venues: str | None) -> list[Place]:
+    """Where the venues are: those named, or all that have an address.
+
+    UsageError for a name that is none, ConfigError for a venue without an address.
+    """
+    speed = 1.0 if document is None else document.clock.speed
+    found = {}
+    for name in VENUES:
+        section = patient(getattr(settings.venue, name), speed)
+        served = None if document is None else getattr(document.venues, name)
+        there = section if served is None else served
+        rest = getattr(there, "rest", "") or getattr(there, "clob", "")
+        if (document is None or served is not None) and rest:
+            found[name] = Place(section=section, rest=rest, ws=there.ws, gamma=getattr(there, "gamma", ""))
+    names = list(found) if venues is None else _names_of(venues)
+    unknown = [name for name in names if name not in VENUES]
     if unknown or not names:
-        raise UsageError(f"--venues {venues!r}: no venue {', '.join(unknown)}; there are: {', '.join(served)}")
-    return names
+        raise UsageError(f"--venues {venues!r}: no venue {', '.join(unknown)}; there are: {', '.join(VENUES)}")
+    lost = [name for name in names if name not in found]
+    if lost:
+        where = "the simulator serves none" if document is not None else "this profile has no address of it"
+        raise ConfigError(f"{', '.join(lost)}: {where}; there are: {', '.join(found)}")
+    return [found[name] for name in names]
 
 
 def _names_of(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _places(settings: Settings, document: SimDocument | None, names: list[str]) -> list[Place]:
-    """Where each venue is. ConfigError where the configuration does not say."""
-    speed = 1.0 if document is None else document.clock.speed
-    found = []
-    for name in names:
-        section = patient(getattr(settings.venue, name), speed)
-        served = None if document is None else getattr(document.venues, name)
-        rest = getattr(section, "rest", "") or getattr(section, "clob", "")
-        place = Place(
-            section=section,
-            rest=rest if served is None else served.rest,
-            ws=section.ws if served is None else served.ws,
-            gamma=getattr(section if served is None else served, "gamma", ""),
-        )
-        if not place.rest:
-            raise ConfigError(f"venue.{name} has no address in this profile: leave it out with --venues, or set it")
-        found.append(place)
-    return found
 
 
 def _human(report: Report) -> str:

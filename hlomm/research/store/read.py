@@ -42,6 +42,8 @@ class Store:
     spools: tuple[spool.Spool, ...]
     superseded: tuple[File, ...]
     """Files of a spool that still stands: a packing that was not finished."""
+    _spooled: dict[str, pl.DataFrame] = attrs.field(factory=dict, init=False)
+    """Read once, when first asked for."""
 
     @classmethod
     def open(cls, root: Path) -> Store:
@@ -73,19 +75,22 @@ class Store:
         for path in chosen:
             check_file(path, table)
         frames = [pl.scan_parquet(chosen, schema=dict(COLUMNS[table]), hive_partitioning=False)] if chosen else []
-        frames += [
-            _only(frame_of(table, rows_of(one)[table]).lazy(), venue=venue, market=market) for one in self.spools
-        ]
-        if not frames:
-            return pl.LazyFrame(schema=dict(COLUMNS[table]))
+        frames.append(_only(self.spooled(table).lazy(), venue=venue, market=market))
         return pl.concat(frames, how="vertical")
+
+    def spooled(self, table: str) -> pl.DataFrame:
+        """Rows of a table that are in spools."""
+        if not self._spooled:
+            rows = [rows_of(one) for one in self.spools]
+            for name in TABLES:
+                self._spooled[name] = frame_of(name, [row for one in rows for row in one[name]])
+        return self._spooled[table]
 
     def markets(self) -> list[str]:
         """Every market id that has rows."""
         found = {one.market for one in self.files if one.table == EVENTS and one.market}
-        for one in self.spools:
-            found.update(row["market"] for row in rows_of(one)[EVENTS] if row["market"])
-        return sorted(found)
+        found.update(self.spooled(EVENTS)["market"].unique())
+        return sorted(found - {""})
 
 
 def is_store(root: Path) -> bool:

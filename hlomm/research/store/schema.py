@@ -44,7 +44,7 @@ from urllib.parse import quote, unquote
 import msgspec
 import polars as pl
 
-from hlomm.domain.faults import HlommError
+from hlomm.domain.faults import DataDefect
 from hlomm.domain.ids import MarketId, venue_of
 from hlomm.domain.inputs import (
     BboUpdate,
@@ -103,7 +103,7 @@ MARKET_KINDS: Final = ("book", "bbo", "trade", "mark")
 Row = dict[str, Any]
 
 
-class SchemaError(HlommError):
+class SchemaError(DataDefect):
     """A row or a file that is not of this schema."""
 
 
