@@ -263,7 +263,9 @@ async def pack_apart(root: Path) -> None:
     """Pack what lies complete, in another process. What cannot be packed stays as spools, and can be read there."""
     command = [sys.executable, "-m", "hlomm.research.store.packing", str(root)]
     with trio.move_on_after(PACK_WITHIN_S) as patience:
-        done = await trio.run_process(command, check=False, stdin=subprocess.DEVNULL, capture_stderr=True)
+        done = await trio.run_process(
+            command, check=False, stdin=subprocess.DEVNULL, capture_stderr=True, start_new_session=True
+        )
         if done.returncode:
             _log.warning("spools were not packed", said=done.stderr.decode(errors="replace")[-500:].strip())
     if patience.cancelled_caught:

@@ -6,12 +6,11 @@ goes last: as long as it stands, its rows are read from it.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import polars as pl
@@ -30,6 +29,7 @@ from hlomm.research.store.schema import (
     market_of,
     recorded,
 )
+from hlomm.research.store.spool import sync_path
 
 QUARANTINE: Final = "damaged"
 _LEVEL: Final = 3
@@ -65,7 +65,7 @@ def pack_spool(root: Path, path: Path) -> Packed:
         path.rename(aside / path.name)
     else:
         path.unlink()
-    _sync(path.parent)
+    sync_path(path.parent)
     return Packed(
         part=read.part, files=files, rows=sum(map(len, rows.values())), torn=read.torn, corrupt=read.corrupt
     )  # fmt: skip
@@ -130,23 +130,11 @@ def write_frame(root: Path, table: str, frame: pl.DataFrame, where: tuple[str, s
     partial = path.with_suffix(".partial")
     metadata: dict[str, str] = {"hlomm.schema": str(SCHEMA), "hlomm.table": table}
     frame.write_parquet(partial, compression="zstd", compression_level=_LEVEL, metadata=metadata)
-    _sync(partial)
+    sync_path(partial)
     partial.rename(path)
-    _sync(folder)
+    sync_path(folder)
     return path
 
 
 def day_of(wall_ns: int) -> str:
     return datetime.fromtimestamp(wall_ns // NS_PER_S, UTC).strftime("%Y-%m-%d")
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def document(packed: Iterable[Packed]) -> Iterator[dict[str, Any]]:
-    return (attrs.asdict(one) for one in packed)

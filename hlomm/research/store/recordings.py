@@ -6,14 +6,16 @@ Rules, applied in this order and always told:
 - a receive time before that of the row in front is raised to it; a step back of more than `STEP_BACK_MAX_NS` excludes
   the market, for nobody knows any more what was known when;
 - a crossed book or touch is dropped;
-- a gap of more than `GAP_MAX_NS` excludes the market; during a shorter one the last book stands, and ages;
-- an outcome without strike, book, touch of its perp, or settlement is excluded. Its settlement is what the store says,
+- a gap of more than `GAP_MAX_NS` in its own rows or its perp's, within its time, excludes the market; during a shorter
+  one the last book stands, and ages;
+- an outcome of which the terms changed, or without strike, book, touch of its perp, or settlement is excluded. Its settlement is what the store says,
   else the mark at its expiry, which the last one stands for if it is at most `MARK_REACH_NS` older.
 """
 
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -66,13 +68,26 @@ class _Tape:
     events: list[tuple[tuple[int, int, int], Event]] = attrs.field(factory=list)
     """With (time, run, seq), by which those of several markets are merged."""
     market: Market | None = None
+    changed: bool = False
+    """It was described anew, and not as before."""
     settled: Px | None = None
-    longest_gap_ns: int = 0
-    worst_step_ns: int = 0
+    gaps: list[tuple[int, int]] = attrs.field(factory=list)
+    """From and until when nobody listened."""
+    steps: list[tuple[int, int]] = attrs.field(factory=list)
+    """When the clock went back, and by how much."""
+    touches: int = 0
+    last_mark_ns: int = 0
     books: int = 0
     prints: int = 0
     replayed: int = 0
     mended: Counter[str] = attrs.field(factory=Counter)
+
+    def longest_gap(self, first_ns: int, last_ns: int) -> int:
+        """Of those that touch a span of time."""
+        return max((until - since for since, until in self.gaps if since <= last_ns and until >= first_ns), default=0)
+
+    def worst_step(self, first_ns: int, last_ns: int) -> int:
+        return max((by for at, by in self.steps if first_ns <= at <= last_ns), default=0)
 
 
 def load_store(root: Path) -> Chosen:
@@ -115,17 +130,18 @@ def _unfit(tape: _Tape, perp: _Tape) -> str | None:
         return "not a binary with a strike"
     if not tape.books:
         return "no book"
-    if not any(isinstance(event.item, BboUpdate) for _, event in perp.events):
+    if tape.changed:
+        return "its terms changed while it was recorded"
+    if not perp.touches:
         return f"no touch of its perp {market.underlying}"
-    if tape.settled is None:
-        last_mark = max((e.exchange_ns for _, e in perp.events if isinstance(e.item, MarkPrice)), default=0)
-        if last_mark < market.expiry_ns - MARK_REACH_NS:
-            return f"no settlement, and no mark within {MARK_REACH_NS / NS_PER_S:g} s of its expiry"
+    if tape.settled is None and perp.last_mark_ns < market.expiry_ns - MARK_REACH_NS:
+        return f"no settlement, and no mark within {MARK_REACH_NS / NS_PER_S:g} s of its expiry"
+    span = tape.events[0][1].received_ns, tape.events[-1][1].received_ns
     for what, one in (("", tape), (" of its perp", perp)):
-        if one.longest_gap_ns > GAP_MAX_NS:
-            return f"a gap{what} of {one.longest_gap_ns / NS_PER_S:.0f} s"
-        if one.worst_step_ns > STEP_BACK_MAX_NS:
-            return f"the clock{what} went back by {one.worst_step_ns / NS_PER_S:.1f} s"
+        if (gap_ns := one.longest_gap(*span)) > GAP_MAX_NS:
+            return f"a gap{what} of {gap_ns / NS_PER_S:.0f} s"
+        if (step_ns := one.worst_step(*span)) > STEP_BACK_MAX_NS:
+            return f"the clock{what} went back by {step_ns / NS_PER_S:.1f} s"
     return None
 
 
@@ -133,9 +149,9 @@ def _recording(tape: _Tape, perp: _Tape) -> Recording:
     assert tape.market is not None
     first, last = tape.events[0][1].received_ns, tape.events[-1][1].received_ns
     # The perp a little before and after: what was known when the market came, and the marks around its expiry.
-    around = [
-        pair for pair in perp.events if first - AROUND_NS <= pair[1].received_ns <= last + AROUND_NS
-    ]  # fmt: skip
+    begin = bisect_left(perp.events, first - AROUND_NS, key=lambda pair: pair[0][0])
+    end = bisect_right(perp.events, last + AROUND_NS, key=lambda pair: pair[0][0])
+    around = perp.events[begin:end]
     events = [event for _, event in sorted([*tape.events, *around], key=lambda pair: pair[0])]
     return Recording(
         outcome=tape.market, perp=perp.market or perp_of(tape.market.underlying), events=tuple(events),
@@ -163,17 +179,18 @@ def _tape(store: Store, name: str) -> _Tape:
         if row["mono_ns"] is not None:
             # The monotonic clock tells a step of the wall clock that the quiet of one market would hide.
             before, offset = offset, received - row["mono_ns"]
-            tape.worst_step_ns = max(tape.worst_step_ns, 0 if before is None else before - offset)
+            if before is not None and before > offset:
+                tape.steps.append((received, before - offset))
         if received < latest:
             tape.mended["held_back_times"] += 1
-            tape.worst_step_ns = max(tape.worst_step_ns, latest - received)
+            tape.steps.append((latest, latest - received))
         if run not in (0, row["run"]):  # nobody listened between two runs of the recorder
-            tape.longest_gap_ns = max(tape.longest_gap_ns, received - latest)
+            tape.gaps.append((latest, received))
         run = row["run"]
         latest = received = max(latest, received)
         if row["kind"] in OWN_KINDS:
             if row["kind"] == GAP:
-                tape.longest_gap_ns = max(tape.longest_gap_ns, received - int(json.loads(row["detail"])["from_ns"]))
+                tape.gaps.append((int(json.loads(row["detail"])["from_ns"]), received))
             continue
         _take(tape, row, received, trades)
     return tape
@@ -184,6 +201,7 @@ def _take(tape: _Tape, row: Mapping[str, Any], received: int, trades: set[str]) 
     exchange = received if row["exchange_ns"] is None else row["exchange_ns"]
     match item:
         case MarketListed(market=market) | MarketChanged(market=market):
+            tape.changed |= tape.market not in (None, market)
             tape.market = market
             return
         case MarketSettled(yes_px=yes_px):
@@ -204,8 +222,9 @@ def _take(tape: _Tape, row: Mapping[str, Any], received: int, trades: set[str]) 
             if bid is not None and ask is not None and bid[0] >= ask[0]:
                 tape.mended["crossed_touches"] += 1
                 return
+            tape.touches += 1
         case MarkPrice():
-            pass
+            tape.last_mark_ns = max(tape.last_mark_ns, exchange)
         case _:
             return
     event = Event(received_ns=received, exchange_ns=exchange, item=item)

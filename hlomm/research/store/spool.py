@@ -139,6 +139,7 @@ class SpoolFile:
         self.size = 0
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            sync_path(path.parent)  # or the loss of the host takes the file with all that was synced into it
             self.append(HEADER + encode(head))
         except OSError:
             os.close(self._fd)
@@ -164,6 +165,15 @@ class SpoolFile:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def sync_path(path: Path) -> None:
+    """A file or a folder, to the disk itself."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def abandoned(root: Path) -> Iterator[Path]:

@@ -22,7 +22,7 @@ from hlomm.research.store.read import Store
 from hlomm.research.store.recordings import load_store
 from hlomm.research.store.schema import EVENTS, SchemaError
 from hlomm.settings.load import load as load_settings
-from tests.unit.store.making import OUTCOME, PERP, RUN, T0, at, book, minute, touch, trade, write
+from tests.unit.store.making import OUTCOME, PERP, RUN, T0, at, book, market, minute, touch, trade, write
 
 Rows = list[tuple[int, Input]]
 
@@ -109,6 +109,23 @@ def test_a_gap_excludes_from_a_minute_on(tmp_path: Path, length_s: int, excluded
     assert bool(chosen.excluded) is excluded
     if excluded:
         assert chosen.excluded[0].reason == "a gap of 61 s"
+
+
+def test_a_gap_of_the_perp_counts_only_within_the_time_of_the_market(tmp_path: Path) -> None:
+    before = [(ms - 400_000, touch(ms)) for ms in (0, 1_000)]
+    write(tmp_path, [(-400_001, minute()[1][1]), *before], run=RUN - 400_000)
+    write(tmp_path, minute())
+    assert len(recordings(tmp_path).recordings) == 1
+    pen = Writer(tmp_path, RUN + 1, "sim")
+    pen.own(at(30_000), HYPERLIQUID, PERP, "gap", f'{{"from_ns": {T0 - 35 * NS_PER_S}, "reason": "x"}}')
+    pen.close()
+    assert "of its perp" in reasons(tmp_path)[0]
+
+
+def test_terms_that_changed_exclude(tmp_path: Path) -> None:
+    other = MarketListed(market(expiry_ns=T0 + 61 * NS_PER_S))
+    write(tmp_path, [*minute()[:20], (minute()[20][0], other), *minute()[20:]])
+    assert reasons(tmp_path) == ["its terms changed while it was recorded"]
 
 
 def test_nobody_listening_between_two_runs_is_a_gap(tmp_path: Path) -> None:

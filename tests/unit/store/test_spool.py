@@ -120,7 +120,7 @@ def test_packing_on_a_full_disk_leaves_the_spool(tmp_path: Path, monkeypatch: py
     def full(_path: Path) -> None:
         raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr(packing, "_sync", full)
+    monkeypatch.setattr(packing, "sync_path", full)
     with pytest.raises(OSError, match="no space"):
         pack(tmp_path)
     assert path.exists()
