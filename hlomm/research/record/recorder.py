@@ -263,6 +263,7 @@ async def pack_apart(root: Path) -> None:
     """Pack what lies complete, in another process. What cannot be packed stays as spools, and can be read there."""
     command = [sys.executable, "-m", "hlomm.research.store.packing", str(root)]
     with trio.move_on_after(PACK_WITHIN_S) as patience:
+        # In a session of its own: Ctrl-C ends the recording, and is no reason to leave the packing half done.
         done = await trio.run_process(
             command, check=False, stdin=subprocess.DEVNULL, capture_stderr=True, start_new_session=True
         )

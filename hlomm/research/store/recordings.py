@@ -8,8 +8,9 @@ Rules, applied in this order and always told:
 - a crossed book or touch is dropped;
 - a gap of more than `GAP_MAX_NS` in its own rows or its perp's, within its time, excludes the market; during a shorter
   one the last book stands, and ages;
-- an outcome of which the terms changed, or without strike, book, touch of its perp, or settlement is excluded. Its settlement is what the store says,
-  else the mark at its expiry, which the last one stands for if it is at most `MARK_REACH_NS` older.
+- an outcome of which the terms changed, or without strike, book, touch of its perp, or settlement is excluded. Its
+  settlement is what the store says, else the mark at its expiry, which the last one stands for if it is at most
+  `MARK_REACH_NS` older.
 """
 
 from __future__ import annotations
