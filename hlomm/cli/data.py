@@ -10,6 +10,8 @@ import click
 
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
+from hlomm.research.imports.candles import NAME as CANDLES
+from hlomm.research.imports.candles import import_candles
 from hlomm.research.imports.kinds import KINDS
 from hlomm.research.imports.lines import import_into
 from hlomm.research.store.check import RULES, Check, check
@@ -57,7 +59,7 @@ def _text(found: Check) -> str:
 
 
 def import_command(name: str, paths: tuple[Path, ...], out: Path, *, as_json: bool) -> ExitCode:
-    done = import_into(out, KINDS[name], paths)
+    done = import_candles(out, paths) if name == CANDLES else import_into(out, KINDS[name], paths)
     if as_json:
         click.echo(json.dumps(done.document()))
         return ExitCode.CLEAN

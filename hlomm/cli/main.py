@@ -368,8 +368,8 @@ def backtest(
     )
 
 
-IMPORTS = ("hip4", "hl-csv", "hl-frames", "hl-archive", "binance", "polymarket", "kalshi")
-"""Names of `hlomm.research.imports.kinds`, which is not imported for `--help`."""
+IMPORTS = ("hip4", "hl-csv", "hl-frames", "hl-archive", "binance", "polymarket", "kalshi", "candles")
+"""Names of `hlomm.research.imports.kinds`, and candles, which is not imported for `--help`."""
 
 
 @main.command(name="import")

@@ -25,6 +25,7 @@ from hlomm.research.store.pack import QUARANTINE
 from hlomm.research.store.read import Store, check_file, first_line, ordered
 from hlomm.research.store.recordings import GAP_MAX_NS, STEP_BACK_MAX_NS
 from hlomm.research.store.schema import (
+    CANDLES,
     EVENTS,
     GAP,
     MARKET_KINDS,
@@ -71,6 +72,9 @@ RULES: Final = {
     "unfinished_packings": "note: files of a spool that still stands are passed over",
     "early_stamps": f"note: stamped by the venue more than {NS_PER_S / NS_PER_S:g} s after it was received",
     "unsettled_markets": "note: past their expiry without a settlement: excluded unless marks reach the expiry",
+    "repeated_candles": "defect: two candles of one market and length begin together; neither may be trusted",
+    "impossible_candles": "defect: a high below or a low above another price of its candle",
+    "missing_candles": "note: between the first and the last; never filled in",
     "undescribed_markets": "note: rows of a market that no row describes: excluded",
 }  # fmt: skip
 
@@ -132,7 +136,29 @@ def check(root: Path) -> Check:
             groups[venue].append((name, frame))
         for venue, frames in groups.items():
             _table(found, table, venue, frames)
+    _candles(found, sound)
     return found
+
+
+def _candles(found: Check, store: Store) -> None:
+    rows = store.scan(CANDLES).collect()
+    if rows.is_empty():
+        return
+    found.rows[CANDLES] += len(rows)
+    for source, count in rows.group_by("source").len().iter_rows():
+        found.sources[source] += count
+    for (market, length_s), series in rows.sort("open_ns").group_by("market", "length_s", maintain_order=True):
+        name = f"{market} of {length_s} s"
+        steps = series["open_ns"].diff().drop_nulls() // (_int(length_s) * NS_PER_S)
+        found.findings["repeated_candles"].add(name, int((steps == 0).sum()))
+        missing = int((steps - 1).filter(steps > 1).sum())
+        found.findings["missing_candles"].add(f"{name}: {missing}", missing)
+        outside = pl.any_horizontal(
+            pl.col("high") < pl.max_horizontal("open", "close", "low"),
+            pl.col("low") > pl.min_horizontal("open", "close"),
+        )
+        wrong = len(series.filter(outside))
+        found.findings["impossible_candles"].add(f"{name}: {wrong}", wrong)
 
 
 def _sound_files(store: Store, found: Check) -> Store:

@@ -12,7 +12,7 @@ import polars as pl
 from hlomm.domain.faults import UsageError
 from hlomm.research.store import spool
 from hlomm.research.store.pack import frame_of, rows_of
-from hlomm.research.store.schema import COLUMNS, EVENTS, SCHEMA, TABLES, SchemaError, market_in
+from hlomm.research.store.schema import ALL_TABLES, COLUMNS, EVENTS, SCHEMA, TABLES, SchemaError, market_in
 
 ATTEMPTS: Final = 5
 """A spool may be packed while it is read; after so many times somebody does nothing else."""
@@ -75,7 +75,10 @@ class Store:
         for path in chosen:
             check_file(path, table)
         frames = [pl.scan_parquet(chosen, schema=dict(COLUMNS[table]), hive_partitioning=False)] if chosen else []
-        frames.append(_only(self.spooled(table).lazy(), venue=venue, market=market))
+        if table in TABLES:
+            frames.append(_only(self.spooled(table).lazy(), venue=venue, market=market))
+        elif not frames:
+            frames.append(pl.LazyFrame(schema=dict(COLUMNS[table])))
         return pl.concat(frames, how="vertical")
 
     def spooled(self, table: str) -> pl.DataFrame:
@@ -94,7 +97,7 @@ class Store:
 
 
 def is_store(root: Path) -> bool:
-    return any((root / name).is_dir() for name in (*TABLES, spool.FOLDER))
+    return any((root / name).is_dir() for name in (*ALL_TABLES, spool.FOLDER))
 
 
 def check_file(path: Path, table: str) -> None:
@@ -133,7 +136,7 @@ def _only(frame: pl.LazyFrame, *, venue: str | None, market: str | None) -> pl.L
 
 
 def _files(root: Path) -> Iterator[File]:
-    for table in TABLES:
+    for table in ALL_TABLES:
         for path in sorted((root / table).glob("venue=*/market=*/day=*/*.parquet")):
             venue, market, day = path.parts[-4:-1]
             name = venue.removeprefix("venue=")

@@ -4,6 +4,7 @@ A store is a folder:
 
     events/venue=V/market=M/day=YYYY-MM-DD/<part>.parquet    what was understood, one row per input
     frames/venue=V/market=M/day=YYYY-MM-DD/<part>.parquet    what came, byte for byte
+    candles/venue=V/market=M/day=YYYY-MM-DD/<part>.parquet   what others made of it; the day is that of the first
     spool/<part>.spool                                       the open hour, see `spool`
 
 `<part>` is `<run>-<number>`: the boot of the recorder in unix milliseconds and its spools counted from 1 (imports: the
@@ -29,6 +30,9 @@ Events
 - `px`, `qty`, `aggressor` (1: the taker gained from YES, -1), `trade_id`: of a trade; `px` also of a mark.
 - `rest`: the book was asked for, not pushed.
 - `frame`: `seq` of the frame it was read from; null where it came of no single one.
+
+Candles
+- `length_s`, `open_ns`: length and beginning. `open`, `high`, `low`, `close` in 1e-8; `volume` as the source has it.
 
 Frames
 - `connection`: counts the connections of a venue from 1; 0 for requests. `channel`: path of the socket, or method and
@@ -70,6 +74,9 @@ SCHEMA: Final = 1
 EVENTS: Final = "events"
 FRAMES: Final = "frames"
 TABLES: Final = (EVENTS, FRAMES)
+"""What a recorder writes."""
+CANDLES: Final = "candles"
+ALL_TABLES: Final = (*TABLES, CANDLES)
 NO_MARKET: Final = "_"
 
 START: Final = "start"
@@ -90,6 +97,11 @@ COLUMNS: Final[Mapping[str, Mapping[str, pl.DataType]]] = {
     },
     FRAMES: _COMMON | {
         "connection": pl.Int64(), "channel": pl.String(), "request": pl.Binary(), "data": pl.Binary(),
+    },
+    CANDLES: {
+        "run": pl.Int64(), "seq": pl.Int64(), "source": pl.String(), "venue": pl.String(), "market": pl.String(),
+        "length_s": pl.Int64(), "open_ns": pl.Int64(), "open": pl.Int64(), "high": pl.Int64(), "low": pl.Int64(),
+        "close": pl.Int64(), "volume": pl.Float64(),
     },
 }  # fmt: skip
 

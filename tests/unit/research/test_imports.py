@@ -15,6 +15,8 @@ from hlomm.cli.main import IMPORTS
 from hlomm.domain.faults import UsageError
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, MarketSettled, TradePrint
 from hlomm.domain.units import SCALE
+from hlomm.research.imports.candles import NAME as CANDLES
+from hlomm.research.imports.candles import import_candles
 from hlomm.research.imports.kinds import KINDS
 from hlomm.research.imports.lines import Imported, import_into, scaled, seconds
 from hlomm.research.recording import load
@@ -50,7 +52,7 @@ def findings(out: Path) -> dict[str, int]:
 
 
 def test_the_command_knows_every_kind() -> None:
-    assert set(IMPORTS) == set(KINDS)
+    assert set(IMPORTS) == {*KINDS, CANDLES}
 
 
 # -- real recordings
@@ -133,6 +135,35 @@ def test_kalshi_has_prices_without_sizes_and_labels(tmp_path: Path) -> None:
     assert len(labels) == 91
     assert sum(one.yes_px == SCALE for one in labels) / 91 == pytest.approx(0.57, abs=0.05)
     assert check(tmp_path).defects == []
+
+
+def test_candles_are_exact_and_funding_is_none(tmp_path: Path) -> None:
+    done = import_candles(tmp_path, [data("candles")])
+    assert done.odd == {"files_without_candles": 2}
+    assert done.events == 44_242 + 1_832 + 45_031
+    assert done.markets == ("binance:BTC", "hyperliquid:BTC", "unknown:BTC")
+    assert findings(tmp_path) == {}
+    assert check(tmp_path).rows == {"candles": done.events}
+    first = Store.open(tmp_path).scan("candles", venue="binance").sort("open_ns").first().collect().row(0, named=True)
+    assert (first["length_s"], first["open"], first["close"]) == (900, 6_065_120_000_000, 6_056_800_000_000)
+    assert first["open_ns"] == 1_714_521_600 * 10**9
+
+
+def test_planted_candles_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "hl_BTC_1m.csv"
+    rows = ["2026-01-01 00:00:00,10,12,9,11,1", "2026-01-01 00:01:00,10,9,9,11,1", "2026-01-01 00:01:00,10,12,9,11,1",
+            "2026-01-01 00:05:00,10,12,9,11,1", "2026-01-01 00:06:00,10,,9,11,1"]  # fmt: skip
+    path.write_text("timestamp,open,high,low,close,volume\n" + "\n".join(rows) + "\n")
+    done = import_candles(tmp_path / "store", [path])
+    assert (done.events, done.odd) == (4, {"unreadable_rows": 1})
+    assert findings(tmp_path / "store") == {"repeated_candles": 1, "impossible_candles": 1, "missing_candles": 3}
+
+
+def test_no_candles_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "hl_BTC_1m.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "hl_ETH_1m.feather").write_bytes(b"none")
+    with pytest.raises(UsageError, match=r"no candles in .* \(2 other files"):
+        import_candles(tmp_path / "store", [tmp_path])
 
 
 # -- by hand
