@@ -191,16 +191,16 @@ class Recorder:
     async def _record(self, duration_s: float | None) -> RecordingEnds | None:
         """Record until the time is over, a signal comes, or nothing more can be written: then why."""
         ended: RecordingEnds | None = None
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._pack_when_asked)
-            for ear, watcher in self.ears:
-                ear.write(START, json.dumps({"version": __version__, "schema": SCHEMA}))
-                nursery.start_soon(watcher.run, ear.sink)
-            with trio.move_on_after(float("inf") if duration_s is None else duration_s) as span:
+        with trio.move_on_after(float("inf") if duration_s is None else duration_s) as span:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._pack_when_asked)
                 nursery.start_soon(self._stop_on_signal, span)
+                for ear, watcher in self.ears:
+                    ear.write(START, json.dumps({"version": __version__, "schema": SCHEMA}))
+                    nursery.start_soon(watcher.run, ear.sink)
                 ended = await self._keep_writing()
-            self._stopped = self._stopped or f"recorded for {duration_s or 0:g} s"
-            nursery.cancel_scope.cancel(reason="the recording is over")
+                nursery.cancel_scope.cancel(reason="nothing more can be written")
+        self._stopped = self._stopped or f"recorded for {duration_s or 0:g} s"
         return ended
 
     async def _stop_on_signal(self, span: trio.CancelScope) -> None:
