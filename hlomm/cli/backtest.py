@@ -11,7 +11,9 @@ from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
 from hlomm.research.backtest import backtest
 from hlomm.research.chart import draw
-from hlomm.research.recording import load as load_recording
+from hlomm.research.recording import Recording
+from hlomm.research.source import recordings
+from hlomm.research.store.recordings import Chosen
 from hlomm.settings.load import load
 from hlomm.strategy.registry import STRATEGIES
 
@@ -26,15 +28,28 @@ def backtest_command(
     loaded = load(profile, config_files, [*sets, *only])
     documents = []
     for folder in data:
-        recording = load_recording(folder)
-        result = backtest(recording, loaded)
-        chart = (out if out is not None else Path()) / f"backtest-{folder.resolve().name}-{strategy}.svg"
-        chart.parent.mkdir(parents=True, exist_ok=True)
-        draw(result, chart)
-        documents.append({**result.document(loaded.profile), "strategy": strategy, "chart": str(chart)})
-        if not as_json:
-            click.echo(result.text())
-            click.echo(f"chart: {chart}")
+        chosen = recordings(folder)
+        for left_out in chosen.excluded:
+            click.echo(f"left out: {left_out.ticker or left_out.market}: {left_out.reason}", err=True)
+        for recording in chosen.recordings:
+            result = backtest(recording, loaded)
+            chart = (out if out is not None else Path()) / f"backtest-{_name(folder, recording, chosen)}-{strategy}.svg"
+            chart.parent.mkdir(parents=True, exist_ok=True)
+            draw(result, chart)
+            document = {**result.document(loaded.profile), "strategy": strategy, "chart": str(chart)}
+            if recording.repairs:
+                document["repairs"] = dict(recording.repairs)
+            documents.append(document)
+            if not as_json:
+                click.echo(result.text())
+                click.echo(f"chart: {chart}")
     if as_json:
         click.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
     return ExitCode.CLEAN
+
+
+def _name(folder: Path, recording: Recording, chosen: Chosen) -> str:
+    name = folder.resolve().name
+    if len(chosen.recordings) == 1:
+        return name
+    return f"{name}-{recording.outcome.ticker.replace(':', '-')}"

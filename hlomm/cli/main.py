@@ -326,6 +326,31 @@ def soak(
 
 
 @main.command()
+@config_options
+@click.option("--sim", "sim_file", type=click.Path(path_type=Path), default=None, help="Record a running simulator.")
+@click.option("--venues", default=None, metavar="NAMES", help="Which, with commas; default: all that have an address.")
+@click.option("--markets", default="*", metavar="PATTERNS", help="Which of those listed, by id or name, e.g. '*15m*'.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The store; added to if it exists.")
+@click.option("--duration", type=click.FloatRange(min=0.1), default=None, help="Stop after that many seconds.")
+@click.option("--disk-max", default=None, metavar="SIZE", help="Stop (exit 4) before the store is larger, e.g. 20G.")
+@JSON
+@reporting
+def record(
+    *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], sim_file: Path | None, venues: str | None,
+    markets: str, out: Path, duration: float | None, disk_max: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Write public streams to disk, byte for byte and as understood; no keys, no orders, follows every roll."""
+    from hlomm.cli.record import record_command
+
+    finish(
+        record_command(
+            profile=profile, config_files=config_files, sets=sets, venues=venues, markets=markets, sim_file=sim_file,
+            out=out, duration_s=duration, disk_max=disk_max, as_json=as_json,
+        )
+    )  # fmt: skip
+
+
+@main.command()
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @config_options
 @click.option("--strategy", default="avellaneda", show_default=True)
@@ -375,6 +400,50 @@ def report(
             gif=gif, parquet=parquet, as_json=as_json,
         )
     )  # fmt: skip
+
+
+IMPORTS = ("hip4", "hl-csv", "hl-frames", "hl-archive", "binance", "polymarket", "kalshi", "candles")
+"""Names of `hlomm.research.imports.kinds`, and candles, which is not imported for `--help`."""
+
+
+@main.command(name="import")
+@click.argument("kind", type=click.Choice(IMPORTS))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The store; added to if it exists.")
+@JSON
+@reporting
+def import_(*, kind: str, paths: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """Turn other people's recordings into a store; exit 2 if nothing real is found in them."""
+    from hlomm.cli.data import import_command
+
+    finish(import_command(kind, paths, out, as_json=as_json))
+
+
+@main.group(cls=Group)
+def data() -> None:
+    """Recorded data."""
+
+
+@data.command(name="check")
+@click.argument("folder", type=click.Path(path_type=Path))
+@JSON
+@reporting
+def data_check(*, folder: Path, as_json: bool) -> None:
+    """Gaps, crossed books, repeated rows, clocks, damaged files: counted, each with its rule; exit 3 for a defect."""
+    from hlomm.cli.data import check_command
+
+    finish(check_command(folder, as_json=as_json))
+
+
+@data.command(name="pack")
+@click.argument("folder", type=click.Path(path_type=Path))
+@JSON
+@reporting
+def data_pack(*, folder: Path, as_json: bool) -> None:
+    """Turn the spools of a recorder that was killed into Parquet; the next `hlomm record` does it too."""
+    from hlomm.cli.data import pack_command
+
+    finish(pack_command(folder, as_json=as_json))
 
 
 @main.group(cls=Group)

@@ -7,6 +7,7 @@ from enum import IntEnum
 from hlomm.domain.faults import (
     AnotherInstance,
     ConfigError,
+    DataDefect,
     HlommError,
     JournalCorrupt,
     UsageError,
@@ -35,6 +36,7 @@ _BY_ERROR: tuple[tuple[type[HlommError], ExitCode], ...] = (
     (ConfigError, ExitCode.USAGE),
     (UsageError, ExitCode.USAGE),
     (JournalCorrupt, ExitCode.DIVERGED),
+    (DataDefect, ExitCode.DIVERGED),
     (VenueRefused, ExitCode.REFUSED),
     (VenueUnavailable, ExitCode.REFUSED),
     (AnotherInstance, ExitCode.BUSY),

@@ -37,6 +37,10 @@ class JournalCorrupt(HlommError):  # noqa: N818
         self.records = records
 
 
+class DataDefect(HlommError):  # noqa: N818
+    """Recorded market data that cannot be relied on. Exit code 3."""
+
+
 class ProtocolViolation(HlommError):  # noqa: N818
     """A peer sent something outside the protocol. `kind` is a short stable word for counters."""
 

@@ -49,14 +49,18 @@ class Scan:
     corrupt: JournalCorrupt | None = None
 
 
-def scan(data: bytes) -> Scan:
-    """Read a segment. Never raises for damage: it reports it, with everything before it."""
-    if len(data) < len(HEADER) and HEADER.startswith(data):
+def scan(data: bytes, header: bytes = HEADER) -> Scan:
+    """Read a segment. Never raises for damage: it reports it, with everything before it.
+
+    `header` is what the file must begin with; other files than journals are framed in the same way.
+    """
+    if len(data) < len(header) and header.startswith(data):
         return Scan(payloads=[], good=0, torn=len(data))
-    if data[: len(HEADER)] != HEADER:
-        return Scan(payloads=[], good=0, corrupt=_damage(f"not a journal of schema {SCHEMA}", 0, 0))
+    if data[: len(header)] != header:
+        what = f"not a journal of schema {SCHEMA}" if header == HEADER else "not a file of this kind and schema"
+        return Scan(payloads=[], good=0, corrupt=_damage(what, 0, 0))
     payloads: list[bytes] = []
-    at = len(HEADER)
+    at = len(header)
     while at < len(data):
         payload = _frame_at(data, at)
         if payload is None:

@@ -142,14 +142,17 @@ class _Run:
     # -- the end
 
     def _settle(self, last_ns: int) -> Px | None:
-        """Settle by the mark interpolated around expiry, or the last one known if the recording ends before."""
+        """Settle as recorded, else by the mark interpolated around expiry, or the last one known before it."""
         outcome = self._recording.outcome
         assert outcome.expiry_ns is not None
         assert outcome.strike is not None
-        if not self._recording.marks:
+        if self._recording.settled is not None:
+            yes, detail = self._recording.settled, "as recorded"
+        elif self._recording.marks:
+            mark, detail = settlement_mark(self._recording.marks, outcome.expiry_ns)
+            yes = Px(SCALE if mark >= outcome.strike else 0)
+        else:
             return None
-        mark, detail = settlement_mark(self._recording.marks, outcome.expiry_ns)
-        yes = Px(SCALE if mark >= outcome.strike else 0)
         at_ns = max(outcome.expiry_ns, last_ns) + SETTLE_DELAY_NS
         self._advance(at_ns)
         self._venue.settle(yes)

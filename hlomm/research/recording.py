@@ -53,6 +53,10 @@ class Recording:
     prints_replayed: int
     mirrored: int
     """NO snapshots found to be the exact mirror of their YES snapshot."""
+    settled: Px | None = None
+    """What YES paid, where the recording says so; else the marks around expiry tell."""
+    repairs: tuple[tuple[str, int], ...] = ()
+    """What loading left out or mended, by kind, with counts."""
 
 
 def load(folder: Path) -> Recording:

@@ -52,12 +52,18 @@ class HttpAnswer:
     """Names in lower case."""
 
 
+Heard = Callable[[str, bytes, bytes], None]
+"""Method and path, body of the request, body of the answer."""
+
+
 @attrs.frozen
 class HttpClient:
     """Requests to one base URL."""
 
     _client: httpx2.AsyncClient
     _limits: HttpLimits
+    heard: Heard | None = None
+    """Told of every answer before anybody has read it."""
 
     async def post(self, path: str, body: bytes) -> HttpAnswer:
         """The answer, whatever its status. NotSent or VenueUnavailable if there is none within the deadline."""
@@ -76,6 +82,8 @@ class HttpClient:
             raise VenueUnavailable(f"{method} {path} was not answered: {error!r}") from error
         except trio.TooSlowError:
             raise VenueUnavailable(f"{method} {path} was not answered in {self._limits.request_s:g} s") from None
+        if self.heard is not None:
+            self.heard(f"{method} {path}", body, response.content)
         return HttpAnswer(
             response.status_code, response.content, {name.lower(): value for name, value in response.headers.items()}
         )

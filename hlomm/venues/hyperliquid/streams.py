@@ -32,7 +32,8 @@ _STREAMS_PER_MARKET: Final = 3
 class Streams:
     """Wanted markets over the life of the session, pending acknowledgements of the current connection."""
 
-    _user: str
+    _user: str | None
+    """Whose account is followed too; None: nobody's."""
     _registry: Registry
     _feed: MarketFeed
     _counters: Counters
@@ -43,11 +44,17 @@ class Streams:
     _backlog: deque[str] = attrs.field(factory=lambda: deque(maxlen=2 * SUBSCRIPTIONS_MAX))
 
     def open_account(self, send: SendText) -> None:
-        """Ask for the account's streams on a new connection."""
+        """Ask for the account's streams on a new connection, and for those of the venue as a whole."""
         self._pending.clear()
         self._backlog.clear()
         self._feed.reconnected()
-        self._ask(wire.account_streams(self._user, fast_marks=self._fast_marks), send)
+        fast = self._fast_marks
+        lasting = (
+            wire.venue_streams(fast_marks=fast)
+            if self._user is None
+            else wire.account_streams(self._user, fast_marks=fast)
+        )
+        self._ask(lasting, send)
 
     def open_markets(self, send: SendText, wall_ns: int) -> None:
         """Ask again for every wanted market that still lives; the others are forgotten."""

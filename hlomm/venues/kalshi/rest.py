@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 PAGE: Final = 200
 PAGES_MAX: Final = 50
+TRADES_PAGE: Final = 1_000
 _SERVER_FAULT: Final = 500
 _ORDER: Final = "/portfolio/orders/{order_id}"
 EVENT_ORDER: Final = "/portfolio/events/orders/{order_id}"
@@ -44,7 +45,8 @@ class KalshiRest:
     _transport: Transport
     _time: VenueTime
     _counters: Counters
-    _signer: Signer
+    _signer: Signer | None
+    """None: only what is public can be asked for."""
     budgets: Budgets = attrs.field(factory=Budgets)
     ok: bool | None = None
     """Whether requests are answered; None before the first."""
@@ -111,6 +113,13 @@ class KalshiRest:
         if answer.status == 404:
             return None
         return self._read("book", exchange.book, self._good("book", answer))
+
+    async def trades(self, ticker: str, from_s: int) -> list[exchange.PublicTrade]:
+        """Public trades of a market since then, newest first."""
+        query = {"ticker": ticker, "min_ts": str(from_s), "limit": str(TRADES_PAGE)}
+        rows, unreadable = await self._get("trades", _query("/markets/trades", query, ""), exchange.trades)
+        self._counters.add("trade_rows_unreadable", unreadable)
+        return rows
 
     # -- the account
 
@@ -225,6 +234,8 @@ class KalshiRest:
         return await self._sign("GET", url)
 
     async def _sign(self, method: str, url: str) -> tuple[tuple[str, str], ...]:
+        if self._signer is None:
+            return ()
         return await trio.to_thread.run_sync(
             self._signer.headers, self._time.wall_ms(), method, url, limiter=self._signing
         )

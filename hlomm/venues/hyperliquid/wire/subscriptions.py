@@ -39,8 +39,13 @@ def account_streams(user: str, *, fast_marks: bool) -> tuple[Subscription, ...]:
         Subscription("orderUpdates", user=user),
         Subscription("userFills", user=user),
         Subscription("spotState", user=user),
-        Subscription("outcomeMetaUpdates"),
     )
+    return (*streams, *venue_streams(fast_marks=fast_marks))
+
+
+def venue_streams(*, fast_marks: bool) -> tuple[Subscription, ...]:
+    """Streams about no account and no single market."""
+    streams = (Subscription("outcomeMetaUpdates"),)
     return (*streams, Subscription("fastAssetCtxs")) if fast_marks else streams
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 import attrs
+import msgspec
 from msgspec import Meta, Struct
 
 from hlomm.domain.faults import ProtocolViolation
-from hlomm.domain.units import Px
-from hlomm.venues.fields import DecimalText, Word
+from hlomm.domain.units import Px, Qty
+from hlomm.venues.anomalies import DECODE_ERRORS
+from hlomm.venues.fields import DecimalText, Word, positive
 from hlomm.venues.kalshi.wire.account import decode
-from hlomm.venues.kalshi.wire.schemas import ShardNumber, price
+from hlomm.venues.kalshi.wire.schemas import IdText, ShardNumber, TickerText, inner_price, price
 from hlomm.venues.kalshi.wire.times import wall_ms
 
 
@@ -99,6 +101,55 @@ class ExchangeStatus:
     exchange: bool
     trading: bool
     resumes_ms: int | None
+
+
+class _TradeRow(Struct):
+    trade_id: IdText
+    ticker: TickerText
+    count_fp: DecimalText
+    yes_price_dollars: DecimalText
+    created_time: Word
+    taker_outcome_side: Word = ""
+    taker_book_side: Word = ""
+
+
+class _Trades(Struct):
+    trades: list[msgspec.Raw]
+
+
+_trade_row = msgspec.json.Decoder(_TradeRow)
+
+
+@attrs.frozen(kw_only=True)
+class PublicTrade:
+    """A trade in YES prices."""
+
+    trade_id: str
+    ticker: str
+    px: Px
+    qty: Qty
+    taker_buys: bool
+    venue_ms: int
+
+
+def trades(body: bytes) -> tuple[list[PublicTrade], int]:
+    """Trades in the order of the answer, and how many could not be read."""
+    rows = decode("trades", body, _Trades).trades
+    found: list[PublicTrade] = []
+    for raw in rows:
+        try:
+            row = _trade_row.decode(raw)
+            found.append(
+                PublicTrade(
+                    trade_id=row.trade_id, ticker=row.ticker, px=inner_price(row.yes_price_dollars, "trade.price"),
+                    qty=Qty(positive(row.count_fp, "trade.count")),
+                    taker_buys=row.taker_book_side == "bid" or row.taker_outcome_side == "yes",
+                    venue_ms=wall_ms(row.created_time, "trade.time"),
+                )
+            )  # fmt: skip
+        except (ProtocolViolation, *DECODE_ERRORS):
+            continue
+    return found, len(rows) - len(found)
 
 
 def book(body: bytes) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

@@ -1,0 +1,1 @@
+"""Other people's recordings, into the store's schema."""

@@ -1,0 +1,179 @@
+"""What an importer yields, and how it becomes rows of a store.
+
+Rows are numbered in the order of their receive times; lines of one time keep the order of their file. Nothing is made
+up: a line that cannot be read is counted and left out, a time or size that the source does not tell stays unknown, and
+an import of which nothing remains writes nothing and fails.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from hlomm.domain.faults import UsageError
+from hlomm.domain.inputs import Input
+from hlomm.domain.units import SCALE
+from hlomm.research.store.pack import write_rows
+from hlomm.research.store.schema import EVENTS, FRAMES, Row, event_columns, market_of
+
+NS: Final = Decimal(10**9)
+
+
+@attrs.frozen(kw_only=True)
+class Line:
+    """One line or record of a source: what it was, byte for byte where it was a message, and what it says."""
+
+    recv_ns: int
+    news: tuple[tuple[Input, int | None], ...]
+    """Inputs, with the venue's stamp in ns where it is finer or other than the input's own."""
+    raw: bytes | None = None
+    channel: str = ""
+    file: str = ""
+    """Within a file receive times are looked at for order."""
+
+
+@attrs.define(eq=False)
+class Tally:
+    """What was left out or looked odd, by kind."""
+
+    counts: Counter[str] = attrs.field(factory=Counter)
+
+    def add(self, kind: str, by: int = 1) -> None:
+        self.counts[kind] += by
+
+
+Reader = Callable[[Sequence[Path], Tally], Iterable[Line]]
+
+
+@attrs.frozen(kw_only=True)
+class Kind:
+    """A layout that can be imported."""
+
+    name: str
+    venue: str
+    help: str
+    read: Reader
+    suffixes: tuple[str, ...]
+    """Of the files in a folder that are tried; a file that is named is always tried."""
+
+
+@attrs.frozen(kw_only=True)
+class Imported:
+    kind: str
+    files: int
+    lines: int
+    events: int
+    frames: int
+    markets: tuple[str, ...]
+    first_ns: int
+    last_ns: int
+    odd: dict[str, int]
+
+    def document(self) -> dict[str, Any]:
+        return attrs.asdict(self)
+
+
+def import_into(root: Path, kind: Kind, paths: Sequence[Path]) -> Imported:
+    """Read everything and write it; the same input writes the same files. UsageError if nothing real can be had."""
+    files = list(_files(kind, paths))
+    tally = Tally()
+    lines = list(kind.read(files, tally)) if files else []
+    if not any(line.news for line in lines):
+        odd = ", ".join(f"{count} {name}" for name, count in tally.counts.items())
+        raise UsageError(f"nothing of kind {kind.name} in {', '.join(map(str, paths))}{f' ({odd})' if odd else ''}")
+    latest: Counter[str] = Counter()
+    for line in lines:
+        tally.add("out_of_order", int(line.recv_ns < latest[line.file]))
+        latest[line.file] = max(latest[line.file], line.recv_ns)
+    lines.sort(key=lambda line: line.recv_ns)
+    run = _run(lines[0].recv_ns, kind, files)
+    rows = _rows(lines, kind, run)
+    for table in (EVENTS, FRAMES):
+        write_rows(root, table, rows[table], f"{run:013d}-000001")
+    return Imported(
+        kind=kind.name, files=len(files), lines=len(lines), events=len(rows[EVENTS]), frames=len(rows[FRAMES]),
+        markets=tuple(sorted({row["market"] for row in rows[EVENTS] if row["market"]})), first_ns=lines[0].recv_ns,
+        last_ns=lines[-1].recv_ns, odd={name: count for name, count in sorted(tally.counts.items()) if count},
+    )  # fmt: skip
+
+
+def _files(kind: Kind, paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(one for one in path.rglob("*") if one.is_file() and one.name.endswith(kind.suffixes))
+        elif path.is_file():
+            yield path
+        else:
+            raise UsageError(f"{path}: no such file or folder")
+
+
+def _run(first_ns: int, kind: Kind, files: Sequence[Path]) -> int:
+    """The first second, and three digits of what was imported: imports that begin together stay apart."""
+    names = "\n".join((kind.name, *(one.name for one in files)))
+    return first_ns // 10**9 * 1_000 + zlib.crc32(names.encode()) % 1_000
+
+
+def _rows(lines: Sequence[Line], kind: Kind, run: int) -> dict[str, list[Row]]:
+    rows: dict[str, list[Row]] = {EVENTS: [], FRAMES: []}
+    seq = 0
+    for line in lines:
+        common = {"run": run, "recv_ns": line.recv_ns, "source": f"import:{kind.name}", "venue": kind.venue}
+        frame = None
+        if line.raw is not None:
+            seq += 1
+            frame = seq
+            about = {market_of(item) for item, _ in line.news}
+            rows[FRAMES].append(
+                common | {
+                    "seq": seq, "market": about.pop() if len(about) == 1 else "", "connection": 0,
+                    "channel": line.channel, "data": line.raw,
+                }
+            )  # fmt: skip
+        for item, exchange_ns in line.news:
+            seq += 1
+            row = common | {"seq": seq, "market": market_of(item), "frame": frame, **event_columns(item)}
+            rows[EVENTS].append(row if exchange_ns is None else row | {"exchange_ns": exchange_ns})
+    return rows
+
+
+# -- helpers of the readers
+
+
+def text_lines(path: Path, tally: Tally) -> Iterator[bytes]:
+    """Lines of a file, packed or not. One that breaks off gives what stands before the break."""
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            for line in file:
+                if stripped := line.strip():
+                    yield stripped
+    except (OSError, EOFError, zlib.error):
+        tally.add("broken_files")
+
+
+@lru_cache(maxsize=65_536)
+def scaled(number: str | float | Decimal) -> int:
+    """A price or size in 1e-8, rounded to the nearest. ValueError for what is none, or below nothing."""
+    try:
+        value = (number if isinstance(number, Decimal) else Decimal(str(number))) * SCALE
+        whole = int(value.to_integral_value())
+    except (InvalidOperation, ValueError, OverflowError):
+        raise ValueError(f"expected a number, was {number!r}") from None
+    if whole < 0:
+        raise ValueError(f"expected no negative number, was {number!r}")
+    return whole
+
+
+def seconds(number: str | float) -> int:
+    """Unix seconds with decimals as ns. ValueError for what is none."""
+    try:
+        return int(Decimal(str(number)) * NS)
+    except (InvalidOperation, ValueError, OverflowError):
+        raise ValueError(f"expected seconds, was {number!r}") from None

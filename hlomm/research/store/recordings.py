@@ -1,0 +1,236 @@
+"""A store as what a backtest runs over: one recording per outcome market, or the reason why there is none.
+
+Rules, applied in this order and always told:
+- rows are taken by (run, seq); a repeated (run, seq) or trade id is dropped, and a print older than
+  `recording.MAX_PRINT_AGE_NS` when it came (a reconnect replays history);
+- a receive time before that of the row in front is raised to it; a step back of more than `STEP_BACK_MAX_NS` excludes
+  the market, for nobody knows any more what was known when;
+- a crossed book or touch is dropped;
+- a gap of more than `GAP_MAX_NS` in its own rows or its perp's, within its time, excludes the market; during a shorter
+  one the last book stands, and ages;
+- an outcome of which the terms changed, or without strike, book, touch of its perp, or settlement is excluded. Its
+  settlement is what the store says, else the mark at its expiry, which the last one stands for if it is at most
+  `MARK_REACH_NS` older.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from hlomm.domain.faults import UsageError
+from hlomm.domain.ids import HYPERLIQUID, perp_market
+from hlomm.domain.inputs import (
+    BboUpdate,
+    BookSnapshot,
+    MarketChanged,
+    MarketListed,
+    MarketSettled,
+    MarkPrice,
+    TradePrint,
+)
+from hlomm.domain.markets import Market, MarketKind
+from hlomm.domain.times import NS_PER_S
+from hlomm.domain.units import Px
+from hlomm.research.recording import MAX_PRINT_AGE_NS, Event, Recording, perp_of
+from hlomm.research.store.read import Store, ordered, rows
+from hlomm.research.store.schema import GAP, OWN_KINDS, input_of
+
+STEP_BACK_MAX_NS: Final = NS_PER_S
+GAP_MAX_NS: Final = 60 * NS_PER_S
+MARK_REACH_NS: Final = 5 * NS_PER_S
+AROUND_NS: Final = 60 * NS_PER_S
+"""Of the perp before the market's first row and after its last."""
+
+
+@attrs.frozen
+class Excluded:
+    market: str
+    ticker: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class Chosen:
+    recordings: tuple[Recording, ...]
+    excluded: tuple[Excluded, ...]
+
+
+@attrs.define(eq=False)
+class _Tape:
+    """One market's rows, cleaned."""
+
+    events: list[tuple[tuple[int, int, int], Event]] = attrs.field(factory=list)
+    """With (time, run, seq), by which those of several markets are merged."""
+    market: Market | None = None
+    changed: bool = False
+    """It was described anew, and not as before."""
+    settled: Px | None = None
+    gaps: list[tuple[int, int]] = attrs.field(factory=list)
+    """From and until when nobody listened."""
+    steps: list[tuple[int, int]] = attrs.field(factory=list)
+    """When the clock went back, and by how much."""
+    touches: int = 0
+    last_mark_ns: int = 0
+    books: int = 0
+    prints: int = 0
+    replayed: int = 0
+    mended: Counter[str] = attrs.field(factory=Counter)
+
+    def longest_gap(self, first_ns: int, last_ns: int) -> int:
+        """Of those that touch a span of time."""
+        return max((until - since for since, until in self.gaps if since <= last_ns and until >= first_ns), default=0)
+
+    def worst_step(self, first_ns: int, last_ns: int) -> int:
+        return max((by for at, by in self.steps if first_ns <= at <= last_ns), default=0)
+
+
+def load_store(root: Path) -> Chosen:
+    """Recordings of all outcome markets of Hyperliquid. SchemaError for files that cannot be read."""
+    store = Store.open(root)
+    tapes: dict[str, _Tape] = {}
+    found: list[Recording] = []
+    excluded: list[Excluded] = []
+    for name in store.markets():
+        if not name.startswith(f"{HYPERLIQUID}:o"):
+            continue
+        tape = _tape(store, name)
+        if tape.market is None or tape.market.kind is not MarketKind.OUTCOME:
+            excluded.append(Excluded(name, "", "nothing says what this market is (no `listed` row)"))
+            continue
+        perp = perp_market(HYPERLIQUID, tape.market.underlying)
+        if perp not in tapes:
+            tapes[perp] = _tape(store, perp)
+        reason = _unfit(tape, tapes[perp])
+        if reason is None:
+            found.append(_recording(tape, tapes[perp]))
+        else:
+            excluded.append(Excluded(name, tape.market.ticker, reason))
+    return Chosen(recordings=tuple(found), excluded=tuple(excluded))
+
+
+def load_one(root: Path) -> Chosen:
+    """As `load_store`; UsageError if no market is left."""
+    chosen = load_store(root)
+    if not chosen.recordings:
+        reasons = "; ".join(f"{one.ticker or one.market}: {one.reason}" for one in chosen.excluded[:5])
+        raise UsageError(f"{root}: no market of it can be backtested ({reasons or 'it has no outcome of Hyperliquid'})")
+    return chosen
+
+
+def _unfit(tape: _Tape, perp: _Tape) -> str | None:
+    market = tape.market
+    assert market is not None
+    if market.strike is None or market.expiry_ns is None:
+        return "not a binary with a strike"
+    if not tape.books:
+        return "no book"
+    if tape.changed:
+        return "its terms changed while it was recorded"
+    if not perp.touches:
+        return f"no touch of its perp {market.underlying}"
+    if tape.settled is None and perp.last_mark_ns < market.expiry_ns - MARK_REACH_NS:
+        return f"no settlement, and no mark within {MARK_REACH_NS / NS_PER_S:g} s of its expiry"
+    span = tape.events[0][1].received_ns, tape.events[-1][1].received_ns
+    for what, one in (("", tape), (" of its perp", perp)):
+        if (gap_ns := one.longest_gap(*span)) > GAP_MAX_NS:
+            return f"a gap{what} of {gap_ns / NS_PER_S:.0f} s"
+        if (step_ns := one.worst_step(*span)) > STEP_BACK_MAX_NS:
+            return f"the clock{what} went back by {step_ns / NS_PER_S:.1f} s"
+    return None
+
+
+def _recording(tape: _Tape, perp: _Tape) -> Recording:
+    assert tape.market is not None
+    first, last = tape.events[0][1].received_ns, tape.events[-1][1].received_ns
+    # The perp a little before and after: what was known when the market came, and the marks around its expiry.
+    begin = bisect_left(perp.events, first - AROUND_NS, key=lambda pair: pair[0][0])
+    end = bisect_right(perp.events, last + AROUND_NS, key=lambda pair: pair[0][0])
+    around = perp.events[begin:end]
+    events = [event for _, event in sorted([*tape.events, *around], key=lambda pair: pair[0])]
+    return Recording(
+        outcome=tape.market, perp=perp.market or perp_of(tape.market.underlying), events=tuple(events),
+        marks=tuple((e.exchange_ns, e.item.px) for _, e in around if isinstance(e.item, MarkPrice)),
+        books=tape.books, prints_raw=tape.prints + tape.replayed, prints_replayed=tape.replayed, mirrored=0,
+        settled=tape.settled, repairs=tuple(sorted((tape.mended + perp.mended).items())),
+    )  # fmt: skip
+
+
+def _tape(store: Store, name: str) -> _Tape:
+    tape = _Tape()
+    seen: set[tuple[int, int]] = set()
+    trades: set[str] = set()
+    latest = run = 0
+    offset: int | None = None
+    for row in _rows(store, name):
+        key = row["run"], row["seq"]
+        if key in seen:
+            tape.mended["repeated_rows"] += 1
+            continue
+        seen.add(key)
+        received = row["recv_ns"]
+        if row["run"] != run:
+            offset = None
+        if row["mono_ns"] is not None:
+            # The monotonic clock tells a step of the wall clock that the quiet of one market would hide.
+            before, offset = offset, received - row["mono_ns"]
+            if before is not None and before > offset:
+                tape.steps.append((received, before - offset))
+        if received < latest:
+            tape.mended["held_back_times"] += 1
+            tape.steps.append((latest, latest - received))
+        if run not in (0, row["run"]):  # nobody listened between two runs of the recorder
+            tape.gaps.append((latest, received))
+        run = row["run"]
+        latest = received = max(latest, received)
+        if row["kind"] in OWN_KINDS:
+            if row["kind"] == GAP:
+                tape.gaps.append((int(json.loads(row["detail"])["from_ns"]), received))
+            continue
+        _take(tape, row, received, trades)
+    return tape
+
+
+def _take(tape: _Tape, row: Mapping[str, Any], received: int, trades: set[str]) -> None:
+    item = input_of(row)
+    exchange = received if row["exchange_ns"] is None else row["exchange_ns"]
+    match item:
+        case MarketListed(market=market) | MarketChanged(market=market):
+            tape.changed |= tape.market not in (None, market)
+            tape.market = market
+            return
+        case MarketSettled(yes_px=yes_px):
+            tape.settled = yes_px
+            return
+        case TradePrint(trade_id=trade_id):
+            if (trade_id and trade_id in trades) or received - exchange > MAX_PRINT_AGE_NS:
+                tape.replayed += 1
+                return
+            trades.add(trade_id)
+            tape.prints += 1
+        case BookSnapshot(bids=bids, asks=asks):
+            if bids and asks and bids[0][0] >= asks[0][0]:
+                tape.mended["crossed_books"] += 1
+                return
+            tape.books += 1
+        case BboUpdate(bid=bid, ask=ask):
+            if bid is not None and ask is not None and bid[0] >= ask[0]:
+                tape.mended["crossed_touches"] += 1
+                return
+            tape.touches += 1
+        case MarkPrice():
+            tape.last_mark_ns = max(tape.last_mark_ns, exchange)
+        case _:
+            return
+    event = Event(received_ns=received, exchange_ns=exchange, item=item)
+    tape.events.append(((received, row["run"], row["seq"]), event))
+
+
+def _rows(store: Store, name: str) -> Iterator[Mapping[str, Any]]:
+    return rows(ordered(store.scan(venue=HYPERLIQUID, market=name)))

@@ -1,0 +1,229 @@
+"""Hyperliquid watched without an account: books, touches, prints, marks and the market list of all that is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import trio
+
+from hlomm.domain.ids import HYPERLIQUID, VenueId
+from hlomm.domain.inputs import BboUpdate, BookSnapshot, ClockSkew, Input, MarketListed
+from hlomm.domain.times import seconds_to_ns
+from hlomm.venues.clock import Clock
+from hlomm.venues.counters import Counters
+from hlomm.venues.hyperliquid.config import HyperliquidConfig
+from hlomm.venues.hyperliquid.market_feed import MarketFeed
+from hlomm.venues.hyperliquid.registry import Registry
+from hlomm.venues.hyperliquid.rest import HyperliquidRest
+from hlomm.venues.hyperliquid.roll import MarketRoll
+from hlomm.venues.hyperliquid.streams import Streams
+from hlomm.venues.hyperliquid.wire.frames import (
+    ChannelError,
+    Hello,
+    MetaChanges,
+    Pong,
+    SubscriptionAck,
+    decode_frame,
+)
+from hlomm.venues.hyperliquid.wire.public import Marks, Prints
+from hlomm.venues.hyperliquid.wire.subscriptions import PING
+from hlomm.venues.liveness import Liveness
+from hlomm.venues.outlet import Outlet
+from hlomm.venues.protocol import Sink
+from hlomm.venues.transport import Transport
+from hlomm.venues.venue_time import VenueTime
+from hlomm.venues.watching import NO_KEY, Choice, Patience, Standing, every, keep_alive, stay_connected
+from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
+
+NOBODY: Final = "0x" + "0" * 40
+"""The account of a configuration that has none."""
+_FLUSH_EVERY_S: Final = 0.1
+
+
+def public_config(**fields: Any) -> HyperliquidConfig:
+    """A configuration for somebody who only looks."""
+    return HyperliquidConfig(account=NOBODY, agent_key=NO_KEY, perp_trades=True, **fields)
+
+
+class HyperliquidWatcher:
+    """See `hlomm.venues.watching.Watcher`."""
+
+    def __init__(
+        self, config: HyperliquidConfig, *, transport: Transport, clock: Clock, choice: Choice | None = None
+    ) -> None:
+        self._config = config
+        self._transport = transport
+        self._clock = clock
+        self._choice = Choice() if choice is None else choice
+        self._counters = counters = Counters()
+        self._outlet = Outlet(clock, counters)
+        self._standing = Standing(HYPERLIQUID, self._outlet)
+        self._time = VenueTime(clock)
+        self._registry = Registry(config.underlyings, counters, config.quote_token)
+        self._rest = HyperliquidRest(config, transport, clock, counters)
+        self._feed = MarketFeed(counters, int(config.print_age_s * 1_000), config.print_memory)
+        self._streams = Streams(None, self._registry, self._feed, counters, config.perp_trades, config.fast_marks)
+        self._roll = MarketRoll(
+            config, clock, counters, self._rest, self._registry, self._streams, self._tell
+        )  # fmt: skip
+        self._link: WebSocketLink | None = None
+        self._liveness: Liveness | None = None
+        self._acknowledged = trio.Event()
+        self._routes: dict[type, Callable[[Any], Sequence[Input]]] = {
+            BookSnapshot: self._feed.on_book,
+            BboUpdate: self._feed.on_touch,
+            Prints: self._prints,
+            Marks: self._feed.on_marks,
+            MetaChanges: self._meta,
+            SubscriptionAck: self._ack,
+            ChannelError: self._channel_error,
+            Pong: self._pong,
+            Hello: _nothing,
+        }
+
+    @property
+    def venue(self) -> VenueId:
+        return HYPERLIQUID
+
+    @property
+    def counters(self) -> Counters:
+        return self._counters
+
+    async def run(self, sink: Sink) -> None:
+        config = self._config
+        self._outlet.sink = sink
+        patience = Patience(
+            base_s=config.reconnect_base_s, cap_s=config.reconnect_cap_s, stable_s=config.stable_after_s
+        )  # fmt: skip
+        try:
+            async with self._rest.opened(), trio.open_nursery() as nursery:
+                self._roll.attach(nursery)
+                nursery.start_soon(stay_connected, self._standing, self._clock, patience, self._connect)
+        finally:
+            self._roll.detach()
+            self._outlet.sink = None
+
+    # -- one connection
+
+    async def _connect(self) -> tuple[str, bool]:
+        """One connection, from the market list to its loss."""
+        config = self._config
+        await self._measure_skew()
+        self._tell([MarketListed(market) for market in self._registry.apply_perps(await self._rest.perp_meta())])
+        await self._read_outcomes()
+        limits = WebSocketLimits(
+            open_s=config.connect_deadline_s + config.request_deadline_s, write_s=config.ws_write_deadline_s,
+            outbound_queue=config.writer_queue, frame_bytes_max=config.frame_bytes_max,
+        )  # fmt: skip
+        self._acknowledged = trio.Event()
+        self._liveness = Liveness(
+            ping_every=seconds_to_ns(self._clock.host_seconds(config.ping_every_s)),
+            pong_within=seconds_to_ns(config.pong_deadline_s),
+            silence=seconds_to_ns(self._clock.host_seconds(config.silence_s)),
+            opened=self._mono_ns(),
+        )
+        try:
+            async with self._transport.websocket(
+                config.ws_url, self._on_frame, self._mono_ns, limits, kind=config.websocket
+            ) as link:
+                self._link = link
+                await self._live(link, self._liveness)
+        finally:
+            self._link = None
+        return f"{link.lost_because}", self._rest.ok is not False
+
+    async def _live(self, link: WebSocketLink, liveness: Liveness) -> None:
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(keep_alive, link, liveness, self._clock, PING)
+            tasks.start_soon(self._flush)
+            self._streams.open_account(self._send)
+            self._streams.open_markets(self._send, self._clock.now().wall_ns)
+            with trio.move_on_after(self._config.ack_deadline_s):
+                await self._acknowledged.wait()
+            if not self._acknowledged.is_set():
+                link.lose(f"not subscribed in time: {', '.join(self._streams.unacknowledged()[:5])}")
+            self._standing.up(self._mono_ns())
+            rounds = partial(every, self._clock, self._counters)
+            tasks.start_soon(rounds, self._config.markets_every_s, self._read_outcomes)
+            tasks.start_soon(rounds, self._config.budget_every_s, self._measure_skew)
+
+    def _mono_ns(self) -> int:
+        return self._clock.read().mono_ns
+
+    def _send(self, text: str) -> bool:
+        if self._link is None:
+            return True  # the next connection asks for every wanted market itself
+        try:
+            self._link.send_nowait(text)
+        except (trio.WouldBlock, trio.BrokenResourceError):
+            return False
+        return True
+
+    async def _flush(self) -> None:
+        while True:
+            await trio.sleep(_FLUSH_EVERY_S)
+            self._streams.flush(self._send)
+
+    # -- markets
+
+    async def _read_outcomes(self) -> None:
+        self._roll.take(self._registry.apply_outcomes(await self._rest.outcome_meta()), "no longer listed")
+
+    async def _measure_skew(self) -> None:
+        before_ms = self._clock.wall_ms()
+        venue_ms = await self._rest.server_time()
+        self._time.ahead_ms = venue_ms - (before_ms + self._clock.wall_ms()) // 2
+        self._tell([ClockSkew(HYPERLIQUID, self._time.ahead_ms)])
+
+    def _tell(self, events: Sequence[Input]) -> None:
+        """Hand on, and follow what is listed."""
+        chosen = self._choice.keep(events)
+        self._outlet.emit(chosen)
+        for one in chosen:
+            if isinstance(one, MarketListed):
+                self._streams.want(one.market.id, self._send, self._clock.now().wall_ns)
+
+    # -- frames
+
+    def _on_frame(self, message: str | bytes, received_ns: int) -> None:
+        decoded = decode_frame(message)
+        if decoded.anomalies:
+            self._counters.note(decoded.anomalies, "websocket")
+        frame = decoded.frame
+        if frame is None:
+            return
+        if self._liveness is not None and type(frame) is not Pong:
+            self._liveness.on_data(received_ns)
+        route = self._routes.get(type(frame))
+        if route is None:
+            self._counters.add("private_frames")
+        elif events := route(frame):
+            self._outlet.emit_at(events, received_ns)
+
+    def _prints(self, prints: Prints) -> Sequence[Input]:
+        return self._feed.on_prints(prints, self._time.wall_ms())
+
+    def _meta(self, changes: MetaChanges) -> Sequence[Input]:
+        self._roll.on_meta(changes)
+        return ()
+
+    def _ack(self, ack: SubscriptionAck) -> Sequence[Input]:
+        self._streams.on_ack(ack)
+        if self._streams.account_acknowledged():
+            self._acknowledged.set()
+        return ()
+
+    def _channel_error(self, error: ChannelError) -> Sequence[Input]:
+        self._counters.add(f"channel_error.{error.code}")
+        return ()
+
+    def _pong(self, _pong: Pong) -> Sequence[Input]:
+        if self._liveness is not None:
+            self._liveness.on_pong()
+        return ()
+
+
+def _nothing(_frame: object) -> Sequence[Input]:
+    return ()
