@@ -114,7 +114,9 @@ def _ways_out(state: State, of: BasketLegState, surplus: int) -> list[_Way]:
     free_yes, free_no = (available(position, free, leg, state.withheld(of.market, leg)) for leg in Leg)
     gain = -direction(of.leg, Side.BUY)
     # Without cash to its name no purchase stands in for a sale that can be sent.
-    choice = choose_leg(market.market, gain, yes_px(of.leg, px), Qty(surplus), free_yes, free_no, LegTerms(cash=lambda: 0))
+    choice = choose_leg(
+        market.market, gain, yes_px(of.leg, px), Qty(surplus), free_yes, free_no, LegTerms(cash=lambda: 0)
+    )
     buying, selling = _fees(state, market, complement(px))[0], _fees(state, market, px)[1]
     sold = choice.qty if choice.side is Side.SELL else 0
     found = []

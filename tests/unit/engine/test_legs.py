@@ -68,7 +68,10 @@ def test_at_the_dear_end_a_small_quote_needs_inventory() -> None:
 @pytest.mark.parametrize(
     ("terms", "side"),
     [
-        (LegTerms(cash=lambda: usd(1_000), close=40_000, pair=70_000), Side.SELL),  # 0.00023 against 0.0007: it ranks first too
+        (
+            LegTerms(cash=lambda: usd(1_000), close=40_000, pair=70_000),
+            Side.SELL,
+        ),  # 0.00023 against 0.0007: it ranks first too
         (LegTerms(cash=lambda: usd(1_000), close=40_000, pair=0), Side.BUY),  # merging was seen to be free
         (LegTerms(cash=lambda: usd(1_000), close=40_000, open=60_000), Side.SELL),  # 0.000232 against 0.000252
         (LegTerms(cash=lambda: usd(41), close=40_000), Side.SELL),  # 100 NO at 0.42 cost more than there is
