@@ -94,14 +94,23 @@ class SurfaceRow(Row, frozen=True):
     """Why there is none, or only one."""
 
 
+class FigureRow(Row, frozen=True):
+    """What a strategy says of its last decision beside its facts."""
+
+    pulled_below_s: float
+    """Time to settlement below which its quote would be pulled at the present fair value; 0 where it never would."""
+    book_now: Px | None = None
+    """The book's price, moved by what the underlying did since: what the fair value was blended with."""
+
+
 class LookRow(Row, frozen=True):
     market: MarketId
     at_ms: int
     trades: tuple[PrintRow, ...] = ()
     """Oldest first."""
     queues: tuple[QueueRow, ...] = ()
-    pulled_below_s: float | None = None
-    """Time to settlement below which its quote would be pulled at the present fair value; None where nobody says."""
+    figures: FigureRow | None = None
+    """None where no strategy says."""
     drain_s: float | None = None
     """In the last so many seconds only reductions are quoted."""
     surface: SurfaceRow | None = None

@@ -26,7 +26,7 @@ def look(state: State, strategies: Mapping[StrategyId, Strategy], market_id: Mar
         trades=tuple(
             PrintRow(wall_ms=one.venue_ms, px=one.px, qty=one.qty, aggressor=one.aggressor) for one in market.prints
         ),
-        pulled_below_s=None if charting is None else charting.pulled_below_s(market_id),
+        figures=None if charting is None else charting.figures(market_id),
         drain_s=state.config.quotes.drain_ns / NS_PER_S if drains else None,
     )  # fmt: skip
 

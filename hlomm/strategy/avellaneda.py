@@ -24,7 +24,7 @@ import attrs
 import msgspec
 
 from hlomm.domain.ids import MarketId, StrategyId
-from hlomm.domain.look_rows import SurfaceRow
+from hlomm.domain.look_rows import FigureRow, SurfaceRow
 from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, ceil_to, floor_from_float, to_float
@@ -151,7 +151,8 @@ class Avellaneda:
         memory, fresh = self._observe_book(view, book, tau_s)
         outlook = self._outlooks.outlook(view, underlying)
         model = None if outlook is None else outlook.estimate()
-        value = fair.blend(model, _up_to_now(memory.gap, view, model, said))
+        book_now = _up_to_now(memory.gap, view, model, said)
+        value = fair.blend(model, book_now)
         if fresh and outlook is not None and said is not None:
             self._outlooks.learn(view, underlying, outlook, said)
         memory.last = None
@@ -160,7 +161,7 @@ class Avellaneda:
         nu = min(max(memory.nu.nu, _NU_RANGE[0]), _NU_RANGE[1])
         sigma_p = nu * horizon.p_vol(value.p, tau_s)
         wanted = self._quote(value.p, tau_s, sigma_p, view.net / SCALE)
-        memory.last = Decision(view, value.p, outlook, tau_s, nu)
+        memory.last = Decision(view, value.p, outlook, tau_s, nu, book_now)
         size = self._size(view, wanted, value.p, tau_s, nu)
         vols = _Vols(underlying.realised.annual, _implied(view, book.mid, tau_s), outlook, model)
         moves = None if outlook is None or model is None else sensitivity(outlook)
@@ -183,11 +184,14 @@ class Avellaneda:
             max_half=self._config.max_half_spread,
         )  # fmt: skip
 
-    def pulled_below_s(self, market: MarketId) -> float | None:
+    def figures(self, market: MarketId) -> FigureRow | None:
         last, c = self._last(market), self._config
         if last is None:
             return None
-        return binary.pulled_below_s(last.p, last.nu, c.reaction_s, c.pull_ratio, c.max_half_spread)
+        return FigureRow(
+            pulled_below_s=binary.pulled_below_s(last.p, last.nu, c.reaction_s, c.pull_ratio, c.max_half_spread),
+            book_now=None if last.book is None else Px(round(last.book.p * SCALE)),
+        )
 
     def _last(self, market: MarketId) -> Decision | None:
         memory = self._memory.get(market)

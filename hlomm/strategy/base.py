@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 import attrs
 
 from hlomm.domain.ids import MarketId, StrategyId, VenueId
-from hlomm.domain.look_rows import SurfaceRow
+from hlomm.domain.look_rows import FigureRow, SurfaceRow
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.units import Qty
 from hlomm.domain.view import Appraisal, Basket, Desired, MarketView, PairView
@@ -65,8 +65,8 @@ class Charting(Protocol):
     def surface(self, market: MarketId, cap: Qty) -> SurfaceRow:
         """Around its last decision on a market, for inventories up to `cap`; a note where there is none."""
 
-    def pulled_below_s(self, market: MarketId) -> float | None:
-        """Time to settlement below which its quote would be pulled as things are; None without a decision."""
+    def figures(self, market: MarketId) -> FigureRow | None:
+        """Of its last decision; None without one."""
 
 
 @runtime_checkable

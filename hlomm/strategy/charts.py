@@ -12,6 +12,7 @@ from hlomm.domain.units import SCALE, Px, Qty, to_float
 from hlomm.domain.view import MarketView
 from hlomm.pricing import horizon, surfaces
 from hlomm.pricing.expected import Outlook, contract_of, odds_of
+from hlomm.pricing.fair import Estimate
 from hlomm.pricing.quoter import Quote
 from hlomm.strategy.outlooks import spot_of
 
@@ -28,6 +29,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     tau_s: float
     """The time that moves the contract's price, see `hlomm.strategy.outlooks.moving_time_s`."""
     nu: float
+    book: Estimate | None = None
+    """What the book says, as of now."""
 
 
 def surface(

@@ -45,7 +45,7 @@ async def test_nothing_is_shown_in_full_until_somebody_asks_and_then_that_alone(
         heard = await told(peer, lambda one: one.look is not None)
         assert heard.look.market == market
         assert heard.look.surface is None
-        assert heard.look.pulled_below_s is not None
+        assert heard.look.figures.pulled_below_s > 0
         assert {row.direction for row in heard.look.queues} <= {-1, 1}
         await peer.say(Look(market=market, surfaces=True))
         heard = await told(peer, lambda one: one.look is not None and one.look.surface is not None)

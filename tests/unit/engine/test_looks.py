@@ -6,7 +6,7 @@ import pytest
 
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction, TradePrint
-from hlomm.domain.look_rows import SurfaceRow
+from hlomm.domain.look_rows import FigureRow, SurfaceRow
 from hlomm.domain.orders import Side
 from hlomm.domain.units import Qty
 from hlomm.engine import looks
@@ -30,8 +30,8 @@ class Drawing(Puppet):
             raise self.fails
         return SurfaceRow(source=self.id, note=f"{market} to {cap}")
 
-    def pulled_below_s(self, market: MarketId) -> float | None:
-        return 91.5 if market == M else None
+    def figures(self, market: MarketId) -> FigureRow | None:
+        return FigureRow(pulled_below_s=91.5) if market == M else None
 
 
 def test_public_trades_come_in_order_and_are_bounded() -> None:
@@ -59,14 +59,14 @@ def test_a_market_nobody_trades_says_so() -> None:
 def test_a_strategy_that_does_not_draw_is_named() -> None:
     rig = Rig()
     assert looks.surface(rig.state, rig.engine.strategies, M).note.startswith("puppet does not quote")
-    assert looks.look(rig.state, rig.engine.strategies, M).pulled_below_s is None
+    assert looks.look(rig.state, rig.engine.strategies, M).figures is None
 
 
 def test_the_strategy_draws_up_to_the_position_limit() -> None:
     rig = Rig(strategies=[Drawing()])
     cap = rig.state.config.limits.max_position
     assert looks.surface(rig.state, rig.engine.strategies, M).note == f"{M} to {cap}"
-    assert looks.look(rig.state, rig.engine.strategies, M).pulled_below_s == 91.5
+    assert looks.look(rig.state, rig.engine.strategies, M).figures == FigureRow(pulled_below_s=91.5)
 
 
 @pytest.mark.parametrize("error", [OverflowError("exp"), ValueError("nan")])

@@ -134,15 +134,33 @@ def test_where_it_is_pulled_no_side_is_quoted_and_the_width_stays() -> None:
 def test_it_is_pulled_where_it_says() -> None:
     strategy = maker()
     strategy.decide(view(tau_s=60.0, spot=None))
-    below_s = strategy.pulled_below_s(M)
-    assert below_s is not None
+    figures = strategy.figures(M)
+    assert figures is not None
+    below_s = figures.pulled_below_s
     assert maker().decide(view(tau_s=below_s * 1.01, spot=None)).bid is not None
     assert quoter.PULLED in maker().decide(view(tau_s=below_s * 0.99, spot=None)).bid_reason
 
 
+def test_the_books_price_is_told_as_it_was_blended() -> None:
+    """Between two books the underlying moves: what was blended is the book moved with it."""
+    strategy = maker(follow_s=10.0)
+    strategy.decide(view())
+    before = strategy.figures(M)
+    desired = strategy.decide(view(at_s=0.5, spot="80100"))
+    after = strategy.figures(M)
+    assert before is not None
+    assert after is not None
+    assert before.book_now == px("0.55")
+    assert after.book_now is not None
+    assert after.book_now > px("0.6")
+    low, high = sorted((round(number(desired, "model") * SCALE), after.book_now))
+    assert desired.fair is not None
+    assert low <= desired.fair <= high
+
+
 def test_without_a_decision_there_is_nothing_to_draw() -> None:
     strategy = maker()
-    assert (strategy.surface(M, CAP).note, strategy.pulled_below_s(M)) == (NO_DECISION, None)
+    assert (strategy.surface(M, CAP).note, strategy.figures(M)) == (NO_DECISION, None)
     strategy.decide(view())
     assert strategy.surface(M, CAP).band is not None
     strategy.decide(view(bids=(), asks=(), spot=None, count=2))
@@ -167,4 +185,4 @@ def test_drawing_changes_no_decision() -> None:
         seen = view(at_s=second, tau_s=3_600.0 - second, count=second, spot=80_000 + 7 * second, net=second)
         assert watched.decide(seen) == alone.decide(seen)
         watched.surface(M, CAP)
-        watched.pulled_below_s(M)
+        watched.figures(M)
