@@ -49,6 +49,7 @@ SEND_S: Final = 5.0
 HELLO_S: Final = 5.0
 MIN_WATCH_MS: Final = 100
 TARGET_MAX: Final = 64
+MARKET_MAX: Final = 256
 
 
 def user_of(uid: int) -> str:
@@ -199,7 +200,7 @@ class _Client:
                     if isinstance(message, Watch):
                         self._watch(nursery, message)
                     elif isinstance(message, Look):
-                        self._look = message
+                        self._look_at(message)
                     else:
                         await self._send(self._answer(message))
                 pending = await self._receive()
@@ -239,6 +240,12 @@ class _Client:
             raise ProtocolViolation("watch_twice", "one Watch per connection")
         self._watching = True
         nursery.start_soon(self._push, message.id, max(message.interval_ms, MIN_WATCH_MS) / 1000)
+
+    def _look_at(self, message: Look) -> None:
+        """Its answer names the market again, many times: nobody makes that long."""
+        if message.market is not None and len(message.market) > MARKET_MAX:
+            raise ProtocolViolation("look", f"no market has a name of {len(message.market)} characters")
+        self._look = message
 
     async def _push(self, number: int, interval_s: float) -> None:
         reader = self._server.reader()

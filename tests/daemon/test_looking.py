@@ -115,3 +115,12 @@ async def test_looking_never_changes_what_is_decided(rig, autojump_clock, surfac
         for market in list(state.markets):
             made.look(market, surfaces=surfaces)
         assert (r.engine.digest(), state.counters.turns) == before
+
+
+async def test_a_market_with_an_endless_name_ends_that_client(rig, connect, autojump_clock):  # noqa: F811
+    async with rig() as r:
+        await r.quoting(2)
+        peer = await (await connect(r)).greet()
+        await peer.say(Look(market=MarketId("x" * 300)))
+        assert await peer.hear() is None
+        assert r.state == "running"

@@ -15,6 +15,7 @@ from tui.screens.market import Market
 from tui.screens.overview import Overview
 from tui.screens.surfaces import Surfaces
 from tui.screens.text import Text
+from tui.theme import SIXTEEN
 
 SCREENS = {"2": Market, "7": Surfaces}
 SCENES = {
@@ -235,6 +236,21 @@ def test_a_lost_link_fades_the_figures_and_they_come_back(key: str) -> None:
             await settle(pilot)
             assert not stage.app.screen.has_class("-no-link")
             assert "~818" in glass(stage) or "@ net +120" in glass(stage)
+
+    drive(main())
+
+
+@pytest.mark.parametrize("key", SCREENS)
+def test_sixteen_colours_show_the_same_characters(key: str) -> None:
+    async def main() -> None:
+        many_colours, few = looking(), looking()
+        async with on_stage(many_colours) as pilot:
+            await pressed(pilot, key, "right", "right")
+            said = glass(many_colours)
+        few.app.theme = SIXTEEN.name
+        async with on_stage(few) as pilot:
+            await pressed(pilot, key, "right", "right")
+            assert glass(few) == said
 
     drive(main())
 

@@ -90,6 +90,17 @@ def test_a_flat_map_is_one_shade() -> None:
     assert {char for char in text(heat.lines(flat, 72, 30)) if char in SHADES} == {"·"}
 
 
+@pytest.mark.parametrize("span", [1, 10**5, 10**6, 10**8])
+def test_no_two_shades_are_explained_alike(span: int) -> None:
+    made = ramp()
+    cells = [Cell(60 * SCALE // 100 + span * place // 186) for place in range(187)]
+    near = Map(rows=made.rows, columns=made.columns, cells=cells, at=made.at, axis="σ→", fine=True)
+    (legend,) = heat.lines(near, 99, 30)[18:]
+    said = [word[1:].rstrip("c") for word in plain(legend).split() if word[0] in SHADES]
+    assert len(said) == len(SHADES)
+    assert len(set(said)) == len(said) or span == 1
+
+
 def test_a_map_of_nothing_but_gaps_is_drawn() -> None:
     made = ramp()
     empty = Map(rows=made.rows, columns=made.columns, cells=[Cell(None, True)] * 187, at=made.at, axis="σ→", fine=True)

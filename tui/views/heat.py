@@ -148,11 +148,13 @@ def _legend(of: Map, scale: tuple[int, int], width: int) -> list[Line]:
     """From which value on each shade stands, and the other signs."""
     low, high = scale
     steps = [low + (high - low) * number // len(SHADES) for number in range(len(SHADES))]
-    places = 1 if of.fine else 0
+    shown = steps if high > low else steps[:1]
+    forms = ([f"{step * 100 / SCALE:.{places}f}" for step in shown] for places in range(4))
+    said = next(
+        (form for form in forms if len(set(form)) == len(form)), [f"{step * 100 / SCALE:.4f}" for step in shown]
+    )
     cells = [
-        line(Span(sign, TONES[number]), Span(f"{steps[number] * 100 / SCALE:.{places}f}", Tone.LABEL))
-        for number, sign in enumerate(SHADES)
-        if high > low or number == 0
+        line(Span(sign, tone), Span(text, Tone.LABEL)) for sign, tone, text in zip(SHADES, TONES, said, strict=False)
     ]
     cells[-1] = (*cells[-1], Span("c", Tone.LABEL))
     cells.append(line(Span(NOW, Tone.STRONG), Span("now", Tone.LABEL)))
