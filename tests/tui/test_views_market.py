@@ -52,7 +52,7 @@ def test_one_source_alone_is_named_alone() -> None:
         ("OUT:BTC-~79043-2026-11-21T0600", None, "YES if BTC < 79,043"),
         ("OUT:BTC-82270~-2026-11-21T0600", None, "YES if BTC ≥ 82,270"),
         ("OUT:BTC-other-2026-11-21T0600", None, "YES if no other outcome"),
-        ("OUT:BTC-up15m-2026-11-21T0100", None, "up over 15m; its strike is not made yet"),
+        ("OUT:BTC-up15m-2026-11-21T0100", None, "YES if BTC is up over 15m"),
         ("will it rain?", None, "by terms that its name does not tell"),
     ],
 )

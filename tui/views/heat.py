@@ -149,7 +149,7 @@ def _legend(of: Map, scale: tuple[int, int], width: int) -> list[Line]:
     low, high = scale
     steps = [low + (high - low) * number // len(SHADES) for number in range(len(SHADES))]
     shown = steps if high > low else steps[:1]
-    forms = ([f"{step * 100 / SCALE:.{places}f}" for step in shown] for places in range(4))
+    forms = ([f"{step * 100 / SCALE:.{places}f}" for step in shown] for places in range(int(of.fine), 4))
     said = next(
         (form for form in forms if len(set(form)) == len(form)), [f"{step * 100 / SCALE:.4f}" for step in shown]
     )

@@ -72,7 +72,7 @@ def settles(row: MarketRow) -> str:
         return "by terms that its name does not tell"
     terms = parsed.terms
     if terms.window:
-        return f"YES if {coin} is up over {terms.window}; its strike is not made yet"
+        return f"YES if {coin} is up over {terms.window}"
     if terms.other:
         return "YES if no other outcome of its question pays"
     floor, ceiling = (None if px is None else number(px, _decimals(px)) for px in (terms.floor, terms.ceiling))

@@ -13,7 +13,7 @@ from tui.state import Store
 from tui.views.line import Line, Span, Tone, clean, cut, joined, line, right, rule
 from tui.views.market import OLD_DAEMON, WAITING
 
-NO_TRADES: Final = "nobody has traded here since we watch"
+NO_TRADES: Final = "no trade since the daemon watches"
 _PX, _SIZE = 8, 8
 
 
