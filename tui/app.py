@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final
 
 from textual import events
 from textual.app import App, SystemCommand
@@ -19,7 +19,8 @@ from hlomm.domain.outputs import HaltState
 from hlomm.link.protocol import Access
 from tui import keymap, theme
 from tui.client import Client, Event, Pictured
-from tui.messages import FromLink
+from tui.looked import Asked
+from tui.messages import FromLink, Link
 from tui.screens.arbitrage import Arbitrage
 from tui.screens.change import Change
 from tui.screens.confirm import Confirm
@@ -31,6 +32,7 @@ from tui.screens.market import Market
 from tui.screens.orders import Orders
 from tui.screens.overview import Overview
 from tui.screens.strategies import Strategies
+from tui.screens.surfaces import Surfaces
 from tui.screens.text import Text, help_text
 from tui.starting import Daemon, Starter
 from tui.state import Start, Store
@@ -43,14 +45,6 @@ from tui.widgets.lists import Browsed, ListPanel, Opened
 from tui.widgets.panel import Sight
 
 TICK_S: Final = 0.25
-
-
-class Link(Protocol):
-    """What the app needs of the client; tests put a recording in its place."""
-
-    async def run(self) -> None: ...
-
-    def command(self, action: OperatorAction, reason: str = "", target: str = "") -> int | None: ...
 
 
 class Terminal(App[str]):
@@ -81,6 +75,7 @@ class Terminal(App[str]):
         self.store = Store.begin(str(socket), clock(), offer, viewer=access is Access.VIEWER)
         self.sight = Sight(self.store, clock)
         self.link: Link = Client(socket, self._deliver, access=access, by=by) if link is None else link(self._deliver)
+        self._asked = Asked()
         for known in (theme.MANY, theme.SIXTEEN):
             self.register_theme(known)
         self.theme = theme.theme_for(self.console.color_system)
@@ -108,6 +103,7 @@ class Terminal(App[str]):
     def tick(self) -> None:
         """Redraw from the store, at most a few times a second whatever the daemon sends."""
         self._look_after_daemon()
+        self._look()
         for screen in self.screen_stack:
             if isinstance(screen, Live):
                 screen.pull()
@@ -171,6 +167,30 @@ class Terminal(App[str]):
         while len(self.screen_stack) > 1:
             self.pop_screen()
 
+    def action_market(self) -> None:
+        self._show(Market)
+
+    def action_surfaces(self) -> None:
+        self._show(Surfaces)
+
+    def action_step(self, step: int) -> None:
+        """To another market, wherever the cursor of the screen is."""
+        if isinstance(self.screen, Market | Surfaces | Overview):
+            self.store.move(step)
+            self.tick()
+
+    def action_drawn(self) -> None:
+        if isinstance(self.screen, Surfaces):
+            self.store.looked.drawn = self.store.looked.drawn.next
+            self.tick()
+
+    def _look(self) -> None:
+        """Ask the daemon for what the screens below the windows show in full, and for nothing else."""
+        screens = [screen for screen in self.screen_stack if isinstance(screen, Market | Surfaces)]
+        market = self.store.selected if screens else None
+        self.store.looked.last = market or self.store.looked.last
+        self._asked.want(self.link.look, market, surfaces=any(isinstance(screen, Surfaces) for screen in screens))
+
     def action_inventory(self) -> None:
         self._show(Inventory)
 
@@ -186,8 +206,10 @@ class Terminal(App[str]):
     def action_log_screen(self) -> None:
         self._show(Log)
 
-    def _show(self, screen: type[Inventory | Arbitrage | Orders | Strategies | Log]) -> None:
+    def _show(self, screen: type[Market | Surfaces | Inventory | Arbitrage | Orders | Strategies | Log]) -> None:
         if not isinstance(self.screen, screen):
+            if issubclass(screen, Market | Surfaces):
+                self.store.open(quoted=issubclass(screen, Surfaces))
             self.action_overview()
             self.push_screen(screen(self.sight))
 
@@ -200,7 +222,7 @@ class Terminal(App[str]):
             if item is not None:
                 self.push_screen(Text(self.sight, "in full", focused.item_text(item)))
         elif isinstance(self.screen, Market):
-            self.push_screen(Text(self.sight, "why", why.whole(self.store)))
+            self.push_screen(Text(self.sight, "why", why.whole(self.store, self.sight.now_s)))
         elif isinstance(self.screen, Overview) and self.store.market() is not None:
             self.push_screen(Market(self.sight))
 

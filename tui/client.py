@@ -15,7 +15,9 @@ from typing import Final
 
 from hlomm.domain.desk_rows import AuditRow, ChainRow, LogRow, SettingRow
 from hlomm.domain.faults import ProtocolViolation
+from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
+from hlomm.domain.look_rows import LookRow
 from hlomm.domain.report import Snapshot
 from hlomm.link.guardian import Phase, Told
 from hlomm.link.protocol import (
@@ -25,6 +27,7 @@ from hlomm.link.protocol import (
     Command,
     Frames,
     Hello,
+    Look,
     Refused,
     ToClient,
     Update,
@@ -64,6 +67,8 @@ class Up:
 
     profile: str
     pid: int
+    looks: bool = False
+    """Whether it shows one market in full to who asks."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class Rejected:
 @dataclass(frozen=True)
 class Pictured:
     snapshot: Snapshot
+    look: LookRow | None = None
+    """Of the market that is looked at in full, where the daemon said it with this picture."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +181,10 @@ class Client:
         self._origin = " ".join(part for part in (by, origin()) if part)
         self._times = times if times is not None else Times()
         self._writer: asyncio.StreamWriter | None = None
+        self._look = Look()
+        """What the updates are to carry in full, over every connection to come."""
+        self._looks = False
+        """Whether the daemon at the other end knows that wish."""
         self._last_id = 0
         self._awaited: dict[int, asyncio.TimerHandle] = {}
         self._kills: dict[int, tuple[asyncio.TimerHandle, str]] = {}
@@ -229,6 +240,12 @@ class Client:
         why = f"no answer in {deadline_s:g} s"
         self._awaited[number] = asyncio.get_running_loop().call_later(deadline_s, self._give_up, number, why)
         return number
+
+    def look(self, market: MarketId | None, *, surfaces: bool = False) -> None:
+        """Have one market in full with every picture from now on; None for none."""
+        self._look = Look(market=market, surfaces=surfaces)
+        if self._writer is not None and self._looks:
+            self._writer.write(encode(self._look))
 
     # -- past the daemon
 
@@ -288,8 +305,11 @@ class Client:
         if first.access is not self._access:
             raise _NotUnderstoodError(f"it grants {first.access}, this terminal is {self._access}: restart the daemon")
         writer.write(encode(Watch(id=_WATCH_ID, interval_ms=self._times.watch_ms)))
+        self._looks = first.looks
+        if first.looks and self._look.market is not None:
+            writer.write(encode(self._look))
         self._writer = writer
-        self._deliver(Up(profile=first.profile, pid=first.pid))
+        self._deliver(Up(profile=first.profile, pid=first.pid, looks=first.looks))
         return frames, rest
 
     async def _watch(self, reader: asyncio.StreamReader, frames: Frames, early: list[ToClient]) -> None:
@@ -315,10 +335,10 @@ class Client:
 
     def _take(self, message: ToClient) -> None:
         match message:
-            case Update(snapshot=snapshot, settings=settings, log=log, audit=audit, chain=chain):
+            case Update(snapshot=snapshot, settings=settings, log=log, audit=audit, chain=chain, look=look):
                 if settings or log or audit or chain is not None:
                     self._deliver(Heard(settings, log, audit, chain))
-                self._deliver(Pictured(snapshot))
+                self._deliver(Pictured(snapshot, look))
             case Answer(id=number, snapshot=snapshot):
                 self._took(number)
                 self._settle(number)  # an answer after the deadline is still the truth, so it is delivered all the same

@@ -69,7 +69,11 @@ ACTIONS: Final = (
     ),
     Action(
         id="overview", key="1", call="app.overview", label="over", group=Group.LOOK, rank=5,
-        foot=("1 3-6 8", "screens"), help="Overview: state, money, venues, markets",
+        foot=("1-8", "screens"), help="Overview: state, money, venues, markets",
+    ),
+    Action(
+        id="market", key="2", call="app.market", label="mkt", group=Group.LOOK,
+        help="Market: ladder, fair value, quote, trades, payoff, why",
     ),
     Action(
         id="inventory", key="i,3", call="app.inventory", label="inv", shown="i", group=Group.LOOK,
@@ -86,6 +90,10 @@ ACTIONS: Final = (
     Action(
         id="strategies", key="6", call="app.strategies", label="strat", group=Group.LOOK,
         help="Strategies and their settings: pause, tune",
+    ),
+    Action(
+        id="surfaces", key="7", call="app.surfaces", label="surf", group=Group.LOOK,
+        help="Surfaces: quote, P(YES), how far venues stand apart",
     ),
     Action(
         id="log", key="8", call="app.log_screen", label="log", group=Group.LOOK,
@@ -112,6 +120,10 @@ ACTIONS: Final = (
         help="Ladder in prices of the YES or of the NO token",
     ),
     Action(
+        id="drawn", key="v", call="app.drawn", label="value", group=Group.LOOK,
+        help="Surfaces: half-spread, reservation, bid or ask of the quote",
+    ),
+    Action(
         id="filter", key="slash", call="app.filter", label="filter", shown="/", group=Group.LOOK, rank=11,
         help="Filter the markets, or what the screen lists, by words",
     ),
@@ -130,6 +142,14 @@ ACTIONS: Final = (
     Action(
         id="down", key="down,j", call="app.move(1)", label="down", shown="↓ j", group=Group.MOVE, palette=False,
         help="One row down",
+    ),
+    Action(
+        id="next_market", key="right,n", call="app.step(1)", label="next", shown="→ n", group=Group.MOVE,
+        foot=("← →", "market"), help="Next market (2, 7)",
+    ),
+    Action(
+        id="last_market", key="left,N", call="app.step(-1)", label="previous", shown="← N", group=Group.MOVE,
+        help="Previous market (2, 7)",
     ),
     Action(
         id="page_up", key="pageup", call="app.move(-10)", label="page up", shown="PgUp", group=Group.MOVE,
@@ -178,7 +198,7 @@ def bindings(*ids: str) -> list[Binding]:
 
 def footer(*here: str) -> list[Action]:
     """Actions of the footer in their order, those that only one screen has behind the ones that always work."""
-    ranked = sorted((action for action in ACTIONS if action.rank), key=lambda action: action.rank)
+    ranked = sorted((one for one in ACTIONS if one.rank and one.id not in here), key=lambda action: action.rank)
     return [*ranked[: len(ALWAYS)], *(BY_ID[name] for name in here), *ranked[len(ALWAYS) :]]
 
 

@@ -1,10 +1,14 @@
-"""What reaches the app from elsewhere."""
+"""What passes between the app and its link."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from textual.message import Message
 
+from hlomm.domain.inputs import OperatorAction
 from tui.client import Event, Pictured
+from tui.looked import Ask
 
 
 class FromLink(Message):
@@ -18,3 +22,14 @@ class FromLink(Message):
         return (
             isinstance(message, FromLink) and isinstance(self.event, Pictured) and isinstance(message.event, Pictured)
         )
+
+
+class Link(Protocol):
+    """What the app needs of the client; tests put a recording in its place."""
+
+    async def run(self) -> None: ...
+
+    def command(self, action: OperatorAction, reason: str = "", target: str = "") -> int | None: ...
+
+    @property
+    def look(self) -> Ask: ...

@@ -16,12 +16,14 @@ from typing import Final
 from hlomm.domain.edge_rows import EdgeRow
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
+from hlomm.domain.look_rows import LookRow
 from hlomm.domain.markets import Leg, MarketKind
 from hlomm.domain.naming import coin_name
 from hlomm.domain.report import AlertRow, MarketRow, Snapshot
 from tui.client import Answered, Declined, Event, Guarded, Heard, Lost, Pictured, Rejected, Unanswered, Unguarded, Up
 from tui.desk import Desk
 from tui.formats import AGE_DIM_S, AGE_STALE_S, short_ticker
+from tui.looked import Looked
 
 SILENT_S: Final = 1.0
 """An order without an answer for that long is shown as unanswered."""
@@ -109,6 +111,7 @@ class Store:
     held_s: float = 0.0
     held_lag_s: float = 0.0
     selected: MarketId | None = None
+    looked: Looked = field(default_factory=Looked)
     as_no: bool = False
     """Prices of the ladder are those of the NO token."""
     filter: str = ""
@@ -136,11 +139,13 @@ class Store:
 
     def apply(self, event: Event, now_s: float) -> None:
         match event:
-            case Pictured(snapshot=snapshot):
+            case Pictured(snapshot=snapshot, look=look):
                 self.live, self.received_s = snapshot, now_s
+                self.looked.showed(look)
                 self.reselect()
-            case Up():
+            case Up(looks=looks):
                 self.link = Connection(Phase.UP)
+                self.looked.connected(able=looks)
                 self.desk.forget()
             case Heard():
                 self.desk.heard(event)
@@ -185,6 +190,7 @@ class Store:
     def toggle_freeze(self, now_s: float) -> None:
         self.held_lag_s = self.shown_lag_s(now_s)
         self.held = self.live if self.held is None else None
+        self.looked.freeze(frozen=self.held is not None)
         self.desk.freeze(frozen=self.held is not None)
         self.held_s = now_s
         self.reselect()
@@ -195,6 +201,15 @@ class Store:
 
     def select(self, market: MarketId) -> None:
         self.selected = market
+        self.reselect()
+
+    def open(self, *, quoted: bool = False) -> None:
+        """The market last looked at, or else the selected one; `quoted`: or else the first with a fair value."""
+        rows, current = self.markets(), self.market()
+        if any(row.id == self.looked.last for row in rows):
+            self.selected = self.looked.last
+        elif quoted and self.looked.last is None and (current is None or not current.strategy):
+            self.selected = next((row.id for row in rows if row.strategy and row.fair is not None), self.selected)
         self.reselect()
 
     def move(self, step: int) -> None:
@@ -262,6 +277,17 @@ class Store:
 
     def market(self) -> MarketRow | None:
         return next((row for row in self.markets() if row.id == self.selected), None)
+
+    def look(self) -> LookRow | None:
+        """The selected market in full; None while the daemon has not shown it."""
+        return self.looked.of(self.selected)
+
+    def look_lag_s(self, now_s: float) -> float:
+        """How old that is."""
+        row, snapshot = self.look(), self.shown
+        if row is None or snapshot is None:
+            return 0.0
+        return self.shown_lag_s(now_s) + max(snapshot.engine.wall_ms - row.at_ms, 0) / 1000
 
     def edges(self) -> tuple[EdgeRow, ...]:
         """Linked events, in the daemon's order: it does not depend on prices."""

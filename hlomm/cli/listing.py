@@ -40,14 +40,6 @@ def markets(snapshot: Snapshot) -> tuple[Any, str]:
     return {"markets": [_document(row) for row in rows], "not_traded": passed_over}, "\n".join(lines)
 
 
-def why_untraded(row: MarketRow) -> str:
-    """What keeps every strategy from it, where that is known."""
-    name = parse_ticker(row.ticker)
-    if name is None or not name.terms.window or row.strike is not None:
-        return ""
-    return f"its strike is the price at the beginning of its {name.terms.window}, which nobody has told us"
-
-
 def _order(row: MarketRow) -> tuple[bool, bool, float, str]:
     return row.settled is not None, row.kind is MarketKind.PERP, row.tau_s or 0.0, row.id
 

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from hlomm.cli.client import KILL_S, Client, guardian_beside, socket_path, tell_guardian
-from hlomm.cli.listing import why_untraded
 from hlomm.cli.tables import in_columns
 from hlomm.domain.exits import ExitCode
+from hlomm.domain.explained import groups_of, why_untraded
 from hlomm.domain.faults import ProtocolViolation, UsageError
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
@@ -263,19 +263,13 @@ def explain(snapshot: Snapshot, market: str | None) -> tuple[Any, str]:
         {
             "market": row.ticker, "id": row.id, "bid": _note(row, row.bid_note), "ask": _note(row, row.ask_note),
             "facts": dict(row.facts), "book": row.shape, "book_age_s": row.book_age_s, "strategy": row.strategy,
-            "groups": _groups(row, snapshot),
+            "groups": groups_of(row, engine),
         }
         for row in rows
     ]  # fmt: skip
-    explained = (_explained(row) + _grouped(_groups(row, snapshot)) for row in rows)
+    explained = (_explained(row) + _grouped(groups_of(row, engine)) for row in rows)
     text = "\n".join(explained) or "no outcome markets are listed"
     return document, "\n".join((text, *(f"{engine.ladder}: {reason}" for reason in engine.ladder_reasons)))
-
-
-def _groups(row: MarketRow, snapshot: Snapshot) -> dict[str, str]:
-    """Pairs and sets that a contract is a leg of and that are not traded now, with the reason."""
-    why_not = snapshot.engine.arbitrage.why_not
-    return {group: why for group, why in why_not.items() if row.id in group.split(" ") or row.group == group}
 
 
 def _grouped(groups: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hlomm.daemon.audit_tail import AuditTail
 from hlomm.daemon.log_ring import LogRing
 from hlomm.domain.desk_rows import ChainRow, SettingRow
+from hlomm.domain.look_rows import LookRow
 from hlomm.domain.report import Snapshot
 from hlomm.link.protocol import Update
 
@@ -26,13 +27,13 @@ class Reader:
         self._audit_n = 0
         self._chain: ChainRow | None = None
 
-    def update(self, number: int, snapshot: Snapshot) -> Update:
-        """The snapshot with everything that is new to this watcher."""
+    def update(self, number: int, snapshot: Snapshot, look: LookRow | None = None) -> Update:
+        """The snapshot with everything that is new to this watcher, and the market that it looks at."""
         feed = self._feed
         log, audit, chain = feed.log.after(self._log_n), feed.audit.after(self._audit_n), feed.audit.chain
         update = Update(
             id=number, snapshot=snapshot, settings=self._settings, log=log, audit=audit,
-            chain=None if chain == self._chain else chain,
+            chain=None if chain == self._chain else chain, look=look,
         )  # fmt: skip
         self._settings, self._chain = (), chain
         if log:

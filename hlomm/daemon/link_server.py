@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from hlomm.daemon.feed import Feed, Reader
+from hlomm.daemon.looking import Looking
 from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
 from hlomm.domain.faults import ProtocolViolation
@@ -28,6 +29,7 @@ from hlomm.link.protocol import (
     Command,
     Frames,
     Hello,
+    Look,
     Refused,
     ToClient,
     ToDaemon,
@@ -47,6 +49,7 @@ SEND_S: Final = 5.0
 HELLO_S: Final = 5.0
 MIN_WATCH_MS: Final = 100
 TARGET_MAX: Final = 64
+MARKET_MAX: Final = 256
 
 
 def user_of(uid: int) -> str:
@@ -85,6 +88,7 @@ class LinkServer:
         self._monitor = monitor
         self._profile = profile
         self._feed = feed
+        self._looking = Looking(pump)
         self._clients = 0
         self.refused = 0
         """Connections dropped for what they are or what they sent."""
@@ -159,13 +163,14 @@ class LinkServer:
         return read_only(message.id)
 
     def welcome(self, access: Access) -> Welcome:
-        return Welcome(version=VERSION, pid=os.getpid(), profile=self._profile, access=access)
+        return Welcome(version=VERSION, pid=os.getpid(), profile=self._profile, access=access, looks=True)
 
     def reader(self) -> Reader:
         return Reader(self._feed)
 
-    def update(self, number: int, reader: Reader) -> Update:
-        return reader.update(number, self._monitor.snapshot())
+    def update(self, number: int, reader: Reader, look: Look) -> Update:
+        row = None if look.market is None else self._looking.look(look.market, surfaces=look.surfaces)
+        return reader.update(number, self._monitor.snapshot(), row)
 
 
 class _Client:
@@ -178,6 +183,7 @@ class _Client:
         self._sending = trio.Lock()
         self._watching = False
         self._access = Access.OPERATOR
+        self._look = Look()
         self._attempts = 0
         """Commands of a viewer."""
 
@@ -193,6 +199,8 @@ class _Client:
                 for message in pending:
                     if isinstance(message, Watch):
                         self._watch(nursery, message)
+                    elif isinstance(message, Look):
+                        self._look_at(message)
                     else:
                         await self._send(self._answer(message))
                 pending = await self._receive()
@@ -233,10 +241,16 @@ class _Client:
         self._watching = True
         nursery.start_soon(self._push, message.id, max(message.interval_ms, MIN_WATCH_MS) / 1000)
 
+    def _look_at(self, message: Look) -> None:
+        """Its answer names the market again, many times: nobody makes that long."""
+        if message.market is not None and len(message.market) > MARKET_MAX:
+            raise ProtocolViolation("look", f"no market has a name of {len(message.market)} characters")
+        self._look = message
+
     async def _push(self, number: int, interval_s: float) -> None:
         reader = self._server.reader()
         while True:
-            await self._send(self._server.update(number, reader))
+            await self._send(self._server.update(number, reader, self._look))
             await trio.sleep(interval_s)
 
     async def _send(self, message: ToClient) -> None:

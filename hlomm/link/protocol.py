@@ -2,7 +2,8 @@
 
 A frame is a four-byte little-endian length and a MessagePack map. The client speaks first: `Hello`. Then it asks
 (`Ask`, answered by `Answer` or `Refused`), commands (`Command`, answered likewise once the engine has taken it) or
-watches (`Watch`, answered by `Update` after `Update` until the connection ends). Numbers are scaled as in `domain`.
+watches (`Watch`, answered by `Update` after `Update` until the connection ends). Whoever watches may look at one market
+in full (`Look`): the updates carry it until another is named. Numbers are scaled as in `domain`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import msgspec
 
 from hlomm.domain.desk_rows import AuditRow, ChainRow, LogRow, SettingRow
 from hlomm.domain.faults import ProtocolViolation
+from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
+from hlomm.domain.look_rows import LookRow
 from hlomm.domain.report import Snapshot
 
 VERSION: Final = 1
@@ -59,6 +62,14 @@ class Watch(Message, frozen=True):
     interval_ms: int = 250
 
 
+class Look(Message, frozen=True):
+    """What the updates from now on carry in full. Sent only to a daemon whose `Welcome` says that it knows it."""
+
+    market: MarketId | None = None
+    """None: nothing."""
+    surfaces: bool = False
+
+
 class Command(Message, frozen=True):
     id: int
     action: OperatorAction
@@ -72,6 +83,8 @@ class Welcome(Message, frozen=True):
     profile: str
     access: Access = Access.OPERATOR
     """What was granted. A daemon that knows no viewers says nothing: a viewer must not stay with it."""
+    looks: bool = False
+    """Whether it knows `Look`."""
 
 
 class Answer(Message, frozen=True):
@@ -88,6 +101,8 @@ class Update(Message, frozen=True):
     log: tuple[LogRow, ...] = ()
     audit: tuple[AuditRow, ...] = ()
     chain: ChainRow | None = None
+    look: LookRow | None = None
+    """Of the market that this watcher looks at: the whole of it, every time."""
 
 
 class Refused(Message, frozen=True):
@@ -104,7 +119,7 @@ def read_only(number: int) -> Refused:
     return Refused(id=number, code=READ_ONLY, text="this connection is read-only (viewer): no command is taken from it")
 
 
-ToDaemon = Hello | Ask | Watch | Command
+ToDaemon = Hello | Ask | Watch | Look | Command
 ToClient = Welcome | Answer | Update | Refused
 
 _ENCODER = msgspec.msgpack.Encoder()

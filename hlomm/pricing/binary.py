@@ -118,6 +118,14 @@ def latency_floor(sigma_p_s: float, reaction_s: float, c: float) -> float:
     return sigma_p_s * math.sqrt(reaction_s) / c
 
 
+def pulled_below_s(p: float, nu: float, reaction_s: float, c: float, max_half: float) -> float:
+    """Time to settlement at which the latency floor reaches `max_half`, at this p and nu; 0 where it never does.
+
+    The vol of p grows as 1/sqrt(tau), so (nu phi(z) sqrt(reaction)/(c max_half))^2 is where `latency_floor` meets it.
+    """
+    return (nu * p_vol(p, 1.0) * math.sqrt(reaction_s) / (c * max_half)) ** 2
+
+
 def widen_or_pull(half: float, risk: float, c: float, max_half: float) -> Width:
     """Pull rule: quote only while `risk` < c half. Widens to risk/c up to `max_half`, beyond that pulls."""
     floor_half = risk / c

@@ -83,13 +83,10 @@ class ExpectedVol:
         m, sd = self.premium.at(t_s)
         w = terminal.variance(sigma, tau_s, long_run=self.long_run, relax_s=self.relax_s)
         v = math.sqrt(math.exp(2.0 * m) * w + self.noise * self.noise) if w > 0.0 else 0.0
-        if contract.ceiling is None:
-            floor = 0.0 if contract.floor is None else contract.floor
-            seen = terminal.odds(spot, floor, v, comparator=contract.comparator)
-        else:
-            seen = terminal.between(spot, contract.floor, contract.ceiling, v)
         annual = v / math.sqrt(tau_s / YEAR_S) if v > 0.0 else 0.0
-        return Outlook(odds=seen, v=v, sigma=annual, premium=math.exp(m), sd_log_v=sd, sd_basis=self.noise)
+        return Outlook(
+            odds=odds_of(contract, spot, v), v=v, sigma=annual, premium=math.exp(m), sd_log_v=sd, sd_basis=self.noise
+        )
 
     def learn(self, t_s: float, seen: Outlook, book: Estimate) -> None:
         """Take a book's price of the contract of an outlook of the same time."""
@@ -101,6 +98,14 @@ class ExpectedVol:
             t_s, z_book=book.z, sd_book=book.sd_z, z_model=seen.odds.z, slope=seen.odds.z_per_log_v * scaled,
             sd_model=math.hypot(seen.odds.z_per_log_s * seen.sd_basis, _SHAPE_SD),
         )  # fmt: skip
+
+
+def odds_of(contract: Contract, spot: float, v: float) -> Odds:
+    """Odds of a contract at a price of its underlying, with a total standard deviation v of ln S."""
+    if contract.ceiling is None:
+        floor = 0.0 if contract.floor is None else contract.floor
+        return terminal.odds(spot, floor, v, comparator=contract.comparator)
+    return terminal.between(spot, contract.floor, contract.ceiling, v)
 
 
 def contract_of(market: Market) -> Contract | None:

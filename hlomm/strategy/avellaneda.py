@@ -24,6 +24,7 @@ import attrs
 import msgspec
 
 from hlomm.domain.ids import MarketId, StrategyId
+from hlomm.domain.look_rows import FigureRow, SurfaceRow
 from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, ceil_to, floor_from_float, to_float
@@ -33,7 +34,9 @@ from hlomm.pricing.book_gap import BookGap
 from hlomm.pricing.expected import Outlook, contract_of, implied_vol
 from hlomm.pricing.probit_vol import ProbitVol
 from hlomm.pricing.quoter import Quote, QuoteModel, quote
+from hlomm.strategy import charts
 from hlomm.strategy.base import retuned
+from hlomm.strategy.charts import Decision
 from hlomm.strategy.outlooks import OutlookRules, Outlooks, RealisedKind, moving_time_s, spot_of
 from hlomm.strategy.selection import Selection
 from hlomm.strategy.sensitivity import sensitivity
@@ -90,6 +93,8 @@ class _Memory:
     gap: BookGap | None
     """None where the book is taken as it stands."""
     book_count: int = -1
+    last: Decision | None = None
+    """None where there was no fair value."""
 
 
 class Avellaneda:
@@ -140,7 +145,6 @@ class Avellaneda:
         return self.selection.liquid_only(view, self._decide(view))
 
     def _decide(self, view: MarketView) -> Desired:
-        c = self._config
         if view.tau_ns <= 0:
             return no_quote("expired: waiting for settlement")
         tau_s = moving_time_s(view.market, view.tau_ns / NS_PER_S)
@@ -152,18 +156,43 @@ class Avellaneda:
         memory, fresh = self._observe_book(view, book, tau_s)
         outlook = self._outlooks.outlook(view, underlying)
         model = None if outlook is None else outlook.estimate()
-        value = fair.blend(model, _up_to_now(memory.gap, view, model, said))
+        book_now = _up_to_now(memory.gap, view, model, said)
+        value = fair.blend(model, book_now)
         if fresh and outlook is not None and said is not None:
             self._outlooks.learn(view, underlying, outlook, said)
+        memory.last = None
         if value.p is None:
             return no_quote(f"no_fair_value: {value.reason}")
         nu = min(max(memory.nu.nu, _NU_RANGE[0]), _NU_RANGE[1])
         sigma_p = nu * horizon.p_vol(value.p, tau_s)
-        wanted = quote_at(c, p=value.p, q=view.net / SCALE, tau_s=tau_s, sigma_p=sigma_p)
+        wanted = quote_at(self._config, p=value.p, q=view.net / SCALE, tau_s=tau_s, sigma_p=sigma_p)
+        memory.last = Decision(view, value.p, outlook, tau_s, nu, book_now)
         size = self._size(view, wanted, value.p, tau_s, nu)
         vols = _Vols(underlying.realised.annual, _implied(view, book.mid, tau_s), outlook, model)
         moves = None if outlook is None or model is None else sensitivity(outlook)
         return self._desired(view, value, wanted, size, moves, _facts(value, book, vols, nu, wanted, size))
+
+    # -- for people
+
+    def surface(self, market: MarketId, cap: Qty) -> SurfaceRow:
+        return charts.surface(
+            self.id, self._last(market),
+            lambda last, sigma_p, q: quote_at(self._config, p=last.p, q=q, tau_s=last.tau_s, sigma_p=sigma_p), cap=cap,
+            max_half=self._config.max_half_spread,
+        )  # fmt: skip
+
+    def figures(self, market: MarketId) -> FigureRow | None:
+        last, c = self._last(market), self._config
+        if last is None:
+            return None
+        return FigureRow(
+            pulled_below_s=binary.pulled_below_s(last.p, last.nu, c.reaction_s, c.pull_ratio, c.max_half_spread),
+            book_now=None if last.book is None else Px(round(last.book.p * SCALE)),
+        )
+
+    def _last(self, market: MarketId) -> Decision | None:
+        memory = self._memory.get(market)
+        return None if memory is None else memory.last
 
     # -- estimates
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 import attrs
 
 from hlomm.domain.ids import MarketId, StrategyId, VenueId
+from hlomm.domain.look_rows import FigureRow, SurfaceRow
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.units import Qty
 from hlomm.domain.view import Appraisal, Basket, Desired, MarketView, PairView
@@ -55,6 +56,17 @@ class Appraiser(Protocol):
 
     def appraise(self, pair: PairView) -> Appraisal | str:
         """The better way round at the least size, or `guard: detail` why it cannot be told."""
+
+
+@runtime_checkable
+class Charting(Protocol):
+    """One that can draw what its quote depends on. For people: nothing is learned, nothing decided."""
+
+    def surface(self, market: MarketId, cap: Qty) -> SurfaceRow:
+        """Around its last decision on a market, for inventories up to `cap`; a note where there is none."""
+
+    def figures(self, market: MarketId) -> FigureRow | None:
+        """Of its last decision; None without one."""
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.report import Snapshot
 from hlomm.link.protocol import Access
@@ -22,6 +23,8 @@ class Recording:
         self.orders: list[tuple[OperatorAction, str]] = []
         self.targets: list[str] = []
         """Of the same orders."""
+        self.looks: list[tuple[MarketId | None, bool]] = []
+        """What it was asked to show in full."""
         self._events = events
         self._up = up
 
@@ -36,6 +39,9 @@ class Recording:
         self.orders.append((action, reason))
         self.targets.append(target)
         return len(self.orders)
+
+    def look(self, market: MarketId | None, *, surfaces: bool = False) -> None:
+        self.looks.append((market, surfaces))
 
     def answer(self, picture: Snapshot) -> None:
         self.deliver(Answered(len(self.orders), picture))

@@ -76,7 +76,7 @@ def test_truth_money_and_keys_are_where_they_always_are() -> None:
             await pressed(pilot, "i")
             after = glass(stage).split("\n")
             assert (after[:4], after[23]) == (before[:4], before[23])
-            assert " 1 3-6 8 screens " in after[23]
+            assert " 1-8 screens " in after[23]
             await pressed(pilot, "K")
             assert isinstance(stage.app.screen, Confirm)
 

@@ -148,7 +148,7 @@ def test_a_reason_too_long_for_the_screen_has_a_window_of_its_own() -> None:
         stage = showing(wordy())
         async with on_stage(stage) as pilot:
             await pressed(pilot, "down", "enter")
-            assert "… enter shows all of it" in glass(stage)
+            assert "more lines: enter shows all of it" in glass(stage)
             await pressed(pilot, "enter")
             assert isinstance(stage.app.screen, Text)
             assert "bid: a_guard_with_a_very_long_name" in glass(stage)

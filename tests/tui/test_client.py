@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hlomm.domain.inputs import OperatorAction
@@ -18,6 +19,7 @@ from hlomm.link.protocol import (
     Command,
     Frames,
     Hello,
+    Look,
     Refused,
     ToClient,
     ToDaemon,
@@ -29,6 +31,7 @@ from hlomm.link.protocol import (
 from tests.tui.daemons import PATIENT, QUICK, WELCOME, Peer, Script, World, updates, world
 from tests.tui.driving import drive
 from tests.tui.examples import halted, snapshot
+from tests.tui.looking import look
 from tui import guardian
 from tui.client import Answered, Declined, Guarded, Lost, Pictured, Rejected, Times, Unanswered, Unguarded, Up
 
@@ -478,3 +481,57 @@ def test_cancelling_closes_the_connection(socket_path: Path) -> None:
                     await asyncio.sleep(0.001)
 
     drive(main())
+
+
+def test_one_market_in_full_is_asked_for_over_every_connection_and_comes_with_the_pictures(socket_path: Path) -> None:
+    heard: list[ToDaemon] = []
+    able = msgspec.structs.replace(WELCOME, looks=True)
+    shown = look()
+
+    async def first(peer: Peer) -> None:
+        await peer.read()
+        await peer.send(able)
+        heard.extend([await peer.read(), await peer.read(), await peer.read()])
+        await peer.send(Update(id=0, snapshot=snapshot(), look=shown))
+
+    async def second(peer: Peer) -> None:
+        await peer.read()
+        await peer.send(able)
+        heard.extend([await peer.read(), await peer.read()])
+        await peer.until_closed()
+
+    async def main() -> None:
+        async with world(socket_path, QUICK) as here, here.serving(first, second):
+            assert await here.until(Up) == Up(profile="sim", pid=42, looks=True)
+            here.client.look(shown.market)
+            here.client.look(shown.market, surfaces=True)
+            assert await here.until(Pictured) == Pictured(snapshot(), shown)
+            await here.until(Up, 2)
+            async with asyncio.timeout(5):
+                while len(heard) < 5:
+                    await asyncio.sleep(0.01)
+
+    drive(main())
+    watch, full = Watch(id=0, interval_ms=heard[0].interval_ms), Look(market=shown.market, surfaces=True)  # type: ignore[union-attr]
+    assert heard == [watch, Look(market=shown.market), full, watch, full]
+
+
+def test_an_older_daemon_is_not_asked_for_what_it_does_not_know(socket_path: Path) -> None:
+    """It would take the wish for nonsense and hang up."""
+    heard: list[ToDaemon] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        heard.append(await peer.read())
+
+    async def main() -> None:
+        async with world(socket_path) as here, here.serving(script):
+            assert not (await here.until(Up)).looks  # type: ignore[union-attr]
+            here.client.look(look().market, surfaces=True)
+            here.client.command(OperatorAction.CANCEL)
+            async with asyncio.timeout(5):
+                while not heard:
+                    await asyncio.sleep(0.01)
+
+    drive(main())
+    assert isinstance(heard[0], Command)

@@ -16,13 +16,17 @@ from tests.tui.desk import at_the_desk
 from tests.tui.driving import pressed, settle
 from tests.tui.examples import (
     NOW_S,
+    WALL_MS,
+    daily,
     halted,
     many,
     one_sided,
+    pulled,
     snapshot,
     wordy,
 )
 from tests.tui.linked import linked
+from tests.tui.looking import apart, bare, look, looking, surface, wordy_look
 from tests.tui.stage import Stage, showing
 from tests.tui.stocked import stocked
 from tui.client import Lost
@@ -157,3 +161,60 @@ def test_log_at_80(snap_compare: Compare) -> None:
 
 def test_help_at_120(snap_compare: Compare) -> None:
     assert same(snap_compare, showing(snapshot()), MIDDLE, "question_mark")
+
+
+# -- screens 2 and 7
+
+
+@pytest.mark.parametrize("size", [SMALL, MIDDLE, LARGE], ids=["80", "120", "200"])
+def test_market(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert same(snap_compare, looking(), size, "2", "right", "right")
+
+
+def test_market_seen_from_no_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, looking(), SMALL, "2", "n", "n", "t")
+
+
+@pytest.mark.parametrize("size", [SMALL, MIDDLE, LARGE], ids=["80", "120", "200"])
+def test_surfaces(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert same(snap_compare, apart(), size, "7", *["right"] * 3)
+
+
+def test_surfaces_of_a_market_that_is_pulled_at_80(snap_compare: Compare) -> None:
+    row = pulled()
+    assert same(snap_compare, looking(stocked(), look(row, surface=surface(row))), SMALL, "7", "v")
+
+
+def test_surfaces_of_a_market_nobody_trades_at_80(snap_compare: Compare) -> None:
+    assert same(snap_compare, looking(stocked(), bare()), SMALL, "7", "right")
+
+
+@pytest.mark.parametrize("key", ["2", "7"])
+def test_halted_in_full_at_80(snap_compare: Compare, key: str) -> None:
+    stage = looking(halted(), look(queues=(), surface=surface(daily(), decided_ms=WALL_MS - 14_000)))
+    assert same(snap_compare, stage, SMALL, "down", "down", key)
+
+
+@pytest.mark.parametrize("key", ["2", "7"])
+def test_no_market_in_full_at_80(snap_compare: Compare, key: str) -> None:
+    assert same(snap_compare, looking(snapshot((), positions=(), recent_fills=())), SMALL, key)
+
+
+@pytest.mark.parametrize("key", ["2", "7"])
+def test_a_wordy_market_in_full_at_80(snap_compare: Compare, key: str) -> None:
+    picture = wordy()
+    assert same(snap_compare, looking(picture, wordy_look(picture.engine.markets[0].id)), SMALL, "down", key)
+
+
+@pytest.mark.parametrize("key", ["2", "7"])
+def test_a_lost_link_in_full_at_80(snap_compare: Compare, key: str) -> None:
+    stage = looking()
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await settle(pilot)
+        await pressed(pilot, key, "right", "right")
+        stage.app._deliver(Lost("the daemon closed the connection"))
+        stage.clock.now_s += 4.2
+        await settle(pilot)
+
+    assert snap_compare(stage.app, terminal_size=SMALL, run_before=before)

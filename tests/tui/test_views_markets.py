@@ -167,19 +167,19 @@ def test_why_says_the_whole_guard_for_both_sides() -> None:
 def test_why_in_full_loses_nothing() -> None:
     made = store(wordy())
     made.select(wordy().engine.markets[0].id)
-    whole = " ".join(text(why.full(made, 60)).split())
+    whole = " ".join(text(why.full(made, NOW_S, 60)).split())
     assert whole.count("and then said it again") == 12
     assert plain(why.short(made, 79)[1]).endswith("…")
 
 
 def test_why_is_silent_without_a_market() -> None:
     empty = store(snapshot(()))
-    assert (why.short(empty, 79), why.full(empty, 79), why.facts(empty, 79)) == ([(), ()], [], [])
+    assert (why.short(empty, 79), why.full(empty, NOW_S, 79), why.facts(empty, 79)) == ([(), ()], [], [])
 
 
 def test_a_market_without_a_strategy_has_no_guard() -> None:
     made = store(snapshot((perp(),)))
-    assert "no strategy trades this market" in text(why.full(made, 79))
+    assert "no strategy trades this market" in text(why.full(made, NOW_S, 79))
     assert "not traded" in text(why.facts(made, 79))
 
 

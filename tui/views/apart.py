@@ -12,10 +12,10 @@ from hlomm.domain.edge_rows import DeviationRow, EventRow, IncomeRow, StandingRo
 from hlomm.domain.ids import venue_of
 from hlomm.domain.naming import venue_short
 from hlomm.domain.units import SCALE
-from tui.formats import clock, fit, number, quantity
+from tui.formats import AGE_DIM_S, age, clock, fit, number, quantity
 from tui.state import Store
-from tui.views.edges import cents, event_name, group_name
-from tui.views.line import Line, Span, Tone, clean, cut, line, spread
+from tui.views.edges import cents, event_name, group_name, lag_s
+from tui.views.line import Line, Span, Tone, aged, clean, cut, line, spread
 
 NO_SIGNALS: Final = "nothing was wanted, and nothing stood apart farther than trading on it costs"
 _SHADES: Final = "·░▒▓█"
@@ -59,6 +59,32 @@ def lines(store: Store, width: int) -> list[Line]:
     if event is None or not any(one.known_s for one in event.standings):
         return [*top, cut(line(Span(" not sampled yet: it takes two fresh two-sided books", Tone.LABEL)), width)]
     return [*top, *(_venue(one, width) for one in event.standings)]
+
+
+def of_market(store: Store, now_s: float, width: int) -> list[Line]:
+    """The same for the event of the selected market, with the time under it."""
+    row, snapshot = store.market(), store.shown
+    if row is None or snapshot is None:
+        return [line(Span(" APART", Tone.HEAD))]
+    events = snapshot.engine.edges.events
+    event = next((one for one in events if any(standing.market == row.id for standing in one.standings)), None)
+    if event is None:
+        said = " no other venue lists this event, as far as links tell: 4 shows them"
+        return [line(Span(" APART", Tone.HEAD)), cut(line(Span(said, Tone.LABEL)), width)]
+    minutes, old_s = round(event.lookback_s / 60), lag_s(store, now_s)
+    name = event_name(store, [standing.market for standing in event.standings])
+    what = Span(f"  {minutes} min to now, % of its cost", Tone.LABEL)
+    top = spread(line(Span(f" APART {name}", Tone.HEAD), what), line(Span(_LEGEND, Tone.LABEL)), width)
+    if not any(one.known_s for one in event.standings):
+        return [top, cut(line(Span(" not sampled yet: it takes two fresh two-sided books", Tone.LABEL)), width)]
+    cells = len(next((one.heat for one in event.standings if one.heat), ()))
+    room = max(width - 4 - _FIGURES - 1, 1)
+    drawn = room // cells * cells if cells and room >= cells else min(cells, room)
+    said = f"{minutes} min ago"
+    each = f"  a cell is {event.lookback_s / cells:.0f} s" if cells else ""
+    ages = f", as of {age(old_s)} ago" if old_s > AGE_DIM_S else ""
+    axis = Span(" " * 4 + said + "now @".rjust(max(drawn - len(said) + 2, 6)) + each + ages, Tone.LABEL)
+    return [top, *(aged(_venue(one, width), old_s) for one in event.standings), cut(line(axis), width)]
 
 
 def _venue(row: StandingRow, width: int) -> Line:

@@ -13,6 +13,7 @@ from hlomm.domain.units import complement
 from tui.formats import DASH, coin_price, price, quantity, short_ticker
 from tui.state import Store
 from tui.views.line import Line, Span, Tone, clean, cut, left, line, right, rule
+from tui.views.market import ahead
 
 OWN_BID: Final = "▸"
 OWN_ASK: Final = "◂"
@@ -52,7 +53,12 @@ def lines(store: Store, width: int, height: int) -> list[Line]:
     body = [_pair(bids, asks, number, width, perp=perp) for number in range(min(count, max(len(bids), len(asks), 1)))]
     blank: list[Line] = [() for _ in range(count - len(body))]
     own = (row.own_ask, row.own_bid) if mirrored else (row.own_bid, row.own_ask)
-    legs = [] if perp else [_leg(name, one, width, mirrored=mirrored) for name, one in zip(_SIDES, own, strict=True)]
+    # The venue's queue is at a level of the merged book: the ask's in YES prices is the bid's seen from NO.
+    sides = (-1, +1) if mirrored else (+1, -1)
+    legs = [] if perp else [
+        _leg(name, one, ahead(store, side), width, mirrored=mirrored)
+        for name, one, side in zip(_SIDES, own, sides, strict=True)
+    ]  # fmt: skip
     return [rule(title, width, note=note), *body, *blank, *legs]
 
 
@@ -119,21 +125,26 @@ def _size(rung: Rung) -> Span:
     )
 
 
-def _leg(name: str, own: OwnQuote | None, width: int, *, mirrored: bool) -> Line:
+def _leg(name: str, own: OwnQuote | None, queue: str, width: int, *, mirrored: bool) -> Line:
     """Which token the order trades, and how; its price in the ladder's token is added where that is the other one."""
     if own is None:
         return line(Span(f"{name} ", Tone.LABEL), Span("no order", Tone.LABEL))
     side = "buy" if own.side is Side.BUY else "sell"
     text = f"{side} {own.leg.name} {quantity(own.qty)} @ {price(own_px(own), _PX - 1)}"
+    other = ""
     if mirrored != (own.leg is Leg.NO):
-        text += f" (={price(complement(own.px) if mirrored else own.px, _PX - 1)})"
+        other = f" (={price(complement(own.px) if mirrored else own.px, _PX - 1)})"
     state = _STATES.get(own.state, clean(own.state.value).upper())
     alarm = own.state not in _STATES
     mark = OWN_BID if name == "bid" else OWN_ASK
+    said = f" {state}" if state else ""
+    start = len(name) + len(mark) + len(text) + 2
+    if queue and start + len(other) + len(said) + len(queue) + 1 > width:
+        other = ""  # the ladder shows that price anyway
     return cut(
         line(
-            Span(f"{name} ", Tone.LABEL), Span(f"{mark} {text}", Tone.OURS),
-            Span(f" {state}" if state else "", Tone.WARN if alarm else Tone.LABEL),
+            Span(f"{name} ", Tone.LABEL), Span(f"{mark} {text}{other}", Tone.OURS),
+            Span(said, Tone.WARN if alarm else Tone.LABEL), Span(f" {queue}" if queue else "", Tone.LABEL),
         ),
         width,
     )  # fmt: skip

@@ -29,6 +29,12 @@ class Tone(StrEnum):
     ALARM = "alarm"
     """Risk and halts only."""
     KEY = "key"
+    HEAT0 = "heat0"
+    """Cells of a map, from the lowest value up; their characters say the same."""
+    HEAT1 = "heat1"
+    HEAT2 = "heat2"
+    HEAT3 = "heat3"
+    HEAT4 = "heat4"
 
 
 class Span(NamedTuple):

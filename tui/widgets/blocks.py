@@ -55,20 +55,6 @@ class WhyShort(Panel):
         return why.short(self.store, width)
 
 
-class WhyFull(Panel):
-    """As much of the reasons as leaves room for the rest; ENTER shows what does not fit."""
-
-    FITTED = True
-    MAX_LINES = 8
-
-    def lines(self, width: int, height: int) -> Sequence[Line]:
-        del height
-        whole = why.full(self.store, width)
-        if len(whole) <= self.MAX_LINES:
-            return whole
-        return [*whole[: self.MAX_LINES - 1], line(Span("     … enter shows all of it", Tone.LABEL))]
-
-
 class Facts(Panel):
     FITTED = True
 
