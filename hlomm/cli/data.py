@@ -14,7 +14,8 @@ from hlomm.research.imports.candles import NAME as CANDLES
 from hlomm.research.imports.candles import import_candles
 from hlomm.research.imports.kinds import KINDS
 from hlomm.research.imports.lines import import_into
-from hlomm.research.store.check import RULES, Check, check
+from hlomm.research.store.check import check
+from hlomm.research.store.findings import RULES, Check
 from hlomm.research.store.pack import pack
 from hlomm.research.store.read import is_store
 

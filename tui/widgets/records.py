@@ -20,10 +20,15 @@ ROOMY: Final = 34
 
 class Latency(Panel):
     FITTED = True
+    _low = True
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         del height
-        return latency(self.store, self.sight.now_s, width, low=self.app.size.height < ROOMY)
+        return latency(self.store, self.sight.now_s, width, low=self._low)
+
+    def pull(self) -> None:
+        self._low = self.app.size.height < ROOMY
+        super().pull()
 
 
 class LogFeed(Browsed[FeedRow]):

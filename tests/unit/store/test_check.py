@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
-from hlomm.research.store.check import RULES, check
+from hlomm.research.store.check import check
+from hlomm.research.store.findings import RULES
 from hlomm.research.store.pack import frame_of, write_frame
 from hlomm.research.store.read import Store, ordered
 from hlomm.research.store.schema import COLUMNS, EVENTS, SCHEMA, SchemaError
