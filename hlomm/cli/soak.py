@@ -6,18 +6,17 @@ import json
 from collections.abc import Sequence
 
 import click
-import structlog
 
 from hlomm.assembly.engine import KNOWN
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import VenueId
-from hlomm.research.soak.campaign import Campaign, parse_faults, run_campaign, run_pairs
+from hlomm.research.soak.campaign import Campaign, hush, parse_faults, run_campaign, run_pairs
 from hlomm.research.soak.day import SeedResult
 
 
 def soak_command(seeds: Sequence[int], *, days: float, faults: str, jobs: int | None, as_json: bool) -> ExitCode:
-    structlog.configure(processors=[_silence])  # simulated daemons have nothing to say to an operator
+    hush()
     return _report(run_campaign(seeds, days, parse_faults(faults), jobs=jobs, told=_tell), as_json=as_json)
 
 
@@ -26,7 +25,7 @@ def pairs_command(venues: Sequence[str], intents: int, *, first: int, as_json: b
     unknown = [name for name in venues if name not in KNOWN]
     if unknown:
         raise UsageError(f"no venue {unknown[0]!r}; there are: {', '.join(KNOWN)}")
-    structlog.configure(processors=[_silence])
+    hush()
     return _report(run_pairs([VenueId(name) for name in venues], intents, first=first, told=_tell), as_json=as_json)
 
 
@@ -58,7 +57,3 @@ def text(campaign: Campaign) -> str:
 def _tell(result: SeedResult) -> None:
     word = "ok" if not result.findings else "; ".join(map(str, result.findings[:3]))
     click.echo(f"seed {result.seed}: {result.virtual_s / 86_400:.2f} days in {result.wall_s:.1f} s: {word}", err=True)
-
-
-def _silence(_logger: object, _name: str, _event: object) -> str:
-    raise structlog.DropEvent

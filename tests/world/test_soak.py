@@ -79,6 +79,16 @@ def test_a_seed_is_the_same_run_everywhere() -> None:
     assert len(digests.pop()) == 64
 
 
+def test_what_is_said_on_stdout_is_one_document_however_many_processes_there_are() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "hlomm.cli.main", "soak", "--seeds", "2", "--days", "0.05", "--jobs", "2",
+         "--faults", "sigkill,kalshi_rules_changed", "--json"],
+        capture_output=True, check=True, timeout=300,
+    )  # fmt: skip
+    assert json.loads(said.stdout)["seeds"] == 2
+    assert all(line.startswith(b"seed ") for line in said.stderr.splitlines())
+
+
 def test_the_seed_that_is_lived_in_the_second_lane_is_the_one_that_quotes_everywhere() -> None:
     asked = [number for number in (*EVERYWHERE, *range(1, 4)) if draw(number, DAYS, tuple(Fault)).everywhere]
     assert asked == list(EVERYWHERE)

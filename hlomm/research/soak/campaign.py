@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import attrs
+import structlog
 
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import VenueId
@@ -144,11 +145,20 @@ def run_campaign(
             results.append(work(seed))
             told(results[-1])
     else:
-        with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=hush) as pool:
             for result in pool.map(work, seeds):
                 results.append(result)
                 told(result)
     return Campaign(days=days, faults=tuple(faults), results=tuple(results), wall_s=time.perf_counter() - started)
+
+
+def hush() -> None:
+    """Simulated daemons have nothing to say to an operator; for every process that lives days."""
+    structlog.configure(processors=[_drop])
+
+
+def _drop(_logger: object, _name: str, _event: object) -> str:
+    raise structlog.DropEvent
 
 
 def _processors() -> int:
