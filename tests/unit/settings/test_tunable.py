@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
+from collections.abc import Iterable
 
 import pytest
 
@@ -37,16 +39,26 @@ def test_what_can_be_tuned_is_read_at_every_decision_and_never_at_the_beginning(
     """A value that `__init__` copies somewhere would go on as it was, whatever the screen says."""
     _, made_by = STRATEGIES[strategy]
     assert isinstance(made_by, type)
-    methods = {
-        node.name: node for node in ast.walk(ast.parse(inspect.getsource(made_by))) if isinstance(node, ast.FunctionDef)
-    }
-    readers = {
-        method
-        for method, node in methods.items()
-        if any(isinstance(part, ast.Attribute) and part.attr == name for part in ast.walk(node))
-    }
+    methods = _functions(ast.walk(ast.parse(inspect.getsource(made_by))))
+    # What the settings are handed to reads for the method that calls it.
+    helpers = _functions(ast.parse(inspect.getsource(sys.modules[made_by.__module__])).body)
+    handed = {helper for helper, node in helpers.items() if _reads(node, name)}
+    readers = {method for method, node in methods.items() if _reads(node, name) or handed & _called(node)}
     assert readers - {"__init__"}, f"{strategy} never reads {name}"
     assert "__init__" not in readers
+
+
+def _functions(nodes: Iterable[ast.AST]) -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
+
+
+def _reads(node: ast.FunctionDef, name: str) -> bool:
+    return any(isinstance(part, ast.Attribute) and part.attr == name for part in ast.walk(node))
+
+
+def _called(node: ast.FunctionDef) -> set[str]:
+    calls = (part.func for part in ast.walk(node) if isinstance(part, ast.Call))
+    return {func.id for func in calls if isinstance(func, ast.Name)}
 
 
 def test_every_strategy_of_the_table_takes_a_change_and_goes_on_with_it() -> None:

@@ -47,7 +47,7 @@ def test_each_surface_moves(gathered: Gathered, tmp_path: Path, monkeypatch: pyt
         assert 2 <= len(frames) <= 3
         assert any((frame != frames[0]).any() for frame in frames[1:]), "it moves"
         heads = [head(frame) for frame in frames]
-        assert all(apart(one, heads[0]) < 0.03 for one in heads), "its title, and in it the tag, is in every frame"
+        assert all(apart(one, heads[0]) < 0.055 for one in heads), "its title, and in it the tag, is in every frame"
         assert heads[0].sum() > 500
 
 
@@ -60,7 +60,7 @@ def test_the_tag_is_what_differs_in_the_title_of_another_source(
     for name, one in (("sim", gathered), ("live", live)):
         (path, *_), _ = gif.write(one, tmp_path / name)
         heads.append([head(frame) for frame in pixels(path)])
-    assert all(apart(sim, other) > 0.06 for sim, other in zip(*heads, strict=True))
+    assert all(apart(sim, other) > 0.08 for sim, other in zip(*heads, strict=True))
 
 
 def test_the_text_of_every_frame_has_the_tag_and_no_name_is_read_as_a_formula(gathered: Gathered) -> None:
