@@ -1,4 +1,4 @@
-"""`hlomm config show`."""
+"""`hlomm config show`, `init` and `schema`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from hlomm.domain.faults import UsageError
 from hlomm.settings.load import Tree, load
+from hlomm.settings.starting import own_file, schema
 
 
 def show(profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], *, as_json: bool) -> None:
@@ -28,3 +30,20 @@ def _leaves(tree: Tree, prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def init(file: Path) -> None:
+    """UsageError rather than touch a file that is there."""
+    try:
+        with file.open("x", encoding="utf-8") as target:
+            target.write(own_file())
+    except FileExistsError:
+        raise UsageError(f"{file} exists: name another file, or move it away") from None
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror or error}") from None
+    click.echo(f"{file}: every setting with its default, commented out; check it with "
+               f"`hlomm config check --config {file}`", err=True)  # fmt: skip
+
+
+def print_schema() -> None:
+    click.echo(json.dumps(schema(), indent=1))

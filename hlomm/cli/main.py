@@ -473,5 +473,24 @@ def config_check(*, profile: str, config_files: tuple[Path, ...], sets: tuple[st
     click.echo("configuration is fine", err=True)
 
 
+@config.command(name="init")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@reporting
+def config_init(*, file: Path) -> None:
+    """Write a file of your own: every setting with its meaning, commented out. Nothing is overwritten."""
+    from hlomm.cli.configuration import init
+
+    init(file)
+
+
+@config.command(name="schema")
+@reporting
+def config_schema() -> None:
+    """JSON Schema of a configuration file, for editors."""
+    from hlomm.cli.configuration import print_schema
+
+    print_schema()
+
+
 if __name__ == "__main__":
     main()
