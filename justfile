@@ -21,6 +21,8 @@ tui *args:
 # Pictures of the running app for the README: just pictures STATE-DIR.
 pictures state-dir:
     .venv/bin/hlomm tui --state-dir {{state-dir}} --screenshot tui/screenshot.svg
+    .venv/bin/hlomm tui --state-dir {{state-dir}} --screenshot tui/market.svg --press 2,right,right
+    .venv/bin/hlomm tui --state-dir {{state-dir}} --screenshot tui/surfaces.svg --press 7
 
 # What terminals cost: CPU share each, and the daemon's latency with none and with three.
 bench-tui seconds="30":
