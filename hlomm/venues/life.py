@@ -10,7 +10,6 @@ What a venue does at each stage it hands in; nothing here knows what a connectio
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
@@ -22,11 +21,10 @@ import trio
 from hlomm.domain.faults import VenueRefused, VenueUnavailable
 from hlomm.domain.ids import VenueId
 from hlomm.domain.inputs import Input, SessionDown, SessionUp
-from hlomm.domain.times import seconds_to_ns
 from hlomm.venues.clock import Clock
 from hlomm.venues.outlet import Outlet
-from hlomm.venues.pacing import backoff_s
 from hlomm.venues.protocol import Sink
+from hlomm.venues.reconnecting import Pace, Reconnects
 from hlomm.venues.rounds import Rounds
 
 CONNECTING: Final = "connecting"
@@ -71,21 +69,11 @@ class Stages:
     """Last words to the venue, for `FAREWELL_S` at most, before `end`."""
 
 
-class Pace(Protocol):
-    """How a session reconnects, in venue seconds."""
-
-    @property
-    def reconnect_base_s(self) -> float: ...
-    @property
-    def reconnect_cap_s(self) -> float: ...
-    @property
-    def stable_after_s(self) -> float:
-        """A connection that lived so long was no failure."""
+class LifePace(Pace, Protocol):
+    """How a session reconnects and polls, in venue seconds."""
 
     @property
     def rest_poll_s(self) -> float: ...
-    @property
-    def jitter_seed(self) -> int: ...
 
 
 class Requests(Protocol):
@@ -102,7 +90,7 @@ class Requests(Protocol):
 @attrs.define(eq=False, kw_only=True)
 class Life:
     _venue: VenueId
-    _pace: Pace
+    _pace: LifePace
     _clock: Clock
     _outlet: Outlet
     _rest: Requests
@@ -117,11 +105,11 @@ class Life:
     """What the last SessionDown said of REST; None while up or before anything was said."""
     _connections: int = attrs.field(init=False, default=0)
     _on_first_up: Callable[[], None] = attrs.field(init=False, default=lambda: None)
-    _jitter: random.Random = attrs.field(init=False)
+    _reconnects: Reconnects = attrs.field(init=False)
     _log: Any = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._jitter = random.Random(self._pace.jitter_seed)  # noqa: S311 - spreads reconnects, guards nothing
+        self._reconnects = Reconnects(self._pace, self._clock)
         self._log = structlog.get_logger(f"hlomm.venues.{self._venue}")
 
     @property
@@ -163,7 +151,7 @@ class Life:
             raise refused
 
     async def _stay_connected(self) -> None:
-        failures = 0
+        self._reconnects.begin()
         while True:
             lived_ns = 0
             try:
@@ -173,16 +161,7 @@ class Life:
                 self._down(ended.reason, ended.lost)
             except VenueUnavailable as error:
                 self._down(str(error))
-            stable = lived_ns >= seconds_to_ns(self._clock.host_seconds(self._pace.stable_after_s))
-            failures = 0 if stable else failures + 1
-            await self._rounds.pause(
-                backoff_s(
-                    max(failures - 1, 0),
-                    base_s=self._pace.reconnect_base_s,
-                    cap_s=self._pace.reconnect_cap_s,
-                    jitter=self._jitter.random(),
-                )
-            )
+            await self._rounds.pause(self._reconnects.pause_s(lived_ns))
 
     async def _prepare(self) -> None:
         if not self.introduced:

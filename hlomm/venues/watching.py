@@ -6,31 +6,25 @@ inputs are those that a session would tell of markets; SessionUp and SessionDown
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import Final, Protocol
 
 import attrs
 import structlog
-import trio
 
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import MarketId, VenueId
 from hlomm.domain.inputs import Input, MarketListed, SessionDown, SessionUp
 from hlomm.domain.markets import Market
-from hlomm.domain.times import NS_PER_S, seconds_to_ns
 from hlomm.venues.bounded import BoundedMap
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
-from hlomm.venues.liveness import Liveness, Verdict
 from hlomm.venues.outlet import Outlet
-from hlomm.venues.pacing import backoff_s
 from hlomm.venues.protocol import Sink
-from hlomm.venues.websocket import WebSocketLink
+from hlomm.venues.reconnecting import Reconnects
+from hlomm.venues.rounds import Rounds
 
-PAUSE_FLOOR_S: Final = 0.1
-LIVENESS_FLOOR_S: Final = 0.05
 NO_KEY: Final = bytes(31) + b"\x01"
 """Stands where a configuration wants a key. Nothing is ever signed with it: a watcher has no signer."""
 
@@ -79,23 +73,28 @@ def _market_of(item: Input) -> MarketId:
     return market.id if isinstance(market, Market) else MarketId(market)
 
 
-@attrs.frozen(kw_only=True)
-class Patience:
-    """How connections are tried again. Seconds of the venue's clock."""
-
-    base_s: float
-    cap_s: float
-    stable_s: float
-
-
 @attrs.define(eq=False)
 class Standing:
-    """Whether the watcher is up, told once for every change."""
+    """Connects over and over; whether the watcher is up is told once for every change."""
 
     venue: VenueId
     outlet: Outlet
+    rounds: Rounds
+    reconnects: Reconnects
+    clock: Clock
     up_since: int | None = None
     down: bool = False
+
+    async def stay_connected(self, connect: Callable[[], Awaitable[tuple[str, bool]]]) -> None:
+        """For ever. `connect` returns why its connection was lost and whether requests are answered."""
+        while True:
+            try:
+                reason, rest = await connect()
+            except VenueUnavailable as error:
+                reason, rest = str(error), False
+            lived_ns = 0 if self.up_since is None else self.clock.read().mono_ns - self.up_since
+            self.lost(reason, rest=rest)
+            await self.rounds.pause(self.reconnects.pause_s(lived_ns))
 
     def up(self, mono_ns: int) -> None:
         self.up_since, self.down = mono_ns, False
@@ -108,48 +107,3 @@ class Standing:
             self.down = True
             _log.warning("watching interrupted", venue=self.venue, reason=reason)
             self.outlet.emit([SessionDown(self.venue, reason, rest)])
-
-
-async def keep_alive(link: WebSocketLink, liveness: Liveness, clock: Clock, ping: str) -> None:
-    """Ping, and drop a connection that does not answer."""
-    while True:
-        now = clock.read().mono_ns
-        verdict = liveness.check(now)
-        if verdict is Verdict.PING:
-            try:
-                link.send_nowait(ping)
-            except (trio.WouldBlock, trio.BrokenResourceError):
-                link.lose("the socket does not take frames as fast as they come")
-        elif verdict is Verdict.DEAD:
-            link.lose(f"no pong in {liveness.pong_within / NS_PER_S:g} s")
-        await trio.sleep(max(liveness.wait(now) / NS_PER_S, LIVENESS_FLOOR_S))
-
-
-async def every(clock: Clock, counters: Counters, venue_s: float, work: Callable[[], Awaitable[object]]) -> None:
-    """Rounds of periodic work. One that the venue does not answer is counted; the next comes in its turn."""
-    while True:
-        await trio.sleep(max(clock.host_seconds(venue_s), PAUSE_FLOOR_S))
-        try:
-            await work()
-        except VenueUnavailable:
-            counters.add("rounds_failed")
-
-
-async def stay_connected(
-    standing: Standing, clock: Clock, patience: Patience, connect: Callable[[], Awaitable[tuple[str, bool]]]
-) -> None:
-    """Connect over and over. `connect` returns why its connection was lost and whether requests are answered."""
-    jitter = random.Random(0)  # noqa: S311 - spreads reconnects, guards nothing
-    failures = 0
-    while True:
-        try:
-            reason, rest = await connect()
-        except VenueUnavailable as error:
-            reason, rest = str(error), False
-        lived_ns = 0 if standing.up_since is None else clock.read().mono_ns - standing.up_since
-        standing.lost(reason, rest=rest)
-        failures = 0 if lived_ns >= seconds_to_ns(clock.host_seconds(patience.stable_s)) else failures + 1
-        pause_s = backoff_s(
-            max(failures - 1, 0), base_s=patience.base_s, cap_s=patience.cap_s, jitter=jitter.random()
-        )  # fmt: skip
-        await trio.sleep(max(clock.host_seconds(pause_s), PAUSE_FLOOR_S))

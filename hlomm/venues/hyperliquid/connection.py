@@ -9,11 +9,12 @@ import attrs
 import trio
 
 from hlomm.domain.faults import VenueUnavailable
-from hlomm.domain.times import NS_PER_S, seconds_to_ns
+from hlomm.domain.times import seconds_to_ns
 from hlomm.venues.hyperliquid.parts import Parts
 from hlomm.venues.hyperliquid.wire.subscriptions import PING
 from hlomm.venues.life import Ended
-from hlomm.venues.liveness import Liveness, Verdict
+from hlomm.venues.liveness import Liveness
+from hlomm.venues.rounds import keep_alive
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
 
 RECONCILE_WEIGHT: Final = 64
@@ -57,10 +58,11 @@ class Connection:
     async def _live(self, link: WebSocketLink) -> None:
         """Bring the connection up and keep it. Losing the link cancels whatever runs here."""
         parts = self._parts
-        parts.inbox.connected(self._liveness())
+        liveness = self._liveness()
+        parts.inbox.connected(liveness)
         parts.gateway.link_up(link)
         async with trio.open_nursery() as tasks:
-            tasks.start_soon(self._watch, link)
+            tasks.start_soon(keep_alive, link, liveness, parts.clock, self._ping)
             tasks.start_soon(self._expire_posts)
             tasks.start_soon(self._flush_streams)
             if await self._come_up(link):
@@ -109,19 +111,9 @@ class Connection:
             parts.counters.add("fill_snapshots_missing")
         parts.counters.add("streams_unacknowledged", len(parts.streams.unacknowledged()))
 
-    async def _watch(self, link: WebSocketLink) -> None:
-        """Ping, and drop a connection that does not answer."""
-        liveness = self._parts.inbox.liveness
-        assert liveness is not None
-        while True:
-            now = self._now_ns()
-            verdict = liveness.check(now)
-            if verdict is Verdict.PING:
-                self._parts.counters.add("pings")
-                self._parts.gateway.send_text(PING)
-            elif verdict is Verdict.DEAD:
-                link.lose(f"no pong in {self._parts.config.pong_deadline_s:g} s")
-            await trio.sleep(liveness.wait(now) / NS_PER_S)
+    def _ping(self) -> None:
+        self._parts.counters.add("pings")
+        self._parts.gateway.send_text(PING)
 
     async def _expire_posts(self) -> None:
         while True:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Final
 
 import trio
@@ -32,9 +31,11 @@ from hlomm.venues.hyperliquid.wire.subscriptions import PING
 from hlomm.venues.liveness import Liveness
 from hlomm.venues.outlet import Outlet
 from hlomm.venues.protocol import Sink
+from hlomm.venues.reconnecting import Reconnects
+from hlomm.venues.rounds import Rounds, keep_alive, text_ping
 from hlomm.venues.transport import Transport
 from hlomm.venues.venue_time import VenueTime
-from hlomm.venues.watching import NO_KEY, Choice, Patience, Standing, every, keep_alive, stay_connected
+from hlomm.venues.watching import NO_KEY, Choice, Standing
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
 
 NOBODY: Final = "0x" + "0" * 40
@@ -59,7 +60,8 @@ class HyperliquidWatcher:
         self._choice = Choice() if choice is None else choice
         self._counters = counters = Counters()
         self._outlet = Outlet(clock, counters)
-        self._standing = Standing(HYPERLIQUID, self._outlet)
+        self._rounds = Rounds(clock, counters)
+        self._standing = Standing(HYPERLIQUID, self._outlet, self._rounds, Reconnects(config, clock), clock)
         self._time = VenueTime(clock)
         self._registry = Registry(config.underlyings, counters, config.quote_token)
         self._rest = HyperliquidRest(config, transport, clock, counters)
@@ -92,15 +94,11 @@ class HyperliquidWatcher:
         return self._counters
 
     async def run(self, sink: Sink) -> None:
-        config = self._config
         self._outlet.sink = sink
-        patience = Patience(
-            base_s=config.reconnect_base_s, cap_s=config.reconnect_cap_s, stable_s=config.stable_after_s
-        )  # fmt: skip
         try:
             async with self._rest.opened(), trio.open_nursery() as nursery:
                 self._roll.attach(nursery)
-                nursery.start_soon(stay_connected, self._standing, self._clock, patience, self._connect)
+                nursery.start_soon(self._standing.stay_connected, self._connect)
         finally:
             self._roll.detach()
             self._outlet.sink = None
@@ -136,18 +134,22 @@ class HyperliquidWatcher:
 
     async def _live(self, link: WebSocketLink, liveness: Liveness) -> None:
         async with trio.open_nursery() as tasks:
-            tasks.start_soon(keep_alive, link, liveness, self._clock, PING)
+            tasks.start_soon(keep_alive, link, liveness, self._clock, text_ping(link, PING, self._counters))
             tasks.start_soon(self._flush)
-            self._streams.open_account(self._send)
-            self._streams.open_markets(self._send, self._clock.now().wall_ns)
-            with trio.move_on_after(self._config.ack_deadline_s):
-                await self._acknowledged.wait()
-            if not self._acknowledged.is_set():
-                link.lose(f"not subscribed in time: {', '.join(self._streams.unacknowledged()[:5])}")
-            self._standing.up(self._mono_ns())
-            rounds = partial(every, self._clock, self._counters)
-            tasks.start_soon(rounds, self._config.markets_every_s, self._read_outcomes)
-            tasks.start_soon(rounds, self._config.budget_every_s, self._measure_skew)
+            if await self._subscribed(link):
+                self._standing.up(self._mono_ns())
+                tasks.start_soon(self._rounds.every, self._config.markets_every_s, self._read_outcomes)
+                tasks.start_soon(self._rounds.every, self._config.budget_every_s, self._measure_skew)
+
+    async def _subscribed(self, link: WebSocketLink) -> bool:
+        """Whether the venue took every subscription in time; where not, the link is given up."""
+        self._streams.open_account(self._send)
+        self._streams.open_markets(self._send, self._clock.now().wall_ns)
+        with trio.move_on_after(self._config.ack_deadline_s):
+            await self._acknowledged.wait()
+        if not self._acknowledged.is_set():
+            link.lose(f"not subscribed in time: {', '.join(self._streams.unacknowledged()[:5])}")
+        return self._acknowledged.is_set()
 
     def _mono_ns(self) -> int:
         return self._clock.read().mono_ns

@@ -9,11 +9,11 @@ import attrs
 import trio
 
 from hlomm.domain.faults import VenueUnavailable
-from hlomm.domain.times import NS_PER_S, seconds_to_ns
+from hlomm.domain.times import seconds_to_ns
 from hlomm.venues.kalshi.parts import Parts
 from hlomm.venues.life import Ended
-from hlomm.venues.liveness import Liveness, Verdict
-from hlomm.venues.rounds import FLOOR_S
+from hlomm.venues.liveness import Liveness
+from hlomm.venues.rounds import FLOOR_S, keep_alive
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
 
 ROUND: Final = 6
@@ -69,9 +69,10 @@ class Connection:
             return True
 
         parts.inbox.send, parts.inbox.lose, parts.inbox.behind = send, link.lose, lambda: link.backlogged
-        parts.inbox.connected(self._liveness())
+        liveness = self._liveness()
+        parts.inbox.connected(liveness)
         async with trio.open_nursery() as tasks:
-            tasks.start_soon(self._watch, link)
+            tasks.start_soon(keep_alive, link, liveness, parts.clock, self._ping)
             if await self._come_up(link):
                 self._up_since = self._now_ns()
                 self._on_up()
@@ -110,19 +111,9 @@ class Connection:
             opened=self._now_ns(),
         )
 
-    async def _watch(self, link: WebSocketLink) -> None:
-        """Ask whether anybody is there, and drop a connection that does not answer."""
-        parts, liveness = self._parts, self._parts.inbox.liveness
-        assert liveness is not None
-        while True:
-            now = self._now_ns()
-            verdict = liveness.check(now)
-            if verdict is Verdict.PING:
-                parts.counters.add("pings")
-                parts.inbox.send(parts.streams.ping())
-            elif verdict is Verdict.DEAD:
-                link.lose(f"no answer in {parts.config.pong_deadline_s:g} s")
-            await trio.sleep(liveness.wait(now) / NS_PER_S)
+    def _ping(self) -> None:
+        self._parts.counters.add("pings")
+        self._parts.inbox.send(self._parts.streams.ping())
 
     async def _keep_reconciled(self) -> None:
         """Read the account regularly, and soon after news that put it in doubt."""

@@ -8,7 +8,6 @@ comes late, but none is missed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -34,9 +33,11 @@ from hlomm.venues.kalshi.wire.exchange import PublicTrade
 from hlomm.venues.kalshi.wire.frames import Snapshot, SnapshotMsg
 from hlomm.venues.outlet import Outlet
 from hlomm.venues.protocol import Sink
+from hlomm.venues.reconnecting import Reconnects
+from hlomm.venues.rounds import FLOOR_S, Rounds
 from hlomm.venues.transport import Transport
 from hlomm.venues.venue_time import VenueTime
-from hlomm.venues.watching import PAUSE_FLOOR_S, Choice, Patience, Standing, every, stay_connected
+from hlomm.venues.watching import Choice, Standing
 
 POLL_S: Final = 1.0
 """Of all followed books, one after the other."""
@@ -71,7 +72,8 @@ class KalshiWatcher:
         self._choice = Choice() if choice is None else choice
         self._counters = counters = Counters()
         self._outlet = Outlet(clock, counters)
-        self._standing = Standing(KALSHI, self._outlet)
+        self._rounds = Rounds(clock, counters)
+        self._standing = Standing(KALSHI, self._outlet, self._rounds, Reconnects(config, clock), clock)
         self._time = VenueTime(clock)
         self._rest = KalshiRest(config, transport, self._time, counters, None)
         self._registry = Registry(frozenset(config.series), config.shard, config.fee_precision, counters)
@@ -93,14 +95,10 @@ class KalshiWatcher:
         return self._counters
 
     async def run(self, sink: Sink) -> None:
-        config = self._config
         self._outlet.sink = sink
-        patience = Patience(
-            base_s=config.reconnect_base_s, cap_s=config.reconnect_cap_s, stable_s=config.stable_after_s
-        )  # fmt: skip
         try:
             async with self._rest.opened():
-                await stay_connected(self._standing, self._clock, patience, self._poll)
+                await self._standing.stay_connected(self._poll)
         finally:
             self._outlet.sink = None
 
@@ -111,9 +109,8 @@ class KalshiWatcher:
         self._standing.up(self._clock.read().mono_ns)
         reason = ""
         async with trio.open_nursery() as tasks:
-            rounds = partial(every, self._clock, self._counters)
-            tasks.start_soon(rounds, self._config.markets_every_s, self._roll.read_lists)
-            tasks.start_soon(rounds, self._config.settlement_every_s, self._late_news)
+            tasks.start_soon(self._rounds.every, self._config.markets_every_s, self._roll.read_lists)
+            tasks.start_soon(self._rounds.every, self._config.settlement_every_s, self._late_news)
             try:
                 await self._ask_around()
             except VenueUnavailable as error:
@@ -127,10 +124,10 @@ class KalshiWatcher:
             for one in list(self._followed.values()):
                 while not self._rest.affords(READS):
                     self._counters.add("polls_put_off")
-                    await trio.sleep(PAUSE_FLOOR_S)
+                    await trio.sleep(FLOOR_S)
                 await self._ask(one)
             rest_s = self._clock.host_seconds(POLL_S) - (trio.current_time() - began)
-            await trio.sleep(max(rest_s, PAUSE_FLOOR_S))
+            await trio.sleep(max(rest_s, FLOOR_S))
 
     async def _ask(self, one: _Followed) -> None:
         rows = await self._rest.book(one.ticker)

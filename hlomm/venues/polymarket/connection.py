@@ -10,15 +10,15 @@ import attrs
 import trio
 
 from hlomm.domain.faults import VenueUnavailable
-from hlomm.domain.times import NS_PER_S, seconds_to_ns
+from hlomm.domain.times import seconds_to_ns
 from hlomm.venues.life import Ended
-from hlomm.venues.liveness import Liveness, Verdict
+from hlomm.venues.liveness import Liveness
 from hlomm.venues.polymarket.parts import Parts
 from hlomm.venues.polymarket.wire import requests
+from hlomm.venues.rounds import keep_alive, text_ping
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
 
 _TICK_S: Final = 0.1
-_WATCH_FLOOR_S: Final = 0.05
 _REPAIR_EVERY_S: Final = 0.25
 
 
@@ -64,8 +64,9 @@ class Connection:
         market_liveness, user_liveness = self._liveness(), self._liveness()
         parts.inbox.connected(market_liveness, user_liveness)
         async with trio.open_nursery() as tasks:
-            tasks.start_soon(self._watch, market, market_liveness)
-            tasks.start_soon(self._watch, user, user_liveness)
+            for link, liveness in ((market, market_liveness), (user, user_liveness)):
+                ping = text_ping(link, requests.PING, parts.counters)
+                tasks.start_soon(keep_alive, link, liveness, parts.clock, ping)
             if await self._come_up(user, market):
                 self._up_since = self._now_ns()
                 self._on_up()
@@ -110,21 +111,6 @@ class Connection:
             silence=every,
             opened=self._now_ns(),
         )
-
-    async def _watch(self, link: WebSocketLink, liveness: Liveness) -> None:
-        """Ping with the venue's text, and drop a connection that does not answer."""
-        while True:
-            now = self._now_ns()
-            verdict = liveness.check(now)
-            if verdict is Verdict.PING:
-                self._parts.counters.add("pings")
-                try:
-                    link.send_nowait(requests.PING)
-                except trio.WouldBlock:
-                    link.lose("the socket does not take frames as fast as they come")
-            elif verdict is Verdict.DEAD:
-                link.lose(f"no pong in {self._parts.config.pong_deadline_s:g} s")
-            await trio.sleep(max(liveness.wait(now) / NS_PER_S, _WATCH_FLOOR_S))
 
     async def _flush_streams(self) -> None:
         while True:

@@ -6,7 +6,6 @@ Everything that needs no signature is the session's own; the user channel, order
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, Final
 
 import trio
@@ -35,9 +34,11 @@ from hlomm.venues.polymarket.streams import Streams
 from hlomm.venues.polymarket.upkeep import Upkeep
 from hlomm.venues.polymarket.wire import requests
 from hlomm.venues.protocol import Sink
+from hlomm.venues.reconnecting import Reconnects
+from hlomm.venues.rounds import Rounds, keep_alive, text_ping
 from hlomm.venues.transport import Transport
 from hlomm.venues.venue_time import VenueTime
-from hlomm.venues.watching import NO_KEY, Choice, Patience, Standing, every, keep_alive, stay_connected
+from hlomm.venues.watching import NO_KEY, Choice, Standing
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
 
 FLUSH_EVERY_S: Final = 0.1
@@ -60,7 +61,8 @@ class PolymarketWatcher:
         self._choice = Choice() if choice is None else choice
         self._counters = counters = Counters()
         self._outlet = Outlet(clock, counters)
-        self._standing = Standing(POLYMARKET, self._outlet)
+        self._rounds = Rounds(clock, counters)
+        self._standing = Standing(POLYMARKET, self._outlet, self._rounds, Reconnects(config, clock), clock)
         time = VenueTime(clock)
         self._registry = Registry(config.underlyings, config.horizon_s, config.windows_ahead)
         self._rest = PolymarketRest(config, transport, time, counters, SignerBudget(config.tier))
@@ -91,15 +93,11 @@ class PolymarketWatcher:
         return self._counters
 
     async def run(self, sink: Sink) -> None:
-        config = self._config
         self._outlet.sink = sink
-        patience = Patience(
-            base_s=config.reconnect_base_s, cap_s=config.reconnect_cap_s, stable_s=config.stable_after_s
-        )  # fmt: skip
         try:
             async with self._rest.opened(), trio.open_nursery() as nursery:
-                nursery.start_soon(every, self._clock, self._counters, CHASE_EVERY_S, self._roll.chase)
-                nursery.start_soon(stay_connected, self._standing, self._clock, patience, self._connect)
+                nursery.start_soon(self._rounds.every, CHASE_EVERY_S, self._roll.chase)
+                nursery.start_soon(self._standing.stay_connected, self._connect)
         finally:
             self._outlet.sink = None
 
@@ -142,15 +140,15 @@ class PolymarketWatcher:
                 link.lose(f"the stream is silent while the book of {market} moves")
 
         async with trio.open_nursery() as tasks:
-            tasks.start_soon(keep_alive, link, liveness, self._clock, requests.PING)
+            ping = text_ping(link, requests.PING, self._counters)
+            tasks.start_soon(keep_alive, link, liveness, self._clock, ping)
             tasks.start_soon(self._flush)
             self._streams.opened(send, self._clock.now().wall_ns)
             self._standing.up(self._mono_ns())
-            rounds = partial(every, self._clock, self._counters)
             tasks.start_soon(self._keep_markets)
-            tasks.start_soon(rounds, self._config.skew_every_s, self._upkeep.measure_skew)
-            tasks.start_soon(rounds, REPAIR_EVERY_S, self._upkeep.repair)
-            tasks.start_soon(rounds, self._config.check_every_s, compare)
+            tasks.start_soon(self._rounds.every, self._config.skew_every_s, self._upkeep.measure_skew)
+            tasks.start_soon(self._rounds.every, REPAIR_EVERY_S, self._upkeep.repair)
+            tasks.start_soon(self._rounds.every, self._config.check_every_s, compare)
 
     def _mono_ns(self) -> int:
         return self._clock.read().mono_ns
@@ -169,7 +167,7 @@ class PolymarketWatcher:
             self._inbox.listed = trio.Event()
             await self._roll.read_markets()
 
-        await every(self._clock, self._counters, self._config.reconcile_gap_s, told)
+        await self._rounds.every(self._config.reconcile_gap_s, told)
 
     # -- inputs
 
