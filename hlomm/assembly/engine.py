@@ -92,6 +92,8 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
             min_size_change=quotes.min_size_change,
             min_interval_ns=seconds_to_ns(quotes.min_interval_s),
             refresh_ns=seconds_to_ns(quotes.refresh_s),
+            refresh_share=scaled(quotes.refresh_share),
+            refresh_max_ns=seconds_to_ns(quotes.refresh_max_s),
             drain_ns=seconds_to_ns(quotes.drain_s),
         ),
         flatten=FlattenRules(

@@ -110,15 +110,35 @@ class MoveBreaker(Latch):
     def __init__(self, rule: MoveRule) -> None:
         super().__init__()
         self.rule = rule
-        self._windows: dict[str, MoveWindow] = {}
+        self._series: dict[str, _Series] = {}
 
     def observe(self, series: str, mono_ns: int, price: int) -> Move | None:
-        """Take a price; the move, if it is beyond the rule."""
-        window = self._windows.get(series)
-        if window is None:
-            window = self._windows[series] = MoveWindow(self.rule.window_ns)
-        move = window.add(mono_ns, price)
-        return move if move.exceeds(self.rule.move) else None
+        """Take a price; the move, if it is beyond the rule.
+
+        A price that only stands, as most that come do, moves nothing: until another one comes it is enough to know
+        how long it stood. Beyond the rule every one counts, because it prolongs what acts.
+        """
+        known = self._series.get(series)
+        if known is None:
+            known = self._series[series] = _Series(MoveWindow(self.rule.window_ns))
+        if price == known.price and not known.beyond:
+            known.stood_ns = mono_ns
+            return None
+        if known.stood_ns is not None:
+            known.window.add(known.stood_ns, known.price)
+        move = known.window.add(mono_ns, price)
+        known.price, known.stood_ns, known.beyond = price, None, move.exceeds(self.rule.move)
+        return move if known.beyond else None
+
+
+@attrs.define(eq=False)
+class _Series:
+    window: MoveWindow
+    price: int = 0
+    stood_ns: int | None = None
+    """When the price was last seen again, since it came."""
+    beyond: bool = False
+    """It is further from an earlier one than the rule allows."""
 
 
 class ErrorBreaker(Latch):

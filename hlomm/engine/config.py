@@ -68,9 +68,14 @@ class QuoteRules:
     min_interval_ns: int
     """Least time between two actions in one market (cancels are exempt)."""
     refresh_ns: int
-    """Longest time between two decisions in one market."""
+    """Longest time between two decisions in one market that is about to settle."""
     drain_ns: int
     """Closer to settlement than this only reductions are quoted."""
+    refresh_share: int = 0
+    """Share of the time left, in 1e-8, that may pass between two decisions where that is longer: widths move with its
+    square root."""
+    refresh_max_ns: int = 0
+    """The longest it may become."""
 
 
 @attrs.frozen(kw_only=True)

@@ -12,10 +12,11 @@ from typing import Final
 from hlomm.domain.carried import Carried
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.ids import MarketId, VenueId, venue_of
-from hlomm.domain.inputs import Booted, Input
+from hlomm.domain.inputs import MARKET_NEWS, Booted, Input
 from hlomm.domain.orders import OrderState
 from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, HaltState, Output, PlaceOrders
 from hlomm.domain.times import Now
+from hlomm.domain.units import SCALE
 from hlomm.engine import (
     arbitrage,
     basket_course,
@@ -39,7 +40,7 @@ from hlomm.engine import (
 from hlomm.engine.carry import checkpoint
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.intake import take
-from hlomm.engine.state import State, VenueState
+from hlomm.engine.state import MarketState, State, VenueState
 from hlomm.engine.tunables import Tuner
 from hlomm.strategy.base import Strategy
 
@@ -79,6 +80,7 @@ class Engine:
         state.now = now
         state.forget_sums()
         state.counters.inputs += 1
+        state.stirred |= type(item) not in MARKET_NEWS
         take(state, item, self.strategies)
         braking.heed(state, item)
         links.heed(state, item)
@@ -93,6 +95,10 @@ class Engine:
         state.counters.turns += 1
         if state.halt is HaltState.STOPPED:
             return state.out.drain()
+        if self._idle():
+            state.digest.mix(now.mono_ns)
+            return []
+        state.stirred = False
         state.budgets.tick(now.mono_ns)
         self._timers_due()
         self._doubtful_orders()
@@ -133,6 +139,17 @@ class Engine:
 
     # -- steps of a turn
 
+    def _idle(self) -> bool:
+        """Whether nothing has happened since the last turn that could change what it left: sizes moved, or nothing.
+
+        What waits for time alone has a timer, for otherwise it would wait for ever in a quiet market.
+        """
+        state = self.state
+        if state.stirred or state.dirty or state.halt is not HaltState.RUNNING or state.out.waiting:
+            return False
+        deadline_ns = state.timers.next_deadline()
+        return deadline_ns is None or deadline_ns > state.now.mono_ns
+
     def _timers_due(self) -> None:
         for name in self.state.timers.pop_due(self.state.now.mono_ns):
             if name.startswith((_REFRESH, quoting.AGAIN, basket_course.TIMER)):
@@ -153,7 +170,6 @@ class Engine:
         if not state.dirty:
             return
         dirty, state.dirty = state.dirty, {}
-        refresh_ns = state.now.mono_ns + state.config.quotes.refresh_ns
         for market_id in dirty:
             market = state.markets.get(market_id)
             if market is None:
@@ -166,7 +182,22 @@ class Engine:
             if market.desired is not None and market.desired.take is not None:
                 taking.act(state, market, market.desired.take)
             if not market.gone or state.orders.live_in(market_id):
-                state.timers.set(f"{_REFRESH}{market_id}", refresh_ns)
+                state.timers.set(f"{_REFRESH}{market_id}", self._refresh_ns(market))
+
+    def _refresh_ns(self, market: MarketState) -> int:
+        """When to decide again if nothing happens: time alone moves a quote, the sooner the less of it is left.
+
+        Not later than the moment at which its book, or that of its underlying, is too old to be quoted on.
+        """
+        state, rules = self.state, self.state.config.quotes
+        now_ns, stale_ns = state.now.mono_ns, state.config.limits.stale_book_ns
+        waits_ns = market.market.tau_ns(state.now.wall_ns) * rules.refresh_share // SCALE
+        found = now_ns + max(min(waits_ns, rules.refresh_max_ns), rules.refresh_ns)
+        perp = None if market.underlying is None else state.markets.get(market.underlying)
+        for one in (market, perp):
+            if one is not None and now_ns <= (gone_ns := one.book.received_ns + stale_ns) < found:
+                found = gone_ns + 1
+        return found
 
     def _doubtful_orders(self) -> None:
         """Ask about orders whose fate is unknown, and about answers that are overdue."""

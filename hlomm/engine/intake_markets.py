@@ -179,7 +179,7 @@ def _book_changed(state: State, market: MarketState) -> None:
     if not market.is_outcome:
         if not market.mark_px and book.shape is BookShape.TWO_SIDED:
             state.attribution.moved(market_id, book.bids[0][0] + book.asks[0][0], max(book.depth_ms, book.touch_ms))
-        _underlying_moved(state, market_id)
+        _underlying_moved(state, market)
         return
     others = state.others(market)
     if others.bids:
@@ -192,9 +192,21 @@ def _book_changed(state: State, market: MarketState) -> None:
     state.touch(market_id)
 
 
-def _underlying_moved(state: State, perp: MarketId) -> None:
+def _underlying_moved(state: State, perp: MarketState) -> None:
+    """Decide anew on what stands on this perp, if its prices are others than told.
+
+    Most of its news is of sizes, which no decision reads. That it was heard of at all is in its book's age, and
+    `quotes.refresh_s` brings every market back soon enough to see that.
+    """
+    bids, asks = perp.book.bids, perp.book.asks
+    told = perp.mark_px, bids[0][0] if bids else None, asks[0][0] if asks else None
+    if told == perp.told:
+        return
+    perp.told = told
+    state.stirred = True
+    perp_id = perp.market.id
     for market_id, market in state.markets.items():
-        if market.underlying == perp and not market.gone and market.strategy is not None:
+        if market.underlying == perp_id and not market.gone and market.strategy is not None:
             state.touch(market_id)
 
 
@@ -212,4 +224,4 @@ def mark(state: State, item: MarkPrice, _: Strategies) -> None:
     state.digest.mix(item.px)
     if item.px and not market.is_outcome:
         state.attribution.moved(item.market, 2 * item.px, item.venue_ms)
-    _underlying_moved(state, item.market)
+    _underlying_moved(state, market)

@@ -72,9 +72,16 @@ class Outbox:
     def exit(self, reason: str) -> None:
         self._news.append(ExitRequested(reason))
 
+    @property
+    def waiting(self) -> bool:
+        """Whether anything was collected that has not been handed out."""
+        return bool(
+            self._news or self._cancels or self._conversions or self._amends or self._places or self._rest
+        )  # fmt: skip
+
     def drain(self) -> list[Output]:
         """Everything collected, in sending order; the outbox is empty afterwards."""
-        if not (self._news or self._cancels or self._conversions or self._amends or self._places or self._rest):
+        if not self.waiting:
             return []
         outputs: list[Output] = self._news
         outputs.extend(CancelOrders(venue, tuple(items)) for venue, items in self._cancels.items())

@@ -23,13 +23,16 @@ from hlomm.engine.hedge_state import OK
 from hlomm.engine.legs import LegChoice, choose_leg
 from hlomm.engine.order import Order
 from hlomm.engine.restraint import ASK, BID
-from hlomm.engine.state import MarketState, State
+from hlomm.engine.state import MarketState, Refused, State
 from hlomm.strategy.base import Strategy
 
 T = TypeVar("T")
 
 AGAIN: Final = "again:"
-"""Timer of a market whose cancels could not be sent."""
+"""Timer of a market in which something has to wait: a cancel that could not be sent, an action that came too soon."""
+REFUSALS_KEPT: Final = 10
+"""An order for which there was no room is asked for again after `quotes.min_interval_s` where anything that decides on
+it has changed, after so many of these where only prices and time have."""
 CANCEL_AGAIN_NS: Final = 250_000_000
 """Before a cancel that could not be sent is sent again."""
 
@@ -201,20 +204,34 @@ def _place(state: State, market: MarketState, direction: int, choice: LegChoice)
         purpose=Purpose.QUOTE,
     )  # fmt: skip
     refused = market.refused.get(direction)
-    if refused is not None and state.now.mono_ns - refused[0] < state.config.quotes.min_interval_ns:
-        market.notes[direction] = refused[1]  # what there is no room for is asked for with every tick
+    if refused is not None and _still_refused(state, want, refused):
+        market.notes[direction] = refused.note  # what there is no room for is asked for with every tick
         return
     qty = admit(state, want)
     if isinstance(qty, SideNote):
         market.notes[direction] = qty
         if qty.guard in gate.ROOMS:
-            market.refused[direction] = state.now.mono_ns, qty
+            market.refused[direction] = Refused(state.now.mono_ns, qty, _asked_for(state, want))
         return
     market.refused.pop(direction, None)
     send(state, want, qty, market.strategy)
     state.counters.quoted += not market.acted_ns
     market.acted_ns[direction] = state.now.mono_ns
     market.notes[direction] = OK
+
+
+def _asked_for(state: State, want: gate.Proposal) -> tuple[int, ...]:
+    """What a refusal for lack of room hangs on: the wish, every order, everything held."""
+    books = state.portfolio
+    return int(want.leg is Leg.YES), want.px, want.qty, state.orders.version, books.cash, books.perps.raw
+
+
+def _still_refused(state: State, want: gate.Proposal, refused: Refused) -> bool:
+    """Whether it need not be asked again yet. Prices and times make room too, but slowly."""
+    quiet_ns, pause_ns = state.now.mono_ns - refused.mono_ns, state.config.quotes.min_interval_ns
+    if quiet_ns < pause_ns:
+        return True
+    return quiet_ns < REFUSALS_KEPT * pause_ns and refused.asked_for == _asked_for(state, want)
 
 
 def _keep_or_amend(state: State, market: MarketState, direction: int, order: Order, choice: LegChoice) -> None:
@@ -267,8 +284,13 @@ def _keep_or_amend(state: State, market: MarketState, direction: int, order: Ord
 
 def _too_soon(state: State, market: MarketState, direction: int) -> bool:
     acted_ns = market.acted_ns.get(direction)
-    wait_ns = state.config.quotes.min_interval_ns * state.budgets.pace(market.market.venue)
-    return acted_ns is not None and state.now.mono_ns - acted_ns < wait_ns
+    if acted_ns is None:
+        return False
+    free_ns = acted_ns + state.config.quotes.min_interval_ns * state.budgets.pace(market.market.venue)
+    if state.now.mono_ns >= free_ns:
+        return False
+    state.timers.set_earliest(f"{AGAIN}{market.market.id}", free_ns)
+    return True
 
 
 # -- the only three ways an order request comes to be

@@ -43,6 +43,15 @@ from hlomm.engine.walk import Walk
 RECENT_FILLS = 200
 
 
+@attrs.frozen
+class Refused:
+    """An order for which there was no room: when, why, and what that hangs on."""
+
+    mono_ns: int
+    note: SideNote
+    asked_for: tuple[int, ...]
+
+
 @attrs.define(eq=False, kw_only=True)
 class MarketState:
     market: Market
@@ -53,6 +62,10 @@ class MarketState:
     mark_px: Px | None = None
     """Perps: the venue's mark."""
     mark_ns: int = 0
+    told: tuple[Px | None, int | None, int | None] | None = None
+    """Perps: mark, best bid and best offer on which what stands on them was last decided."""
+    others: tuple[tuple[int, bool, int], Others] | None = None
+    """The book without our own orders, with what it was made from."""
     desired: Desired | None = None
     sensitivity: Sensitivity | None = None
     """As the strategy last told it: what is held stays hedged while a pause or a stale book lets nobody be asked."""
@@ -66,8 +79,8 @@ class MarketState:
     """When a leg of a pair was last sent here: a book from before that offers what may be taken already."""
     acted_ns: dict[int, int] = attrs.field(factory=dict)
     """When each direction was last placed or amended."""
-    refused: dict[int, tuple[int, SideNote]] = attrs.field(factory=dict)
-    """When the gate last refused to let a direction be placed, and why."""
+    refused: dict[int, Refused] = attrs.field(factory=dict)
+    """What the gate last refused for lack of room, by direction."""
     hedged: bool = False
     """It was part of a hedge, and counted there."""
     mark_bid: Px | None = None
@@ -221,6 +234,8 @@ class State:
         self.recent_fills: deque[FillRow] = deque(maxlen=RECENT_FILLS)
         self.markouts = Markouts(self.recent_fills)
         self.dirty: dict[MarketId, None] = {}
+        self.stirred = True
+        """Something came since the last turn that was more than news of a price already known."""
         self.reminded: dict[str, None] = {}
         """Patterns of strategies that were said to select nothing."""
         self.hedges: dict[MarketId, HedgeState] = {}
@@ -330,6 +345,15 @@ class State:
         book, market_id = market.book, market.market.id
         if not self.orders.any_in(market_id):
             return Others(book.shape, book.bids, book.asks)
+        now = book.count, book.seen, self.orders.version
+        if market.others is not None and market.others[0] == now:
+            return market.others[1]
+        found = self._others(market)
+        market.others = now, found
+        return found
+
+    def _others(self, market: MarketState) -> Others:
+        book, market_id = market.book, market.market.id
         bids = without_own(book.bids, self.own_quotes(market_id, +1))
         asks = without_own(book.asks, self.own_quotes(market_id, -1))
         return Others(shape_without_own(book.shape, bids, asks), bids, asks)

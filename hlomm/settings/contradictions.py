@@ -43,8 +43,11 @@ def contradictions(settings: EngineSettings) -> list[tuple[str, str]]:
         found.append(("strategy.complete_set.min_size", "is above max_size: no basket would ever be bought"))
     if settings.budget.slow_below < settings.budget.reserve:
         found.append(("budget.slow_below", "is below budget.reserve: quoting would stop before it slows down"))
-    if settings.quotes.refresh_s >= limits.stale_book_s:
-        found.append(("quotes.refresh_s", "must be below limits.stale_book_s, or a stale book is noticed too late"))
+    found.extend(
+        (f"quotes.{name}", "must be below limits.stale_book_s, or a stale book is noticed too late")
+        for name in ("refresh_s", "refresh_max_s")
+        if getattr(settings.quotes, name) >= limits.stale_book_s
+    )
     if settings.flatten.retry_s > settings.flatten.deadline_s:
         found.append(("flatten.retry_s", "is above flatten.deadline_s: flattening would never retry"))
     if orders.query_retry_s > orders.settle_doubt_s:

@@ -88,6 +88,8 @@ class Quotes(Section, frozen=True):
     min_size_change: NonNegative
     min_interval_s: NonNegative
     refresh_s: Positive
+    refresh_share: Share
+    refresh_max_s: Positive
     drain_s: NonNegative
 
 

@@ -181,7 +181,7 @@ class Makers(Storm):
         if self.down is not None and (self.quiet or rng.random() < 0.3):
             self.feed(SessionUp(self.down))
             self.down = None
-        elif calm < 0.02:
+        elif calm < 0.02 and self.down is None:
             self.down = rng.choice(VENUES)
             self.feed(SessionDown(self.down, "storm", rest=True))
         elif calm < 0.04:

@@ -223,7 +223,7 @@ def test_resume_has_no_meaning_elsewhere_and_says_so(state: HaltState) -> None:
 def test_resume_starts_the_high_water_mark_anew() -> None:
     rig = Rig()
     rig.state.high_water += usd(1_000)
-    rig.turn()
+    rig.book(levels(("0.51", 500)))
     assert rig.halt is S.HALTED
     rig.command(OperatorAction.RESUME)
     rig.keep_fresh(2)

@@ -23,6 +23,7 @@ from hlomm.domain.view import BookShape, MarketView, no_quote
 from hlomm.engine import quoting
 from hlomm.engine.config import OnDisconnect
 from hlomm.engine.core import Engine
+from hlomm.engine.quoting import REFUSALS_KEPT
 from tests.support.puppet import Puppet, desire
 from tests.support.rig import BIDS, Rig, amended, cancelled, halts, of, placed, risky
 from tests.support.values import (
@@ -258,8 +259,20 @@ def test_the_gate_is_not_asked_again_at_once_for_what_it_has_no_room() -> None:
         assert rig.market().notes[BID].guard == "min_notional", "the reason stays where people look for it"
     assert asked() == 1
     rig.state.config = config()
-    rig.jump(0.3)
-    assert len(placed(rig.book())) == 1, "after the least interval it is asked again"
+    for _ in range(8):
+        rig.jump(0.5)
+        assert not placed(rig.book()), "nothing that decides on it has changed"
+    assert len(placed(rig.buy(1, "0.50"))) == 1, "what is held has, and the least interval is over"
+
+
+def test_what_there_was_no_room_for_is_asked_for_again_in_time() -> None:
+    rig = Rig(config(limits={"max_position": lots(10)}))
+    assert not placed(rig.want(bid=("0.52", 100)))
+    rig.state.config = config()
+    rig.keep_fresh(0.5 * REFUSALS_KEPT - 0.2)
+    assert rig.state.orders.live_count == 0
+    rig.keep_fresh(0.7)
+    assert rig.state.orders.live_count == 1, "prices and time make room as well"
 
 
 def test_the_two_sides_are_paced_apart() -> None:
