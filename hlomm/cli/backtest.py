@@ -16,6 +16,7 @@ from hlomm.research.chart import draw
 from hlomm.research.fee_schedule import FeesOf
 from hlomm.research.fill_model import fill_model
 from hlomm.research.latency import parse_latency
+from hlomm.research.lookahead import engine_runner, look_ahead
 from hlomm.research.recording import Recording
 from hlomm.research.source import recordings
 from hlomm.research.store.recordings import Chosen
@@ -40,9 +41,9 @@ class Assumed:
 
 def backtest_command(
     data: tuple[Path, ...], *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str,
-    out: Path | None, as_json: bool, assumed: Assumed, bracketed: bool,
+    out: Path | None, as_json: bool, assumed: Assumed, bracketed: bool, guarded: bool,
 ) -> ExitCode:  # fmt: skip
-    terms = assumed.terms()
+    terms, held = assumed.terms(), True
     if strategy not in STRATEGIES:
         raise UsageError(f"no strategy {strategy!r}; there are: {', '.join(STRATEGIES)}")
     only = [f"strategy.{name}.enabled={'true' if name == strategy else 'false'}" for name in STRATEGIES]
@@ -62,13 +63,20 @@ def backtest_command(
             document = {**result.document(loaded.profile), "strategy": strategy, "chart": str(chart)}
             if recording.repairs:
                 document["repairs"] = dict(recording.repairs)
+            guard = None
+            if guarded:
+                guard = look_ahead(recording, engine_runner(loaded, terms), terms.model.latency.feed)
+                document["look_ahead"] = guard.document()
+                held &= guard.held
             documents.append(document)
             if not as_json:
                 click.echo(result.text())
+                if guard is not None:
+                    click.echo(guard.text())
                 click.echo(f"chart: {chart}")
     if as_json:
         click.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
-    return ExitCode.CLEAN
+    return ExitCode.CLEAN if held else ExitCode.DIVERGED
 
 
 def _name(folder: Path, recording: Recording, chosen: Chosen) -> str:

@@ -38,8 +38,10 @@ def test_the_result_names_its_model_and_stands_between_two_others(hlomm, tmp_pat
     assert all(isinstance(document["bracket"][end], float) for end in ends)
 
 
-def test_text_says_that_it_is_a_model(hlomm, tmp_path, store):
-    done = hlomm("backtest", store, "--out", tmp_path)
+def test_text_says_that_it_is_a_model_and_knows_no_future(hlomm, tmp_path, store):
+    done = hlomm("backtest", store, "--look-ahead-check", "--out", tmp_path)
+    assert done.code == 0
+    assert "look-ahead: 9 changed futures, up to " in done.out
     assert "fill model: queue-back/v2 latency-const feed=recorded entry=190ms response=190ms" in done.out
     assert "fees: protocol contracts of 2026-11-18: free" in done.out
     assert "so the nearest known rule, 47 days away" in done.out
