@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import attrs
 import click
 
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
-from hlomm.research.backtest import backtest
+from hlomm.research.backtest import Terms, backtest
+from hlomm.research.bracket import bracket
 from hlomm.research.chart import draw
+from hlomm.research.fee_schedule import FeesOf
+from hlomm.research.fill_model import fill_model
+from hlomm.research.latency import parse_latency
+from hlomm.research.lookahead import engine_runner, look_ahead
 from hlomm.research.recording import Recording
 from hlomm.research.source import recordings
 from hlomm.research.store.recordings import Chosen
@@ -18,10 +24,26 @@ from hlomm.settings.load import load
 from hlomm.strategy.registry import STRATEGIES
 
 
+@attrs.frozen(kw_only=True)
+class Assumed:
+    """What is assumed of fills, as typed."""
+
+    queue: str
+    queue_n: float
+    latency: str
+    seed: int
+    fees: str
+
+    def terms(self) -> Terms:
+        model = fill_model(self.queue, self.queue_n, parse_latency(self.latency, self.seed))
+        return Terms(model=model, fees=FeesOf(self.fees))
+
+
 def backtest_command(
     data: tuple[Path, ...], *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str,
-    out: Path | None, as_json: bool,
+    out: Path | None, as_json: bool, assumed: Assumed, bracketed: bool, guarded: bool,
 ) -> ExitCode:  # fmt: skip
+    terms, held = assumed.terms(), True
     if strategy not in STRATEGIES:
         raise UsageError(f"no strategy {strategy!r}; there are: {', '.join(STRATEGIES)}")
     only = [f"strategy.{name}.enabled={'true' if name == strategy else 'false'}" for name in STRATEGIES]
@@ -32,20 +54,29 @@ def backtest_command(
         for left_out in chosen.excluded:
             click.echo(f"left out: {left_out.ticker or left_out.market}: {left_out.reason}", err=True)
         for recording in chosen.recordings:
-            result = backtest(recording, loaded)
+            result = backtest(recording, loaded, terms)
+            if bracketed:
+                result.bracket = bracket(recording, loaded, terms, result)
             chart = (out if out is not None else Path()) / f"backtest-{_name(folder, recording, chosen)}-{strategy}.svg"
             chart.parent.mkdir(parents=True, exist_ok=True)
             draw(result, chart)
             document = {**result.document(loaded.profile), "strategy": strategy, "chart": str(chart)}
             if recording.repairs:
                 document["repairs"] = dict(recording.repairs)
+            guard = None
+            if guarded:
+                guard = look_ahead(recording, engine_runner(loaded, terms), terms.model.latency.feed)
+                document["look_ahead"] = guard.document()
+                held &= guard.held
             documents.append(document)
             if not as_json:
                 click.echo(result.text())
+                if guard is not None:
+                    click.echo(guard.text())
                 click.echo(f"chart: {chart}")
     if as_json:
         click.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
-    return ExitCode.CLEAN
+    return ExitCode.CLEAN if held else ExitCode.DIVERGED
 
 
 def _name(folder: Path, recording: Recording, chosen: Chosen) -> str:

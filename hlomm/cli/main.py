@@ -350,25 +350,56 @@ def record(
     )  # fmt: skip
 
 
+QUEUES = ("back", "front", "power", "power3", "log", "log2")
+"""Names of `hlomm.pricing.queues.QueueModel`, which is not imported for `--help`."""
+
+
 @main.command()
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @config_options
 @click.option("--strategy", default="avellaneda", show_default=True)
+@click.option(
+    "--queue", type=click.Choice(QUEUES), default="back", show_default=True, help="Where cancels of a level come from."
+)
+@click.option(
+    "--queue-n", type=click.FloatRange(0.1, 10), default=2.0, show_default=True, help="Exponent of power and power3."
+)
+@click.option(
+    "--latency",
+    default="",
+    metavar="LEG=TIME,…",
+    help="feed (on top of the recorded), entry, response: 190ms, or a JSON file of samples to draw from.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of drawn latencies.")
+@click.option(
+    "--fees",
+    type=click.Choice(("recorded", "today")),
+    default="recorded",
+    show_default=True,
+    help="Those of the recording's day, or what a live session reckons with now.",
+)
+@click.option("--bracket/--no-bracket", default=True, help="Run the cautious and the hopeful queue too.")
+@click.option(
+    "--look-ahead-check", is_flag=True, help="Prove that no decision knows what comes after it; exit 3 if not."
+)
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Where the chart and report go.")
 @JSON
 @reporting
 def backtest(
     *, data: tuple[Path, ...], profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str,
-    out: Path | None, as_json: bool,
+    queue: str, queue_n: float, latency: str, seed: int, fees: str, bracket: bool,
+    look_ahead_check: bool, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Run the engine over a recording."""
-    from hlomm.cli.backtest import backtest_command
+    """Run the engine over a recording; what fills is a model, and the result says which."""
+    from hlomm.cli.backtest import Assumed, backtest_command
 
     finish(
         backtest_command(
-            data, profile=profile, config_files=config_files, sets=sets, strategy=strategy, out=out, as_json=as_json
+            data, profile=profile, config_files=config_files, sets=sets, strategy=strategy, out=out, as_json=as_json,
+            assumed=Assumed(queue=queue, queue_n=queue_n, latency=latency, seed=seed, fees=fees), bracketed=bracket,
+            guarded=look_ahead_check,
         )
-    )
+    )  # fmt: skip
 
 
 @main.command()

@@ -1,6 +1,12 @@
-"""The engine over a recording: same object, same turns, a tape instead of a venue."""
+"""The engine over a recording: same object, same turns, a tape instead of a venue.
+
+Two lines of time run beside each other: the venue's, in which books, prints and our requests take effect, and the
+engine's, which is told of them later. A decision at a time uses what was received by that time and nothing else.
+"""
 
 from __future__ import annotations
+
+import attrs
 
 from hlomm import __version__
 from hlomm.assembly.engine import build_engine
@@ -10,13 +16,12 @@ from hlomm.domain.inputs import (
     BboUpdate,
     BookSnapshot,
     Booted,
-    FeeRates,
+    FillReceived,
     Input,
     MarketListed,
     MarketSettled,
     SessionUp,
     StopRequested,
-    TradePrint,
 )
 from hlomm.domain.orders import direction, yes_px
 from hlomm.domain.times import NS_PER_MS, NS_PER_S, Now
@@ -27,10 +32,13 @@ from hlomm.engine.state import MarketState
 from hlomm.pricing.expected import Contract, implied_vol
 from hlomm.research.backtest_result import BacktestResult, FillPoint, Sample
 from hlomm.research.fair_error import FairError, RealisedSoFar, Snapshot, constant
+from hlomm.research.fee_schedule import FeesOf, schedule
+from hlomm.research.fill_model import FillModel
 from hlomm.research.hedge_overlay import Moment, Overlay, overlay
 from hlomm.research.onlooker import Onlooker
-from hlomm.research.recording import Event, Recording
-from hlomm.research.tape_venue import Delays, TapeVenue
+from hlomm.research.recording import Recording
+from hlomm.research.tape import Lines, Told, lines
+from hlomm.research.tape_venue import TapeVenue
 from hlomm.settings.load import Loaded
 
 START_CASH = Cash(10_000 * SCALE)
@@ -41,20 +49,37 @@ SETTLE_DELAY_NS = 2 * NS_PER_S
 """From expiry to the settlement news, as recorded live."""
 
 
+@attrs.frozen(kw_only=True)
+class Terms:
+    """What a backtest assumes beside the recording."""
+
+    model: FillModel = attrs.field(factory=FillModel)
+    fees: FeesOf = FeesOf.RECORDED
+
+
 def backtest(
-    recording: Recording, loaded: Loaded, delays: Delays | None = None, onlooker: Onlooker | None = None
+    recording: Recording, loaded: Loaded, terms: Terms | None = None, onlooker: Onlooker | None = None
 ) -> BacktestResult:
     """Run the engine over all events, through settlement, and measure."""
-    return _Run(recording, loaded, Delays() if delays is None else delays, onlooker).run()
+    return Run(recording, loaded, Terms() if terms is None else terms, onlooker).whole()
 
 
-class _Run:
-    def __init__(self, recording: Recording, loaded: Loaded, delays: Delays, onlooker: Onlooker | None) -> None:
+class Run:
+    """One run. `of` replaces the recording's own time lines, for the guard against looking ahead."""
+
+    def __init__(
+        self, recording: Recording, loaded: Loaded, terms: Terms, onlooker: Onlooker | None, of: Lines | None = None
+    ) -> None:
         self._recording = recording
         self._onlooker = onlooker
         self._loaded = loaded
+        self._terms = terms
+        self._lines = lines(recording.events, terms.model.latency.feed) if of is None else of
+        self._fees = schedule(recording.outcome, recording.events[0].received_ns, terms.fees)
         self._engine: Engine = build_engine(loaded.settings)
-        self._venue = TapeVenue(recording.outcome, delays, START_CASH)
+        self._venue = TapeVenue(
+            recording.outcome, START_CASH, terms.model, self._lines.tape, self._fees.rates
+        )  # fmt: skip
         self._samples: list[Sample] = []
         self._fills: list[FillPoint] = []
         self._forecasts: list[tuple[float, float]] = []
@@ -66,21 +91,32 @@ class _Run:
         self._turns = 0
         self._inputs = 0
 
-    def run(self) -> BacktestResult:
-        events = self._recording.events
-        self._start(events[0].received_ns)
-        for event in events:
-            self._advance(event.received_ns)
-            self._event(event)
-        settled = self._settle(events[-1].received_ns)
+    def whole(self) -> BacktestResult:
+        """To the settlement."""
+        self.until(None)
+        settled = self._settle(self._lines.feed[-1].at_ns)
         return BacktestResult(
             recording=self._recording, final=report(self._engine.state), settled=settled, samples=self._samples,
             fills=self._fills, markouts=self._markouts(), turns=self._turns, inputs=self._inputs,
             brier=_brier(self._forecasts, 0, settled), brier_market=_brier(self._forecasts, 1, settled),
             filled_from=self._venue.filled_from, digest=self._engine.digest(),
             fair_error=FairError(self._snapshots, None if settled is None else settled / SCALE),
-            hedged=self._hedged(),
+            hedged=self._hedged(), model=self._terms.model, fees=self._fees, self_trades=self._venue.self_trades,
         )  # fmt: skip
+
+    def until(self, end_ns: int | None) -> None:
+        """Everything that is told up to and with a time; all that is told if there is none."""
+        self._start(self._lines.feed[0].at_ns)
+        for told in self._lines.feed:
+            if end_ns is not None and told.at_ns > end_ns:
+                break
+            self._advance(told.at_ns)
+            for item in self._venue.mail.due(told.at_ns):
+                self._feed(item, told.at_ns)
+            self._feed(told.event.item, told.at_ns)
+            self._collect(told)
+        if end_ns is not None:
+            self._advance(end_ns + 1)
 
     # -- time
 
@@ -89,10 +125,9 @@ class _Run:
             epoch_ms=at_ns // NS_PER_MS, profile=self._loaded.profile, version=__version__,
             config=self._loaded.engine_json(), halted=None,
         )  # fmt: skip
-        free = FeeRates(venue=HYPERLIQUID, open_maker=0, open_taker=0, close_maker=0, close_taker=0, settle=0)
         for item in (
-            booted, MarketListed(self._recording.perp), MarketListed(self._recording.outcome), free,
-            self._venue.account(at_ns), SessionUp(HYPERLIQUID),
+            booted, MarketListed(self._recording.perp), MarketListed(self._recording.outcome), self._fees.rates,
+            self._venue.account.state(at_ns), SessionUp(HYPERLIQUID),
         ):  # fmt: skip
             self._feed(item, at_ns)
 
@@ -110,34 +145,24 @@ class _Run:
         if self._onlooker is not None:
             self._onlooker.turned(self._engine, outputs, Now(at_ns, at_ns))
         for output in outputs:
-            self._venue.submit(output, at_ns)
+            self._venue.mail.send(output, at_ns)
 
     def _advance(self, until_ns: int) -> None:
-        """Everything of ours that falls due before the next event, in order of time."""
+        """Everything before the next event, at the venue and here, in order of time; of the venue also what is then."""
         while True:
-            times = [t for t in (self._venue.next_ns(), self._engine.next_deadline()) if t is not None]
-            at_ns = min(times, default=until_ns)
+            times = (self._venue.mail.next_news_ns(), self._engine.next_deadline())
+            at_ns = min((t for t in times if t is not None), default=until_ns)
+            venue_ns = self._venue.next_ns()
+            if venue_ns is not None and venue_ns <= min(at_ns, until_ns):
+                self._venue.step()  # what it says may come before what was next here
+                continue
             if at_ns >= until_ns:
                 return
-            news = self._venue.due(at_ns)
+            news = self._venue.mail.due(at_ns)
             for item in news:
                 self._feed(item, at_ns)
             if not news:
                 self._turn(at_ns)
-
-    def _event(self, event: Event) -> None:
-        for item in self._venue.due(event.received_ns):
-            self._feed(item, event.received_ns)
-        if isinstance(event.item, BookSnapshot):
-            self._venue.book(event.item)
-        elif isinstance(event.item, TradePrint):
-            fills_before = len(self._venue.filled_from)
-            self._venue.trade(event.item, event.exchange_ns, event.received_ns)
-            if len(self._venue.filled_from) > fills_before:
-                for item in self._venue.due(event.received_ns):
-                    self._feed(item, event.received_ns)
-        self._feed(event.item, event.received_ns)
-        self._collect(event)
 
     # -- the end
 
@@ -155,7 +180,8 @@ class _Run:
             return None
         at_ns = max(outcome.expiry_ns, last_ns) + SETTLE_DELAY_NS
         self._advance(at_ns)
-        self._venue.settle(yes)
+        for part in self._venue.settle(yes, at_ns):
+            self._feed(FillReceived(part), at_ns)
         self._feed(MarketSettled(outcome.id, yes, detail), at_ns)
         self._feed(StopRequested("end of the recording", flatten=False), at_ns)
         for _ in range(100):
@@ -167,23 +193,24 @@ class _Run:
 
     # -- what is measured
 
-    def _collect(self, event: Event) -> None:
+    def _collect(self, told: Told) -> None:
+        event, at_ns = told.event, told.at_ns
         state = self._engine.state
         market = state.markets[self._recording.outcome.id]
         fair = market.desired.fair if market.desired is not None else None
         if isinstance(event.item, BookSnapshot):
             self._price(event.item, fair)
-            self._forecast(event.received_ns, event.item, market)
+            self._forecast(at_ns, event.item, market)
         elif isinstance(event.item, BboUpdate) and event.item.bid is not None and event.item.ask is not None:
             self._touch = event.item.bid[0] / SCALE, event.item.ask[0] / SCALE
-            self._so_far.update(event.received_ns / NS_PER_S, 0.5 * sum(self._touch))
+            self._so_far.update(at_ns / NS_PER_S, 0.5 * sum(self._touch))
         while len(self._fills) < state.portfolio.fills:
             row = state.recent_fills[len(self._fills) - state.portfolio.fills]
             px = yes_px(row.leg, row.px)
             self._fills.append(FillPoint(row.wall_ms * NS_PER_MS, direction(row.leg, row.side), px, row.qty, row.maker))
-        if event.received_ns >= self._next_sample_ns:
-            self._next_sample_ns = event.received_ns + SAMPLE_NS
-            self._sample(event.received_ns)
+        if at_ns >= self._next_sample_ns:
+            self._next_sample_ns = at_ns + SAMPLE_NS
+            self._sample(at_ns)
 
     def _price(self, book: BookSnapshot, fair: Px | None) -> None:
         """Forecasts for the Brier score."""

@@ -11,9 +11,10 @@ from hlomm.domain.report import EngineReport
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Px, to_fixed, to_text
 from hlomm.research.fair_error import FairError
+from hlomm.research.fee_schedule import Schedule
+from hlomm.research.fill_model import FillModel
 from hlomm.research.hedge_overlay import Overlay
 from hlomm.research.recording import Recording
-from hlomm.research.tape_venue import FILL_MODEL
 
 
 @attrs.frozen
@@ -40,6 +41,41 @@ class FillPoint:
     maker: bool
 
 
+@attrs.frozen(kw_only=True)
+class End:
+    """What one fill model makes of a recording."""
+
+    tag: str
+    queue: str
+    pnl: int
+    fills: int
+
+    def text(self) -> str:
+        return f"{_signed(self.pnl)} by queue-{self.queue} ({self.fills} fills)"
+
+
+@attrs.frozen(kw_only=True)
+class Bracket:
+    """Two ends of what is not known of the queue. More fills are not more profit, so either may be the larger."""
+
+    pessimistic: End
+    optimistic: End
+
+    def document(self) -> dict[str, Any]:
+        ends = {"pessimistic": self.pessimistic, "optimistic": self.optimistic}
+        return {
+            **{name: amount(end.pnl) for name, end in ends.items()},
+            "fills": {name: end.fills for name, end in ends.items()},
+            "fill_models": {name: end.tag for name, end in ends.items()},
+        }
+
+    def text(self) -> str:
+        return (
+            f"bracket: pnl {self.pessimistic.text()} to {self.optimistic.text()} - "
+            "these are models of the queue, not facts: nobody knows what would have filled"
+        )
+
+
 @attrs.define(kw_only=True)
 class BacktestResult:
     recording: Recording
@@ -56,13 +92,22 @@ class BacktestResult:
     digest: int
     fair_error: FairError
     hedged: Overlay
+    model: FillModel
+    fees: Schedule
+    self_trades: int
+    bracket: Bracket | None = None
+    """None if nobody asked for it."""
+
+    @property
+    def end(self) -> End:
+        return End(tag=self.model.tag, queue=self.model.queue_tag, pnl=self.final.pnl.total, fills=self.final.fills)
 
     def document(self, profile: str) -> dict[str, Any]:
         first, last = self.recording.events[0].received_ns, self.recording.events[-1].received_ns
         path = [amount(sample.net) for sample in self.samples]
         return {
             "profile": profile,
-            "seed": None,
+            "seed": self.model.latency.seed,
             "duration_s": round((last - first) / NS_PER_S, 3),
             **engine_document(self.final),
             "venue_open_orders": 0,
@@ -72,7 +117,10 @@ class BacktestResult:
             "market": self.recording.outcome.ticker,
             "settled": None if self.settled is None else amount(self.settled),
             "quotes": self.final.orders_placed + self.final.amends,
-            "fill_model": FILL_MODEL,
+            "fill_model": self.model.tag,
+            "bracket": None if self.bracket is None else self.bracket.document(),
+            "fees": {"rule": self.fees.said, "known": self.fees.known},
+            "self_trades": self.self_trades,
             "markouts": {str(h): row for h, row in self.markouts.items()},
             "brier": self.brier,
             "brier_market": self.brier_market,
@@ -102,7 +150,8 @@ class BacktestResult:
                 f"{data.outcome.ticker}: {data.books} books (of which {data.mirrored} mirrored on the NO coin), "
                 f"{data.prints_raw} raw prints, {data.prints_replayed} of them replays"
             ),
-            f"fill model: {FILL_MODEL}",
+            f"fill model: {self.model.tag}",
+            f"fees: {self.fees.said}",
             (
                 f"quotes {engine.orders_placed + engine.amends} "
                 f"(orders {engine.orders_placed}, amends {engine.amends}), "
@@ -118,6 +167,8 @@ class BacktestResult:
                 f"max drawdown {to_fixed(engine.max_drawdown, 2)}"
             ),
         ]
+        if self.bracket is not None:
+            rows.append(self.bracket.text())
         for horizon, row in self.markouts.items():
             mean = "-" if row["mean"] is None else f"{row['mean'] * 100:+.3f} c"
             rows.append(f"markout {horizon:>2} s: {mean} per contract ({row['n']} fills)")

@@ -40,7 +40,6 @@ LONG_FILES: Final[dict[str, str]] = {
     "hlomm/domain/inputs.py": "one list: everything that can influence a decision",
     "hlomm/domain/report.py": "one vocabulary: what people and scripts are told",
     "hlomm/engine/state.py": "one object: all that an engine knows, and who may change it",
-    "hlomm/research/tape_venue.py": "one venue model",
     "hlomm/sim/kalshi/engine.py": "one shard: what it accepts, changes and ends",
     "hlomm/sim/kalshi/hub.py": "one numbering: whatever is told of an event has its place in it",
     "tui/client.py": "one conversation with a daemon: found, greeted, watched, asked, lost",

@@ -25,7 +25,6 @@ from hlomm.research.replay import replay
 from hlomm.research.report import source as sources
 from hlomm.research.report.source import Source
 from hlomm.research.report.watch import InForce, Settled, Watcher
-from hlomm.research.tape_venue import FILL_MODEL
 from hlomm.settings.load import Loaded
 
 
@@ -86,14 +85,14 @@ def from_recording(folder: Path, loaded: Loaded, *, every_s: float, decisions: b
     source = sources.of_recording(folder)
     watcher = Watcher(every_s=every_s, decisions=decisions)
     recording = recordings.load(folder)
-    backtests.backtest(recording, loaded, onlooker=watcher)
+    result = backtests.backtest(recording, loaded, onlooker=watcher)
     watcher.finish()
     told = [
         (
             f"backtest over {len(recording.events)} events: {recording.books} books, {recording.prints_raw} prints, "
             f"{recording.prints_replayed} of them replays that were dropped"
         ),
-        f"orders and fills are ours alone and never were at the venue; fill model: {FILL_MODEL}",
+        f"orders and fills are ours alone and never were at the venue; fill model: {result.model.tag}",
     ]
     return _gathered(watcher, source, name=folder.resolve().name, told=told, sound=True)
 

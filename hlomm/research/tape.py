@@ -1,0 +1,63 @@
+"""A recording as two time lines: what happened at the venue, and what the engine is told of it later.
+
+The venue's line is ordered by the venue's stamps, prints before the snapshot of the same instant, because the snapshot
+shows what they left. A stamp later than the receipt (two clocks) is taken back to it: what was known had happened. The
+engine's line is the recorded receipts, each put off by what the feed is later than recorded; nothing overtakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from hlomm.domain.inputs import BookSnapshot, TradePrint
+from hlomm.research.latency import Delay
+from hlomm.research.recording import Event
+
+
+@attrs.frozen(kw_only=True)
+class Told:
+    """Something the engine learns."""
+
+    at_ns: int
+    event: Event
+
+
+@attrs.frozen(kw_only=True)
+class Happened:
+    """A change of the book, or a trade, at the venue."""
+
+    at_ns: int
+    told_ns: int
+    """When the engine learns of it."""
+    place: int
+    """In the recording; numbers the draws that belong to it."""
+    item: BookSnapshot | TradePrint
+
+
+@attrs.frozen(kw_only=True)
+class Lines:
+    """Both time lines, each in its order."""
+
+    feed: tuple[Told, ...]
+    tape: tuple[Happened, ...]
+
+
+def lines(events: Sequence[Event], feed: Delay) -> Lines:
+    """Time lines of events in the order of their receipt."""
+    told: list[Told] = []
+    happened: list[Happened] = []
+    latest = 0
+    for place, event in enumerate(events):
+        latest = max(latest, event.received_ns + feed.at(place))
+        told.append(Told(at_ns=latest, event=event))
+        if isinstance(event.item, BookSnapshot | TradePrint):
+            at_ns = min(event.exchange_ns, event.received_ns)
+            happened.append(Happened(at_ns=at_ns, told_ns=latest, place=place, item=event.item))
+    return Lines(feed=tuple(told), tape=ordered(happened))
+
+
+def ordered(happened: Sequence[Happened]) -> tuple[Happened, ...]:
+    """In the venue's order."""
+    return tuple(sorted(happened, key=lambda one: (one.at_ns, isinstance(one.item, BookSnapshot), one.place)))

@@ -1,0 +1,92 @@
+"""The account at a tape's venue: cash and tokens, what they may be spent on, and what every movement costs.
+
+Exact integers. Fees as the schedule says: a sale pays by its role, a settlement by what it pays, the rest is free;
+every fee is rounded up. Purchases are rounded up and receipts down, as the engine's own books do it.
+"""
+
+from __future__ import annotations
+
+from hlomm.domain.fills import Fill, FillKind
+from hlomm.domain.ids import HYPERLIQUID, ClientId, VenueOrderId
+from hlomm.domain.inputs import AccountState, FeeRates, TokenBalance
+from hlomm.domain.markets import Leg, Market
+from hlomm.domain.orders import Side
+from hlomm.domain.sets import SetAction
+from hlomm.domain.times import NS_PER_MS
+from hlomm.domain.units import SCALE, Cash, Px, Qty, complement, notional_ceil, notional_floor
+
+
+class TapeAccount:
+    def __init__(self, market: Market, cash: Cash, rates: FeeRates) -> None:
+        self._market = market
+        self._rates = rates
+        self.cash = int(cash)
+        self.tokens = {Leg.YES: 0, Leg.NO: 0}
+        self.fees = 0
+        self._moves = 0
+
+    def state(self, asked_ns: int) -> AccountState:
+        tokens = tuple(
+            TokenBalance(self._market.id, leg, Qty(held), Cash(0)) for leg, held in self.tokens.items() if held
+        )
+        return AccountState(venue=HYPERLIQUID, cash=Cash(self.cash), tokens=tokens, orders=(), asked_mono_ns=asked_ns)
+
+    def trade(
+        self, leg: Leg, side: Side, px: Px, qty: int, at_ns: int, *, maker: bool, client_id: ClientId,
+        venue_order_id: VenueOrderId,
+    ) -> Fill:  # fmt: skip
+        """A trade of an order, which must be covered."""
+        fee = 0
+        if side is Side.SELL:
+            fee = notional_ceil(self._rates.close_maker if maker else self._rates.close_taker, notional_ceil(px, qty))
+        return self._moved(
+            leg, side, px, qty, at_ns, kind=FillKind.TRADE, maker=maker, fee=fee, client_id=client_id,
+            venue_order_id=venue_order_id,
+        )  # fmt: skip
+
+    def unconvertible(self, action: SetAction, qty: int, cash: int, tokens: int) -> str | None:
+        """Why a conversion is refused, given the cash and the pairs that no order claims."""
+        match action:
+            case SetAction.SPLIT:
+                return "not that much cash" if cash < qty else None
+            case SetAction.MERGE:
+                return "not that many pairs" if tokens < qty else None
+            case SetAction.NEGATE | SetAction.MERGE_QUESTION:
+                return "no such question"
+
+    def convert(self, action: SetAction, qty: int, at_ns: int) -> list[Fill]:
+        """Cash to pairs or back, one part per leg."""
+        side, kind = Side.BUY if action is SetAction.SPLIT else Side.SELL, FillKind(action.value)
+        return [self._moved(leg, side, Px(SCALE // 2), qty, at_ns, kind=kind, maker=False, fee=0) for leg in Leg]
+
+    def settle(self, yes_px: Px, at_ns: int) -> list[Fill]:
+        """Tokens become what they pay; one part per leg held."""
+        parts = []
+        for leg, px in ((Leg.YES, yes_px), (Leg.NO, complement(yes_px))):
+            held = self.tokens[leg]
+            if held:
+                fee = notional_ceil(self._rates.settle, notional_floor(px, held))
+                parts.append(
+                    self._moved(leg, Side.SELL, px, held, at_ns, kind=FillKind.SETTLEMENT, maker=False, fee=fee)
+                )
+        return parts
+
+    def _moved(
+        self, leg: Leg, side: Side, px: Px, qty: int, at_ns: int, *, kind: FillKind, maker: bool, fee: int,
+        client_id: ClientId | None = None, venue_order_id: VenueOrderId | None = None,
+    ) -> Fill:  # fmt: skip
+        if side is Side.BUY:
+            self.cash -= notional_ceil(px, qty)
+            self.tokens[leg] += qty
+        else:
+            self.cash += notional_floor(px, qty)
+            self.tokens[leg] -= qty
+        self.cash -= fee
+        self.fees += fee
+        assert self.cash >= 0
+        assert self.tokens[leg] >= 0
+        self._moves += 1
+        return Fill(
+            key=f"tape:{self._moves}", market=self._market.id, leg=leg, side=side, px=px, qty=Qty(qty), fee=Cash(fee),
+            kind=kind, maker=maker, client_id=client_id, venue_order_id=venue_order_id, venue_ms=at_ns // NS_PER_MS,
+        )  # fmt: skip

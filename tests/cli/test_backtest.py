@@ -1,0 +1,56 @@
+"""`hlomm backtest`: what is assumed is chosen by name, printed with the result, and bracketed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.unit.store.making import minute, write
+
+
+@pytest.fixture
+def store(tmp_path):
+    write(tmp_path / "store", minute())
+    return tmp_path / "store"
+
+
+def test_the_result_names_its_model_and_stands_between_two_others(hlomm, tmp_path, store):
+    samples = tmp_path / "measured.json"
+    samples.write_text(json.dumps({"latency": {leg: {"samples_ns": [10**6, 10**7]} for leg in ("entry", "response")}}))
+    typed = ("--queue", "power", "--queue-n", "3", "--latency", f"{samples},feed=5ms", "--seed", "9", "--fees", "today")
+    done = hlomm("backtest", store, *typed, "--out", tmp_path, "--json")
+    assert done.code == 0, done.err
+    document = done.json()
+    tag = document["fill_model"]
+    assert tag.startswith("queue-power(n=3)/v2 latency-drawn feed=recorded+5ms entry=drawn(measured.json ")
+    assert tag.count("seed 9") == 2
+    assert document["seed"] == 9
+    assert document["fees"] == {
+        "rule": "today's: charged by the multiplier rule, as a live session assumes until its first own fill",
+        "known": False,
+    }
+    ends = document["bracket"]["fill_models"]
+    assert ends == {
+        "pessimistic": tag.replace("queue-power(n=3)", "queue-back"),
+        "optimistic": tag.replace("queue-power(n=3)", "queue-power(n=2)"),
+    }
+    assert all(isinstance(document["bracket"][end], float) for end in ends)
+
+
+def test_text_says_that_it_is_a_model_and_knows_no_future(hlomm, tmp_path, store):
+    done = hlomm("backtest", store, "--look-ahead-check", "--out", tmp_path)
+    assert done.code == 0
+    assert "look-ahead: 9 changed futures, up to " in done.out
+    assert "fill model: queue-back/v2 latency-const feed=recorded entry=190ms response=190ms" in done.out
+    assert "fees: protocol contracts of 2026-11-18: free" in done.out
+    assert "so the nearest known rule, 47 days away" in done.out
+    (line,) = [line for line in done.out.splitlines() if line.startswith("bracket: ")]
+    assert "by queue-back" in line
+    assert "by queue-power(n=2)" in line
+    assert "models of the queue, not facts" in line
+
+
+def test_without_a_bracket_it_is_null(hlomm, tmp_path, store):
+    done = hlomm("backtest", store, "--no-bracket", "--out", tmp_path, "--json")
+    assert done.json()["bracket"] is None
