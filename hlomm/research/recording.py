@@ -2,31 +2,34 @@
 
 A recording is a folder of parquet files with the columns described in its own documentation: snapshots of both coins
 of an outcome, prints of both coins, best bid and offer and mark of the perp, and the parsed description. The two
-coins are one book seen from two sides, so only YES is fed; the mirror is checked, not assumed. Prints that a
-reconnect replayed are dropped by id and by age. Everything is ordered by the time it reached the recorder: that is
-what a strategy could have known.
+coins are one book seen from two sides, so only YES is fed; the mirror is checked, not assumed. Everything is ordered by
+the time it reached the recorder: that is what a strategy could have known.
+
+What is mended is counted in `Recording.repairs`, and what cannot be relied on is refused: by the rules of
+`hlomm.research.usable`, and a print is taken once by its id, and not if it was old when it came.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 import polars as pl
 
-from hlomm.domain.faults import UsageError
+from hlomm.domain.faults import UnitError, UsageError
 from hlomm.domain.ids import HYPERLIQUID, MarketId, outcome_market, perp_market
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, Input, Level, MarkPrice, TradePrint
 from hlomm.domain.markets import Market, MarketKind
 from hlomm.domain.orders import Side
 from hlomm.domain.ticker import outcome_ticker, perp_ticker, wall_ns_of
-from hlomm.domain.times import NS_PER_MS, NS_PER_S
+from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, Cash, Px, Qty, parse
+from hlomm.research.usable import MAX_PRINT_AGE_NS, put_in_order, sensible, unsettled
 
-MAX_PRINT_AGE_NS: Final = 5 * NS_PER_S
-"""A print that took longer to arrive is a replay of history, not news."""
+_SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
 OUTCOME_TICK: Final = Px(SCALE // 100_000)
 MIN_NOTIONAL: Final = Cash(10 * SCALE)
 
@@ -74,14 +77,29 @@ def load(folder: Path) -> Recording:
     bbos = _need(frames, ("bbo", outcome.underlying), folder)
     marks = _need(frames, ("mark", outcome.underlying), folder)
     no_books = frames.get(("book_snapshot", f"#{coin + 1}"))
-    print_events, replayed = _prints(prints, outcome.id)
-    mark_events = list(_marks(marks, perp.id))
-    events = [*_books(yes_books, outcome.id), *print_events, *_bbos(bbos, perp.id), *mark_events]
+    mended: Counter[str] = Counter()
+    try:
+        books = list(_books(yes_books, outcome.id, mended))
+        print_events, replayed = _prints(prints, outcome.id)
+        touches = list(_bbos(bbos, perp.id, mended))
+        mark_events = list(_marks(marks, perp.id))
+    except (pl.exceptions.PolarsError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{folder}: rows that make no sense ({error})") from None
+    for what, rows, steady in (
+        ("books", books, True), ("prints", print_events, False), ("touches of its perp", touches, True),
+        ("marks of its perp", mark_events, False),
+    ):  # fmt: skip
+        if (reason := put_in_order(what, rows, mended, steady=steady)) is not None:
+            raise UsageError(f"{folder}: {reason}: it cannot be backtested")
+    if (reason := unsettled(outcome, max(mark.exchange_ns for mark in mark_events))) is not None:
+        raise UsageError(f"{folder}: {reason}: it cannot be backtested")
+    events: list[Event] = [*books, *print_events, *touches, *mark_events]
     events.sort(key=lambda event: event.received_ns)
     return Recording(
         outcome=outcome, perp=perp, events=tuple(events), marks=tuple((e.exchange_ns, e.item.px) for e in mark_events),
-        books=len(yes_books), prints_raw=len(prints), prints_replayed=replayed,
+        books=len(books), prints_raw=len(prints), prints_replayed=replayed,
         mirrored=0 if no_books is None else _mirrored(yes_books, no_books),
+        repairs=tuple(sorted((+mended).items())),
     )  # fmt: skip
 
 
@@ -102,7 +120,7 @@ def _frames(folder: Path) -> dict[tuple[str, str], pl.DataFrame]:
     for path in sorted(folder.glob("*.parquet")):
         try:
             frame = pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise UsageError(f"{path}: not a readable parquet file ({error})") from None
         if frame.is_empty() or not {"event", "symbol", "local_recv_ts", "exchange_ts"} <= set(frame.columns):
             continue
@@ -124,7 +142,14 @@ def _outcome(frames: dict[tuple[str, str], pl.DataFrame], folder: Path) -> tuple
         raise UsageError(f"{folder}: no market_meta among its parquet files, so strike and expiry are unknown")
     _, frame = metas[0]
     row = frame.row(-1, named=True)
-    fields: dict[str, str] = dict(zip(row["keys"], row["values"], strict=True))
+    try:
+        fields: dict[str, str] = dict(zip(row["keys"], row["values"], strict=True))
+        return _market(fields)
+    except (KeyError, ValueError, TypeError, UnitError) as error:
+        raise UsageError(f"{folder}: its market_meta is not that of a binary ({error!r})") from None
+
+
+def _market(fields: Mapping[str, str]) -> tuple[Market, int]:
     outcome = int(fields["outcome_idx"])
     day, _, minute = fields["expiry"].partition("-")
     expiry_ns = wall_ns_of(int(day[:4]), int(day[4:6]), int(day[6:8]), int(minute[:2]) * 60 + int(minute[2:]))
@@ -154,12 +179,15 @@ def _rows(frame: pl.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
     return iter(frame.select("local_recv_ts", "exchange_ts", *columns).rows())
 
 
-def _books(frame: pl.DataFrame, market: MarketId) -> Iterator[Event]:
+def _books(frame: pl.DataFrame, market: MarketId, mended: Counter[str]) -> Iterator[Event]:
     for received_ns, exchange_ns, bid_px, bid_sz, ask_px, ask_sz in _rows(
         frame, "bid_px", "bid_sz", "ask_px", "ask_sz"
     ):
         bids, asks = _levels(bid_px, bid_sz), _levels(ask_px, ask_sz)
-        item = BookSnapshot(market, bids, asks, exchange_ns // NS_PER_MS)
+        if bids and asks and bids[0][0] >= asks[0][0]:
+            mended["crossed_books"] += 1
+            continue
+        item = sensible(BookSnapshot(market, bids, asks, exchange_ns // NS_PER_MS))
         yield Event(received_ns=received_ns, exchange_ns=exchange_ns, item=item)
 
 
@@ -171,19 +199,23 @@ def _prints(frame: pl.DataFrame, market: MarketId) -> tuple[list[Event], int]:
         if trade_id in seen or received_ns - exchange_ns > MAX_PRINT_AGE_NS:
             continue
         seen.add(trade_id)
-        aggressor = Side.BUY if side == "buy" else Side.SELL
+        aggressor = _SIDES[side]
         item = TradePrint(market, Px(_scaled(price)), Qty(_scaled(size)), aggressor, trade_id, exchange_ns // NS_PER_MS)
+        sensible(item)
         events.append(Event(received_ns=received_ns, exchange_ns=exchange_ns, item=item))
     return events, len(frame) - len(events)
 
 
-def _bbos(frame: pl.DataFrame, perp: MarketId) -> Iterator[Event]:
+def _bbos(frame: pl.DataFrame, perp: MarketId, mended: Counter[str]) -> Iterator[Event]:
     for received_ns, exchange_ns, bid_px, bid_sz, ask_px, ask_sz in _rows(
         frame, "bid_px", "bid_sz", "ask_px", "ask_sz"
     ):
         bid = None if bid_px is None else (_scaled(bid_px), _scaled(bid_sz))
         ask = None if ask_px is None else (_scaled(ask_px), _scaled(ask_sz))
-        item = BboUpdate(perp, bid, ask, exchange_ns // NS_PER_MS)
+        if bid is not None and ask is not None and bid[0] >= ask[0]:
+            mended["crossed_touches"] += 1
+            continue
+        item = sensible(BboUpdate(perp, bid, ask, exchange_ns // NS_PER_MS))
         yield Event(received_ns=received_ns, exchange_ns=exchange_ns, item=item)
 
 
@@ -194,7 +226,7 @@ class _MarkEvent(Event):
 
 def _marks(frame: pl.DataFrame, perp: MarketId) -> Iterator[_MarkEvent]:
     for received_ns, exchange_ns, mark_px in _rows(frame, "mark_px"):
-        item = MarkPrice(perp, Px(_scaled(mark_px)), exchange_ns // NS_PER_MS)
+        item = sensible(MarkPrice(perp, Px(_scaled(mark_px)), exchange_ns // NS_PER_MS))
         yield _MarkEvent(received_ns=received_ns, exchange_ns=exchange_ns, item=item)
 
 

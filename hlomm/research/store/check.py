@@ -17,7 +17,7 @@ from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.research.store import spool
 from hlomm.research.store.findings import EXAMPLES_MAX, SILENCE_NS, STEP_NS, Check
 from hlomm.research.store.pack import QUARANTINE
-from hlomm.research.store.read import Store, check_file, first_line, ordered
+from hlomm.research.store.read import UNREADABLE, Store, check_file, first_line, ordered
 from hlomm.research.store.schema import (
     CANDLES,
     EVENTS,
@@ -76,7 +76,7 @@ def _sound_files(store: Store, found: Check) -> Store:
         where = str(one.path.relative_to(store.root))
         try:
             metadata = pl.read_parquet_metadata(one.path)
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except UNREADABLE as error:
             found.findings["unreadable_file"].add(f"{where}: {first_line(error)}")
             continue
         found.schemas[metadata.get("hlomm.schema", "none")] += 1
@@ -85,7 +85,7 @@ def _sound_files(store: Store, found: Check) -> Store:
             pl.read_parquet(one.path)  # a page may be damaged though the footer is whole
         except SchemaError as error:
             found.findings["other_schema"].add(str(error))
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except UNREADABLE as error:
             found.findings["unreadable_file"].add(f"{where}: {first_line(error)}")
         else:
             good.append(one)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 
 from hlomm.domain.times import NS_PER_S
-from hlomm.research.store.recordings import GAP_MAX_NS, STEP_BACK_MAX_NS
+from hlomm.research.usable import GAP_MAX_NS, STEP_BACK_MAX_NS
 
 SILENCE_NS: Final = 60 * NS_PER_S
 """A venue of which nothing came for so long, though nobody recorded a gap."""
@@ -32,8 +32,8 @@ RULES: Final = {
     "repeated_books": "note: a book told again with the same stamp counts again, and changes nothing",
     "crossed_books": "defect: a crossed book is dropped",
     "crossed_touches": "defect: a crossed touch is dropped",
-    "disordered_levels": "defect: a book whose levels do not move away from the touch is wrong; the run refuses it",
-    "unreadable_rows": "defect: a row that makes no sense ends the run that meets it",
+    "disordered_levels": "defect: a book whose levels do not move away from the touch is wrong; it excludes the market",
+    "unreadable_rows": "defect: a row that makes no sense excludes the market, one that cannot be read ends the run",
     "clock_backwards": (
         "defect: a time before that of the row in front is raised to it; more than"
         f" {STEP_BACK_MAX_NS / NS_PER_S:g} s excludes the market"

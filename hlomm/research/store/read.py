@@ -14,6 +14,8 @@ from hlomm.research.store import spool
 from hlomm.research.store.pack import frame_of, rows_of
 from hlomm.research.store.schema import ALL_TABLES, COLUMNS, EVENTS, SCHEMA, TABLES, SchemaError, market_in
 
+UNREADABLE: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What reading a damaged Parquet file raises; the second is how polars says that it did not expect this damage."""
 ATTEMPTS: Final = 5
 """A spool may be packed while it is read; after so many times somebody does nothing else."""
 
@@ -105,7 +107,7 @@ def check_file(path: Path, table: str) -> None:
     try:
         metadata = pl.read_parquet_metadata(path)
         columns = pl.read_parquet_schema(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except UNREADABLE as error:
         raise SchemaError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
     version = metadata.get("hlomm.schema")
     if version != str(SCHEMA) or metadata.get("hlomm.table") != table:
@@ -114,7 +116,7 @@ def check_file(path: Path, table: str) -> None:
         raise SchemaError(f"{path}: its columns are not those of schema {SCHEMA}")
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0][:160]
 
 
@@ -126,7 +128,10 @@ def ordered(frame: pl.LazyFrame) -> pl.LazyFrame:
 def rows(frame: pl.LazyFrame, columns: Sequence[str] | None = None) -> Iterator[Mapping[str, Any]]:
     """Rows of a frame as mappings."""
     chosen = frame if columns is None else frame.select(columns)
-    return chosen.collect().iter_rows(named=True)
+    try:
+        return chosen.collect().iter_rows(named=True)
+    except UNREADABLE as error:  # a page may be damaged though the footer is whole
+        raise SchemaError(f"a file of the store cannot be read ({first_line(error)}): `hlomm data check`") from None
 
 
 def _only(frame: pl.LazyFrame, *, venue: str | None, market: str | None) -> pl.LazyFrame:

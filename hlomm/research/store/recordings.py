@@ -2,15 +2,15 @@
 
 Rules, applied in this order and always told:
 - rows are taken by (run, seq); a repeated (run, seq) or trade id is dropped, and a print older than
-  `recording.MAX_PRINT_AGE_NS` when it came (a reconnect replays history);
+  `usable.MAX_PRINT_AGE_NS` when it came (a reconnect replays history);
 - a receive time before that of the row in front is raised to it; a step back of more than `STEP_BACK_MAX_NS` excludes
   the market, for nobody knows any more what was known when;
-- a crossed book or touch is dropped;
+- a crossed book or touch is dropped; a row whose numbers make no sense excludes the market;
 - a gap of more than `GAP_MAX_NS` in its own rows or its perp's, within its time, excludes the market; during a shorter
   one the last book stands, and ages;
 - an outcome of which the terms changed, or without strike, book, touch of its perp, or settlement is excluded. Its
   settlement is what the store says, else the mark at its expiry, which the last one stands for if it is at most
-  `MARK_REACH_NS` older.
+  `MARK_REACH_NS` older (`hlomm.research.usable`).
 """
 
 from __future__ import annotations
@@ -38,13 +38,11 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Market, MarketKind
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Px
-from hlomm.research.recording import MAX_PRINT_AGE_NS, Event, Recording, perp_of
+from hlomm.research.recording import Event, Recording, perp_of
 from hlomm.research.store.read import Store, ordered, rows
 from hlomm.research.store.schema import GAP, OWN_KINDS, input_of
+from hlomm.research.usable import GAP_MAX_NS, MAX_PRINT_AGE_NS, STEP_BACK_MAX_NS, nonsense, unsettled
 
-STEP_BACK_MAX_NS: Final = NS_PER_S
-GAP_MAX_NS: Final = 60 * NS_PER_S
-MARK_REACH_NS: Final = 5 * NS_PER_S
 AROUND_NS: Final = 60 * NS_PER_S
 """Of the perp before the market's first row and after its last."""
 
@@ -76,6 +74,8 @@ class _Tape:
     """From and until when nobody listened."""
     steps: list[tuple[int, int]] = attrs.field(factory=list)
     """When the clock went back, and by how much."""
+    wrong: list[tuple[int, str]] = attrs.field(factory=list)
+    """Rows that make no sense: when they came, and why."""
     touches: int = 0
     last_mark_ns: int = 0
     books: int = 0
@@ -135,14 +135,16 @@ def _unfit(tape: _Tape, perp: _Tape) -> str | None:
         return "its terms changed while it was recorded"
     if not perp.touches:
         return f"no touch of its perp {market.underlying}"
-    if tape.settled is None and perp.last_mark_ns < market.expiry_ns - MARK_REACH_NS:
-        return f"no settlement, and no mark within {MARK_REACH_NS / NS_PER_S:g} s of its expiry"
+    if tape.settled is None and (reason := unsettled(market, perp.last_mark_ns)) is not None:
+        return reason
     span = tape.events[0][1].received_ns, tape.events[-1][1].received_ns
     for what, one in (("", tape), (" of its perp", perp)):
         if (gap_ns := one.longest_gap(*span)) > GAP_MAX_NS:
             return f"a gap{what} of {gap_ns / NS_PER_S:.0f} s"
         if (step_ns := one.worst_step(*span)) > STEP_BACK_MAX_NS:
             return f"the clock{what} went back by {step_ns / NS_PER_S:.1f} s"
+        if wrong := [why for at_ns, why in one.wrong if span[0] <= at_ns <= span[1]]:
+            return f"rows{what} that make no sense: {wrong[0]} ({len(wrong)} of them)"
     return None
 
 
@@ -228,6 +230,8 @@ def _take(tape: _Tape, row: Mapping[str, Any], received: int, trades: set[str]) 
             tape.last_mark_ns = max(tape.last_mark_ns, exchange)
         case _:
             return
+    if (why := nonsense(item)) is not None:
+        tape.wrong.append((received, why))
     event = Event(received_ns=received, exchange_ns=exchange, item=item)
     tape.events.append(((received, row["run"], row["seq"]), event))
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import polars as pl
 import pytest
 
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, Input, MarketListed, MarketSettled, MarkPrice, TradePrint
+from hlomm.domain.orders import Side
 from hlomm.domain.times import NS_PER_S, Now
-from hlomm.domain.units import SCALE, Px
+from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.research.backtest import backtest
 from hlomm.research.record.writer import Writer
 from hlomm.research.source import recordings
@@ -167,6 +169,27 @@ def test_repeats_and_replays_and_crossed_books_are_dropped_and_counted(tmp_path:
     assert (recording.prints_raw, recording.prints_replayed) == (32, 2)
     assert recording.books == 31
     assert dict(recording.repairs) == {"crossed_books": 1, "crossed_touches": 1, "repeated_rows": 3}
+
+
+CENT = SCALE // 100
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (BookSnapshot(OUTCOME, ((39 * CENT, SCALE), (40 * CENT, SCALE)), (), 0), "levels in disorder (1 of them)"),
+        (BookSnapshot(OUTCOME, ((40 * CENT, 0),), (), 0), "a level without price or size (1 of them)"),
+        (TradePrint(OUTCOME, Px(142 * CENT), Qty(SCALE), Side.BUY, "x", 0), "a trade of 1 at 1.42 (1 of them)"),
+        (MarkPrice(PERP, Px(0), 0), "a mark of 0 (1 of them)"),
+    ],
+)  # fmt: skip
+def test_rows_that_make_no_sense_exclude_the_market(tmp_path: Path, item: Input, reason: str) -> None:
+    if isinstance(item, TradePrint):  # stamped now, else it is a replay and passed over
+        item = msgspec.structs.replace(item, venue_ms=T0 // 10**6 + 10_400)
+    write(tmp_path, sorted([*minute(), (10_450, item)], key=lambda row: row[0]))
+    (said,) = reasons(tmp_path)
+    assert said.startswith("rows")
+    assert said.endswith(f"that make no sense: {reason}")
 
 
 def test_a_truncated_file_refuses_the_run(tmp_path: Path) -> None:
