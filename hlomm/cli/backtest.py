@@ -11,16 +11,18 @@ import click
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
 from hlomm.research.backtest import Terms, backtest
-from hlomm.research.bracket import bracket
+from hlomm.research.bracket import bracket, session_bracket
 from hlomm.research.chart import draw
 from hlomm.research.fee_schedule import FeesOf
 from hlomm.research.fill_model import fill_model
 from hlomm.research.latency import parse_latency
 from hlomm.research.lookahead import engine_runner, look_ahead
 from hlomm.research.recording import Recording
+from hlomm.research.session import run_session
 from hlomm.research.source import recordings
-from hlomm.research.store.recordings import Chosen
-from hlomm.settings.load import load
+from hlomm.research.store.read import is_store
+from hlomm.research.store.recordings import Chosen, load_session
+from hlomm.settings.load import Loaded, load
 from hlomm.strategy.registry import STRATEGIES
 
 
@@ -44,10 +46,7 @@ def backtest_command(
     out: Path | None, as_json: bool, assumed: Assumed, bracketed: bool, guarded: bool,
 ) -> ExitCode:  # fmt: skip
     terms, held = assumed.terms(), True
-    if strategy not in STRATEGIES:
-        raise UsageError(f"no strategy {strategy!r}; there are: {', '.join(STRATEGIES)}")
-    only = [f"strategy.{name}.enabled={'true' if name == strategy else 'false'}" for name in STRATEGIES]
-    loaded = load(profile, config_files, [*sets, *only])
+    loaded = _loaded(profile, config_files, sets, strategy)
     documents = []
     for folder in data:
         chosen = recordings(folder)
@@ -84,3 +83,35 @@ def _name(folder: Path, recording: Recording, chosen: Chosen) -> str:
     if len(chosen.recordings) == 1:
         return name
     return f"{name}-{recording.outcome.ticker.replace(':', '-')}"
+
+
+def session_command(
+    data: tuple[Path, ...], *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str,
+    as_json: bool, assumed: Assumed, bracketed: bool,
+) -> ExitCode:  # fmt: skip
+    """Each store as one run over all its markets."""
+    terms = assumed.terms()
+    loaded = _loaded(profile, config_files, sets, strategy)
+    documents = []
+    for folder in data:
+        if not is_store(folder):
+            raise UsageError(f"{folder}: --together needs what `hlomm record` or `hlomm import` made")
+        session = load_session(folder)
+        result = run_session(session, loaded, terms)
+        between = session_bracket(session, loaded, terms, result) if bracketed else None
+        document = result.document(loaded.profile)
+        documents.append({**document, "strategy": strategy, "bracket": None if between is None else between.document()})
+        if not as_json:
+            click.echo(result.text())
+            if between is not None:
+                click.echo(between.text())
+    if as_json:
+        click.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
+    return ExitCode.CLEAN
+
+
+def _loaded(profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str) -> Loaded:
+    if strategy not in STRATEGIES:
+        raise UsageError(f"no strategy {strategy!r}; there are: {', '.join(STRATEGIES)}")
+    only = [f"strategy.{name}.enabled={'true' if name == strategy else 'false'}" for name in STRATEGIES]
+    return load(profile, config_files, [*sets, *only])

@@ -379,6 +379,7 @@ QUEUES = ("back", "front", "power", "power3", "log", "log2")
     help="Those of the recording's day, or what a live session reckons with now.",
 )
 @click.option("--bracket/--no-bracket", default=True, help="Run the cautious and the hopeful queue too.")
+@click.option("--together", is_flag=True, help="All markets of a store at once, sharing limits, cash and estimates.")
 @click.option(
     "--look-ahead-check", is_flag=True, help="Prove that no decision knows what comes after it; exit 3 if not."
 )
@@ -387,17 +388,25 @@ QUEUES = ("back", "front", "power", "power3", "log", "log2")
 @reporting
 def backtest(
     *, data: tuple[Path, ...], profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str,
-    queue: str, queue_n: float, latency: str, seed: int, fees: str, bracket: bool,
+    queue: str, queue_n: float, latency: str, seed: int, fees: str, bracket: bool, together: bool,
     look_ahead_check: bool, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run the engine over a recording; what fills is a model, and the result says which."""
-    from hlomm.cli.backtest import Assumed, backtest_command
+    from hlomm.cli.backtest import Assumed, backtest_command, session_command
 
+    assumed = Assumed(queue=queue, queue_n=queue_n, latency=latency, seed=seed, fees=fees)
+    if together:
+        finish(
+            session_command(
+                data, profile=profile, config_files=config_files, sets=sets, strategy=strategy, as_json=as_json,
+                assumed=assumed, bracketed=bracket,
+            )
+        )  # fmt: skip
+        return
     finish(
         backtest_command(
             data, profile=profile, config_files=config_files, sets=sets, strategy=strategy, out=out, as_json=as_json,
-            assumed=Assumed(queue=queue, queue_n=queue_n, latency=latency, seed=seed, fees=fees), bracketed=bracket,
-            guarded=look_ahead_check,
+            assumed=assumed, bracketed=bracket, guarded=look_ahead_check,
         )
     )  # fmt: skip
 

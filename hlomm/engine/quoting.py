@@ -16,23 +16,20 @@ from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import SideNote
 from hlomm.domain.units import Cash, Qty, to_text
 from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
-from hlomm.engine import closed, gate, hedge_limits, restraint, terms_of, tripped
+from hlomm.engine import closed, gate, hedge_limits, refusals, restraint, terms_of, tripped
 from hlomm.engine.exposure import available, exposure
 from hlomm.engine.fees import curve_of, merge_rate, rates_of
 from hlomm.engine.hedge_state import OK
 from hlomm.engine.legs import LegChoice, choose_leg
 from hlomm.engine.order import Order
 from hlomm.engine.restraint import ASK, BID
-from hlomm.engine.state import MarketState, Refused, State
+from hlomm.engine.state import MarketState, State
 from hlomm.strategy.base import Strategy
 
 T = TypeVar("T")
 
 AGAIN: Final = "again:"
 """Timer of a market in which something has to wait: a cancel that could not be sent, an action that came too soon."""
-REFUSALS_KEPT: Final = 10
-"""An order for which there was no room is asked for again after `quotes.min_interval_s` where anything that decides on
-it has changed, after so many of these where only prices and time have."""
 CANCEL_AGAIN_NS: Final = 250_000_000
 """Before a cancel that could not be sent is sent again."""
 
@@ -203,35 +200,21 @@ def _place(state: State, market: MarketState, direction: int, choice: LegChoice)
         market=market, leg=choice.leg, side=choice.side, px=choice.px, qty=choice.qty, tif=Tif.ALO,
         purpose=Purpose.QUOTE,
     )  # fmt: skip
-    refused = market.refused.get(direction)
-    if refused is not None and _still_refused(state, want, refused):
-        market.notes[direction] = refused.note  # what there is no room for is asked for with every tick
+    still = refusals.standing(state, want, direction)
+    if still is not None:
+        market.notes[direction] = still  # what there is no room for is asked for with every tick
         return
     qty = admit(state, want)
     if isinstance(qty, SideNote):
         market.notes[direction] = qty
         if qty.guard in gate.ROOMS:
-            market.refused[direction] = Refused(state.now.mono_ns, qty, _asked_for(state, want))
+            refusals.keep(state, want, direction, qty)
         return
     market.refused.pop(direction, None)
     send(state, want, qty, market.strategy)
     state.counters.quoted += not market.acted_ns
     market.acted_ns[direction] = state.now.mono_ns
     market.notes[direction] = OK
-
-
-def _asked_for(state: State, want: gate.Proposal) -> tuple[int, ...]:
-    """What a refusal for lack of room hangs on: the wish, every order, everything held."""
-    books = state.portfolio
-    return int(want.leg is Leg.YES), want.px, want.qty, state.orders.version, books.cash, books.perps.raw
-
-
-def _still_refused(state: State, want: gate.Proposal, refused: Refused) -> bool:
-    """Whether it need not be asked again yet. Prices and times make room too, but slowly."""
-    quiet_ns, pause_ns = state.now.mono_ns - refused.mono_ns, state.config.quotes.min_interval_ns
-    if quiet_ns < pause_ns:
-        return True
-    return quiet_ns < REFUSALS_KEPT * pause_ns and refused.asked_for == _asked_for(state, want)
 
 
 def _keep_or_amend(state: State, market: MarketState, direction: int, order: Order, choice: LegChoice) -> None:

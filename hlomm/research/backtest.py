@@ -1,36 +1,31 @@
-"""The engine over a recording: same object, same turns, a tape instead of a venue.
+"""The engine over a recording of one contract: same object, same turns, a tape instead of a venue; and what it brought.
 
-Two lines of time run beside each other: the venue's, in which books, prints and our requests take effect, and the
-engine's, which is told of them later. A decision at a time uses what was received by that time and nothing else.
+How time passes is in `driver`.
 """
 
 from __future__ import annotations
 
 import attrs
 
-from hlomm import __version__
-from hlomm.assembly.engine import build_engine
 from hlomm.domain.desk_rows import MARKOUT_S
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import (
     BboUpdate,
     BookSnapshot,
-    Booted,
     FillReceived,
-    Input,
     MarketListed,
     MarketSettled,
     SessionUp,
     StopRequested,
 )
 from hlomm.domain.orders import direction, yes_px
-from hlomm.domain.times import NS_PER_MS, NS_PER_S, Now
+from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, to_float, to_text
-from hlomm.engine.core import Engine
 from hlomm.engine.report import report
 from hlomm.engine.state import MarketState
 from hlomm.pricing.expected import Contract, implied_vol
 from hlomm.research.backtest_result import BacktestResult, FillPoint, Sample
+from hlomm.research.driver import Driver
 from hlomm.research.fair_error import FairError, RealisedSoFar, Snapshot, constant
 from hlomm.research.fee_schedule import FeesOf, schedule
 from hlomm.research.fill_model import FillModel
@@ -71,15 +66,15 @@ class Run:
         self, recording: Recording, loaded: Loaded, terms: Terms, onlooker: Onlooker | None, of: Lines | None = None
     ) -> None:
         self._recording = recording
-        self._onlooker = onlooker
         self._loaded = loaded
         self._terms = terms
         self._lines = lines(recording.events, terms.model.latency.feed) if of is None else of
         self._fees = schedule(recording.outcome, recording.events[0].received_ns, terms.fees)
-        self._engine: Engine = build_engine(loaded.settings)
         self._venue = TapeVenue(
-            recording.outcome, START_CASH, terms.model, self._lines.tape, self._fees.rates
-        )  # fmt: skip
+            (recording.outcome,), START_CASH, terms.model, self._lines.tape, {recording.outcome.id: self._fees.rates}
+        )
+        self._driver = Driver(loaded, self._venue, onlooker)
+        self._engine = self._driver.engine
         self._samples: list[Sample] = []
         self._fills: list[FillPoint] = []
         self._forecasts: list[tuple[float, float]] = []
@@ -88,8 +83,6 @@ class Run:
         self._so_far = RealisedSoFar()
         self._touch: tuple[float, float] | None = None
         self._next_sample_ns = 0
-        self._turns = 0
-        self._inputs = 0
 
     def whole(self) -> BacktestResult:
         """To the settlement."""
@@ -97,7 +90,7 @@ class Run:
         settled = self._settle(self._lines.feed[-1].at_ns)
         return BacktestResult(
             recording=self._recording, final=report(self._engine.state), settled=settled, samples=self._samples,
-            fills=self._fills, markouts=self._markouts(), turns=self._turns, inputs=self._inputs,
+            fills=self._fills, markouts=self._markouts(), turns=self._driver.turns, inputs=self._driver.inputs,
             brier=_brier(self._forecasts, 0, settled), brier_market=_brier(self._forecasts, 1, settled),
             filled_from=self._venue.filled_from, digest=self._engine.digest(),
             fair_error=FairError(self._snapshots, None if settled is None else settled / SCALE),
@@ -110,59 +103,20 @@ class Run:
         for told in self._lines.feed:
             if end_ns is not None and told.at_ns > end_ns:
                 break
-            self._advance(told.at_ns)
-            for item in self._venue.mail.due(told.at_ns):
-                self._feed(item, told.at_ns)
-            self._feed(told.event.item, told.at_ns)
+            self._driver.told((told.event.item,), told.at_ns)
             self._collect(told)
         if end_ns is not None:
-            self._advance(end_ns + 1)
+            self._driver.advance(end_ns + 1)
 
     # -- time
 
     def _start(self, at_ns: int) -> None:
-        booted = Booted(
-            epoch_ms=at_ns // NS_PER_MS, profile=self._loaded.profile, version=__version__,
-            config=self._loaded.engine_json(), halted=None,
-        )  # fmt: skip
+        self._driver.boot(at_ns)
         for item in (
-            booted, MarketListed(self._recording.perp), MarketListed(self._recording.outcome), self._fees.rates,
-            self._venue.account.state(at_ns), SessionUp(HYPERLIQUID),
+            MarketListed(self._recording.perp), MarketListed(self._recording.outcome), self._fees.rates,
+            self._venue.account(at_ns), SessionUp(HYPERLIQUID),
         ):  # fmt: skip
-            self._feed(item, at_ns)
-
-    def _feed(self, item: Input, at_ns: int) -> None:
-        self._inputs += 1
-        now = Now(at_ns, at_ns)
-        self._engine.feed(item, now)
-        if self._onlooker is not None:
-            self._onlooker.fed(self._engine, item, now)
-        self._turn(at_ns)
-
-    def _turn(self, at_ns: int) -> None:
-        self._turns += 1
-        outputs = self._engine.turn(Now(at_ns, at_ns))
-        if self._onlooker is not None:
-            self._onlooker.turned(self._engine, outputs, Now(at_ns, at_ns))
-        for output in outputs:
-            self._venue.mail.send(output, at_ns)
-
-    def _advance(self, until_ns: int) -> None:
-        """Everything before the next event, at the venue and here, in order of time; of the venue also what is then."""
-        while True:
-            times = (self._venue.mail.next_news_ns(), self._engine.next_deadline())
-            at_ns = min((t for t in times if t is not None), default=until_ns)
-            venue_ns = self._venue.next_ns()
-            if venue_ns is not None and venue_ns <= min(at_ns, until_ns):
-                self._venue.step()  # what it says may come before what was next here
-                continue
-            if at_ns >= until_ns:
-                return
-            news = self._venue.mail.due(at_ns)
-            for item in news:
-                self._feed(item, at_ns)
-            if not news:
-                self._turn(at_ns)
+            self._driver.feed(item, at_ns)
 
     # -- the end
 
@@ -179,13 +133,13 @@ class Run:
         else:
             return None
         at_ns = max(outcome.expiry_ns, last_ns) + SETTLE_DELAY_NS
-        self._advance(at_ns)
-        for part in self._venue.settle(yes, at_ns):
-            self._feed(FillReceived(part), at_ns)
-        self._feed(MarketSettled(outcome.id, yes, detail), at_ns)
-        self._feed(StopRequested("end of the recording", flatten=False), at_ns)
+        self._driver.advance(at_ns)
+        for part in self._venue.settle(outcome.id, yes, at_ns):
+            self._driver.feed(FillReceived(part), at_ns)
+        self._driver.feed(MarketSettled(outcome.id, yes, detail), at_ns)
+        self._driver.feed(StopRequested("end of the recording", flatten=False), at_ns)
         for _ in range(100):
-            self._advance(at_ns := at_ns + NS_PER_S)
+            self._driver.advance(at_ns := at_ns + NS_PER_S)
             if self._engine.next_deadline() is None:
                 break
         self._sample(at_ns)

@@ -1,4 +1,4 @@
-"""The account at a tape's venue: cash and tokens, what they may be spent on, and what every movement costs.
+"""The account at a tape's venue: a purse for all markets, tokens of each, and what every movement costs.
 
 Exact integers. Fees as the schedule says: a sale pays by its role, a settlement by what it pays, the rest is free;
 every fee is rounded up. Purchases are rounded up and receipts down, as the engine's own books do it.
@@ -6,30 +6,56 @@ every fee is rounded up. Purchases are rounded up and receipts down, as the engi
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from hlomm.domain.fills import Fill, FillKind
-from hlomm.domain.ids import HYPERLIQUID, ClientId, VenueOrderId
-from hlomm.domain.inputs import AccountState, FeeRates, TokenBalance
+from hlomm.domain.ids import ClientId, VenueOrderId
+from hlomm.domain.inputs import FeeRates, TokenBalance
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import Side
 from hlomm.domain.sets import SetAction
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, Cash, Px, Qty, complement, notional_ceil, notional_floor
+from hlomm.research.tape_orders import Own
+
+
+class Claims(Protocol):
+    """Resting orders of one market."""
+
+    def reserved(self, ignoring: Own | None) -> int:
+        """Cash that they keep for themselves."""
+
+
+class Purse:
+    """Cash of all markets together."""
+
+    def __init__(self, cash: Cash) -> None:
+        self.cash = int(cash)
+        self.fees = 0
+        self.claims: list[Claims] = []
+        self._numbers = 0
+
+    def free(self, ignoring: Own | None = None) -> int:
+        """What no resting order claims."""
+        return self.cash - sum(orders.reserved(ignoring) for orders in self.claims)
+
+    def number(self) -> int:
+        """Counts what needs a number of its own: orders and movements."""
+        self._numbers += 1
+        return self._numbers
 
 
 class TapeAccount:
-    def __init__(self, market: Market, cash: Cash, rates: FeeRates) -> None:
-        self._market = market
-        self._rates = rates
-        self.cash = int(cash)
-        self.tokens = {Leg.YES: 0, Leg.NO: 0}
-        self.fees = 0
-        self._moves = 0
+    """What is held in one market."""
 
-    def state(self, asked_ns: int) -> AccountState:
-        tokens = tuple(
-            TokenBalance(self._market.id, leg, Qty(held), Cash(0)) for leg, held in self.tokens.items() if held
-        )
-        return AccountState(venue=HYPERLIQUID, cash=Cash(self.cash), tokens=tokens, orders=(), asked_mono_ns=asked_ns)
+    def __init__(self, market: Market, purse: Purse, rates: FeeRates) -> None:
+        self._market = market
+        self._purse = purse
+        self._rates = rates
+        self.tokens = {Leg.YES: 0, Leg.NO: 0}
+
+    def held(self) -> list[TokenBalance]:
+        return [TokenBalance(self._market.id, leg, Qty(held), Cash(0)) for leg, held in self.tokens.items() if held]
 
     def trade(
         self, leg: Leg, side: Side, px: Px, qty: int, at_ns: int, *, maker: bool, client_id: ClientId,
@@ -75,18 +101,19 @@ class TapeAccount:
         self, leg: Leg, side: Side, px: Px, qty: int, at_ns: int, *, kind: FillKind, maker: bool, fee: int,
         client_id: ClientId | None = None, venue_order_id: VenueOrderId | None = None,
     ) -> Fill:  # fmt: skip
+        purse = self._purse
         if side is Side.BUY:
-            self.cash -= notional_ceil(px, qty)
+            purse.cash -= notional_ceil(px, qty)
             self.tokens[leg] += qty
         else:
-            self.cash += notional_floor(px, qty)
+            purse.cash += notional_floor(px, qty)
             self.tokens[leg] -= qty
-        self.cash -= fee
-        self.fees += fee
-        assert self.cash >= 0
+        purse.cash -= fee
+        purse.fees += fee
+        assert purse.cash >= 0
         assert self.tokens[leg] >= 0
-        self._moves += 1
         return Fill(
-            key=f"tape:{self._moves}", market=self._market.id, leg=leg, side=side, px=px, qty=Qty(qty), fee=Cash(fee),
-            kind=kind, maker=maker, client_id=client_id, venue_order_id=venue_order_id, venue_ms=at_ns // NS_PER_MS,
+            key=f"tape:{purse.number()}", market=self._market.id, leg=leg, side=side, px=px, qty=Qty(qty),
+            fee=Cash(fee), kind=kind, maker=maker, client_id=client_id, venue_order_id=venue_order_id,
+            venue_ms=at_ns // NS_PER_MS,
         )  # fmt: skip

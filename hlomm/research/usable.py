@@ -17,6 +17,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any, Final, TypeVar
 
+from hlomm.domain.ids import MarketId, is_outcome
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, Input, Level, MarkPrice, TradePrint
 from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
@@ -33,9 +34,9 @@ _Item = TypeVar("_Item", bound=Input)
 def nonsense(item: Input) -> str | None:
     """What is wrong with a row taken for itself; crossed ones are another matter."""
     match item:
-        case BookSnapshot(bids=bids, asks=asks):
-            return _disorder(bids, -1) or _disorder(asks, 1)
-        case TradePrint(px=px, qty=qty) if not (0 < px < SCALE and qty > 0):
+        case BookSnapshot(market=market, bids=bids, asks=asks):
+            return _disorder(market, bids, -1) or _disorder(market, asks, 1)
+        case TradePrint(market=market, px=px, qty=qty) if not (_price(market, px) and qty > 0):
             return f"a trade of {qty / SCALE:g} at {px / SCALE:g}"
         case BboUpdate(bid=bid, ask=ask) if any(
             side is not None and (side[0] <= 0 or side[1] < 0) for side in (bid, ask)
@@ -46,8 +47,13 @@ def nonsense(item: Input) -> str | None:
     return None
 
 
-def _disorder(levels: tuple[Level, ...], away: int) -> str | None:
-    if any(not 0 < px < SCALE or qty <= 0 for px, qty in levels):
+def _price(market: MarketId, px: int) -> bool:
+    """Whether it can be one: an outcome pays 1, a perp knows no bound."""
+    return 0 < px < SCALE if is_outcome(market) else px > 0
+
+
+def _disorder(market: MarketId, levels: tuple[Level, ...], away: int) -> str | None:
+    if any(not _price(market, px) or qty <= 0 for px, qty in levels):
         return "a level without price or size"
     if any((worse[0] - better[0]) * away <= 0 for better, worse in pairwise(levels)):
         return "levels in disorder"

@@ -44,8 +44,9 @@ class Bench:
     ) -> None:  # fmt: skip
         self.tape: list[Happened] = []
         model = FillModel(queue=queue, latency=latency)
-        self.venue = TapeVenue(MARKET, Cash(cash * SCALE), model, self.tape, rates)
-        self.account = self.venue.account
+        self.venue = TapeVenue((MARKET,), Cash(cash * SCALE), model, self.tape, {MARKET.id: rates})
+        self.account = self.venue.markets[MARKET.id].account
+        self.purse = self.venue.purse
         self.ids = ClientIds(1)
         self.now = 0
         self.book((0.50, 100, 0.48, 300), (0.52, 80, 0.55, 500))

@@ -30,6 +30,7 @@ from hlomm.domain.inputs import (
     BboUpdate,
     BookSnapshot,
     MarketChanged,
+    MarketDelisted,
     MarketListed,
     MarketSettled,
     MarkPrice,
@@ -60,12 +61,28 @@ class Chosen:
     excluded: tuple[Excluded, ...]
 
 
+@attrs.frozen(kw_only=True)
+class Session:
+    """All that was recorded together, in the order in which it came."""
+
+    markets: tuple[Market, ...]
+    """Outcomes that can be traded."""
+    events: tuple[Event, ...]
+    """Of these and their perps, listings and settlements included."""
+    excluded: tuple[Excluded, ...]
+    repairs: tuple[tuple[str, int], ...]
+    ahead_ns: int
+    """Wall time less monotonic time of the recorder's first row: estimators sample on the monotonic clock."""
+
+
 @attrs.define(eq=False)
 class _Tape:
     """One market's rows, cleaned."""
 
     events: list[tuple[tuple[int, int, int], Event]] = attrs.field(factory=list)
     """With (time, run, seq), by which those of several markets are merged."""
+    life: list[tuple[tuple[int, int, int], Event]] = attrs.field(factory=list)
+    """Its listing, its changes and its end, likewise."""
     market: Market | None = None
     changed: bool = False
     """It was described anew, and not as before."""
@@ -74,6 +91,8 @@ class _Tape:
     """From and until when nobody listened."""
     steps: list[tuple[int, int]] = attrs.field(factory=list)
     """When the clock went back, and by how much."""
+    ahead_ns: int | None = None
+    """Wall time less monotonic time of its first row that has both."""
     wrong: list[tuple[int, str]] = attrs.field(factory=list)
     """Rows that make no sense: when they came, and why."""
     touches: int = 0
@@ -124,7 +143,48 @@ def load_one(root: Path) -> Chosen:
     return chosen
 
 
+def load_session(root: Path) -> Session:
+    """All outcome markets of Hyperliquid and their perps, together. UsageError if no market is left.
+
+    The rules are those for single markets, but a market that had not settled by the end of the recording stays.
+    """
+    store = Store.open(root)
+    tapes = {name: _tape(store, name) for name in store.markets() if name.startswith(f"{HYPERLIQUID}:")}
+    excluded: list[Excluded] = []
+    for name, tape in list(tapes.items()):
+        if not name.startswith(f"{HYPERLIQUID}:o"):
+            continue
+        market, reason = tape.market, "nothing says what this market is (no `listed` row)"
+        if market is not None and market.kind is MarketKind.OUTCOME:
+            reason = _unusable(tape, tapes.get(perp_market(HYPERLIQUID, market.underlying), _Tape())) or ""
+        if reason:
+            excluded.append(Excluded(name, "" if market is None else market.ticker, reason))
+            del tapes[name]
+    markets = tuple(
+        tape.market for name, tape in tapes.items() if tape.market is not None and name.startswith(f"{HYPERLIQUID}:o")
+    )
+    if not markets:
+        reasons = "; ".join(f"{one.ticker or one.market}: {one.reason}" for one in excluded[:5])
+        raise UsageError(f"{root}: no market of it can be backtested ({reasons or 'it has no outcome of Hyperliquid'})")
+    rows_of = (pair for tape in tapes.values() for pair in (*tape.life, *tape.events))
+    mended = sum((tape.mended for tape in tapes.values()), Counter[str]())
+    return Session(
+        markets=markets, events=tuple(event for _, event in sorted(rows_of, key=lambda pair: pair[0])),
+        excluded=tuple(excluded), repairs=tuple(sorted(mended.items())),
+        ahead_ns=next((tape.ahead_ns for tape in tapes.values() if tape.ahead_ns is not None), 0),
+    )  # fmt: skip
+
+
 def _unfit(tape: _Tape, perp: _Tape) -> str | None:
+    """Why a market cannot be run over by itself."""
+    if (reason := _unusable(tape, perp)) is not None:
+        return reason
+    assert tape.market is not None
+    return unsettled(tape.market, perp.last_mark_ns) if tape.settled is None else None
+
+
+def _unusable(tape: _Tape, perp: _Tape) -> str | None:
+    """Why nothing can be made of what was recorded of a market."""
     market = tape.market
     assert market is not None
     if market.strike is None or market.expiry_ns is None:
@@ -135,8 +195,6 @@ def _unfit(tape: _Tape, perp: _Tape) -> str | None:
         return "its terms changed while it was recorded"
     if not perp.touches:
         return f"no touch of its perp {market.underlying}"
-    if tape.settled is None and (reason := unsettled(market, perp.last_mark_ns)) is not None:
-        return reason
     span = tape.events[0][1].received_ns, tape.events[-1][1].received_ns
     for what, one in (("", tape), (" of its perp", perp)):
         if (gap_ns := one.longest_gap(*span)) > GAP_MAX_NS:
@@ -182,6 +240,7 @@ def _tape(store: Store, name: str) -> _Tape:
         if row["mono_ns"] is not None:
             # The monotonic clock tells a step of the wall clock that the quiet of one market would hide.
             before, offset = offset, received - row["mono_ns"]
+            tape.ahead_ns = offset if tape.ahead_ns is None else tape.ahead_ns
             if before is not None and before > offset:
                 tape.steps.append((received, before - offset))
         if received < latest:
@@ -202,13 +261,15 @@ def _tape(store: Store, name: str) -> _Tape:
 def _take(tape: _Tape, row: Mapping[str, Any], received: int, trades: set[str]) -> None:
     item = input_of(row)
     exchange = received if row["exchange_ns"] is None else row["exchange_ns"]
+    place = received, row["run"], row["seq"]
     match item:
-        case MarketListed(market=market) | MarketChanged(market=market):
-            tape.changed |= tape.market not in (None, market)
-            tape.market = market
-            return
-        case MarketSettled(yes_px=yes_px):
-            tape.settled = yes_px
+        case MarketListed() | MarketChanged() | MarketSettled() | MarketDelisted():
+            tape.life.append((place, Event(received_ns=received, exchange_ns=exchange, item=item)))
+            if isinstance(item, MarketSettled):
+                tape.settled = item.yes_px
+            elif not isinstance(item, MarketDelisted):
+                tape.changed |= tape.market not in (None, item.market)
+                tape.market = item.market
             return
         case TradePrint(trade_id=trade_id):
             if (trade_id and trade_id in trades) or received - exchange > MAX_PRINT_AGE_NS:
@@ -232,8 +293,7 @@ def _take(tape: _Tape, row: Mapping[str, Any], received: int, trades: set[str]) 
             return
     if (why := nonsense(item)) is not None:
         tape.wrong.append((received, why))
-    event = Event(received_ns=received, exchange_ns=exchange, item=item)
-    tape.events.append(((received, row["run"], row["seq"]), event))
+    tape.events.append((place, Event(received_ns=received, exchange_ns=exchange, item=item)))
 
 
 def _rows(store: Store, name: str) -> Iterator[Mapping[str, Any]]:

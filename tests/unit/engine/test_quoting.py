@@ -23,7 +23,7 @@ from hlomm.domain.view import BookShape, MarketView, no_quote
 from hlomm.engine import quoting
 from hlomm.engine.config import OnDisconnect
 from hlomm.engine.core import Engine
-from hlomm.engine.quoting import REFUSALS_KEPT
+from hlomm.engine.refusals import KEPT
 from tests.support.puppet import Puppet, desire
 from tests.support.rig import BIDS, Rig, amended, cancelled, halts, of, placed, risky
 from tests.support.values import (
@@ -269,7 +269,7 @@ def test_what_there_was_no_room_for_is_asked_for_again_in_time() -> None:
     rig = Rig(config(limits={"max_position": lots(10)}))
     assert not placed(rig.want(bid=("0.52", 100)))
     rig.state.config = config()
-    rig.keep_fresh(0.5 * REFUSALS_KEPT - 0.2)
+    rig.keep_fresh(0.5 * KEPT - 0.2)
     assert rig.state.orders.live_count == 0
     rig.keep_fresh(0.7)
     assert rig.state.orders.live_count == 1, "prices and time make room as well"

@@ -135,25 +135,25 @@ def test_merging_pairs_returns_their_worth():
     bench.place(Side.BUY, 0.52, 50, tif=Tif.IOC)
     bench.place(Side.BUY, 0.50, 50, leg=Leg.NO, tif=Tif.IOC)
     bench.later()
-    cash = bench.account.cash
+    cash = bench.purse.cash
     bench.send(ConvertSet(action=SetAction.MERGE, market=MARKET.id, qty=lots(50)))
     bench.later()
-    assert bench.account.cash == cash + 50 * SCALE
+    assert bench.purse.cash == cash + 50 * SCALE
     assert set(bench.account.tokens.values()) == {0}
     bench.send(ConvertSet(action=SetAction.SPLIT, market=MARKET.id, qty=lots(30)))
     bench.later()
-    assert bench.account.cash == cash + 20 * SCALE
+    assert bench.purse.cash == cash + 20 * SCALE
     assert set(bench.account.tokens.values()) == {lots(30)}
 
 
 @pytest.mark.parametrize("action", SetAction)
 def test_what_cannot_be_converted_is_refused_and_moves_nothing(action: SetAction) -> None:
     bench = Bench()
-    cash = bench.account.cash
+    cash = bench.purse.cash
     bench.send(ConvertSet(action=action, market=MARKET.id, qty=lots(10**9), question=3))
     (failed,) = (item for item in bench.later() if isinstance(item, ConversionFailed))
     assert failed.action is action
-    assert bench.account.cash == cash
+    assert bench.purse.cash == cash
 
 
 @given(
@@ -186,7 +186,7 @@ def test_no_print_fills_more_than_it_traded_and_no_order_more_than_it_asked(step
         by_print[trade_id] = by_print.get(trade_id, 0) + took
         assert by_print[trade_id] <= size
     assert all(filled[key] <= asked[key] for key in filled)
-    assert bench.account.cash >= 0
+    assert bench.purse.cash >= 0
 
 
 @pytest.mark.parametrize("yes", [0, SCALE, SCALE // 2])
@@ -194,9 +194,9 @@ def test_settlement_pays_both_legs(yes):
     bench = Bench()
     bench.place(Side.BUY, 0.52, 50, tif=Tif.IOC)
     bench.later()
-    cash = bench.account.cash
-    bench.venue.settle(Px(yes), bench.now)
-    assert bench.account.cash == cash + 50 * yes
+    cash = bench.purse.cash
+    bench.venue.settle(MARKET.id, Px(yes), bench.now)
+    assert bench.purse.cash == cash + 50 * yes
 
 
 def test_an_order_in_the_perp_is_refused_for_the_wallet_is_empty():
@@ -209,7 +209,7 @@ def test_an_order_in_the_perp_is_refused_for_the_wallet_is_empty():
     (news,) = bench.later()
     assert isinstance(news, OrderRejected)
     assert news.code == "PerpMargin"
-    assert bench.account.cash == 10_000 * SCALE
+    assert bench.purse.cash == 10_000 * SCALE
 
 
 # -- time at the venue
@@ -417,18 +417,18 @@ def test_only_what_reduces_pays():
     bench.later()
     (rested,) = bench.trade(0.52, 20, Side.BUY)
     assert rested.fee == 20 * px(0.51) * 40_000 // SCALE
-    (settled,) = bench.venue.settle(Px(SCALE), bench.now)
+    (settled,) = bench.venue.settle(MARKET.id, Px(SCALE), bench.now)
     assert (settled.qty, settled.fee) == (lots(20), 20 * 70_000)
     cash = 10_000 * SCALE - 60 * px(0.52) + 20 * px(0.50) + 20 * px(0.51) + 20 * SCALE
-    assert bench.account.cash == cash - bench.account.fees
-    assert bench.account.fees == sold.fee + rested.fee + settled.fee
+    assert bench.purse.cash == cash - bench.purse.fees
+    assert bench.purse.fees == sold.fee + rested.fee + settled.fee
 
 
 def test_what_pays_nothing_costs_nothing_to_settle():
     bench = Bench(rates=CHARGED)
     bench.place(Side.BUY, 0.52, 60, tif=Tif.IOC)
     bench.later()
-    (settled,) = bench.venue.settle(Px(0), bench.now)
+    (settled,) = bench.venue.settle(MARKET.id, Px(0), bench.now)
     assert (settled.px, settled.fee) == (0, 0)
 
 
@@ -436,7 +436,7 @@ def test_settlement_ends_what_rests_and_takes_nothing_new():
     bench = Bench()
     order = bench.place(Side.BUY, 0.50, 40)
     bench.later()
-    bench.venue.settle(Px(SCALE), bench.now)
+    bench.venue.settle(MARKET.id, Px(SCALE), bench.now)
     late = bench.place(Side.BUY, 0.50, 40)
     closed, refused = bench.later()
     assert (closed.client_id, closed.status) == (order.client_id, "outcomeSettledCanceled")
