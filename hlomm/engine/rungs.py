@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hlomm.domain.fills import FillKind
 from hlomm.domain.inputs import FillReceived, Input, MarketChanged, MarketDelisted, MarketListed, MarketSettled
 from hlomm.engine.rung_book import Rungs
 from hlomm.engine.state import State
 from hlomm.strategy.base import Strategies, climbs
 
+_HEEDED: Final = frozenset({MarketListed, MarketChanged, MarketSettled, MarketDelisted, FillReceived})
+
 
 def heed(state: State, item: Input, strategies: Strategies) -> None:
     """Show one input, already applied, to the ladders. Without a strategy for them nothing is kept."""
-    if not isinstance(item, MarketListed | MarketChanged | MarketSettled | MarketDelisted | FillReceived):
+    if type(item) not in _HEEDED:
         return
     if not any(climbs(strategy) for strategy in strategies.values()):
         return

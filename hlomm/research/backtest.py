@@ -21,7 +21,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.orders import direction, yes_px
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, to_float, to_text
-from hlomm.engine.report import report
+from hlomm.engine.report import market_row, pnl, report
 from hlomm.engine.state import MarketState
 from hlomm.pricing.expected import Contract, implied_vol
 from hlomm.research.backtest_result import BacktestResult, FillPoint, Sample
@@ -220,15 +220,14 @@ class Run:
     def _sample(self, at_ns: int) -> None:
         state = self._engine.state
         market = state.markets[self._recording.outcome.id]
-        snapshot = report(state)
-        row = next(row for row in snapshot.markets if row.id == market.market.id)
+        row, total = market_row(state, market), pnl(state).total
         net = state.portfolio.position(market.market.id).net
-        self._moment(at_ns, market, net, snapshot.pnl.total)
+        self._moment(at_ns, market, net, total)
         self._samples.append(
             Sample(
                 at_ns, market.book.best_bid, market.book.best_ask, row.fair,
                 row.own_bid.px if row.own_bid else None, row.own_ask.px if row.own_ask else None,
-                net, snapshot.pnl.total,
+                net, total,
             )
         )  # fmt: skip
 

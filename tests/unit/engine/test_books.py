@@ -13,7 +13,7 @@ from hlomm.domain.inputs import BookSnapshot, ClockSkew
 from hlomm.domain.view import BookShape
 from hlomm.engine.books import Book, shape_of, shape_without_own, without_own
 from tests.support.rig import ASKS, BIDS, Rig
-from tests.support.values import M, bbo, levels, snapshot
+from tests.support.values import M, bbo, levels, lots, px, snapshot
 
 DEEP = snapshot(levels(("0.50", 100), ("0.49", 200), ("0.48", 300)), levels(("0.52", 100), ("0.53", 200)), 1_000)
 
@@ -80,6 +80,15 @@ def test_a_touch_without_a_side_empties_it() -> None:
     # ... and newer depth must.
     found.apply_snapshot(snapshot(DEEP.bids, DEEP.asks, 1_002), 0)
     assert found.asks == DEEP.asks
+
+
+def test_touches_alone_make_no_depth() -> None:
+    """A perp of which only the touch is streamed: the prices it left are not offered any more."""
+    found = Book()
+    for step in range(5):
+        found.apply_bbo(bbo((px(f"0.5{step}"), lots(1)), (px(f"0.6{step}"), lots(1)), 1_000 + step), 0)
+    assert found.bids == ((px("0.54"), lots(1)),)
+    assert found.asks == ((px("0.64"), lots(1)),)
 
 
 def test_depth_older_than_the_touch_fills_in_behind_it() -> None:
