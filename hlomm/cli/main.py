@@ -355,6 +355,40 @@ QUEUES = ("back", "front", "power", "power3", "log", "log2")
 
 
 @main.command()
+@config_options
+@STATE_DIR
+@click.option("--name", default="shadow", show_default=True, help="Part of the tag that its rows have.")
+@click.option("--queue", type=click.Choice(QUEUES), default="back", show_default=True, help="As for backtest.")
+@click.option("--queue-n", type=click.FloatRange(0.1, 10), default=2.0, show_default=True, help="As for backtest.")
+@click.option("--latency", default="", metavar="LEG=TIME,…", help="As for backtest.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of drawn latencies.")
+@click.option("--follow", is_flag=True, help="Go on beside a run that lasts, until Ctrl-C.")
+@click.option("--list", "listing", is_flag=True, help="Shadows on record, one line per tag and run.")
+@JSON
+@reporting
+def shadow(
+    *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None, name: str,
+    queue: str, queue_n: float, latency: str, seed: int, follow: bool, listing: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """What other settings would have done beside a run, without an order.
+
+    Reads the run's journal and nothing else; decisions, and fills as a model makes them up, go to the run's ledger
+    under a tag of their own. `--config` and `--set` lie on top of the run's own configuration.
+    """
+    from hlomm.cli.shadow import list_command, shadow_command
+
+    if listing:
+        finish(list_command(state_dir, profile=profile, as_json=as_json))
+        return
+    finish(
+        shadow_command(
+            state_dir, profile=profile, name=name, config_files=config_files, sets=sets, queue=queue, queue_n=queue_n,
+            latency=latency, seed=seed, follow=follow, as_json=as_json,
+        )
+    )  # fmt: skip
+
+
+@main.command()
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @config_options
 @click.option("--strategy", default="avellaneda", show_default=True)

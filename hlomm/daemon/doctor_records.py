@@ -18,12 +18,12 @@ import attrs
 from hlomm.daemon.doctor import Check, fail, ok, warn
 from hlomm.daemon.journal_files import Found, records
 from hlomm.daemon.ledger_fold import Fold
-from hlomm.daemon.ledger_schema import BUSY_MS, TABLES, VERSION, connect, version_of
 from hlomm.daemon.ledger_store import CHUNK, mirror_row
 from hlomm.domain.audit import Chain, Link
 from hlomm.journal.codec import Record
 from hlomm.journal.commands import Commands, Told
 from hlomm.rundir.audit_file import AuditFile
+from hlomm.rundir.ledger_schema import BUSY_MS, TABLES, VERSION, connect, version_of
 from hlomm.settings.paths import StatePaths
 
 REBUILD: Final = "stop the daemon, then `hlomm doctor --rebuild-ledger`"

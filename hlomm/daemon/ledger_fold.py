@@ -15,7 +15,6 @@ import msgspec
 
 from hlomm.daemon.ledger_books import book_rows
 from hlomm.daemon.ledger_orders import Orders
-from hlomm.daemon.ledger_schema import exact
 from hlomm.domain.carried import Carried, CarriedBooks
 from hlomm.domain.faults import HlommError
 from hlomm.domain.fills import Fill, FillKind
@@ -35,6 +34,7 @@ from hlomm.domain.outputs import (
 )
 from hlomm.journal.codec import CheckpointRecord, InputRecord, NoteRecord, Record, TurnRecord
 from hlomm.journal.commands import Commands, Told
+from hlomm.rundir.ledger_schema import exact
 
 _MINUTE_MS: Final = 60_000
 _TRACKER = msgspec.msgpack.Decoder(Commands)

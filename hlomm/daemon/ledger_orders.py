@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import attrs
 
-from hlomm.daemon.ledger_schema import exact
 from hlomm.domain.faults import IllegalTransition
 from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import (
@@ -28,6 +27,7 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import AmendRequest, OrderEvent, OrderRequest, OrderState, Side, advance
+from hlomm.rundir.ledger_schema import exact
 
 _INSERT: Final = """INSERT OR IGNORE INTO orders (client_id, epoch, seq, market, leg, side, px, qty, filled, tif,
     purpose, reduce_only, state, placed_ms, changed_ms, note) VALUES (?,?,?,?,?,?,?,?,0,?,?,?,?,?,?,'')"""

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from hlomm.daemon.journal_files import Found, records
 from hlomm.daemon.ledger_fold import Fold
-from hlomm.daemon.ledger_schema import connect
 from hlomm.domain.audit import Action, Link
 from hlomm.journal.codec import Record
 from hlomm.journal.commands import Told
 from hlomm.rundir.audit_file import AuditFile
+from hlomm.rundir.ledger_schema import connect
 
 CHUNK: Final = 2_000
 """Records of the journal folded in one transaction."""

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from hlomm.domain.fills import FillKind
-from hlomm.domain.inputs import FillReceived, Input, MarketChanged, MarketDelisted, MarketListed, MarketSettled
+from hlomm.domain.inputs import (
+    MARKET_NEWS,
+    FillReceived,
+    Input,
+    MarketChanged,
+    MarketDelisted,
+    MarketListed,
+    MarketSettled,
+)
 from hlomm.engine.rung_book import Rungs
 from hlomm.engine.state import State
 from hlomm.strategy.base import Strategies, climbs
 
-_HEEDED: Final = frozenset({MarketListed, MarketChanged, MarketSettled, MarketDelisted, FillReceived})
-
 
 def heed(state: State, item: Input, strategies: Strategies) -> None:
     """Show one input, already applied, to the ladders. Without a strategy for them nothing is kept."""
-    if type(item) not in _HEEDED:
+    if type(item) in MARKET_NEWS:  # most of what comes, and cheaper to tell than the few that are meant
+        return
+    if not isinstance(item, MarketListed | MarketChanged | MarketSettled | MarketDelisted | FillReceived):
         return
     if not any(climbs(strategy) for strategy in strategies.values()):
         return

@@ -60,4 +60,9 @@ def lines(events: Sequence[Event], feed: Delay) -> Lines:
 
 def ordered(happened: Sequence[Happened]) -> tuple[Happened, ...]:
     """In the venue's order."""
-    return tuple(sorted(happened, key=lambda one: (one.at_ns, isinstance(one.item, BookSnapshot), one.place)))
+    return tuple(sorted(happened, key=order_of))
+
+
+def order_of(happened: Happened) -> tuple[int, bool, int]:
+    """Prints before the snapshot of the same instant, which shows what they left."""
+    return happened.at_ns, isinstance(happened.item, BookSnapshot), happened.place

@@ -7,6 +7,7 @@ of a market are in `tape_market`; one purse pays for all markets.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Mapping, Sequence
 
 from hlomm.domain.fills import Fill
@@ -21,7 +22,7 @@ from hlomm.domain.markets import Market
 from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrders, QueryAccount, QueryOrder
 from hlomm.domain.units import Cash, Px, Qty
 from hlomm.research.fill_model import FillModel
-from hlomm.research.tape import Happened
+from hlomm.research.tape import Happened, order_of
 from hlomm.research.tape_account import Purse
 from hlomm.research.tape_mail import Mail, Request
 from hlomm.research.tape_market import TapeMarket
@@ -42,10 +43,19 @@ class TapeVenue:
         self._place = 0
         self.mail = Mail(model.latency)
         self.purse = Purse(cash)
-        of = {} if rates is None else rates
-        self.markets = {
-            market.id: TapeMarket(market, self.purse, model, of.get(market.id, FREE), self.mail) for market in markets
-        }
+        self._model = model
+        self.markets: dict[MarketId, TapeMarket] = {}
+        for market in markets:
+            self.open(market, FREE if rates is None else rates.get(market.id, FREE))
+
+    def open(self, market: Market, rates: FeeRates) -> None:
+        """From now on it trades here."""
+        self.markets[market.id] = TapeMarket(market, self.purse, self._model, rates, self.mail)
+
+    def expect(self, happened: Happened) -> None:
+        """Something more that happens here, where the tape grows while it runs; what is late comes next."""
+        assert isinstance(self._tape, list)
+        insort(self._tape, happened, lo=self._place, key=order_of)
 
     def account(self, asked_ns: int) -> AccountState:
         tokens = tuple(token for market in self.markets.values() for token in market.account.held())

@@ -13,12 +13,12 @@ from hlomm.cli.doctor import look
 from hlomm.daemon import ledger as ledger_module
 from hlomm.daemon.doctor import Status
 from hlomm.daemon.journal_writer import JournalWriter
-from hlomm.daemon.ledger_schema import TABLES, connect
 from hlomm.daemon.ledger_store import rebuild
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
 from hlomm.rundir import audit_file
 from hlomm.rundir.audit_file import AuditFile
+from hlomm.rundir.ledger_schema import TABLES, connect
 from hlomm.rundir.lock import Lock
 from hlomm.settings.paths import StatePaths
 from hlomm.sim.harness import simulated_hyperliquid

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from hlomm.daemon.journal_files import Found
 from hlomm.daemon.ledger_fold import Fold, Hole
-from hlomm.daemon.ledger_schema import TABLES, VERSION, connect, version_of
 from hlomm.daemon.ledger_store import Store, rebuild
 from hlomm.rundir.audit_file import AuditFile
+from hlomm.rundir.ledger_schema import TABLES, VERSION, connect, version_of
 from tests.support.records import ACCOUNT, EPOCH, Script, whole_run
 
 BIG = 1 << 70
@@ -142,7 +142,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from hlomm.daemon.ledger_fold import Fold
-from hlomm.daemon.ledger_schema import connect
+from hlomm.rundir.ledger_schema import connect
 from tests.support.records import whole_run
 connection = connect(Path(sys.argv[1]))
 fold = Fold(connection)

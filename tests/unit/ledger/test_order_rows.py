@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from hlomm.daemon.ledger_fold import Fold
-from hlomm.daemon.ledger_schema import connect
 from hlomm.domain.inputs import (
     AmendFailed,
     CancelFailed,
@@ -20,6 +19,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import AmendRequest, CancelRequest, Side, Tif
 from hlomm.domain.outputs import AmendOrders, CancelOrders
+from hlomm.rundir.ledger_schema import connect
 from tests.support.records import CLOID, MARKET, Script
 
 

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from hlomm.daemon.ledger_fold import Fold
-from hlomm.daemon.ledger_schema import MIGRATIONS, TABLES, VERSION, connect, version_of
 from hlomm.domain.carried import Carried, CarriedBooks
 from hlomm.domain.fills import Fill
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, MarketId
 from hlomm.domain.inputs import Booted, FillReceived, FillVoided, MarketSettled
 from hlomm.domain.units import SCALE, Cash, Px
 from hlomm.journal.codec import CheckpointRecord
+from hlomm.rundir.ledger_schema import MIGRATIONS, TABLES, VERSION, connect, version_of
 from tests.support.records import ACCOUNT, EPOCH, Script, books, one_fill
 from tests.support.values import KS, PM
 
@@ -90,10 +90,11 @@ def test_pieces_by_other_processes_give_the_same_rows(size: int) -> None:
 def test_a_ledger_of_one_venue_is_taken_further_where_it_stands() -> None:
     old = connect(":memory:")
     Fold(old).apply(Script().boot().books().fill(cloid=None).batch(), gaps=False)
-    for name in ("accounts", "voids"):
+    for name in ("accounts", "voids", "shadows", "shadow_decisions", "shadow_fills"):
         old.execute(f"DROP TABLE {name}")
     old.execute("PRAGMA user_version = 1")
-    old.executescript(f"{MIGRATIONS[1]}PRAGMA user_version = 2;")
+    for version, step in enumerate(MIGRATIONS[1:], 2):
+        old.executescript(f"{step}PRAGMA user_version = {version};")
     assert version_of(old) == VERSION
     later = boot(Script(EPOCH + 1))
     Fold(old).apply(later.hear(FillReceived(of(PM))).batch(), gaps=False)

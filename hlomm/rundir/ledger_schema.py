@@ -12,7 +12,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 BUSY_MS: Final = 2_000
 """How long a statement waits for another program that has the file open."""
 _INT63: Final = 1 << 63
@@ -85,7 +85,24 @@ CREATE TABLE voids (account TEXT NOT NULL, key TEXT NOT NULL, epoch INTEGER NOT 
 """
 """Several venues: whose account a run had where (runs of one venue have it in `runs`), and fills that were undone."""
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND)
+_THIRD: Final = f"""
+CREATE TABLE shadows (tag TEXT NOT NULL, epoch INTEGER NOT NULL, name TEXT NOT NULL, fill_model TEXT NOT NULL,
+    settings TEXT NOT NULL, seq INTEGER NOT NULL, wall_ms INTEGER NOT NULL, orders INTEGER NOT NULL,
+    fills INTEGER NOT NULL, {amount("cash")}, {amount("fees")}, {amount("total")}, state TEXT NOT NULL,
+    PRIMARY KEY (tag, epoch)) STRICT, WITHOUT ROWID;
+CREATE TABLE shadow_decisions (tag TEXT NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL, wall_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL, market TEXT NOT NULL, client_id TEXT NOT NULL, leg TEXT NOT NULL, side TEXT, px ANY, qty ANY,
+    PRIMARY KEY (tag, epoch, n)) STRICT, WITHOUT ROWID;
+CREATE TABLE shadow_fills (tag TEXT NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL, wall_ms INTEGER NOT NULL,
+    venue_ms INTEGER NOT NULL, market TEXT NOT NULL, leg TEXT NOT NULL, side TEXT NOT NULL, {amount("px")},
+    {amount("qty")}, {amount("fee")}, kind TEXT NOT NULL, maker INTEGER NOT NULL, client_id TEXT,
+    PRIMARY KEY (tag, epoch, n)) STRICT, WITHOUT ROWID;
+"""
+"""Shadows: what a strategy would have done beside a run. Nothing of it happened, so it has tables of its own, and every
+row the tag of the settings and the fill model that made it up. They are no fold of the journal alone: a ledger that is
+built anew has none until `hlomm shadow` is run again."""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD)
 """Step n takes a file from version n to n + 1."""
 
 
