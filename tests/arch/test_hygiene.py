@@ -18,7 +18,7 @@ BROAD_EXCEPTS: Final[dict[tuple[str, str], str]] = {
     ("hlomm/daemon/guardian_link.py", "connect"): "the stream is closed and the fault raised again",
     ("hlomm/daemon/ledger.py", "_round"): "a ledger that fails is rebuilt later: no fault in it may end the trading",
     ("hlomm/daemon/ledger_fold.py", "apply"): "rolled back and raised again",
-    ("hlomm/daemon/ledger_schema.py", "connect"): "the connection is closed and the fault raised again",
+    ("hlomm/rundir/ledger_schema.py", "connect"): "the connection is closed and the fault raised again",
     ("hlomm/daemon/ledger_store.py", "_open"): "the connection is closed and the fault raised again",
     ("hlomm/daemon/last_look.py", "look"): "a fault at one venue must not end the look at the others",
     ("hlomm/guardian/account.py", "made_safe"): "nobody stands behind the guardian, so it tries again",
