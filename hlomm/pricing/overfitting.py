@@ -1,5 +1,6 @@
-"""Probability of backtest overfitting by combinatorially symmetric cross-validation (Bailey, Borwein, Lopez de Prado,
-Zhu 2015; QUANT 8.4).
+"""Probability of backtest overfitting by combinatorially symmetric cross-validation.
+
+Bailey, Borwein, Lopez de Prado, Zhu 2015; QUANT 8.4.
 
 Time is cut into S parts. For every choice of half of them the best of all strategies there is looked up, and how it
 ranks among all in the other half. Where the best in one half is below the middle in the other more often than not,
@@ -55,8 +56,8 @@ def pbo(returns: NDArray[np.float64], parts: int) -> Overfitting:
         without = _ratios(1.0 - inside, lengths, first, second, centre, floor)
         best = within.argmax(axis=1)
         chosen = without[np.arange(len(best)), best]
-        for rank in (without <= chosen[:, None]).sum(axis=1).tolist():
-            logits.append(math.log(rank / (count + 1 - rank)))
+        ranks = (without <= chosen[:, None]).sum(axis=1).tolist()
+        logits += [math.log(rank / (count + 1 - rank)) for rank in ranks]
     return Overfitting(
         n_comb=len(logits), logits=tuple(logits), pbo=sum(each <= 0.0 for each in logits) / len(logits)
     )  # fmt: skip

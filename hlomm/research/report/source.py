@@ -24,6 +24,7 @@ import polars as pl
 
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET
+from hlomm.research.store.read import Store, is_store
 
 
 class Source(StrEnum):
@@ -46,6 +47,17 @@ def of_profile(profile: str) -> Source:
             f"the journal's boot record has no source tag: profile {profile[:40]!r} is none of {known}; not drawn"
         )
     return found
+
+
+def of_data(folder: Path) -> Source:
+    """Tag of a folder of parquet files or of a store; UsageError without one, or with several."""
+    if not is_store(folder):
+        return of_recording(folder)
+    tags = Store.open(folder).scan().select(pl.col("source").unique().sort()).collect()["source"].to_list()
+    found = dict.fromkeys(Source.SIM if tag == Source.SIM else Source.RECORDED for tag in tags)
+    if len(found) != 1:
+        raise UsageError(f"{folder}: needs one source, has {_listed(tags) or 'no rows'}; rows of several never mix")
+    return next(iter(found))
 
 
 def of_recording(folder: Path) -> Source:
