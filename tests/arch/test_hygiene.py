@@ -31,6 +31,7 @@ BROAD_EXCEPTS: Final[dict[tuple[str, str], str]] = {
     ("hlomm/research/soak/day.py", "live"): "a run that breaks is a finding, and the other seeds go on",
     ("hlomm/research/soak/process.py", "_turn"): "a fault of the engine is a finding, whatever it is",
     ("hlomm/research/replay.py", "_guarded"): "whatever broke the engine then must break it the same way now",
+    ("hlomm/research/sweep/worker.py", "_attempt"): "whatever a set of settings does to a tier, the others are tried",
 }
 """(file, function) that may catch whatever comes, and why. The rest is caught by name or reaches a supervisor."""
 

@@ -8,6 +8,7 @@ took and where.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,14 +56,13 @@ class Directory:
         except OSError as error:
             raise UsageError(f"{root}: {error.strerror or error}") from None
         lock = Lock(root / "lock", f"the sweep in {root}", "wait for it, or choose another --out")
-        try:
+        with contextlib.ExitStack() as held:
+            held.callback(lock.release)
             if (root / MANIFEST).exists():
                 _refuse_another(root, manifest, points)
             else:
                 _begin(root, manifest, points)
-        except BaseException:
-            lock.release()
-            raise
+            held.pop_all()
         for left in (*root.glob("*.partial"), *(root / "parts").glob("*.partial")):
             left.unlink()
         return cls(root=root, manifest=manifest, keys=keys, points=points, lock=lock)

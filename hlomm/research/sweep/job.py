@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 import hlomm
-from hlomm.domain.faults import HlommError, UsageError
+from hlomm.domain.faults import UsageError
 from hlomm.research.tiers import Outcome, Point, Tier
 from hlomm.settings.load import Loaded
 
@@ -25,7 +25,7 @@ _NO_PART: Final = ("cli", "daemon", "guardian", "link", "rundir", "research/impo
 """Folders of the package that no backtest runs through."""
 
 
-class Unfit(HlommError):  # noqa: N818 - it is a statement
+class Unfit(UsageError):  # noqa: N818 - it is a statement
     """A worker that has other data or another program than the one that asks."""
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import HlommError
 from hlomm.research.sweep.job import Batch, Job, Row, Unfit
 from hlomm.research.sweep.worker import evaluate, prepare
@@ -181,4 +182,4 @@ def _follow() -> None:
     parent = parent_process()
     assert parent is not None
     wait([parent.sentinel])
-    os._exit(1)
+    os._exit(int(ExitCode.FAULT))

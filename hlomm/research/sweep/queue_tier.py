@@ -62,14 +62,13 @@ def block_returns(result: BacktestResult, block_s: float) -> tuple[float, ...]:
     first = events[0].received_ns
     block_ns = max(round(block_s * NS_PER_S), 1)
     count = max(-((first - events[-1].received_ns) // block_ns), 1)
-    at_end = [0] * count
-    for sample in result.samples:
+    at_end: list[int | None] = [None] * count
+    for sample in result.samples:  # in order of time
         at_end[min((sample.wall_ns - first) // block_ns, count - 1)] = sample.pnl
-        # A block without a sample of its own ends as the one before; samples come in order of time.
-    filled, seen = [], {min((sample.wall_ns - first) // block_ns, count - 1) for sample in result.samples}
-    latest = 0
-    for block, pnl in enumerate(at_end):
-        latest = pnl if block in seen else latest
-        filled.append(latest)
-    filled[-1] = result.final.pnl.total
-    return tuple((after - before) / SCALE for before, after in zip([0, *filled], filled, strict=False))
+    at_end[-1] = result.final.pnl.total
+    made, before = [], 0
+    for pnl in at_end:
+        after = before if pnl is None else pnl
+        made.append((after - before) / SCALE)
+        before = after
+    return tuple(made)
