@@ -440,8 +440,8 @@ def report(
 ) -> None:  # fmt: skip
     """A run or a recording as one HTML page that needs no network.
 
-    PATH is a state directory, a journal, or a folder as `hlomm backtest` reads it. Every figure shows where its data
-    come from: live, recorded or sim.
+    PATH is a state directory, a journal, a folder as `hlomm backtest` reads it, or one that `hlomm sweep` wrote. Every
+    figure shows where its data come from: live, recorded or sim.
     """
     from hlomm.cli.report import report_command
 

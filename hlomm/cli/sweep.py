@@ -24,7 +24,7 @@ from hlomm.research.source import recordings
 from hlomm.research.sweep import axes, summary
 from hlomm.research.sweep.axes import Asked, Plan
 from hlomm.research.sweep.cluster import Cluster
-from hlomm.research.sweep.directory import SCHEMA, Directory
+from hlomm.research.sweep.directory import SCHEMA, SUMMARY, Directory
 from hlomm.research.sweep.job import TIERS, Job, code_digest, data_digests, one_digest, tier_at
 from hlomm.research.sweep.local import Executor, Processes
 from hlomm.research.sweep.run import Progress, run
@@ -75,7 +75,7 @@ def sweep_command(
             return ExitCode.HALTED
         made = summary.summarise(manifest, directory.finish(), asking)
         said = summary.document(made)
-        replace_file(out / "summary.json", json.dumps(said, indent=1).encode())
+        replace_file(out / SUMMARY, json.dumps(said, indent=1).encode())
     finally:
         directory.close()
     _say(said, out, as_json=as_json)

@@ -3,7 +3,7 @@
 `manifest.json` says what was asked, `points.parquet` which sets were tried, `parts/` holds results in the order in
 which they came, each file written beside its place, synced and renamed. When all are there, `results.parquet` has them
 in order (the same bytes wherever and however often interrupted they were computed) and `times.parquet` how long each
-took and where.
+took and where. `summary.json` is what was said of them last.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from hlomm.rundir.replacing import replace_file
 SCHEMA: Final = "hlomm-sweep/1"
 MANIFEST: Final = "manifest.json"
 RESULTS: Final = "results.parquet"
+SUMMARY: Final = "summary.json"
 PARTS_MAX: Final = 256
 """Beyond, they are put together."""
 _NUMBERS: Final = ("pnl", "fees", "volume", "max_drawdown", "inventory_max")
