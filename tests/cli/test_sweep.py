@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -88,6 +89,13 @@ def test_what_cannot_be_tried_is_said_before_anything_runs(
     assert done.exit_code == 2, done.output
     assert words in done.stderr
     assert not (tmp_path / "out" / "parts" / "00000000.parquet").exists()
+
+
+def test_without_dask_it_says_how_to_get_it(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)  # as if it were not installed
+    done = hlomm("sweep", store, "--out", tmp_path / "out", *GRID, "--scheduler", "tcp://127.0.0.1:1")
+    assert done.exit_code == 2
+    assert "a cluster needs dask: `pip install distributed`" in done.stderr
 
 
 def test_data_that_cannot_be_run_or_come_from_two_places(store: Path, tmp_path: Path) -> None:

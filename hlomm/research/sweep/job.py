@@ -15,7 +15,7 @@ from hlomm.domain.faults import UsageError
 from hlomm.research.tiers import Outcome, Point, Tier
 from hlomm.settings.load import Loaded
 
-TIERS: Final = {
+TIERS: Final[dict[str, str]] = {
     "queue": "hlomm.research.sweep.queue_tier:QueueTier",
     "kernel": "hlomm.research.kernels.tier:KernelTier",
 }
