@@ -49,7 +49,9 @@ LONG_FILES: Final[dict[str, str]] = {
 LONGEST: Final = 600
 
 REAL_SLEEPS: Final[dict[str, str]] = {
+    "tests/trials/test_sweep.py": "polls what real processes wrote, under a deadline",
     "tests/tui/test_terminal_command.py": "polls a real child process, 5 ms at a time, under a deadline",
+    "tests/unit/research/sweep/tiers.py": "work in a process of its own: one that hangs, one to be killed in",
 }
 
 

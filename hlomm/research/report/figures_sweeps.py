@@ -10,12 +10,13 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from hlomm.research.report.drawing import AMBER, BLUE, GREY, INK, RED, Figure, axis, figure, plain
+from hlomm.research.report.drawing import AMBER, BLUE, GREEN, GREY, INK, RED, Figure, axis, figure, plain
 from hlomm.research.report.source import Source
 from hlomm.research.sweep.judge import Judge
 from hlomm.research.sweep.summary import Summary
 
 BINS: Final = 40
+_SIGNED: Final = [[0, RED], [0.5, "#ffffff"], [1, GREEN]]
 CELLS_MOST: Final = 12
 """Values of a key before neighbours share a cell."""
 
@@ -80,7 +81,7 @@ def heat(source: Source, made: Summary) -> Figure | None:
         source, "sweep-heat", f"Mean Sharpe over {across} and {up}", [
             {
                 "type": "heatmap", "x": list(map(plain, x_names)), "y": list(map(plain, y_names)), "z": cells,
-                "colorscale": "RdBu", "zmid": 0, "hoverongaps": False, "colorbar": {"title": {"text": "Sharpe"}},
+                "colorscale": _SIGNED, "zmid": 0, "hoverongaps": False, "colorbar": {"title": {"text": "Sharpe"}},
             }
         ], xaxis=axis(plain(across), type="category"), yaxis=axis(plain(up), type="category"), height=440,
         note="Mean over all other keys, of the two keys whose values move it most. A ridge is worth more than a peak.",

@@ -169,7 +169,8 @@ def _whole(text: str) -> bool:
 
 
 def _text(number: float, *, whole: bool) -> str:
-    return str(round(number)) if whole else repr(number)
+    """To 12 digits: steps come out as people would write them."""
+    return str(round(number)) if whole else repr(float(f"{number:.12g}"))
 
 
 # -- checked against the settings

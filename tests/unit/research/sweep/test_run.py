@@ -9,10 +9,10 @@ import attrs
 import polars as pl
 import pytest
 
-from hlomm.domain.faults import DataDefect
+from hlomm.domain.faults import DataDefect, UsageError
 from hlomm.research.sweep import worker
 from hlomm.research.sweep.directory import Directory
-from hlomm.research.sweep.job import Unfit
+from hlomm.research.sweep.job import Unfit, tier_at
 from hlomm.research.sweep.local import Processes
 from hlomm.research.sweep.run import BATCH_MAX, BATCH_S, Progress, run
 from tests.unit.research.sweep import tiers
@@ -125,6 +125,12 @@ def test_progress_counts_and_ends_full(store, tmp_path):
     assert last.left_s == 0.0
     assert attrs.evolve(last, done=18, elapsed_s=9.0).left_s == 9.0
     assert attrs.evolve(last, done=18, before=18).left_s is None
+
+
+def test_a_tier_that_is_not_installed_is_said():
+    for place in ("hlomm.research.no_such_tier:Tier", "numba_of_another_world:Tier"):
+        with pytest.raises(UsageError, match=r"the tier at \w[\w.]* is not to be had here"):
+            tier_at(place)
 
 
 @pytest.mark.slow
