@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from hlomm.cli import sweep
+from hlomm.cli.options import reporting
 from hlomm.research.sweep import job
 from hlomm.research.sweep.axes import Asked, axis
 from hlomm.research.sweep.judge import Rules
@@ -21,6 +22,7 @@ ASKED = Asked(axes=(axis(f"{GAMMA}=0.001:0.04:40"), axis(f"{HALF}=0.0001:0.0025:
 SETS = 1000
 
 
+@reporting
 def main(data: str, out: str, tier: str, where: str) -> int:
     job.TIERS["queue"] = f"{tiers.__name__}:{tier}"
     local = where.isdecimal()

@@ -112,7 +112,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]
                   "--local-directory", tmp_path / f"worker-{number}")
             for number in range(2)
         ]  # fmt: skip
-        yield address, started[1:]
+        yield address, started
 
 
 def test_killed_half_way_and_gone_on_with_it_is_the_same_bytes(store: Path, straight: Path, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_killed_half_way_and_gone_on_with_it_is_the_same_bytes(store: Path, stra
 def test_a_cluster_of_two_workers_has_the_same_bytes_also_killed_half_way(
     store: Path, straight: Path, cluster: tuple[str, list[subprocess.Popen[str]]], tmp_path: Path
 ) -> None:
-    address, workers = cluster
+    address, processes = cluster
     wanted = (straight / "results.parquet").read_bytes()
     whole, halved = tmp_path / "whole", tmp_path / "halved"
     began = time.monotonic()
@@ -141,12 +141,30 @@ def test_a_cluster_of_two_workers_has_the_same_bytes_also_killed_half_way(
     left = killed_half_way(sweep(store, halved, "Slow", address), halved)
     resumed = sweep(store, halved, "Slow", address)
     until(lambda: done(halved) > left + SETS // 10)
-    kill(workers[0])
+    kill(processes[1])
     code, _, err = ended(resumed)
     assert code == 0, err
     assert "a worker died: tcp://127.0.0.1:" in err
     assert (halved / "results.parquet").read_bytes() == wanted
     say(f"killed there with {left} done, gone on with, and a worker of the cluster killed: the same bytes")
+
+
+def test_a_scheduler_that_dies_costs_nothing_but_time(
+    store: Path, straight: Path, cluster: tuple[str, list[subprocess.Popen[str]]], tmp_path: Path
+) -> None:
+    address, processes = cluster
+    out = tmp_path / "out"
+    process = sweep(store, out, "Slow", address)
+    until(lambda: (out / "parts").is_dir() and done(out) >= SETS // 5)
+    kill(processes[0])
+    code, _, err = ended(process)
+    assert code == 5, err
+    assert "the scheduler is gone" in err
+    assert "Traceback" not in err.partition("hlomm:")[2]
+    code, text, err = ended(sweep(store, out, "Slow", "2"))  # begun there, ended here
+    assert code == 0, err
+    assert json.loads(text)["failed"] == 0, "no set is to blame"
+    assert (out / "results.parquet").read_bytes() == (straight / "results.parquet").read_bytes()
 
 
 def test_workers_of_a_killed_sweep_end_with_it(store: Path, tmp_path: Path) -> None:

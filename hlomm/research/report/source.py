@@ -6,6 +6,7 @@ One of three tags, printed on everything that is drawn or written:
 |---|---|---|
 | `live` | a journal of a run at real venues | boot record, profile `testnet` or `mainnet` |
 | `sim` | a journal of a run at simulated venues; a recording that says so | profile `sim`; column `source` |
+| | a sweep over such recordings | its manifest, which took it from their data |
 | `recorded` | a recorded real market; our orders are filled from its tape | column `source`, else `venue` (below) |
 
 A recording's files say it in a column `source` (`recorded` or `sim`). Files without one were made by a recorder of a

@@ -30,6 +30,8 @@ def is_sweep(path: Path) -> bool:
 def from_sweep(root: Path) -> tuple[Contents, Mapping[str, Any]]:
     """The page, and what it says as a document. UsageError for a sweep that is not finished."""
     manifest = read_manifest(root)
+    if manifest["source"] not in set(Source):
+        raise UsageError(f"{root}: no source tag ({str(manifest['source'])[:40]!r}); not drawn")
     try:
         said = json.loads((root / SUMMARY).read_bytes())
         results = pl.read_parquet(root / RESULTS)

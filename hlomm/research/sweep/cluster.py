@@ -20,6 +20,8 @@ from hlomm.research.sweep.worker import evaluate
 
 INSTALL: Final = "a cluster needs dask: `pip install distributed`, or this checkout with `pip install '.[cluster]'`"
 CONNECT_S: Final = 15.0
+COUNT_S: Final = 5.0
+"""Between looks at how many workers there are."""
 AHEAD: Final = 2
 """Batches per thread of the cluster, so that none waits for the way here and back."""
 
@@ -42,6 +44,8 @@ class Cluster:
         self._point_s = point_s
         self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._flying: dict[Any, _Flying] = {}
+        self._threads = 1
+        self._counted = -COUNT_S
         # Half of dask's methods have types, the other half would be refused for having none.
         try:
             self._client: Any = cast("Any", Client)(address, timeout=CONNECT_S, set_as_default=False)
@@ -55,10 +59,18 @@ class Cluster:
 
     @property
     def slots(self) -> int:
-        threads: int = sum(self._client.nthreads().values())
-        return AHEAD * max(threads, 1)
+        """As many as there are threads now: workers may come and go."""
+        if time.monotonic() - self._counted > COUNT_S:
+            self._counted = time.monotonic()
+            try:
+                self._threads = sum(self._client.nthreads().values())
+            except (OSError, TimeoutError) as error:
+                raise self._gone(error) from None
+        return AHEAD * max(self._threads, 1)
 
     def submit(self, batch: Batch) -> None:
+        if self._client.status != "running":
+            raise self._gone(self._client.status)
         future = self._client.submit(evaluate, self._job, batch, pure=False, retries=0)
         self._flying[future] = _Flying(batch, time.monotonic())
         future.add_done_callback(self._answers.put)
@@ -81,11 +93,9 @@ class Cluster:
         if future.status == "finished":
             rows = future.result(timeout=CONNECT_S)
             return Finished(batch=flying.batch, rows=rows, wall_s=sum(row.wall_s for row in rows))
-        error = future.exception(timeout=CONNECT_S) if future.status == "error" else None
-        if error is None:
-            return Finished(
-                batch=flying.batch, rows=(), wall_s=wall_s, death=f"the cluster lost a batch ({future.status})"
-            )
+        if future.status != "error":  # nobody here cancels anything before the end, so the scheduler forgot it
+            raise self._gone(f"a batch is {future.status}")
+        error = future.exception(timeout=CONNECT_S)
         if type(error).__name__ == "KilledWorker":
             return Finished(
                 batch=flying.batch, rows=(), wall_s=wall_s, death=f"a worker died: {error.last_worker.address}"
@@ -95,12 +105,16 @@ class Cluster:
     def _look(self) -> None:
         """Nothing came for a while: whether anybody is there."""
         if self._client.status != "running":
-            raise VenueUnavailable("the scheduler is gone; what is done is kept, run again to go on")
+            raise self._gone(self._client.status)
         allowed = START_S + AHEAD * self._point_s * max(
             (len(e.batch.numbers) for e in self._flying.values()), default=1
         )
         if self._flying and min(time.monotonic() - each.since for each in self._flying.values()) > allowed:
             raise VenueUnavailable(f"the cluster has answered nothing for {allowed:g} s; run again to go on")
+
+    @staticmethod
+    def _gone(why: object) -> VenueUnavailable:
+        return VenueUnavailable(f"the scheduler is gone ({why}); what is done is kept, run again to go on")
 
     def close(self) -> None:
         for future in list(self._flying):

@@ -28,6 +28,10 @@ SCHEMA: Final = "hlomm-sweep/1"
 MANIFEST: Final = "manifest.json"
 RESULTS: Final = "results.parquet"
 SUMMARY: Final = "summary.json"
+DESCRIBED: Final = (
+    "source", "data", "recordings", "tier", "block_s", "keys", "sets", "points", "seed", "config", "code",
+)  # fmt: skip
+"""What every manifest says."""
 PARTS_MAX: Final = 256
 """Beyond, they are put together."""
 _NUMBERS: Final = ("pnl", "fees", "volume", "max_drawdown", "inventory_max")
@@ -193,4 +197,6 @@ def read_manifest(root: Path) -> dict[str, Any]:
         raise UsageError(f"{root}: no sweep ({error})") from None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
         raise UsageError(f"{root}: its {MANIFEST} is not that of a sweep ({SCHEMA})")
+    if missing := [name for name in DESCRIBED if name not in found]:
+        raise UsageError(f"{root}: its {MANIFEST} does not say: {', '.join(missing)}")
     return dict(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
@@ -16,6 +17,9 @@ from hlomm.research.recording import Recording
 from hlomm.research.source import recordings
 from hlomm.research.sweep.job import Batch, Job, Row, Unfit, code_digest, data_digests, one_digest, tier_at
 from hlomm.research.tiers import Outcome, Point, Tier
+
+TOLERANCE: Final = 1e-6
+"""Between a result and the sum of its blocks, in USDC or as a share of the largest block."""
 
 
 @attrs.frozen
@@ -79,7 +83,19 @@ def _attempt(tier: Tier, job: Job, recording: Recording, points: Sequence[Point]
         return f"{type(error).__name__}: {error}"[:500]
     if len(made) != len(points):
         return f"tier {tier.name} made {len(made)} outcomes of {len(points)} sets"
-    return made
+    wrong = next((said for each in made if (said := _wrong(each))), "")
+    return f"tier {tier.name}: {wrong}" if wrong else made
+
+
+def _wrong(outcome: Outcome) -> str:
+    """What cannot be, and would be believed all the same: it would rank first, or last."""
+    numbers = (outcome.pnl, outcome.fees, outcome.volume, outcome.max_drawdown, outcome.inventory_max)
+    if not all(map(math.isfinite, (*numbers, *outcome.returns))):
+        return "a number of its outcome is not finite"
+    total = math.fsum(outcome.returns)
+    if abs(total - outcome.pnl) > TOLERANCE * max(1.0, *map(abs, outcome.returns)):
+        return f"its blocks add up to {total:g}, its result is {outcome.pnl:g}"
+    return ""
 
 
 def _name() -> str:

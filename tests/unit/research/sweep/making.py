@@ -35,7 +35,8 @@ def points_of(*grids: str) -> tuple[Point, ...]:
 def manifest_of(points: Sequence[Point], **other: Any) -> Mapping[str, Any]:
     return {
         "schema": SCHEMA, "keys": list(points[0]), "points": repr(points), "sets": len(points), "block_s": 5.0,
-        "config": {"limits": {"max_position": 400.0}}, **other,
+        "config": {"limits": {"max_position": 400.0}}, "source": "sim", "data": [], "recordings": [], "tier": "queue",
+        "seed": 1, "code": "c" * 64, **other,
     }  # fmt: skip
 
 

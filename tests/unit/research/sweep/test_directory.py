@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import polars as pl
 import pytest
 
 from hlomm.domain.faults import AnotherInstance, DataDefect, UsageError
 from hlomm.research.sweep import directory as directories
-from hlomm.research.sweep.directory import Directory, read_manifest, read_parts
+from hlomm.research.sweep.directory import SCHEMA, Directory, read_manifest, read_parts
 from hlomm.research.sweep.job import Row
 from tests.unit.research.sweep.making import manifest_of, points_of
 from tests.unit.research.sweep.tiers import GAMMA, HALF, outcome
@@ -51,8 +53,8 @@ def test_a_second_start_goes_on(tmp_path):
     [
         ({"block_s": 30.0}, "block_s was 5.0, is 30.0"),
         ({"config": {"limits": {"max_position": 500.0}}}, "config.limits.max_position was 400.0, is 500.0"),
-        ({"data": [{"a": "1"}]}, "data was null, is"),
-        ({"seed": 7}, "seed was null, is 7"),
+        ({"data": [{"a": "1"}]}, "data was [], is"),
+        ({"seed": 7}, "seed was 1, is 7"),
     ],
 )
 def test_another_sweep_is_refused_with_the_first_difference(tmp_path, other, words):
@@ -127,6 +129,9 @@ def test_what_is_no_sweep(tmp_path):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").write_text("[]")
     with pytest.raises(UsageError, match="not that of a sweep"):
+        read_manifest(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps({"schema": SCHEMA, "keys": []}))
+    with pytest.raises(UsageError, match="does not say: source, data, recordings"):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").unlink()
     (tmp_path / "parts").mkdir()

@@ -69,7 +69,7 @@ def test_neither_is_noise_with_fat_tails(fat):
 
 @pytest.mark.parametrize("shared", [0.5, 0.99])
 def test_neither_are_sets_that_are_nearly_one_and_the_same(shared):
-    """Their ratios vary little, so luck seems to reach not far: the deflated ratio alone lets about 3 % of these pass."""
+    """Their ratios vary little, so luck seems not to reach far: the deflated ratio alone lets some 3 % of them pass."""
     rng = np.random.default_rng(7)
     for _ in range(15):
         common, own = rng.standard_normal((120, 1)), rng.standard_normal((120, 200))

@@ -92,6 +92,14 @@ def test_a_set_that_raises_fails_alone(store, tmp_path, straight):
     assert results.filter(pl.col("error").is_null()).equals(good)
 
 
+def test_numbers_that_cannot_be_are_no_result(store, tmp_path):
+    sweep(tmp_path, Inline(job_of(store, tiers.Broken)), POINTS)
+    failed = pl.read_parquet(tmp_path / "results.parquet").filter(pl.col("error").is_not_null())
+    assert failed[GAMMA].to_list() == ["0.003"] * 3 + ["0.004"] * 3
+    assert "is not finite" in failed["error"][0]
+    assert "its blocks add up to" in failed["error"][5]
+
+
 def test_where_nothing_succeeds_it_ends_early(store, tmp_path):
     with pytest.raises(DataDefect, match="sets all failed, the last of them: RuntimeError: there is no such market"):
         sweep(tmp_path, Inline(job_of(store, tiers.Hopeless)), POINTS)

@@ -9,6 +9,8 @@ import signal
 import time
 from collections.abc import Sequence
 
+import attrs
+
 from hlomm.research.recording import Recording
 from hlomm.research.tiers import Outcome, Point
 from hlomm.settings.load import Loaded
@@ -84,6 +86,16 @@ class Raising(Noise):
         if point[GAMMA] == "0.003":
             raise ZeroDivisionError("gamma is unlucky")
         return super().one(recording, point)
+
+
+class Broken(Noise):
+    """Numbers that cannot be: at gamma 0.003 none at all, at 0.004 blocks that are not the result."""
+
+    def one(self, recording: Recording, point: Point) -> Outcome:
+        made = super().one(recording, point)
+        if point[GAMMA] == "0.003":
+            return outcome([*made.returns, float("nan")])
+        return attrs.evolve(made, pnl=made.pnl + 1.0) if point[GAMMA] == "0.004" else made
 
 
 class Hopeless(Noise):
