@@ -35,23 +35,23 @@ def winner(judge: Judge):
 
 
 def test_no_winner_of_pure_noise_is_promoted():
-    """A thousand sets without skill, twenty times over.
+    """A thousand sets without skill, twelve times over.
 
     The deflated ratio alone lets the best of 1,000 pass when it is 1.645 sd above the 3.26 sd that the best of 1,000
     has on average: 1000 * Phi(-4.9) = 5 in 10,000 sweeps. PBO and t only take away from that.
     """
     deflated = []
-    for seed in range(20):
+    for seed in range(12):
         made = winner(Judge.of(table_of(drawn(seed)), RULES))
         assert made.moments.t_stat > 2.3, "it looks good"
         deflated.append(made.deflated.dsr)
         assert not made.promoted
     assert max(deflated) < 0.95
-    assert np.mean(deflated) == pytest.approx(0.5, abs=0.1), "the best of noise is what luck alone would show"
+    assert np.mean(deflated) == pytest.approx(0.5, abs=0.15), "the best of noise is what luck alone would show"
 
 
 def test_an_edge_is_promoted():
-    for seed in range(5):
+    for seed in range(2):
         returns = drawn(seed)
         returns[:, 77] += 0.9
         made = winner(Judge.of(table_of(returns), RULES))
@@ -63,7 +63,7 @@ def test_an_edge_is_promoted():
 @pytest.mark.parametrize("fat", [3, 5])
 def test_neither_is_noise_with_fat_tails(fat):
     rng = np.random.default_rng(fat)
-    for _ in range(4):
+    for _ in range(2):
         assert not winner(Judge.of(table_of(rng.standard_t(fat, (120, 1000))), RULES)).promoted
 
 
@@ -71,7 +71,7 @@ def test_neither_is_noise_with_fat_tails(fat):
 def test_neither_are_sets_that_are_nearly_one_and_the_same(shared):
     """Their ratios vary little, so luck seems not to reach far: the deflated ratio alone lets some 3 % of them pass."""
     rng = np.random.default_rng(7)
-    for _ in range(15):
+    for _ in range(10):
         common, own = rng.standard_normal((120, 1)), rng.standard_normal((120, 200))
         assert not winner(Judge.of(table_of(shared**0.5 * common + (1 - shared) ** 0.5 * own), RULES)).promoted
 

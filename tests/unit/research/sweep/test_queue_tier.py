@@ -18,7 +18,7 @@ from hlomm.research.sweep.queue_tier import QueueTier, block_returns
 from hlomm.settings.load import load as load_settings
 from tests.unit.research.sweep.tiers import GAMMA
 
-SPAN_S = 240
+SPAN_S = 120
 POINTS = ({GAMMA: "0.0001"}, {GAMMA: "0.02", "strategy.avellaneda.max_size": "60"})
 SETTINGS = load_settings("sim", environ={})
 
@@ -42,7 +42,7 @@ def result(slice_of_q15) -> BacktestResult:
 
 @pytest.fixture(scope="module")
 def outcomes(slice_of_q15):
-    return QueueTier().evaluate(slice_of_q15, SETTINGS, POINTS, block_s=30.0)
+    return QueueTier().evaluate(slice_of_q15, SETTINGS, POINTS, block_s=15.0)
 
 
 def test_it_is_the_backtest_with_those_settings(result, outcomes):
@@ -56,13 +56,13 @@ def test_it_is_the_backtest_with_those_settings(result, outcomes):
 
 def test_blocks_are_the_same_for_all_and_add_up(outcomes):
     for made in outcomes:
-        assert len(made.returns) == SPAN_S // 30
+        assert len(made.returns) == SPAN_S // 15
         assert math.fsum(made.returns) == pytest.approx(made.pnl, abs=1e-9)
         assert len({round(each, 8) for each in made.returns}) > 2
     assert outcomes[0] != outcomes[1]
 
 
-@pytest.mark.parametrize("block_s", [1.0, 7.0, 100.0, 239.0, 1e6])
+@pytest.mark.parametrize("block_s", [1.0, 7.0, 100.0, 119.0, 1e6])
 def test_a_block_ends_with_its_last_sample_and_the_last_one_with_settlement(result, slice_of_q15, block_s):
     first = slice_of_q15.events[0].received_ns
     span_ns = slice_of_q15.events[-1].received_ns - first
