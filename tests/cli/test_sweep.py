@@ -13,7 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hlomm.cli.main import main
+from hlomm.cli.sweep import _Showing
 from hlomm.research.sweep.judge import Rules
+from hlomm.research.sweep.run import Progress
 from tests.unit.research.sweep.making import Inline, job_of, points_of
 from tests.unit.research.sweep.making import sweep as swept
 from tests.unit.research.sweep.tiers import GAMMA, HALF, Edge
@@ -91,6 +93,30 @@ def test_what_cannot_be_tried_is_said_before_anything_runs(
     assert not (tmp_path / "out" / "parts" / "00000000.parquet").exists()
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_one_line_on_a_terminal_and_a_line_now_and_then_elsewhere(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    monkeypatch.setattr("hlomm.cli.sweep.time.monotonic", lambda: now[0])
+    showing = _Showing()
+    for done in range(61):  # a second each
+        showing.show(Progress(done=done, total=60, failed=done // 30, before=0, elapsed_s=float(done)))
+        now[0] += 1.0
+    showing.line("set 3 failed")
+    showing.end()
+    said = capsys.readouterr().err
+    if terminal:
+        assert said.count("\r") == 61
+        assert "\r30/60, 1 failed, 1.00/s, 0:00:30 left\x1b[K\r31/60" in said
+        assert said.endswith("\r60/60, 2 failed, 1.00/s, 0:00:00 left\x1b[K\nset 3 failed\n"), "below, not over it"
+    else:
+        assert said.count("\n") == 6 + 1
+        assert said.splitlines()[0] == "10/60, 1.00/s, 0:00:50 left"
+        assert "\r" not in said
+
+
 def test_without_dask_it_says_how_to_get_it(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)  # as if it were not installed
     done = hlomm("sweep", store, "--out", tmp_path / "out", *GRID, "--scheduler", "tcp://127.0.0.1:1")
@@ -158,6 +184,20 @@ def test_the_page_of_a_sweep(finished: Path, tmp_path: Path) -> None:
         assert word in text
     assert "http-equiv" in text.partition("<body>")[0]
     assert not re.search(r'(src|href)="https?:', text.partition('id="figures"')[0])
+
+
+def test_the_page_of_a_sweep_in_which_everything_failed(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "failed"
+    shutil.copytree(finished, out)
+    results = pl.read_parquet(out / "results.parquet").with_columns(
+        pl.lit("<b>it died</b>").alias("error"), pl.lit(None, pl.List(pl.Float64)).alias("returns"), pnl=None
+    )
+    results.write_parquet(out / "results.parquet")
+    done = hlomm("report", out, "--out", tmp_path / "r.html")
+    assert done.exit_code == 3, done.output
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "no set has a result over every recording" in text
+    assert "&lt;b&gt;it died&lt;/b&gt;" in text
 
 
 def test_a_sweep_that_is_not_finished_is_not_drawn(finished: Path, tmp_path: Path) -> None:

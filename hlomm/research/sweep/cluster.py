@@ -76,14 +76,12 @@ class Cluster:
         future.add_done_callback(self._answers.put)
 
     def wait(self, timeout_s: float) -> list[Finished]:
-        finished = []
         try:
-            finished.append(self._take(self._answers.get(timeout=timeout_s)))
-            while not self._answers.empty():
-                finished.append(self._take(self._answers.get_nowait()))
+            finished = self._take(self._answers.get(timeout=timeout_s))
         except queue.Empty:
             self._look()
-        return [each for each in finished if each is not None]
+            return []
+        return [] if finished is None else [finished]  # one at a time: the next may be the end, and this one is whole
 
     def _take(self, future: Any) -> Finished | None:
         if future not in self._flying:

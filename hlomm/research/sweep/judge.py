@@ -93,6 +93,11 @@ def table(results: pl.DataFrame, order: Sequence[int]) -> Table:
     """`order`: recordings in the order in which they settled. DataDefect where sets have blocks of their own."""
     whole = results.filter(pl.col("error").is_null())
     complete = whole.group_by("point").len().filter(pl.col("len") == len(order))["point"].sort()
+    failed = results["point"].n_unique() - len(complete)
+    if complete.is_empty():
+        return Table(
+            points=(), returns=np.zeros((0, 0)), recordings=(), by_event=False, fills=(), pnl=(), failed=failed
+        )
     kept = whole.filter(pl.col("point").is_in(complete.implode()))
     by_event = len(order) >= EVENTS_MIN
     pieces, recordings = [], []
@@ -111,7 +116,7 @@ def table(results: pl.DataFrame, order: Sequence[int]) -> Table:
     return Table(
         points=tuple(complete.to_list()), returns=np.concatenate(pieces), recordings=tuple(recordings),
         by_event=by_event, fills=tuple(sums["fills"].to_list()), pnl=tuple(sums["pnl"].to_list()),
-        failed=results["point"].n_unique() - len(complete),
+        failed=failed,
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ _ENDED: Final[tuple[str, Any]] = ("ended", None)
 
 
 class WorkersDie(HlommError):  # noqa: N818 - it is a statement
-    """Workers end by themselves, and no set of settings is to blame."""
+    """Workers end by themselves, and no set of settings is to blame: no memory for the data, for instance."""
 
 
 @attrs.frozen(kw_only=True)
@@ -120,14 +120,18 @@ class Processes:
         return self._bury(worker, f"worker {worker.process.pid} was killed: no answer within {allowed:g} s")
 
     def _bury(self, worker: _Worker, how: str) -> list[Finished]:
-        """What it had is told, and another takes its place."""
+        """Another takes its place. What it was working on is told; what it had not begun is not to blame, and kept."""
         _end(worker)
-        if worker.batch is None:
+        at_work = worker.ready and worker.batch is not None
+        if not at_work:
             self._idle_deaths += 1
             if self._idle_deaths > IDLE_DEATHS_MAX:
-                raise WorkersDie(f"workers end without having anything to do; the last: {how}")
+                raise WorkersDie(f"workers end before they have begun anything; the last: {how}")
         self._workers[self._workers.index(worker)] = self._start()
         if worker.batch is None:
+            return []
+        if not at_work:
+            self.submit(worker.batch)
             return []
         return [Finished(batch=worker.batch, rows=(), wall_s=time.monotonic() - worker.since, death=how)]
 

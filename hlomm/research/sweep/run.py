@@ -135,7 +135,8 @@ def run(
                 said(f"set {row.point} over recording {row.recording} failed: {row.error}")
             failed += len(errors)
             if failed == count - before and failed >= FAILURES_MAX:
-                raise DataDefect(f"the first {failed} sets all failed, the last of them: {errors[-1].error}")
+                raise DataDefect(f"the first {failed} sets all failed, the last of them: {errors[-1].error} — "
+                                 "choose another --out once it is mended")  # fmt: skip
         progress(Progress(done=count, total=total, failed=failed, before=before, elapsed_s=time.monotonic() - started))
 
 

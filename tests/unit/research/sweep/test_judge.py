@@ -156,6 +156,18 @@ def test_blocks_stand_in_the_order_in_which_markets_settled():
     assert (made.failed, made.trials, made.fills, made.pnl) == (1, 3, (6, 6), (6.0, 21.0))
 
 
+def test_where_nothing_has_a_result_there_is_no_winner():
+    results = rows({(0, 0): None, (1, 0): None})
+    assert table(results, [0]).trials == 2
+    manifest = {
+        "tier": "queue", "source": "sim", "sets": 2, "keys": [GAMMA], "seed": 1, "block_s": 60.0,
+        "recordings": [{"market": "M", "settles": "2026-05-10T06:00:00+00:00", "events": 9}],
+    }  # fmt: skip
+    said = document(summarise(manifest, results, Asking(rules=RULES, train=1, test=1)))
+    assert (said["winner"], said["promoted"], said["failed"]) == (None, False, 2)
+    assert lines(said)[-1] == "no set has a result over every recording: there is no winner"
+
+
 def test_of_many_events_each_is_one_observation():
     values = {(point, at): [float(point + at), 1.0] for point in range(2) for at in range(30)}
     made = table(rows(values), range(30))

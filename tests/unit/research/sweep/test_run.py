@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from hlomm.domain.faults import DataDefect, UsageError
-from hlomm.research.sweep import worker
+from hlomm.research.sweep import local, worker
 from hlomm.research.sweep.directory import Directory
 from hlomm.research.sweep.job import Unfit, tier_at
-from hlomm.research.sweep.local import Processes
+from hlomm.research.sweep.local import Processes, WorkersDie
 from hlomm.research.sweep.run import BATCH_MAX, BATCH_S, Progress, run
 from tests.unit.research.sweep import tiers
 from tests.unit.research.sweep.making import Inline, job_of, manifest_of, points_of, sweep
@@ -79,6 +79,14 @@ def test_a_set_that_never_comes_back_is_given_up(store, tmp_path):
     results = pl.read_parquet(tmp_path / "results.parquet")
     assert results["error"].is_null().to_list() == [True, False]
     assert "was killed: no answer within" in results["error"][1]
+
+
+@pytest.mark.slow
+def test_workers_that_never_come_up_end_the_sweep_and_blame_no_set(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(local, "IDLE_DEATHS_MAX", 1)
+    with pytest.raises(WorkersDie, match=r"before they have begun anything; the last: worker .* SIGKILL"):
+        sweep(tmp_path, Processes(job_of(store, tiers.Stillborn), 1, point_s=60), POINTS)
+    assert not list((tmp_path / "parts").iterdir())
 
 
 def test_a_set_that_raises_fails_alone(store, tmp_path, straight):

@@ -79,6 +79,13 @@ class DeadlyOnce(Noise):
         return super().one(recording, point)
 
 
+class Stillborn(Noise):
+    """Its process does not live to see a set."""
+
+    def __init__(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Raising(Noise):
     """Gamma 0.003 ends in an exception."""
 
