@@ -65,7 +65,8 @@ def sweep_command(
     manifest = {
         "schema": SCHEMA, "source": str(source), "paths": list(job.data), "data": digests,
         "recordings": [_described(recording) for recording in found], "tier": tier, "block_s": block_s,
-        "keys": list(plan.keys), "sets": len(plan.points), "points": _points_digest(plan), "seed": asked.seed,
+        "keys": list(plan.keys), "sets": len(plan.points), "points": _points_digest(plan),
+        "seed": asked.seed if asked.ranges else None,
         "config": json.loads(loaded.engine_json()), "code": job.code,
     }  # fmt: skip
     directory = Directory.open(out, manifest, plan.points)

@@ -13,8 +13,9 @@ from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE
 from hlomm.research.backtest import backtest
 from hlomm.research.backtest_result import BacktestResult
+from hlomm.research.blocks import block_count
 from hlomm.research.recording import Recording, load
-from hlomm.research.sweep.queue_tier import QueueTier, block_returns
+from hlomm.research.sweep.queue_tier import QueueTier, outcome
 from hlomm.settings.load import load as load_settings
 from tests.unit.research.sweep.tiers import GAMMA
 
@@ -66,8 +67,8 @@ def test_blocks_are_the_same_for_all_and_add_up(outcomes):
 def test_a_block_ends_with_its_last_sample_and_the_last_one_with_settlement(result, slice_of_q15, block_s):
     first = slice_of_q15.events[0].received_ns
     span_ns = slice_of_q15.events[-1].received_ns - first
-    made = block_returns(result, block_s)
-    assert len(made) == max(math.ceil(span_ns / NS_PER_S / block_s), 1)
+    made = outcome(result, block_s).returns
+    assert len(made) == block_count(slice_of_q15, block_s) == max(math.ceil(span_ns / NS_PER_S / block_s), 1)
     so_far = 0.0
     for number, change in enumerate(made[:-1], start=1):
         so_far += change
