@@ -446,6 +446,57 @@ def backtest(
 
 
 @main.command()
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@config_options
+@click.option("--strategy", default="avellaneda", show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Folder of the sweep; gone on with if begun."
+)
+@click.option("--grid", multiple=True, metavar="KEY=VALUES", help="v1,v2,v3 or lo:hi:n; repeatable, all combinations.")
+@click.option("--random", "draws", type=click.IntRange(1, 25_000), default=None, metavar="N", help="Instead: N draws.")
+@click.option("--range", "ranges", multiple=True, metavar="KEY=LO..HI", help="Of --random; LO..HI@log too; repeatable.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of --random.")
+@click.option("--points", type=click.Path(path_type=Path), default=None, help="TOML file with [grid] or [random].")
+@click.option(
+    "--tier", type=click.Choice(("queue", "kernel")), default="queue", show_default=True, help="What runs them."
+)
+@click.option("--block", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds per observation.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Processes; default: one per processor.")
+@click.option("--scheduler", default=None, metavar="ADDRESS", help="A Dask cluster instead, e.g. tcp://10.0.0.1:8786.")
+@click.option("--set-timeout", type=click.FloatRange(min=1), default=900.0, show_default=True, help="Seconds per set.")
+@click.option("--train", type=click.IntRange(min=1), default=None, metavar="D", help="Walk forward: days that choose.")
+@click.option("--test", type=click.IntRange(min=1), default=None, metavar="D", help="And days that follow.")
+@click.option("--trials", type=click.IntRange(min=0), default=0, show_default=True, help="Made earlier on these data.")
+@click.option("--min-dsr", type=click.FloatRange(0, 1), default=0.95, show_default=True, help="Of a promoted winner.")
+@click.option("--max-pbo", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Of a promoted winner.")
+@click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="Sets shown.")
+@JSON
+@reporting
+def sweep(
+    *, data: tuple[Path, ...], profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str,
+    out: Path, grid: tuple[str, ...], draws: int | None, ranges: tuple[str, ...], seed: int, points: Path | None,
+    tier: str, block: float, jobs: int | None, scheduler: str | None, set_timeout: float, train: int | None,
+    test: int | None, trials: int, min_dsr: float, max_pbo: float, top: int, as_json: bool,
+) -> None:  # fmt: skip
+    """Try many sets of settings over recordings; what the best is worth after so many trials stands beside it."""
+    from hlomm.cli import sweep as made
+    from hlomm.research.sweep.judge import Rules
+    from hlomm.research.sweep.summary import Asking
+
+    finish(
+        made.sweep_command(
+            data, loaded=made.only_strategy(strategy, profile, config_files, sets),
+            asked=made.asked_for(grid, ranges, draws, seed, points), tier=tier, block_s=block, out=out,
+            where=made.Where(jobs=jobs, scheduler=scheduler, point_s=set_timeout), as_json=as_json,
+            asking=Asking(
+                rules=Rules(min_dsr=min_dsr, max_pbo=max_pbo), earlier=trials, top=top, train=train or 0,
+                test=test or 0,
+            ),
+        )
+    )  # fmt: skip
+
+
+@main.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @config_options
 @click.option("--strategy", default=None, help="Of a recording: the one that is run over it.  [default: avellaneda]")
@@ -463,8 +514,8 @@ def report(
 ) -> None:  # fmt: skip
     """A run or a recording as one HTML page that needs no network.
 
-    PATH is a state directory, a journal, or a folder as `hlomm backtest` reads it. Every figure shows where its data
-    come from: live, recorded or sim.
+    PATH is a state directory, a journal, a folder as `hlomm backtest` reads it, or one that `hlomm sweep` wrote. Every
+    figure shows where its data come from: live, recorded or sim.
     """
     from hlomm.cli.report import report_command
 

@@ -12,6 +12,8 @@ from hlomm.domain.faults import UsageError
 from hlomm.research.report.contents import contents, unaccounted
 from hlomm.research.report.gather import Gathered, from_journal, from_recording, is_recording
 from hlomm.research.report.page import page, plotly_js
+from hlomm.research.report.sweeps import from_sweep, is_sweep
+from hlomm.research.sweep import summary
 from hlomm.settings.load import load
 from hlomm.strategy.registry import STRATEGIES
 
@@ -21,15 +23,41 @@ def report_command(
     out: Path | None, every_s: float, gif: bool, parquet: bool, as_json: bool,
 ) -> ExitCode:  # fmt: skip
     plotly_js()  # what is missing is said before minutes of work
+    if is_sweep(path):
+        if config_files or sets or strategy is not None or gif or parquet:
+            raise UsageError(f"{path}: a sweep is drawn as it is; --config, --set, --strategy, --gif and --parquet are "
+                             "for runs and recordings")  # fmt: skip
+        return _sweep(path, out, as_json=as_json)
     gathered = _gathered(path, profile, config_files, sets, strategy, every_s=every_s, decisions=parquet)
-    file = out if out is not None else Path()
-    file = file if file.suffix == ".html" else file / f"report-{gathered.source}-{gathered.name}.html"
+    file = _file(out, str(gathered.source), gathered.name)
     try:
         written, missing = _write(gathered, file, gif=gif, parquet=parquet)
     except OSError as error:
         raise UsageError(f"cannot write the report: {error}") from None
     _say(gathered, written, missing, as_json=as_json)
     return ExitCode.CLEAN if gathered.sound and not unaccounted(gathered.tables["equity"]) else ExitCode.DIVERGED
+
+
+def _sweep(path: Path, out: Path | None, *, as_json: bool) -> ExitCode:
+    made, said = from_sweep(path)
+    file = _file(out, made.source, made.name)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(page(made), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write the report: {error}") from None
+    if as_json:
+        click.echo(json.dumps({**said, "files": [str(file)]}))
+    else:
+        click.echo("\n".join(summary.lines(said)))
+        click.echo(f"{file} ({made.source}, {file.stat().st_size / 1e6:.1f} MB)")
+    return ExitCode.CLEAN if made.sound else ExitCode.DIVERGED
+
+
+def _file(out: Path | None, source: str, name: str) -> Path:
+    """A folder gets a name of its own in it."""
+    file = out if out is not None else Path()
+    return file if file.suffix == ".html" else file / f"report-{source}-{name}.html"
 
 
 def _write(gathered: Gathered, file: Path, *, gif: bool, parquet: bool) -> tuple[list[Path], list[str]]:

@@ -88,6 +88,28 @@ def engine_settings(config_json: str, sets: Sequence[str] = ()) -> EngineSetting
     return settings
 
 
+def with_values(loaded: Loaded, values: Mapping[str, Any], name: str = "point") -> Loaded:
+    """The same with other values at some dotted keys, checked as a whole; ConfigError lists everything that is wrong.
+
+    Made for thousands of sets of settings: nothing is read, and only the sections on the way to a key are copied.
+    """
+    tree = dict(loaded.tree)
+    for dotted, value in values.items():
+        at = tree
+        *sections, last = dotted.split(".")
+        for section in sections:
+            at[section] = dict(at.get(section, {}))
+            at = at[section]
+        at[last] = value
+    origins = {**loaded.origins, **dict.fromkeys(values, name)}
+    try:
+        settings = msgspec.convert(tree, Settings)
+    except msgspec.ValidationError:
+        settings = structure(Settings, tree, origins)  # it says what and where
+    _raise_if(_explain(key, what, origins) for key, what in session_contradictions(settings))
+    return Loaded(settings, tree, origins, loaded.profile)
+
+
 # -- layers
 
 

@@ -31,6 +31,7 @@ BROAD_EXCEPTS: Final[dict[tuple[str, str], str]] = {
     ("hlomm/research/soak/day.py", "live"): "a run that breaks is a finding, and the other seeds go on",
     ("hlomm/research/soak/process.py", "_turn"): "a fault of the engine is a finding, whatever it is",
     ("hlomm/research/replay.py", "_guarded"): "whatever broke the engine then must break it the same way now",
+    ("hlomm/research/sweep/worker.py", "_attempt"): "whatever a set of settings does to a tier, the others are tried",
 }
 """(file, function) that may catch whatever comes, and why. The rest is caught by name or reaches a supervisor."""
 
@@ -47,7 +48,9 @@ LONG_FILES: Final[dict[str, str]] = {
 LONGEST: Final = 600
 
 REAL_SLEEPS: Final[dict[str, str]] = {
+    "tests/trials/test_sweep.py": "polls what real processes wrote, under a deadline",
     "tests/tui/test_terminal_command.py": "polls a real child process, 5 ms at a time, under a deadline",
+    "tests/unit/research/sweep/tiers.py": "work in a process of its own: one that hangs, one to be killed in",
 }
 
 

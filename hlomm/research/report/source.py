@@ -6,6 +6,7 @@ One of three tags, printed on everything that is drawn or written:
 |---|---|---|
 | `live` | a journal of a run at real venues | boot record, profile `testnet` or `mainnet` |
 | `sim` | a journal of a run at simulated venues; a recording that says so | profile `sim`; column `source` |
+| | a sweep over such recordings | its manifest, which took it from their data |
 | `recorded` | a recorded real market; our orders are filled from its tape | column `source`, else `venue` (below) |
 
 A recording's files say it in a column `source` (`recorded` or `sim`). Files without one were made by a recorder of a
@@ -24,6 +25,7 @@ import polars as pl
 
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET
+from hlomm.research.store.read import Store, is_store
 
 
 class Source(StrEnum):
@@ -46,6 +48,17 @@ def of_profile(profile: str) -> Source:
             f"the journal's boot record has no source tag: profile {profile[:40]!r} is none of {known}; not drawn"
         )
     return found
+
+
+def of_data(folder: Path) -> Source:
+    """Tag of a folder of parquet files or of a store; UsageError without one, or with several."""
+    if not is_store(folder):
+        return of_recording(folder)
+    tags = Store.open(folder).scan().select(pl.col("source").unique().sort()).collect()["source"].to_list()
+    found = dict.fromkeys(Source.SIM if tag == Source.SIM else Source.RECORDED for tag in tags)
+    if len(found) != 1:
+        raise UsageError(f"{folder}: needs one source, has {_listed(tags) or 'no rows'}; rows of several never mix")
+    return next(iter(found))
 
 
 def of_recording(folder: Path) -> Source:

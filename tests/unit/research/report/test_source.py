@@ -9,11 +9,14 @@ import polars as pl
 import pytest
 
 from hlomm.domain.faults import UsageError
+from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import Booted
 from hlomm.journal.codec import InputRecord, Record
+from hlomm.research.record.writer import Writer
 from hlomm.research.report.gather import from_journal, is_recording
-from hlomm.research.report.source import Source, of_profile, of_recording
+from hlomm.research.report.source import Source, of_data, of_profile, of_recording
 from tests.replay.journals import Run, write
+from tests.unit.store.making import at, mark
 
 
 def test_profiles() -> None:
@@ -72,6 +75,25 @@ def test_recordings(files: list[dict[str, list[str]]], tag: Source, tmp_path: Pa
 def test_recordings_that_do_not_say_where_they_are_from(files: list[dict[str, list[str]]], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"source|tag"):
         of_recording(recording(tmp_path, *files))
+
+
+@pytest.mark.parametrize(
+    ("said", "tag"),
+    [
+        (["sim"], Source.SIM), (["live"], Source.RECORDED), (["import:hip4"], Source.RECORDED),
+        (["import:hip4", "live"], Source.RECORDED), (["sim", "live"], None),
+    ],
+)  # fmt: skip
+def test_stores(said: list[str], tag: Source | None, tmp_path: Path) -> None:
+    for number, source in enumerate(said):
+        pen = Writer(tmp_path, 1_795_000_000_000 + number, source)
+        pen.event(at(number), HYPERLIQUID, mark(79_000), None)
+        pen.close()
+    if tag is not None:
+        assert of_data(tmp_path) is tag
+        return
+    with pytest.raises(UsageError, match="needs one source, has live, sim; rows of several never mix"):
+        of_data(tmp_path)
 
 
 def test_what_is_no_parquet_file_is_told_in_one_line(tmp_path: Path) -> None:
