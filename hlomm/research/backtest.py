@@ -101,7 +101,7 @@ class Run:
             brier=_brier(self._forecasts, 0, settled), brier_market=_brier(self._forecasts, 1, settled),
             filled_from=self._venue.filled_from, digest=self._engine.digest(),
             fair_error=FairError(self._snapshots, None if settled is None else settled / SCALE),
-            hedged=self._hedged(), model=self._terms.model, fees=self._fees, self_trades=self._venue.self_trades,
+            hedged=self._hedged(), model=self._terms.model, fees=self._fees, counts=self._venue.counts,
         )  # fmt: skip
 
     def until(self, end_ns: int | None) -> None:

@@ -42,6 +42,7 @@ from hlomm.research.fill_model import FillModel
 from hlomm.research.tape import Happened
 from hlomm.research.tape_account import TapeAccount
 from hlomm.research.tape_book import TapeBook
+from hlomm.research.tape_counts import Counts
 from hlomm.research.tape_mail import PRINTS, Mail, Request
 from hlomm.research.tape_orders import Own, OwnOrders
 
@@ -66,8 +67,7 @@ class TapeVenue:
         self._over = False
         self.filled_from: list[tuple[str, int, int]] = []
         """(trade id, our fill, size of the print), for the audit."""
-        self.self_trades = 0
-        """Own orders cancelled because another one would have met them."""
+        self.counts = Counts()
 
     # -- time
 
@@ -250,11 +250,15 @@ class TapeVenue:
     def _happens(self, happened: Happened) -> None:
         if isinstance(happened.item, BookSnapshot):
             self._book.snapshot(happened.item)
-            self._orders.snapshot()
+            self.counts.overrun += self._orders.snapshot()
             return
         item, at_ns, draw = happened.item, happened.at_ns, PRINTS + happened.place
         for own, qty in list(self._orders.hit(item)):
             self.filled_from.append((item.trade_id, qty, item.qty))
+            if own.yes_px == item.px:
+                self.counts.at_level += 1
+            else:
+                self.counts.through += 1
             self._pay(own, own.px, qty, at_ns, draw, maker=True, not_before_ns=happened.told_ns)
             if not own.left:
                 self._close(own.request.client_id, at_ns, draw, "filled", happened.told_ns)
@@ -281,6 +285,7 @@ class TapeVenue:
             own.left -= qty
             own.filled += qty
             self._book.taken(side, px, qty)
+            self.counts.taken += 1
             self._pay(own, Px(px) if own.request.leg is Leg.YES else complement(px), qty, at_ns, draw, maker=False)
             if own.left:
                 self._make_way(side, px, at_ns, draw, level=True)
@@ -289,7 +294,7 @@ class TapeVenue:
 
     def _make_way(self, side: int, px: int, at_ns: int, draw: int, *, level: bool) -> None:
         for client_id in self._orders.in_the_way(side, px, level=level):
-            self.self_trades += 1
+            self.counts.self_trades += 1
             self._close(client_id, at_ns, draw, "selfTradeCanceled")
 
     # -- the end
