@@ -38,7 +38,7 @@ from hlomm.research.hedge_overlay import Moment, Overlay, overlay
 from hlomm.research.onlooker import Onlooker
 from hlomm.research.recording import Recording
 from hlomm.research.tape import Lines, Told, lines
-from hlomm.research.tape_venue import TapeVenue
+from hlomm.research.tape_venue import Delays, TapeVenue
 from hlomm.settings.load import Loaded
 
 START_CASH = Cash(10_000 * SCALE)
@@ -58,10 +58,14 @@ class Terms:
 
 
 def backtest(
-    recording: Recording, loaded: Loaded, terms: Terms | None = None, onlooker: Onlooker | None = None
-) -> BacktestResult:
-    """Run the engine over all events, through settlement, and measure."""
-    return Run(recording, loaded, Terms() if terms is None else terms, onlooker).whole()
+    recording: Recording, loaded: Loaded, delays: Delays | None = None, onlooker: Onlooker | None = None, *,
+    terms: Terms | None = None,
+) -> BacktestResult:  # fmt: skip
+    """Run the engine over all events, through settlement, and measure; `delays` replaces those of the terms."""
+    terms = Terms() if terms is None else terms
+    if delays is not None:
+        terms = attrs.evolve(terms, model=attrs.evolve(terms.model, latency=delays.latency()))
+    return Run(recording, loaded, terms, onlooker).whole()
 
 
 class Run:

@@ -151,7 +151,7 @@ class BacktestResult:
                 f"{data.outcome.ticker}: {data.books} books (of which {data.mirrored} mirrored on the NO coin), "
                 f"{data.prints_raw} raw prints, {data.prints_replayed} of them replays"
             ),
-            *(f"mended: {count} {what.replace('_', ' ')}" for what, count in data.repairs),
+            *(f"in the data: {count} {what.replace('_', ' ')}" for what, count in data.repairs),
             f"fill model: {self.model.tag}",
             f"fees: {self.fees.said}",
             (

@@ -17,6 +17,6 @@ def bracket(recording: Recording, loaded: Loaded, terms: Terms, chosen: Backtest
     def end(model: FillModel) -> End:
         if model.same_as(chosen.model):
             return chosen.end
-        return backtest(recording, loaded, attrs.evolve(terms, model=model)).end
+        return backtest(recording, loaded, terms=attrs.evolve(terms, model=model)).end
 
     return Bracket(pessimistic=end(terms.model.pessimistic), optimistic=end(terms.model.optimistic))

@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
+
 from hlomm.domain.fills import Fill
 from hlomm.domain.ids import HYPERLIQUID, ClientId, VenueOrderId
 from hlomm.domain.inputs import (
@@ -39,6 +41,7 @@ from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrd
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import Cash, Px, Qty, complement, notional_ceil, notional_floor
 from hlomm.research.fill_model import FillModel
+from hlomm.research.latency import Constant, Latency
 from hlomm.research.tape import Happened
 from hlomm.research.tape_account import TapeAccount
 from hlomm.research.tape_book import TapeBook
@@ -47,6 +50,17 @@ from hlomm.research.tape_mail import PRINTS, Mail, Request
 from hlomm.research.tape_orders import Own, OwnOrders
 
 FREE = FeeRates(venue=HYPERLIQUID, open_maker=0, open_taker=0, close_maker=0, close_taker=0, settle=0)
+
+
+@attrs.frozen(kw_only=True)
+class Delays:
+    """Nanoseconds, the same every time, with the feed as recorded. Defaults are those of `Latency`."""
+
+    entry_ns: int = 190_000_000
+    answer_ns: int = 190_000_000
+
+    def latency(self) -> Latency:
+        return Latency(entry=Constant(self.entry_ns), response=Constant(self.answer_ns))
 
 
 class TapeVenue:

@@ -16,6 +16,7 @@ from hlomm.research.fee_schedule import FeesOf
 from hlomm.research.fill_model import FillModel, fill_model
 from hlomm.research.latency import Constant, Latency, Leg, drawn
 from hlomm.research.recording import Recording
+from hlomm.research.tape_venue import Delays
 from hlomm.settings.load import Loaded
 from hlomm.settings.load import load as load_settings
 from tests.support.recordings import lively
@@ -53,14 +54,22 @@ def test_the_engine_believes_what_the_venue_has(recording, loaded, queue):
 @pytest.mark.parametrize("latency", [Latency(), DRAWN], ids=["constant", "drawn"])
 def test_the_same_assumptions_are_the_same_run(recording, loaded, latency):
     terms = Terms(model=FillModel(queue=QueueModel.POWER, latency=latency))
-    one, other = (backtest(recording, loaded, terms) for _ in range(2))
+    one, other = (backtest(recording, loaded, terms=terms) for _ in range(2))
     assert (one.digest, one.document("sim")) == (other.digest, other.document("sim"))
+
+
+def test_delays_are_constant_latencies(recording, loaded):
+    assert Delays().latency() == Latency()
+    latency = Latency(entry=Constant(40 * NS_PER_MS), response=Constant(60 * NS_PER_MS))
+    one = backtest(recording, loaded, Delays(entry_ns=40 * NS_PER_MS, answer_ns=60 * NS_PER_MS))
+    other = backtest(recording, loaded, terms=Terms(model=FillModel(latency=latency)))
+    assert (one.digest, one.model) == (other.digest, other.model)
 
 
 def test_another_seed_is_another_run(recording, loaded):
     digests = {
         backtest(
-            recording, loaded, Terms(model=FillModel(latency=Latency(entry=drawn(SAMPLES, Leg.ENTRY, seed))))
+            recording, loaded, terms=Terms(model=FillModel(latency=Latency(entry=drawn(SAMPLES, Leg.ENTRY, seed))))
         ).digest
         for seed in (1, 2)
     }
@@ -69,7 +78,7 @@ def test_another_seed_is_another_run(recording, loaded):
 
 def test_a_later_feed_is_known_later_and_changes_what_is_decided(recording, loaded):
     def run(feed_ns: int) -> BacktestResult:
-        return backtest(recording, loaded, Terms(model=FillModel(latency=Latency(feed=Constant(feed_ns)))))
+        return backtest(recording, loaded, terms=Terms(model=FillModel(latency=Latency(feed=Constant(feed_ns)))))
 
     now, later = run(0), run(500 * NS_PER_MS)
     assert later.samples[0].wall_ns == now.samples[0].wall_ns + 500 * NS_PER_MS
@@ -79,10 +88,10 @@ def test_a_later_feed_is_known_later_and_changes_what_is_decided(recording, load
 @pytest.mark.parametrize(("queue", "n", "runs"), [("back", 9.0, 1), ("power", 2.0, 1), ("power", 3.0, 2)])
 def test_what_was_run_already_is_not_run_again(recording, loaded, monkeypatch, queue, n, runs):
     terms = Terms(model=fill_model(queue, n, Latency()))
-    chosen = backtest(recording, loaded, terms)
+    chosen = backtest(recording, loaded, terms=terms)
     done: list[Terms] = []
 
-    def counted(recording: Recording, loaded: Loaded, terms: Terms) -> BacktestResult:
+    def counted(recording: Recording, loaded: Loaded, *, terms: Terms) -> BacktestResult:
         del recording, loaded
         done.append(terms)
         return attrs.evolve(chosen, model=terms.model)
