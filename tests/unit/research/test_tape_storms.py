@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,45 +12,58 @@ from hlomm.domain.ids import HYPERLIQUID, ClientId
 from hlomm.domain.inputs import FeeRates, FillReceived, Input, OrderClosed, OrderRejected
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Side, Tif
+from hlomm.domain.outputs import ConvertSet
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import SCALE, Px, complement, notional_ceil, notional_floor
 from hlomm.pricing.queues import QueueModel
 from hlomm.research.latency import Latency, drawn
 from hlomm.research.latency import Leg as Way
-from tests.support.tape import MS, Bench
+from tests.support.tape import MARKET, MS, Bench, lots
 
 CHARGED = FeeRates(
     venue=HYPERLIQUID, open_maker=0, open_taker=0, close_maker=40_000, close_taker=70_000, settle=70_000
 )  # fmt: skip
-LATE = Latency(**{way.value: drawn((0, 5 * MS, 40 * MS, 300 * MS), way, 1) for way in (Way.ENTRY, Way.RESPONSE)})
-CENTS = st.integers(40, 60)
+LATE = Latency(**{way.value: drawn((0, 5 * MS, 40 * MS, 150 * MS), way, 1) for way in (Way.ENTRY, Way.RESPONSE)})
+CENTS = st.integers(46, 54)
 SIDES = st.sampled_from(Side)
+PLACE = st.tuples(
+    st.just("place"), SIDES, st.sampled_from(Leg), CENTS, st.integers(25, 90),
+    st.sampled_from((Tif.ALO, Tif.IOC, Tif.GTC)),
+)  # fmt: skip
+PRINT = st.tuples(st.just("print"), SIDES, CENTS, st.integers(1, 150), st.integers(0, 400))
 STEPS = st.lists(
     st.one_of(
-        st.tuples(
-            st.just("place"), SIDES, st.sampled_from(Leg), CENTS, st.integers(15, 120),
-            st.sampled_from((Tif.ALO, Tif.IOC, Tif.GTC)),
-        ),
+        PLACE, PLACE, PLACE, PRINT, PRINT,
         st.tuples(st.just("cancel"), st.integers(0, 9)),
-        st.tuples(st.just("print"), SIDES, CENTS, st.integers(1, 150), st.integers(0, 400)),
-        st.tuples(st.just("book"), st.integers(42, 56), st.integers(1, 4), st.integers(10, 200)),
-        st.tuples(st.just("wait"), st.sampled_from((1, 20, 200))),
+        st.tuples(st.just("book"), st.integers(47, 49), st.integers(1, 6), st.integers(10, 200)),
+        st.tuples(st.just("wait"), st.sampled_from((1, 300))),
     ),
-    max_size=40,
+    min_size=10,
+    max_size=60,
 )  # fmt: skip
+
+
+def stocked(**options: Any) -> Bench:
+    """With tokens of both sides to sell."""
+    bench = Bench(cash=1_000, **options)
+    bench.send(ConvertSet(action=SetAction.SPLIT, market=MARKET.id, qty=lots(400)))
+    bench.later()
+    return bench
 
 
 class Purse:
     """What the news says, added up by itself."""
 
-    def __init__(self, cash: int) -> None:
-        self.cash = cash
-        self.tokens = {Leg.YES: 0, Leg.NO: 0}
+    def __init__(self) -> None:
+        self.cash = 600 * SCALE
+        self.tokens = {leg: int(lots(400)) for leg in Leg}
         self.filled: Counter[ClientId | None] = Counter()
         self.ended: dict[ClientId, OrderClosed | OrderRejected] = {}
 
     def hear(self, item: Input) -> None:
         match item:
             case FillReceived(fill=fill):
+                assert fill.client_id not in self.ended, "news of an order comes in its order"
                 sign = 1 if fill.side is Side.BUY else -1
                 paid = notional_ceil(fill.px, fill.qty) if sign > 0 else -notional_floor(fill.px, fill.qty)
                 self.cash -= paid + fill.fee
@@ -74,14 +88,14 @@ def act(bench: Bench, placed: list[OrderRequest], step: tuple) -> list[Input]:
             )
         case ("wait", ms):
             return bench.later(ms)
-    return bench.later(1)
+    return bench.later(30)
 
 
 @given(st.sampled_from(QueueModel), STEPS, st.sampled_from((0, SCALE // 4, SCALE)))
 @settings(max_examples=60)
 def test_what_is_told_is_what_the_account_has(queue, steps, yes):
-    bench = Bench(cash=200, queue=queue, latency=LATE, rates=CHARGED)
-    venue, purse, placed = bench.venue, Purse(200 * SCALE), list[OrderRequest]()
+    bench = stocked(queue=queue, latency=LATE, rates=CHARGED)
+    venue, purse, placed = bench.venue, Purse(), list[OrderRequest]()
     for step in steps:
         for item in act(bench, placed, step):
             purse.hear(item)
@@ -112,7 +126,7 @@ def test_paid_tokens_are_the_complement_of_one_another(steps):
     """Without fees a pair is worth one, whatever was traded: YES and NO settle to the same money at every price."""
     results = []
     for yes in (0, SCALE):
-        bench, placed = Bench(cash=500), list[OrderRequest]()
+        bench, placed = stocked(), list[OrderRequest]()
         for step in steps:
             act(bench, placed, step)
         tokens = dict(bench.account.tokens)
