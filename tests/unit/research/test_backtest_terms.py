@@ -27,7 +27,7 @@ DRAWN = Latency(**{leg.value: drawn(SAMPLES, leg, 3) for leg in Leg})
 
 @pytest.fixture(scope="module")
 def recording() -> Recording:
-    return lively(seconds=25, expiry_s=400)
+    return lively(seconds=25, expiry_s=330)
 
 
 @pytest.fixture(scope="module")
