@@ -53,7 +53,7 @@ def backtest_command(
         for left_out in chosen.excluded:
             click.echo(f"left out: {left_out.ticker or left_out.market}: {left_out.reason}", err=True)
         for recording in chosen.recordings:
-            result = backtest(recording, loaded, terms)
+            result = backtest(recording, loaded, terms=terms)
             if bracketed:
                 result.bracket = bracket(recording, loaded, terms, result)
             chart = (out if out is not None else Path()) / f"backtest-{_name(folder, recording, chosen)}-{strategy}.svg"

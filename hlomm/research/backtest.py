@@ -5,9 +5,12 @@ How time passes is in `driver`.
 
 from __future__ import annotations
 
+from itertools import islice
+
 import attrs
 
 from hlomm.domain.desk_rows import MARKOUT_S
+from hlomm.domain.fills import FillKind
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import (
     BboUpdate,
@@ -22,7 +25,7 @@ from hlomm.domain.orders import direction, yes_px
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, to_float, to_text
 from hlomm.engine.report import market_row, pnl, report
-from hlomm.engine.state import MarketState
+from hlomm.engine.state import MarketState, State
 from hlomm.pricing.expected import Contract, implied_vol
 from hlomm.research.backtest_result import BacktestResult, FillPoint, Sample
 from hlomm.research.driver import Driver
@@ -83,6 +86,7 @@ class Run:
         self._so_far = RealisedSoFar()
         self._touch: tuple[float, float] | None = None
         self._next_sample_ns = 0
+        self._noted = 0
 
     def whole(self) -> BacktestResult:
         """To the settlement."""
@@ -94,7 +98,7 @@ class Run:
             brier=_brier(self._forecasts, 0, settled), brier_market=_brier(self._forecasts, 1, settled),
             filled_from=self._venue.filled_from, digest=self._engine.digest(),
             fair_error=FairError(self._snapshots, None if settled is None else settled / SCALE),
-            hedged=self._hedged(), model=self._terms.model, fees=self._fees, self_trades=self._venue.self_trades,
+            hedged=self._hedged(), model=self._terms.model, fees=self._fees, counts=self._venue.counts,
         )  # fmt: skip
 
     def until(self, end_ns: int | None) -> None:
@@ -155,16 +159,26 @@ class Run:
         if isinstance(event.item, BookSnapshot):
             self._price(event.item, fair)
             self._forecast(at_ns, event.item, market)
-        elif isinstance(event.item, BboUpdate) and event.item.bid is not None and event.item.ask is not None:
-            self._touch = event.item.bid[0] / SCALE, event.item.ask[0] / SCALE
-            self._so_far.update(at_ns / NS_PER_S, 0.5 * sum(self._touch))
-        while len(self._fills) < state.portfolio.fills:
-            row = state.recent_fills[len(self._fills) - state.portfolio.fills]
-            px = yes_px(row.leg, row.px)
-            self._fills.append(FillPoint(row.wall_ms * NS_PER_MS, direction(row.leg, row.side), px, row.qty, row.maker))
+        elif isinstance(event.item, BboUpdate) and event.item.market == self._recording.perp.id:
+            self._touched(at_ns, event.item)
+        self._filled(state)
         if at_ns >= self._next_sample_ns:
             self._next_sample_ns = at_ns + SAMPLE_NS
             self._sample(at_ns)
+
+    def _touched(self, at_ns: int, item: BboUpdate) -> None:
+        """The underlying's best bid and offer; an outcome has one of its own."""
+        if item.bid is not None and item.ask is not None:
+            self._touch = item.bid[0] / SCALE, item.ask[0] / SCALE
+            self._so_far.update(at_ns / NS_PER_S, 0.5 * sum(self._touch))
+
+    def _filled(self, state: State) -> None:
+        """Trades since the last look; conversions stand among them in the engine's memory."""
+        new, self._noted = state.markouts.noted - self._noted, state.markouts.noted
+        for row in islice(state.recent_fills, len(state.recent_fills) - new, None) if new else ():
+            if row.kind == FillKind.TRADE.value:
+                px, at_ns = yes_px(row.leg, row.px), row.wall_ms * NS_PER_MS
+                self._fills.append(FillPoint(at_ns, direction(row.leg, row.side), px, row.qty, row.maker))
 
     def _price(self, book: BookSnapshot, fair: Px | None) -> None:
         """Forecasts for the Brier score."""

@@ -15,6 +15,7 @@ from hlomm.research.fee_schedule import Schedule
 from hlomm.research.fill_model import FillModel
 from hlomm.research.hedge_overlay import Overlay
 from hlomm.research.recording import Recording
+from hlomm.research.tape_counts import Counts
 
 
 @attrs.frozen
@@ -94,7 +95,7 @@ class BacktestResult:
     hedged: Overlay
     model: FillModel
     fees: Schedule
-    self_trades: int
+    counts: Counts
     bracket: Bracket | None = None
     """None if nobody asked for it."""
 
@@ -120,7 +121,7 @@ class BacktestResult:
             "fill_model": self.model.tag,
             "bracket": None if self.bracket is None else self.bracket.document(),
             "fees": {"rule": self.fees.said, "known": self.fees.known},
-            "self_trades": self.self_trades,
+            "filled_how": attrs.asdict(self.counts),
             "markouts": {str(h): row for h, row in self.markouts.items()},
             "brier": self.brier,
             "brier_market": self.brier_market,
@@ -150,6 +151,7 @@ class BacktestResult:
                 f"{data.outcome.ticker}: {data.books} books (of which {data.mirrored} mirrored on the NO coin), "
                 f"{data.prints_raw} raw prints, {data.prints_replayed} of them replays"
             ),
+            *(f"in the data: {count} {what.replace('_', ' ')}" for what, count in data.repairs),
             f"fill model: {self.model.tag}",
             f"fees: {self.fees.said}",
             (
@@ -157,6 +159,7 @@ class BacktestResult:
                 f"(orders {engine.orders_placed}, amends {engine.amends}), "
                 f"cancels {engine.cancels}, fills {engine.fills}, volume {to_fixed(engine.volume, 2)}"
             ),
+            self.counts.text(),
             (
                 f"inventory from {to_text(min(path, default=0))} to {to_text(max(path, default=0))} contracts; "
                 f"settled {'-' if self.settled is None else to_text(self.settled)}"

@@ -17,7 +17,7 @@ from hlomm.settings.load import Loaded
 
 def bracket(recording: Recording, loaded: Loaded, terms: Terms, chosen: BacktestResult) -> Bracket:
     """Both ends; `chosen`, the run that is bracketed, is not done again if it is one of them."""
-    return _both(chosen.model, chosen.end, lambda model: backtest(recording, loaded, _with(terms, model)).end)
+    return _both(chosen.model, chosen.end, lambda model: backtest(recording, loaded, terms=_with(terms, model)).end)
 
 
 def session_bracket(session: Session, loaded: Loaded, terms: Terms, chosen: SessionResult) -> Bracket:

@@ -69,7 +69,8 @@ def load(folder: Path) -> Recording:
             f"{folder}: no such folder — `hlomm backtest` needs a recording of a HIP-4 market (parquet files: book, "
             "trade and meta of the outcome, bbo and mark of its perp)"
         )
-    frames = _frames(folder)
+    mended: Counter[str] = Counter()
+    frames = _frames(folder, mended)
     outcome, coin = _outcome(frames, folder)
     perp = perp_of(outcome.underlying)
     yes_books = _need(frames, ("book_snapshot", f"#{coin}"), folder)
@@ -77,7 +78,6 @@ def load(folder: Path) -> Recording:
     bbos = _need(frames, ("bbo", outcome.underlying), folder)
     marks = _need(frames, ("mark", outcome.underlying), folder)
     no_books = frames.get(("book_snapshot", f"#{coin + 1}"))
-    mended: Counter[str] = Counter()
     try:
         books = list(_books(yes_books, outcome.id, mended))
         print_events, replayed = _prints(prints, outcome.id)
@@ -114,8 +114,8 @@ def perp_of(coin: str) -> Market:
 # -- files
 
 
-def _frames(folder: Path) -> dict[tuple[str, str], pl.DataFrame]:
-    """Frames by (event, symbol), whatever the files are called."""
+def _frames(folder: Path, mended: Counter[str]) -> dict[tuple[str, str], pl.DataFrame]:
+    """Frames by (event, symbol), whatever the files are called and however many there are of each."""
     frames: dict[tuple[str, str], pl.DataFrame] = {}
     for path in sorted(folder.glob("*.parquet")):
         try:
@@ -123,8 +123,16 @@ def _frames(folder: Path) -> dict[tuple[str, str], pl.DataFrame]:
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise UsageError(f"{path}: not a readable parquet file ({error})") from None
         if frame.is_empty() or not {"event", "symbol", "local_recv_ts", "exchange_ts"} <= set(frame.columns):
+            mended["files_passed_over"] += 1
             continue
-        frames[(str(frame["event"][0]), str(frame["symbol"][0]))] = frame
+        key = str(frame["event"][0]), str(frame["symbol"][0])
+        if frame.n_unique(("event", "symbol")) > 1:
+            raise UsageError(f"{path}: rows of more than one kind or symbol")
+        if key in frames:
+            if frames[key].schema != frame.schema:
+                raise UsageError(f"{path}: its columns are not those of the other file with {key[0]} of {key[1]}")
+            frame = pl.concat([frames[key], frame])
+        frames[key] = frame
     return frames
 
 

@@ -37,6 +37,7 @@ from hlomm.research.fill_model import FillModel
 from hlomm.research.tape import Happened
 from hlomm.research.tape_account import Purse, TapeAccount
 from hlomm.research.tape_book import TapeBook
+from hlomm.research.tape_counts import Counts
 from hlomm.research.tape_mail import PRINTS, Mail
 from hlomm.research.tape_orders import Own, OwnOrders
 
@@ -44,11 +45,14 @@ from hlomm.research.tape_orders import Own, OwnOrders
 class TapeMarket:
     """Money is in `account`; what it tells goes by `mail`."""
 
-    def __init__(self, market: Market, purse: Purse, model: FillModel, rates: FeeRates, mail: Mail) -> None:
+    def __init__(
+        self, market: Market, purse: Purse, model: FillModel, rates: FeeRates, mail: Mail, counts: Counts
+    ) -> None:
         self._market = market
         self.mail = mail
         self.account = TapeAccount(market, purse, rates)
         self._purse = purse
+        self._counts = counts
         self._book = TapeBook()
         self._orders = OwnOrders(model, self._book, market.lot)
         purse.claims.append(self._orders)
@@ -56,8 +60,6 @@ class TapeMarket:
         self._over = False
         self.filled_from: list[tuple[str, int, int]] = []
         """(trade id, our fill, size of the print), for the audit."""
-        self.self_trades = 0
-        """Own orders cancelled because another one would have met them."""
 
     # -- requests
 
@@ -193,11 +195,15 @@ class TapeMarket:
     def happens(self, happened: Happened) -> None:
         if isinstance(happened.item, BookSnapshot):
             self._book.snapshot(happened.item)
-            self._orders.snapshot()
+            self._counts.overrun += self._orders.snapshot()
             return
         item, at_ns, draw = happened.item, happened.at_ns, PRINTS + happened.place
         for own, qty in list(self._orders.hit(item)):
             self.filled_from.append((item.trade_id, qty, item.qty))
+            if own.yes_px == item.px:
+                self._counts.at_level += 1
+            else:
+                self._counts.through += 1
             self._pay(own, own.px, qty, at_ns, draw, maker=True, not_before_ns=happened.told_ns)
             if not own.left:
                 self._close(own.request.client_id, at_ns, draw, "filled", happened.told_ns)
@@ -224,6 +230,7 @@ class TapeMarket:
             own.left -= qty
             own.filled += qty
             self._book.taken(side, px, qty)
+            self._counts.taken += 1
             self._pay(own, Px(px) if own.request.leg is Leg.YES else complement(px), qty, at_ns, draw, maker=False)
             if own.left:
                 self._make_way(side, px, at_ns, draw, level=True)
@@ -232,7 +239,7 @@ class TapeMarket:
 
     def _make_way(self, side: int, px: int, at_ns: int, draw: int, *, level: bool) -> None:
         for client_id in self._orders.in_the_way(side, px, level=level):
-            self.self_trades += 1
+            self._counts.self_trades += 1
             self._close(client_id, at_ns, draw, "selfTradeCanceled")
 
     # -- the end

@@ -31,6 +31,8 @@ class Own:
     left: int
     queue: QueuePosition | None = None
     filled: int = 0
+    overrun: bool = False
+    """The recorded book crossed its price without a print: a real one would have met it, or not been sent."""
 
     @property
     def yes_px(self) -> Px:
@@ -62,6 +64,7 @@ class OwnOrders:
     def join(self, order: Own) -> None:
         """To the back of its level, behind our other orders too."""
         ahead = self._book.ahead(order.direction, order.yes_px)
+        order.overrun = False
         order.queue = QueuePosition(
             model=self._model.queue, n=self._model.n, level_qty=_DEEP if ahead is None else to_float(ahead),
             remaining=to_float(order.left), lot=self._lot,
@@ -69,12 +72,18 @@ class OwnOrders:
         self._orders.pop(order.request.client_id, None)
         self._orders[order.request.client_id] = order
 
-    def snapshot(self) -> None:
-        """The levels are now as the book shows them."""
+    def snapshot(self) -> int:
+        """The levels are now as the book shows them; how many orders it has just overrun."""
+        overrun = 0
         for order in self._orders.values():
             size = self._book.shown(order.direction, order.yes_px)
             if size is not None and order.queue is not None:
                 order.queue.depth(to_float(size))
+            touch = self._book.touch(-order.direction)
+            if not order.overrun and touch is not None and (order.yes_px - touch) * order.direction >= 0:
+                order.overrun = True
+                overrun += 1
+        return overrun
 
     def hit(self, item: TradePrint) -> Iterator[tuple[Own, int]]:
         """Each order that a print fills with how much, our best first; what one took the next does not get."""

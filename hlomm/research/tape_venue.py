@@ -24,6 +24,7 @@ from hlomm.domain.units import Cash, Px, Qty
 from hlomm.research.fill_model import FillModel
 from hlomm.research.tape import Happened, order_of
 from hlomm.research.tape_account import Purse
+from hlomm.research.tape_counts import Counts
 from hlomm.research.tape_mail import Mail, Request
 from hlomm.research.tape_market import TapeMarket
 
@@ -44,13 +45,14 @@ class TapeVenue:
         self.mail = Mail(model.latency)
         self.purse = Purse(cash)
         self._model = model
+        self.counts = Counts()
         self.markets: dict[MarketId, TapeMarket] = {}
         for market in markets:
             self.open(market, FREE if rates is None else rates.get(market.id, FREE))
 
     def open(self, market: Market, rates: FeeRates) -> None:
         """From now on it trades here."""
-        self.markets[market.id] = TapeMarket(market, self.purse, self._model, rates, self.mail)
+        self.markets[market.id] = TapeMarket(market, self.purse, self._model, rates, self.mail, self.counts)
 
     def expect(self, happened: Happened) -> None:
         """Something more that happens here, where the tape grows while it runs; what is late comes next."""
@@ -135,8 +137,3 @@ class TapeVenue:
     def filled_from(self) -> list[tuple[str, int, int]]:
         """(trade id, our fill, size of the print) of every market, for the audit."""
         return [one for market in self.markets.values() for one in market.filled_from]
-
-    @property
-    def self_trades(self) -> int:
-        """Own orders cancelled because another one would have met them."""
-        return sum(market.self_trades for market in self.markets.values())

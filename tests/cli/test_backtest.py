@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.testing import CliRunner
 
+from hlomm.cli.main import main
 from tests.unit.store.making import minute, write
 
 
@@ -15,13 +17,18 @@ def store(tmp_path):
     return tmp_path / "store"
 
 
-def test_the_result_names_its_model_and_stands_between_two_others(hlomm, tmp_path, store):
+def backtested(store, out, *typed):
+    """Without a process of its own."""
+    done = CliRunner().invoke(main, ["backtest", str(store), *typed, "--out", str(out), "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_the_result_names_its_model_and_stands_between_two_others(tmp_path, store):
     samples = tmp_path / "measured.json"
     samples.write_text(json.dumps({"latency": {leg: {"samples_ns": [10**6, 10**7]} for leg in ("entry", "response")}}))
     typed = ("--queue", "power", "--queue-n", "3", "--latency", f"{samples},feed=5ms", "--seed", "9", "--fees", "today")
-    done = hlomm("backtest", store, *typed, "--out", tmp_path, "--json")
-    assert done.code == 0, done.err
-    document = done.json()
+    document = backtested(store, tmp_path, *typed)
     tag = document["fill_model"]
     assert tag.startswith("queue-power(n=3)/v2 latency-drawn feed=recorded+5ms entry=drawn(measured.json ")
     assert tag.count("seed 9") == 2
@@ -51,6 +58,5 @@ def test_text_says_that_it_is_a_model_and_knows_no_future(hlomm, tmp_path, store
     assert "models of the queue, not facts" in line
 
 
-def test_without_a_bracket_it_is_null(hlomm, tmp_path, store):
-    done = hlomm("backtest", store, "--no-bracket", "--out", tmp_path, "--json")
-    assert done.json()["bracket"] is None
+def test_without_a_bracket_it_is_null(tmp_path, store):
+    assert backtested(store, tmp_path, "--no-bracket")["bracket"] is None

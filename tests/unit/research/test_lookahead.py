@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from hlomm.domain.inputs import BboUpdate
-from hlomm.domain.times import NS_PER_MS
+from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.domain.units import SCALE
 from hlomm.pricing.queues import QueueModel
 from hlomm.research.backtest import Terms
@@ -19,7 +19,7 @@ from hlomm.research.lookahead import CHANGES, Decision, Runner, engine_runner, l
 from hlomm.research.recording import Recording, load
 from hlomm.research.tape import Lines
 from hlomm.settings.load import load as load_settings
-from tests.support.recordings import lively
+from tests.support.recordings import T0, lively
 
 RECORDED = Constant(0)
 
@@ -31,14 +31,14 @@ def runner(*sets: str, model: FillModel | None = None) -> Runner:
 
 @pytest.fixture(scope="module")
 def made() -> Recording:
-    return lively(seconds=40)
+    return lively(seconds=24)
 
 
 @pytest.fixture(scope="module")
 def recorded(q15: Path) -> Recording:
     """The first minutes of a mainnet market."""
     whole = load(q15)
-    return attrs.evolve(whole, events=whole.events[:900])
+    return attrs.evolve(whole, events=whole.events[:700])
 
 
 def test_decisions_do_not_change_with_the_future(made):
@@ -88,7 +88,7 @@ def fills_before_they_happen(recording: Recording, of: Lines, until_ns: int | No
 
 @pytest.mark.parametrize("peeks", [early_news, fitted_to_the_whole, fills_before_they_happen])
 def test_a_run_that_looks_ahead_is_caught(made, peeks):
-    found = look_ahead(made, peeks, RECORDED)
+    found = look_ahead(made, peeks, RECORDED, [T0 + 14 * NS_PER_S])
     assert not found.held
     assert "this result knows the future" in found.text()
 

@@ -151,6 +151,23 @@ def test_a_minute_is_the_longest_gap(data, length_s, fine):
             load(data)
 
 
+def test_two_files_of_one_kind_are_one_and_others_are_passed_over_and_counted(data, good):
+    path = data / "bbo.parquet"
+    frame = pl.read_parquet(path)
+    frame.head(200).write_parquet(path)
+    frame.tail(-200).write_parquet(data / "bbo2.parquet")
+    pl.DataFrame({"a": [1]}).write_parquet(data / "notes.parquet")
+    found = load(data)
+    assert found.events == good.events
+    assert dict(found.repairs) == {"files_passed_over": 1}
+    frame.tail(-200).with_columns(pl.col("bid_sz").cast(pl.Float32)).write_parquet(data / "bbo2.parquet")
+    with pytest.raises(UsageError, match="its columns are not those of the other file with bbo of BTC"):
+        load(data)
+    pl.concat([frame, frame.with_columns(symbol=pl.lit("ETH"))]).write_parquet(path)
+    with pytest.raises(UsageError, match="more than one kind or symbol"):
+        load(data)
+
+
 def test_a_truncated_file_is_refused(data):
     path = data / "trade.parquet"
     path.write_bytes(path.read_bytes()[:-7])

@@ -297,6 +297,21 @@ def test_prints_between_two_snapshots_explain_what_the_second_lacks():
     assert [fill.qty for fill in bench.trade(0.50, 5, Side.SELL)] == [lots(5)]
 
 
+def test_it_is_counted_what_fills_rest_on():
+    bench = Bench()
+    bench.place(Side.BUY, 0.51, 40)
+    bench.later()
+    bench.trade(0.51, 15, Side.SELL)
+    bench.trade(0.50, 15, Side.SELL)
+    bench.book((0.48, 100), (0.505, 80))
+    bench.book((0.48, 100), (0.504, 80))
+    bench.later()
+    bench.place(Side.SELL, 0.48, 25, tif=Tif.IOC)
+    bench.later()
+    counts = bench.venue.counts
+    assert (counts.at_level, counts.through, counts.taken, counts.overrun) == (1, 1, 1, 1)
+
+
 # -- taking
 
 
@@ -366,7 +381,7 @@ def test_an_order_of_ours_in_the_way_is_cancelled_and_the_taker_goes_on():
     assert (closed.status, closed.filled) == ("selfTradeCanceled", 0)
     fills = [item.fill for item in news if isinstance(item, FillReceived)]
     assert [(fill.px, fill.qty) for fill in fills] == [(px(0.52), lots(50))]
-    assert bench.venue.self_trades == 1
+    assert bench.venue.counts.self_trades == 1
 
 
 def test_one_behind_what_is_taken_stays():
@@ -374,7 +389,7 @@ def test_one_behind_what_is_taken_stays():
     offer = own_offer(bench, 0.55)
     bench.place(Side.BUY, 0.55, 80, tif=Tif.IOC)
     assert all(item.client_id != offer.client_id for item in bench.later() if isinstance(item, OrderClosed))
-    assert bench.venue.self_trades == 0
+    assert bench.venue.counts.self_trades == 0
     bench.book((0.50, 100), (0.52, 80))
     bench.place(Side.BUY, 0.55, 100, tif=Tif.IOC)
     closed = {item.client_id: item.status for item in bench.later() if isinstance(item, OrderClosed)}
