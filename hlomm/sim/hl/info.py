@@ -13,6 +13,7 @@ from hlomm.sim.coins import PERP_COIN, is_address, split_coin, wire
 from hlomm.sim.events import FillRow
 from hlomm.sim.faults import FaultName
 from hlomm.sim.hl import documents, perp_rows, rows
+from hlomm.sim.hl.candles import LENGTHS_MS
 from hlomm.sim.hl.schema import Malformed
 from hlomm.sim.hl.venue import Venue
 from hlomm.sim.market import Market
@@ -36,6 +37,7 @@ _WEIGHTS: Final = {
 }
 _WEIGHT: Final = 20
 _ITEMS_PER_WEIGHT: Final = 20
+_CANDLES_PER_WEIGHT: Final = 60
 _LISTS: Final = frozenset(
     {"recentTrades", "historicalOrders", "userFills", "userFillsByTime", "fundingHistory", "userFunding"}
 )
@@ -56,7 +58,11 @@ class ServerError(Exception):
 
 def weight_of(kind: str, value: Any) -> int:
     """IP weight of a request, including what its answer adds."""
-    extra = len(value) // _ITEMS_PER_WEIGHT if kind in _LISTS and isinstance(value, list) else 0
+    items = len(value) if isinstance(value, list) else 0
+    if kind == "candleSnapshot":
+        extra = items // _CANDLES_PER_WEIGHT
+    else:
+        extra = items // _ITEMS_PER_WEIGHT if kind in _LISTS else 0
     return _WEIGHTS.get(kind, _WEIGHT) + extra
 
 
@@ -79,6 +85,7 @@ class Info:
             "allMids": lambda _r: rows.all_mids(self._exchange),
             "l2Book": self._l2_book,
             "recentTrades": self._recent_trades,
+            "candleSnapshot": self._candles,
             "fundingHistory": self._funding_history,
             "userFunding": self._user_funding,
             "exchangeStatus": lambda _r: {"time": self._now_ms, "specialStatuses": None},
@@ -174,6 +181,18 @@ class Info:
             raise ServerError
         market, leg, _ = found
         return [rows.trade_row(trade, leg) for trade in reversed(self._venue.trades.of(market.outcome))]
+
+    def _candles(self, request: Request) -> list[Json]:
+        asked: Any = request.get("req")
+        interval = asked.get("interval") if isinstance(asked, dict) else None
+        if not isinstance(interval, str) or interval not in LENGTHS_MS:
+            raise Malformed("expected req with coin, interval, startTime and endTime")
+        start_ms, end_ms = _span(asked)
+        found = self._market(asked)
+        if found is None:
+            raise ServerError
+        market, leg, _ = found
+        return self._venue.candles.rows(market.outcome, leg, interval, start_ms, end_ms)
 
     # -- orders and fills
 
