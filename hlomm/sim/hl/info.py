@@ -16,6 +16,7 @@ from hlomm.sim.hl import documents, perp_rows, rows
 from hlomm.sim.hl.candles import LENGTHS_MS
 from hlomm.sim.hl.schema import Malformed
 from hlomm.sim.hl.venue import Venue
+from hlomm.sim.hl.weights import weight_of
 from hlomm.sim.market import Market
 from hlomm.sim.orders import OrderRow
 from hlomm.sim.refusals import Status
@@ -26,21 +27,6 @@ Request = dict[str, Any]
 _FILLS_PAGE: Final = 2000
 _PAGE: Final = 500
 _EVER: Final = 1 << 62
-_WEIGHTS: Final = {
-    "l2Book": 2,
-    "allMids": 2,
-    "clearinghouseState": 2,
-    "orderStatus": 2,
-    "spotClearinghouseState": 2,
-    "exchangeStatus": 2,
-    "userRole": 60,
-}
-_WEIGHT: Final = 20
-_ITEMS_PER_WEIGHT: Final = 20
-_CANDLES_PER_WEIGHT: Final = 60
-_LISTS: Final = frozenset(
-    {"recentTrades", "historicalOrders", "userFills", "userFillsByTime", "fundingHistory", "userFunding"}
-)
 
 
 @attrs.frozen
@@ -54,16 +40,6 @@ class InfoReply:
 
 class ServerError(Exception):
     """Answered with status 500 and `null`."""
-
-
-def weight_of(kind: str, value: Any) -> int:
-    """IP weight of a request, including what its answer adds."""
-    items = len(value) if isinstance(value, list) else 0
-    if kind == "candleSnapshot":
-        extra = items // _CANDLES_PER_WEIGHT
-    else:
-        extra = items // _ITEMS_PER_WEIGHT if kind in _LISTS else 0
-    return _WEIGHTS.get(kind, _WEIGHT) + extra
 
 
 class Info:
@@ -116,7 +92,7 @@ class Info:
         try:
             value = handler(request)
         except ServerError:
-            return InfoReply(500, None, _WEIGHTS.get(kind, _WEIGHT))
+            return InfoReply(500, None, weight_of(kind))
         return InfoReply(200, value, weight_of(kind, value))
 
     @property
