@@ -234,19 +234,18 @@ class Avellaneda:
         edge = wanted.half - view.close_maker_fee / SCALE * max(p, 1.0 - p)
         equity, held_s = to_float(view.equity), min(c.holding_s, tau_s)
         if held_s > 0.0:
-            # No horizon has more variance than all that is left, and more variance makes no size larger: what is
-            # capped with that is capped anyway, which spares the integral in nearly every decision.
-            most = self._kelly(edge, nu * nu * (p * (1.0 - p)), equity)
-            if most.bound is kelly.SizeBound.CAP:
-                return most
+            # No horizon has more variance than all that is left, and more of it makes no size larger: what is capped
+            # with that is capped anyway, which spares the integral in nearly every decision.
+            least = self._kelly(edge, nu * nu * (p * (1.0 - p)), equity)
+            if least.bound is kelly.SizeBound.CAP:
+                return least
         return self._kelly(edge, nu * nu * horizon.variance(p, tau_s, held_s), equity)
 
     def _kelly(self, edge: float, variance: float, equity: float) -> kelly.Size:
-        c = self._config
+        c, decimals = self._config, self._config.size_decimals
         return kelly.quote_size(
-            edge, variance, equity, fraction=c.kelly_fraction, cap=c.max_size, floor=c.min_size,
-            decimals=c.size_decimals,
-        )  # fmt: skip
+            edge, variance, equity, fraction=c.kelly_fraction, cap=c.max_size, floor=c.min_size, decimals=decimals
+        )
 
     def _desired(
         self,
