@@ -544,6 +544,45 @@ def import_(*, kind: str, paths: tuple[Path, ...], out: Path, as_json: bool) -> 
     finish(import_command(kind, paths, out, as_json=as_json))
 
 
+LENGTHS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d")
+"""Names of `hlomm.venues.hyperliquid.wire.candles.LENGTHS_S`, which is not imported for `--help`."""
+
+
+@main.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@config_options
+@click.option("--sim", "sim_file", type=click.Path(path_type=Path), default=None, help="Ask a running simulator.")
+@click.option("--coin", default="BTC", show_default=True, help="Of Hyperliquid's perps.")
+@click.option("--interval", type=click.Choice(LENGTHS), default="1m", show_default=True, help="Length of a candle.")
+@click.option("--from", "start", default=None, metavar="TIME", help="UTC; default: 5,000 candles before the end.")
+@click.option("--to", "end", default=None, metavar="TIME", help="UTC; default: the last candle that is over.")
+@click.option(
+    "--mode", type=click.Choice(("live", "historical", "auto")), default="auto", show_default=True,
+    help="Ask the venue; read FILES; read FILES first and ask for what is missing.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The store; added to if it exists.")
+@JSON
+@reporting
+def candles(
+    *, files: tuple[Path, ...], profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...],
+    sim_file: Path | None, coin: str, interval: str, start: str | None, end: str | None, mode: str, out: Path,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Fetch what a store lacks of candles, 5,000 a request; nothing is made up, and holes are listed.
+
+    FILES are tables as `hlomm import candles` reads them. Exit 2 if not one real candle can be had, 5 if the venue does
+    not answer for all of it.
+    """
+    from hlomm.cli.candles import candles_command
+
+    finish(
+        candles_command(
+            files, profile=profile, config_files=config_files, sets=sets, sim_file=sim_file, coin=coin,
+            interval=interval, start=start, end=end, mode=mode, out=out, as_json=as_json,
+        )
+    )  # fmt: skip
+
+
 @main.group(cls=Group)
 def data() -> None:
     """Recorded data."""

@@ -23,7 +23,7 @@ _FORGOTTEN: Final = 5.0
 """Silence in units of `follow_s` after which nothing of the past is left to average with."""
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, on_setattr=attrs.setters.NO_OP)
 class BookGap:
     """Running gap of one market; times in seconds on a clock that does not jump."""
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import attrs
@@ -29,6 +30,7 @@ from hlomm.pricing.terminal import Odds
 
 _SHAPE_SD: Final = 0.1
 """Error of z that the kernel's shape leaves: the two files behind it differ by .05 to .15 for |z| between 1 and 3."""
+_CONTRACTS_KEPT: Final = 1_024
 _SD_MIN: Final = 1e-9
 _SD_MAX: Final = 1e6
 
@@ -111,12 +113,23 @@ def odds_of(contract: Contract, spot: float, v: float) -> Odds:
 def contract_of(market: Market) -> Contract | None:
     """What a market pays on, by strike or by the bounds of its bucket; None if it names neither."""
     if market.strike is not None:
-        above = market.comparator is Rule.ABOVE
-        return Contract(floor=to_float(market.strike), comparator=Comparator.ABOVE if above else Comparator.AT_LEAST)
+        return _binary(market.strike, market.comparator)
     if market.floor is None and market.ceiling is None:
         return None
-    floor, ceiling = (None if px is None else to_float(px) for px in (market.floor, market.ceiling))
-    return Contract(floor=floor, ceiling=ceiling)
+    return _bucket(market.floor, market.ceiling)
+
+
+@lru_cache(maxsize=_CONTRACTS_KEPT)
+def _binary(strike: int, comparator: Rule) -> Contract:
+    """Kept, because every decision asks for it several times."""
+    above = comparator is Rule.ABOVE
+    return Contract(floor=to_float(strike), comparator=Comparator.ABOVE if above else Comparator.AT_LEAST)
+
+
+@lru_cache(maxsize=_CONTRACTS_KEPT)
+def _bucket(floor: int | None, ceiling: int | None) -> Contract:
+    low, high = (None if px is None else to_float(px) for px in (floor, ceiling))
+    return Contract(floor=low, ceiling=high)
 
 
 def implied_vol(contract: Contract, spot: float, tau_s: float, p: float) -> float | None:

@@ -6,7 +6,7 @@ I = Qb/(Qb + Qa); weighted mid = ask I + bid (1 - I): a heavy bid pulls towards 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,13 +96,13 @@ def weighted_mid(bid: float, ask: float, bid_qty: float, ask_qty: float) -> Top:
 
 
 def guarded(
-    bids: Sequence[Level], asks: Sequence[Level], *, size_floor: float, tick: float, max_ticks: float = 2.0
+    bids: Iterable[Level], asks: Iterable[Level], *, size_floor: float, tick: float, max_ticks: float = 2.0
 ) -> BookPrice:
     """Price of a book whose thin improving levels must not move it; levels best first.
 
-    Levels smaller than `size_floor` are skipped. Within `max_ticks` normal ticks of spread the weighted mid decides,
-    beyond it the mid; a side without a level that counts leaves no price. `tick` is the normal tick of the market,
-    not its finest one (1e-5 on Hyperliquid).
+    Levels smaller than `size_floor` are skipped, those behind the first that counts are not asked for. Within
+    `max_ticks` normal ticks of spread the weighted mid decides, beyond it the mid; a side without a level that counts
+    leaves no price. `tick` is the normal tick of the market, not its finest one (1e-5 on Hyperliquid).
     """
     bid, ask = _first(bids, size_floor), _first(asks, size_floor)
     if bid is None or ask is None:
@@ -160,7 +160,7 @@ def symmetrise(rows: Sequence[Sequence[float]]) -> list[list[float]]:
     return [[0.5 * (a + b) for a, b in zip(row, other, strict=True)] for row, other in zip(rows, mirrored, strict=True)]
 
 
-def _first(levels: Sequence[Level], size_floor: float) -> Level | None:
+def _first(levels: Iterable[Level], size_floor: float) -> Level | None:
     for level in levels:
         if level[1] >= size_floor and level[1] > 0.0:
             return level

@@ -36,7 +36,7 @@ def probit_path(t_s: Sequence[float], expiry_s: float, p: Sequence[float]) -> Pr
     return ProbitPath(y, squares / (t_s[-1] - t_s[0]))
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, on_setattr=attrs.setters.NO_OP)
 class ProbitVol:
     """Running nu of one market, sampled on a grid so that bounce between updates is not measured.
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -121,8 +122,7 @@ def quote(
     aversion = gamma * lot
     bound = p * (1.0 - p)
     if model is QuoteModel.GLFT:
-        c2 = math.sqrt(gamma / (2.0 * a * lot * k) * math.exp(log_power(aversion / k)))
-        slope = min(sigma_p * c2, gamma * bound)
+        slope = min(sigma_p * _glft_slope(gamma, a, k, lot), gamma * bound)
         risk = 0.5 * slope * lot
     else:
         slope = gamma * _variance(p, bound, tau_s, sigma_p, horizon_s)
@@ -147,6 +147,12 @@ def quote(
         "" if bid > 0.0 else BID_OUT,
         "" if ask < 1.0 else ASK_OUT,
     )
+
+
+@lru_cache(maxsize=256)
+def _glft_slope(gamma: float, a: float, k: float, lot: float) -> float:
+    """c2 of Gueant 2017, equation 4.7. Settings decide it alone, so it is the same in every decision."""
+    return math.sqrt(gamma / (2.0 * a * lot * k) * math.exp(log_power(gamma * lot / k)))
 
 
 def _variance(p: float, bound: float, tau_s: float, sigma_p: float, horizon_s: float) -> float:

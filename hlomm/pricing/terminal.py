@@ -164,7 +164,7 @@ def _quantile(p_yes: float, p_no: float, terms: list[tuple[float, float, float]]
 
 
 def _bounded(x: float) -> float:
-    return min(max(x, -_Z_MAX), _Z_MAX)
+    return x if -_Z_MAX <= x <= _Z_MAX else min(max(x, -_Z_MAX), _Z_MAX)
 
 
 _CERTAIN_YES: Final = Odds(1.0, 0.0, math.inf, 0.0, 0.0, 0.0, 0.0)

@@ -50,7 +50,7 @@ def coordinate(x: float, space: Space) -> float | None:
     return logit(x) if space is Space.LOGIT else probit(x)
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, on_setattr=attrs.setters.NO_OP)
 class _Ewma(ABC):
     """Intervals between observations; the newest observation may still be replaced, so its effect is provisional."""
 
@@ -88,7 +88,7 @@ class _Ewma(ABC):
         """Replace the provisional effect of the newest interval."""
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, on_setattr=attrs.setters.NO_OP)
 class EwmaVariance(_Ewma):
     """Ratio of decayed sums with a prior of `tau0_s` pseudo-seconds (30-120 is usual) at variance rate `v0`."""
 
@@ -127,7 +127,7 @@ class EwmaVariance(_Ewma):
         self._d = w * self._d_committed + dt_s
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, on_setattr=attrs.setters.NO_OP)
 class EwmaRate(_Ewma):
     """Recursion v <- w v + (1-w) r^2/dt; without `v0` the first interval sets the value."""
 

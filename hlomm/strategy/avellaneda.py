@@ -199,8 +199,8 @@ class Avellaneda:
     def _book_price(self, view: MarketView) -> microprice.BookPrice:
         if view.shape is not BookShape.TWO_SIDED:
             return microprice.BookPrice(None, microprice.BookSource.NONE, None, microprice.ONE_SIDED)
-        bids = tuple((to_float(px), to_float(qty)) for px, qty in view.bids)
-        asks = tuple((to_float(px), to_float(qty)) for px, qty in view.asks)
+        bids = ((to_float(px), to_float(qty)) for px, qty in view.bids)
+        asks = ((to_float(px), to_float(qty)) for px, qty in view.asks)
         c = self._config
         return microprice.guarded(bids, asks, size_floor=c.size_floor, tick=c.max_microprice_spread, max_ticks=1.0)
 
@@ -232,11 +232,20 @@ class Avellaneda:
             return kelly.Size(0.0, kelly.SizeBound.NO_EDGE)
         # The leg that closes is not known yet: the dearer one pays the larger fee.
         edge = wanted.half - view.close_maker_fee / SCALE * max(p, 1.0 - p)
-        variance = nu * nu * horizon.variance(p, tau_s, min(c.holding_s, tau_s))
+        equity, held_s = to_float(view.equity), min(c.holding_s, tau_s)
+        if held_s > 0.0:
+            # No horizon has more variance than all that is left, and more of it makes no size larger: what is capped
+            # with that is capped anyway, which spares the integral in nearly every decision.
+            least = self._kelly(edge, nu * nu * (p * (1.0 - p)), equity)
+            if least.bound is kelly.SizeBound.CAP:
+                return least
+        return self._kelly(edge, nu * nu * horizon.variance(p, tau_s, held_s), equity)
+
+    def _kelly(self, edge: float, variance: float, equity: float) -> kelly.Size:
+        c, decimals = self._config, self._config.size_decimals
         return kelly.quote_size(
-            edge, variance, to_float(view.equity), fraction=c.kelly_fraction, cap=c.max_size, floor=c.min_size,
-            decimals=c.size_decimals,
-        )  # fmt: skip
+            edge, variance, equity, fraction=c.kelly_fraction, cap=c.max_size, floor=c.min_size, decimals=decimals
+        )
 
     def _desired(
         self,

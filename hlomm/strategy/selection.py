@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from hlomm.domain.markets import Market, MarketKind
-from hlomm.domain.units import SCALE, Px, Qty, complement
+from hlomm.domain.units import SCALE, Qty, complement
 from hlomm.domain.view import Desired, MarketView, Wish
 
 _SHOWN: Final = 12
@@ -45,8 +45,17 @@ class Selection:
 
     def liquid_only(self, view: MarketView, desired: Desired) -> Desired:
         """What is wanted, less what would add to a position in a book that is too thin."""
-        offered = sum(px * qty for px, qty in view.bids) + sum(complement(Px(px)) * qty for px, qty in view.asks)
-        if offered >= self.min_liquidity * SCALE**2:
+        least, offered = self.min_liquidity * SCALE**2, 0
+        # No level offers less than nothing, so the first ones that offer enough decide.
+        for px, qty in view.bids:
+            if offered >= least:
+                return desired
+            offered += px * qty
+        for px, qty in view.asks:
+            if offered >= least:
+                return desired
+            offered += complement(px) * qty
+        if offered >= least:
             return desired
         why = f"liquidity: others offer {offered / SCALE**2:.2f} < {self.min_liquidity:g}, only reductions"
         bid, ask, take = (_reducing(view.net, +1, desired.bid), _reducing(view.net, -1, desired.ask), desired.take)

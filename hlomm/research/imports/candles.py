@@ -29,18 +29,16 @@ _SECONDS: Final = {"m": 60, "h": 3_600, "d": 86_400}
 _PRICES: Final = ("open", "high", "low", "close")
 _TIMES: Final = ("date", "timestamp")
 
+Known = tuple[str, str, int]
+"""Venue, coin, seconds of a candle."""
+
 
 def import_candles(root: Path, paths: Sequence[Path]) -> Imported:
     """Tables into the store, one file each. UsageError if none of them has candles."""
     odd: Counter[str] = Counter()
     written: list[tuple[str, pl.DataFrame]] = []
     files = list(_files(paths))
-    for path in files:
-        known = _of_name(path.stem)
-        table = None if known is None else _read(path, odd)
-        if known is None or table is None:
-            odd["files_without_candles"] += 1
-            continue
+    for path, known, table in tables(files, odd):
         written.append(_write(root, path, known, table))
     if not written:
         raise UsageError(f"no candles in {', '.join(map(str, paths))} ({odd['files_without_candles']} other files)")
@@ -52,6 +50,20 @@ def import_candles(root: Path, paths: Sequence[Path]) -> Imported:
     )  # fmt: skip
 
 
+def tables(paths: Sequence[Path], odd: Counter[str]) -> Iterator[tuple[Path, Known, pl.DataFrame]]:
+    """Every file or folder of candles with its rows: `open_ns`, four prices in 1e-8, `volume`, as they lie.
+
+    What is none is counted in `odd`. UsageError for a path that does not exist.
+    """
+    for path in _files(paths):
+        known = _of_name(path.stem)
+        table = None if known is None else _read(path, odd)
+        if known is None or table is None:
+            odd["files_without_candles"] += 1
+        else:
+            yield path, known, table
+
+
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.exists():
@@ -60,8 +72,8 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
         yield from (one for one in inside if one.suffix in (".feather", ".csv"))
 
 
-def _of_name(stem: str) -> tuple[str, str, int] | None:
-    """(venue, coin, seconds of a candle); None where the name tells no length, or another kind of table."""
+def _of_name(stem: str) -> Known | None:
+    """None where the name tells no length, or another kind of table."""
     words = stem.split("_")
     at = next((place for place, word in enumerate(words) if _LENGTH.fullmatch(word)), None)
     if at is None or "funding" in words:
@@ -94,7 +106,7 @@ def _read(path: Path, odd: Counter[str]) -> pl.DataFrame | None:
     )  # fmt: skip
 
 
-def _write(root: Path, path: Path, known: tuple[str, str, int], table: pl.DataFrame) -> tuple[str, pl.DataFrame]:
+def _write(root: Path, path: Path, known: Known, table: pl.DataFrame) -> tuple[str, pl.DataFrame]:
     venue, coin, length_s = known
     market = f"{venue}:{coin}"
     frame = table.with_columns(

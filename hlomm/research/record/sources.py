@@ -14,6 +14,7 @@ from hlomm.research.record.writer import Writer
 from hlomm.research.store.spool import FOLDER
 from hlomm.settings.schema import Hyperliquid, Kalshi, Polymarket
 from hlomm.venues.clock import Clock
+from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.signing import Chain
 from hlomm.venues.hyperliquid.watch import HyperliquidWatcher
 from hlomm.venues.hyperliquid.watch import public_config as hyperliquid_config
@@ -59,13 +60,18 @@ def _source(place: Place, patterns: tuple[str, ...]) -> Source:
             return _kalshi(place, section, patterns)
 
 
-def _hyperliquid(place: Place, section: Hyperliquid, patterns: tuple[str, ...]) -> Source:
-    config = hyperliquid_config(
+def hyperliquid_at(place: Place, section: Hyperliquid) -> HyperliquidConfig:
+    """The configuration of somebody who only looks at a Hyperliquid."""
+    return hyperliquid_config(
         rest_url=place.rest, ws_url=place.ws, chain=Chain[section.chain.upper()], underlyings=section.underlyings,
         quote_token=section.quote_token or None, websocket=WebSocketKind(section.transport),
         request_deadline_s=section.request_s, ping_every_s=section.ping_s, pong_deadline_s=section.pong_s,
         silence_s=section.silence_s,
     )  # fmt: skip
+
+
+def _hyperliquid(place: Place, section: Hyperliquid, patterns: tuple[str, ...]) -> Source:
+    config = hyperliquid_at(place, section)
     return Source(
         venue=HYPERLIQUID,
         watcher=lambda transport, clock: HyperliquidWatcher(

@@ -15,6 +15,7 @@ from hlomm.domain.inputs import MarketListed, MarketSettled
 from hlomm.domain.markets import MarketKind
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.research.store import spool
+from hlomm.research.store.candles import IMPOSSIBLE
 from hlomm.research.store.findings import EXAMPLES_MAX, SILENCE_NS, STEP_NS, Check
 from hlomm.research.store.pack import QUARANTINE
 from hlomm.research.store.read import UNREADABLE, Store, check_file, first_line, ordered
@@ -61,11 +62,7 @@ def _candles(found: Check, store: Store) -> None:
         found.findings["repeated_candles"].add(name, int((steps == 0).sum()))
         missing = int((steps - 1).filter(steps > 1).sum())
         found.findings["missing_candles"].add(f"{name}: {missing}", missing)
-        outside = pl.any_horizontal(
-            pl.col("high") < pl.max_horizontal("open", "close", "low"),
-            pl.col("low") > pl.min_horizontal("open", "close"),
-        )
-        wrong = len(series.filter(outside))
+        wrong = len(series.filter(IMPOSSIBLE))
         found.findings["impossible_candles"].add(f"{name}: {wrong}", wrong)
 
 

@@ -33,6 +33,7 @@ Events
 
 Candles
 - `length_s`, `open_ns`: length and beginning. `open`, `high`, `low`, `close` in 1e-8; `volume` as the source has it.
+- `run` of candles that were asked for: the first of their file in unix milliseconds.
 
 Frames
 - `connection`: counts the connections of a venue from 1; 0 for requests. `channel`: path of the socket, or method and

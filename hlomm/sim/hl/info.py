@@ -13,8 +13,10 @@ from hlomm.sim.coins import PERP_COIN, is_address, split_coin, wire
 from hlomm.sim.events import FillRow
 from hlomm.sim.faults import FaultName
 from hlomm.sim.hl import documents, perp_rows, rows
+from hlomm.sim.hl.candles import LENGTHS_MS
 from hlomm.sim.hl.schema import Malformed
 from hlomm.sim.hl.venue import Venue
+from hlomm.sim.hl.weights import weight_of
 from hlomm.sim.market import Market
 from hlomm.sim.orders import OrderRow
 from hlomm.sim.refusals import Status
@@ -25,20 +27,6 @@ Request = dict[str, Any]
 _FILLS_PAGE: Final = 2000
 _PAGE: Final = 500
 _EVER: Final = 1 << 62
-_WEIGHTS: Final = {
-    "l2Book": 2,
-    "allMids": 2,
-    "clearinghouseState": 2,
-    "orderStatus": 2,
-    "spotClearinghouseState": 2,
-    "exchangeStatus": 2,
-    "userRole": 60,
-}
-_WEIGHT: Final = 20
-_ITEMS_PER_WEIGHT: Final = 20
-_LISTS: Final = frozenset(
-    {"recentTrades", "historicalOrders", "userFills", "userFillsByTime", "fundingHistory", "userFunding"}
-)
 
 
 @attrs.frozen
@@ -52,12 +40,6 @@ class InfoReply:
 
 class ServerError(Exception):
     """Answered with status 500 and `null`."""
-
-
-def weight_of(kind: str, value: Any) -> int:
-    """IP weight of a request, including what its answer adds."""
-    extra = len(value) // _ITEMS_PER_WEIGHT if kind in _LISTS and isinstance(value, list) else 0
-    return _WEIGHTS.get(kind, _WEIGHT) + extra
 
 
 class Info:
@@ -79,6 +61,7 @@ class Info:
             "allMids": lambda _r: rows.all_mids(self._exchange),
             "l2Book": self._l2_book,
             "recentTrades": self._recent_trades,
+            "candleSnapshot": self._candles,
             "fundingHistory": self._funding_history,
             "userFunding": self._user_funding,
             "exchangeStatus": lambda _r: {"time": self._now_ms, "specialStatuses": None},
@@ -109,7 +92,7 @@ class Info:
         try:
             value = handler(request)
         except ServerError:
-            return InfoReply(500, None, _WEIGHTS.get(kind, _WEIGHT))
+            return InfoReply(500, None, weight_of(kind))
         return InfoReply(200, value, weight_of(kind, value))
 
     @property
@@ -174,6 +157,18 @@ class Info:
             raise ServerError
         market, leg, _ = found
         return [rows.trade_row(trade, leg) for trade in reversed(self._venue.trades.of(market.outcome))]
+
+    def _candles(self, request: Request) -> list[Json]:
+        asked: Any = request.get("req")
+        interval = asked.get("interval") if isinstance(asked, dict) else None
+        if not isinstance(interval, str) or interval not in LENGTHS_MS:
+            raise Malformed("expected req with coin, interval, startTime and endTime")
+        start_ms, end_ms = _span(asked)
+        found = self._market(asked)
+        if found is None:
+            raise ServerError
+        market, leg, _ = found
+        return self._venue.candles.rows(market.outcome, leg, interval, start_ms, end_ms)
 
     # -- orders and fills
 

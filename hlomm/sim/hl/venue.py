@@ -16,6 +16,7 @@ from hlomm.sim.config import SimConfig
 from hlomm.sim.events import OutcomeSettled, Trade, Traded
 from hlomm.sim.faults import Faults
 from hlomm.sim.hl.agents import VALIDITY_MAX_MS, Agent, Agents
+from hlomm.sim.hl.candles import Candles
 from hlomm.sim.hl.gateway import CHAIN, Gateway
 from hlomm.sim.hl.signatures import address_of, keccak
 from hlomm.sim.world import Commit, World
@@ -89,6 +90,7 @@ class Venue:
         self.seed = seed
         self.chain = CHAIN
         self.trades = RecentTrades(config.buffers.recent_trades)
+        self.candles = Candles()
         self.listener: Callable[[Commit], None] | None = None
         """Told of every executed block, after the venue has noted it."""
         self.world = World(config, seed, origin_ns, faults, self._committed)
@@ -109,6 +111,7 @@ class Venue:
 
     def _committed(self, commit: Commit) -> None:
         self.trades.note(commit)
+        self.candles.note(commit)
         if self.listener is not None:
             self.listener(commit)
 

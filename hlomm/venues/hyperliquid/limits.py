@@ -8,6 +8,7 @@ import attrs
 
 from hlomm.domain.markets import Market
 from hlomm.domain.units import SCALE, Cash, Px, Qty, ceil_to, floor_to
+from hlomm.venues.hyperliquid.wire.candles import CANDLES
 from hlomm.venues.hyperliquid.wire.outcomes import MIN_NOTIONAL, OUTCOME_LOT, OUTCOME_TICK
 from hlomm.venues.protocol import SaleRules
 
@@ -41,6 +42,8 @@ def info_weight(kind: str) -> int:
 
 def info_extra_weight(kind: str, items: int) -> int:
     """Further weight once the length of the answer is known."""
+    if kind == CANDLES:
+        return items // 60
     return items // 20 if kind in _PER_20_ITEMS else 0
 
 

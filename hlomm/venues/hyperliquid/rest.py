@@ -24,6 +24,7 @@ from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.limits import IP_WEIGHT_PER_MIN, exchange_weight, info_extra_weight, info_weight
 from hlomm.venues.hyperliquid.wire import info
 from hlomm.venues.hyperliquid.wire.account import Balances
+from hlomm.venues.hyperliquid.wire.candles import CANDLES, CandleRows, candles_request, decode_candles
 from hlomm.venues.hyperliquid.wire.fills import FillRows
 from hlomm.venues.hyperliquid.wire.outcomes import PerpRow, Settlement
 from hlomm.venues.hyperliquid.wire.perps import PerpAccount
@@ -94,6 +95,14 @@ class HyperliquidRest:
     async def l2_book(self, coin: str) -> BookSnapshot | None:
         """The book in YES space, None if the venue does not know the coin."""
         return self._optional("l2Book", info.decode_l2_book(await self._info("l2Book", info.l2_book_request(coin))))
+
+    async def candles(self, coin: str, interval: str, start_ms: int, end_ms: int) -> CandleRows:
+        """Candles that begin within the span, as told: at most 5,000, and only of the latest 5,000 there are."""
+        body = await self._info(CANDLES, candles_request(coin, interval, start_ms, end_ms))
+        rows = self._value(CANDLES, decode_candles(body))
+        extra = info_extra_weight(CANDLES, len(rows.candles) + rows.skipped)
+        self._weights.take(extra, self._clock.now().mono_ns)
+        return rows
 
     # -- about the account
 

@@ -138,8 +138,9 @@ def test_settled_outcome(venue: Venue, golden: Golden) -> None:
         golden("samples/hip4_samples.json")["settledOutcome_doc"]["response"],
     )
     assert ask(other, "settledOutcome", outcome=first)["settleFraction"] in {"0.0", "1.0"}
-    reply = Info(other).answer({"type": "recentTrades", "coin": f"#{first}0"})
-    assert (reply.status, reply.value) == (500, None)
+    for gone in ({"type": "recentTrades", "coin": f"#{first}0"}, {"type": "candleSnapshot"} | candles(f"#{first}0")):
+        reply = Info(other).answer(gone)
+        assert (reply.status, reply.value) == (500, None)
     assert ask(other, "l2Book", coin=f"#{first}0") is None
 
 
@@ -181,6 +182,22 @@ def test_recent_trades(venue: Venue, golden: Golden) -> None:
     assert ours
     times = [row["time"] for row in ours]
     assert times == sorted(times, reverse=True)
+
+
+def candles(coin: str, interval: str = "1m", start: int = 0) -> dict[str, Any]:
+    return {"req": {"coin": coin, "interval": interval, "startTime": start, "endTime": ORIGIN // 10**6 + 60_000}}
+
+
+def test_candles(venue: Venue, golden: Golden) -> None:
+    theirs = cassette(golden, "candles_snapshot", -1)
+    for coin in ("BTC", f"#{max(venue.exchange.outcomes)}1"):
+        ours = ask(venue, "candleSnapshot", **candles(coin))
+        assert ours
+        check(ours, theirs)
+    (one,) = ask(venue, "candleSnapshot", **candles("BTC", "1d", ORIGIN // 10**6))
+    assert (one["t"] % 86_400_000, one["T"] - one["t"]) == (0, 86_399_999)
+    assert ask(venue, "candleSnapshot", **candles("BTC", "1m", ORIGIN // 10**6 + 10**9)) == []
+    assert Info(venue).answer({"type": "candleSnapshot"} | candles("DOGE")).status == 500
 
 
 def test_open_orders(venue: Venue, golden: Golden) -> None:
@@ -289,6 +306,11 @@ def test_update_rows_look_like_the_documented_ones(venue: Venue, golden: Golden)
         {"type": "openOrders", "user": "0x12"},
         {"type": "orderStatus", "user": "0x" + "1" * 40, "oid": True},
         {"type": "settledOutcome", "outcome": "5"},
+        {"type": "candleSnapshot", "coin": "BTC", "interval": "1m", "startTime": 0},
+        {"type": "candleSnapshot", "req": {"coin": "BTC", "interval": "7m", "startTime": 0}},
+        {"type": "candleSnapshot", "req": {"coin": "BTC", "interval": ["1m"], "startTime": 0}},
+        {"type": "candleSnapshot", "req": {"coin": "BTC", "interval": "1m"}},
+        {"type": "candleSnapshot", "req": {"interval": "1m", "startTime": 0}},
         {"type": "userFillsByTime", "user": "0x" + "1" * 40},
     ],
 )

@@ -21,6 +21,7 @@ from hlomm.domain.units import SCALE, parse, to_text
 from hlomm.venues.anomalies import Anomaly
 from hlomm.venues.hyperliquid.wire import info
 from hlomm.venues.hyperliquid.wire.account import OrderRows
+from hlomm.venues.hyperliquid.wire.candles import decode_candles
 from hlomm.venues.hyperliquid.wire.descriptions import PriceBinary, expiry_ns, price_binary
 from hlomm.venues.hyperliquid.wire.fills import FillRows
 from hlomm.venues.hyperliquid.wire.frames import MetaChanges, decode_frame
@@ -54,11 +55,11 @@ DECODERS: dict[str, Decoder] = {
     "userFees": info.decode_user_fees,
     "userRateLimit": info.decode_rate_limit,
     "exchangeStatus": info.decode_server_time,
+    "candleSnapshot": decode_candles,
 }
 # Requests of the cassettes that the session never makes.
 NOT_ASKED = {
     "allMids",
-    "candleSnapshot",
     "extraAgents",
     "fundingHistory",
     "historicalOrders",
@@ -102,7 +103,25 @@ def test_every_recorded_answer_we_ask_for_decodes(shared: Shared) -> None:
         "userRateLimit",
         "clearinghouseState",
         "userFunding",
+        "candleSnapshot",
     }
+
+
+def test_recorded_candles_are_whole_hours_that_follow_one_another(shared: Shared) -> None:
+    rows, anomalies = decode_candles(text(cassette(shared, "candles_snapshot")))
+    assert anomalies == ()
+    assert rows is not None
+    assert (len(rows.candles), rows.skipped) == (24, 0)
+    first = rows.candles[0]
+    assert (first.coin, first.interval, first.start_ms, first.end_ms) == (
+        "kPEPE",
+        "1h",
+        1_684_699_200_000,
+        1_684_702_799_999,
+    )
+    assert (first.open, first.high, first.low, first.close) == (160_100, 161_600, 160_100, 160_400)
+    assert first.volume == 520_665_683 * 10**8
+    assert [one.start_ms for one in rows.candles] == [first.start_ms + 3_600_000 * n for n in range(24)]
 
 
 def test_every_recorded_answer_is_safe_in_every_decoder(shared: Shared) -> None:
@@ -358,6 +377,7 @@ def test_answers_we_never_ask_for_are_refused_by_every_decoder(shared: Shared, n
         assert anomalies, kind
         # A list of foreign rows reads as a list of fills or payments, none of which can be read.
         nothing = answer == () or (kind.startswith("userFills") and answer is not None and answer.fills == ())
+        nothing |= kind == "candleSnapshot" and answer is not None and answer.candles == ()
         assert answer is None or nothing, kind
 
 

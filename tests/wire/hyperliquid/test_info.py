@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from hlomm.cli.main import LENGTHS
 from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import BookSource
 from hlomm.domain.units import parse
 from hlomm.venues.hyperliquid.wire import info
+from hlomm.venues.hyperliquid.wire.candles import LENGTHS_S, candles_request, decode_candles
 from tests.wire.hyperliquid.tools import book, fill_row, levels, order_row
 
 USER = "0x14791697260E4C9A71F18484C9F997B308E59325"
@@ -35,6 +37,10 @@ def text(value: Any) -> bytes:
     [
         (info.request("meta"), {"type": "meta"}),
         (info.l2_book_request("#9000"), {"type": "l2Book", "coin": "#9000"}),
+        (
+            candles_request("BTC", "1m", 5, 9),
+            {"type": "candleSnapshot", "req": {"coin": "BTC", "interval": "1m", "startTime": 5, "endTime": 9}},
+        ),
         (info.settled_outcome_request(95), {"type": "settledOutcome", "outcome": 95}),
         (info.user_request("userFees", "0xabc"), {"type": "userFees", "user": "0xabc"}),
         (
@@ -180,6 +186,7 @@ EVERY: dict[str, Callable[[bytes], tuple[Any, Any]]] = {
     "userFees.schema": info.decode_user_fees,
     "userRateLimit.schema": info.decode_rate_limit,
     "exchangeStatus.schema": info.decode_server_time,
+    "candles.schema": decode_candles,
 }
 
 
@@ -201,3 +208,28 @@ EVERY: dict[str, Callable[[bytes], tuple[Any, Any]]] = {
 )
 def test_bodies_that_are_no_answer_are_refused_by_kind(kind: str, body: bytes) -> None:
     assert kinds(EVERY[kind](body)) == [kind]
+
+
+def test_a_bad_candle_costs_itself() -> None:
+    good = {
+        "t": 0,
+        "T": 59_999,
+        "s": "BTC",
+        "i": "1m",
+        "o": "1.0",
+        "c": "2.0",
+        "h": "3.0",
+        "l": "1.0",
+        "v": "9",
+        "n": 1,
+    }
+    bad = [good | change for change in ({"o": "0"}, {"l": "-1.0"}, {"v": "-1"}, {"t": -1}, {"n": None}, {"s": ""})]
+    rows, anomalies = decode_candles(text([*bad, good, 7, {}]))
+    assert rows is not None
+    assert (len(rows.candles), rows.skipped) == (1, 8)
+    assert {one.kind for one in anomalies} == {"candle.schema", "candle.px", "candle.volume"}
+    assert decode_candles(text([]))[0] is not None
+
+
+def test_the_command_knows_every_length() -> None:
+    assert tuple(LENGTHS_S) == LENGTHS
