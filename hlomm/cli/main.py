@@ -372,6 +372,35 @@ def backtest(
 
 
 @main.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@config_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE.toml",
+    help="Settings found, for --config; and everything found, beside it as .json.",
+)
+@JSON
+@reporting
+def calibrate(
+    *, paths: tuple[Path, ...], profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], out: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Estimate fill rates, vol, latencies and queue from recordings; nothing is applied.
+
+    Each PATH is a store, a HIP-4 recording, or the state directory or journal of a run (own orders: latency, queue).
+    """
+    from hlomm.cli.calibrate import calibrate_command
+
+    finish(
+        calibrate_command(
+            paths, profile=profile, config_files=config_files, sets=sets, out=out, as_json=as_json
+        )
+    )  # fmt: skip
+
+
+@main.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @config_options
 @click.option("--strategy", default=None, help="Of a recording: the one that is run over it.  [default: avellaneda]")
