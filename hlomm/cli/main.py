@@ -401,6 +401,20 @@ def calibrate(
 
 
 @main.command()
+@click.argument("path", metavar="RUN", type=click.Path(path_type=Path))
+@JSON
+@reporting
+def drift(*, path: Path, as_json: bool) -> None:
+    """What a run brought against its own backtest: latency, signals, others, queue and fees, market by market.
+
+    RUN is a state directory or a journal. Exit 3 if the journal does not replay.
+    """
+    from hlomm.cli.drift import drift_command
+
+    finish(drift_command(path, as_json=as_json))
+
+
+@main.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @config_options
 @click.option("--strategy", default=None, help="Of a recording: the one that is run over it.  [default: avellaneda]")

@@ -42,19 +42,22 @@ SETTLE_DELAY_NS = 2 * NS_PER_S
 
 
 def backtest(
-    recording: Recording, loaded: Loaded, delays: Delays | None = None, onlooker: Onlooker | None = None
-) -> BacktestResult:
+    recording: Recording, loaded: Loaded, delays: Delays | None = None, onlooker: Onlooker | None = None, *,
+    cash: Cash = START_CASH,
+) -> BacktestResult:  # fmt: skip
     """Run the engine over all events, through settlement, and measure."""
-    return _Run(recording, loaded, Delays() if delays is None else delays, onlooker).run()
+    return _Run(recording, loaded, Delays() if delays is None else delays, onlooker, cash).run()
 
 
 class _Run:
-    def __init__(self, recording: Recording, loaded: Loaded, delays: Delays, onlooker: Onlooker | None) -> None:
+    def __init__(
+        self, recording: Recording, loaded: Loaded, delays: Delays, onlooker: Onlooker | None, cash: Cash
+    ) -> None:
         self._recording = recording
         self._onlooker = onlooker
         self._loaded = loaded
         self._engine: Engine = build_engine(loaded.settings)
-        self._venue = TapeVenue(recording.outcome, delays, START_CASH)
+        self._venue = TapeVenue(recording.outcome, delays, cash)
         self._samples: list[Sample] = []
         self._fills: list[FillPoint] = []
         self._forecasts: list[tuple[float, float]] = []

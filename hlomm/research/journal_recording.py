@@ -27,6 +27,7 @@ from hlomm.domain.faults import JournalCorrupt, UsageError
 from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueId, perp_market
 from hlomm.domain.inputs import (
     AccountState,
+    AmendFailed,
     BboUpdate,
     BookSnapshot,
     Booted,
@@ -45,6 +46,7 @@ from hlomm.domain.inputs import (
     OrderAnswer,
     OrderClosed,
     OrderOpened,
+    OrderRejected,
     SessionDown,
     SessionUp,
     StopRequested,
@@ -61,7 +63,7 @@ from hlomm.research.store.recordings import AROUND_NS, GAP_MAX_NS, STEP_BACK_MAX
 from hlomm.settings.load import Layer, Loaded, load
 
 _ENDS: Final = (OperatorAction.KILL, OperatorAction.FLATTEN, OperatorAction.CANCEL)
-OwnNews = OrderOpened | OrderClosed | OrderAnswer | FillReceived | FillVoided
+OwnNews = OrderOpened | OrderClosed | OrderRejected | AmendFailed | OrderAnswer | FillReceived | FillVoided
 OwnOrder = PlaceOrders | AmendOrders | CancelOrders | ConvertSet
 
 
@@ -192,8 +194,8 @@ class _Scan:
 
     def _private(self, ns: int, item: Input) -> None:
         match item:
-            case OrderOpened(client_id=client_id) | OrderClosed(client_id=client_id) | OrderAnswer(client_id=client_id):
-                market = self.market_of.get(client_id)
+            case OrderOpened() | OrderClosed() | OrderRejected() | AmendFailed() | OrderAnswer():
+                market = self.market_of.get(item.client_id)
                 if market is not None:
                     self.news.setdefault(market, []).append((ns, item))
             case FillReceived(fill=fill) | FillVoided(fill=fill):

@@ -23,7 +23,7 @@ import attrs
 import numpy as np
 
 from hlomm.domain.ids import ClientId, VenueId, VenueOrderId
-from hlomm.domain.inputs import OrderClosed, OrderOpened
+from hlomm.domain.inputs import OrderOpened
 from hlomm.domain.outputs import AmendOrders, PlaceOrders
 from hlomm.domain.times import NS_PER_MS
 from hlomm.research.calibrate.series import Ints, Stamped
@@ -32,6 +32,7 @@ from hlomm.research.journal_recording import Own
 SAMPLES_MAX: Final = 2_000
 """Order statistics kept of a distribution, evenly chosen, its ends among them."""
 SAMPLES_MIN: Final = 20
+_NEVER: Final = 2**62
 _AROUND: Final = 9
 """Measurements of a clock that one value is made of: some four minutes of a run."""
 QUANTILES: Final = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)
@@ -121,26 +122,28 @@ def own(runs: Iterable[tuple[Own, Clocks, VenueId]]) -> tuple[Latency, Latency]:
 
 
 def _trips(own: Own, clocks: Clocks, venue: VenueId) -> Iterator[tuple[int, int, bool]]:
-    """(entry, response, whether the clocks were measured) of every order that came to rest."""
-    heard: dict[ClientId, list[tuple[int, OrderOpened | OrderClosed]]] = {}
+    """(entry, response, whether the clocks were measured) of every order that came to rest.
+
+    The venue gives a new id to every order and every change of one, so what a send led to is the first id that was
+    heard of after it; where the next change was sent before that, nobody can tell.
+    """
+    heard: dict[ClientId, dict[VenueOrderId, tuple[int, int]]] = {}
     for ns, item in own.news:
-        if isinstance(item, OrderOpened | OrderClosed):
-            heard.setdefault(item.client_id, []).append((ns, item))
-    stamps: dict[tuple[ClientId, VenueOrderId], int] = {}
-    for rows in heard.values():
-        for _, item in rows:
-            if isinstance(item, OrderOpened) and item.venue_ms:
-                key = item.client_id, item.venue_order_id
-                stamps[key] = min(item.venue_ms, stamps.get(key, item.venue_ms))
-    for sent_ns, client_id in _sent(own):
-        first = next(((ns, item) for ns, item in heard.get(client_id, ()) if ns >= sent_ns), None)
-        if first is None or not isinstance(first[1], OrderOpened):
-            continue
-        stamp = stamps.get((client_id, first[1].venue_order_id))
-        if stamp is None:
-            continue
-        rests_ns = stamp * NS_PER_MS - clocks.ahead_ns(venue, first[0])
-        yield rests_ns - sent_ns, first[0] - rests_ns, clocks.knows(venue)
+        if isinstance(item, OrderOpened):
+            ids = heard.setdefault(item.client_id, {})
+            first_ns, stamp = ids.get(item.venue_order_id, (ns, 0))
+            ids[item.venue_order_id] = first_ns, stamp or item.venue_ms
+    sent: dict[ClientId, list[int]] = {}
+    for ns, client_id in _sent(own):
+        sent.setdefault(client_id, []).append(ns)
+    for client_id, times in sent.items():
+        for sent_ns, next_ns in zip(times, [*times[1:], _NEVER], strict=True):
+            answers = ((ns, ms) for ns, ms in heard.get(client_id, {}).values() if ns > sent_ns)
+            answer_ns, stamp = min(answers, default=(_NEVER, 0))
+            if not stamp or answer_ns > next_ns:
+                continue
+            rests_ns = stamp * NS_PER_MS - clocks.ahead_ns(venue, answer_ns)
+            yield rests_ns - sent_ns, answer_ns - rests_ns, clocks.knows(venue)
 
 
 def _sent(own: Own) -> Iterator[tuple[int, ClientId]]:
