@@ -90,8 +90,8 @@ def _noticed(heard: Heard, lost: int) -> list[str]:
         told.append(f"{heard.dropped} crossed books, repeated trades and prints of history dropped")
     if lost:
         told.append(f"{lost} prints met no book with two sides: their distance is not known, and they are left out")
-    if heard.unknown:
-        told.append(f"nothing says what these markets are: {names(heard.unknown)}")
-    others = Counter(str(venue_of(one.market.id)) for one in heard.series if not one.outcome and len(one.print_ns))
+    if heard.unlisted:
+        told.append(f"nothing says what {len(heard.unlisted)} markets are, nor when they end: {names(heard.unlisted)}")
+    others = Counter(str(venue_of(one.market)) for one in heard.series if not one.outcome and len(one.print_ns))
     told += [f"{venue}: {count} perps are no outcomes: feed only" for venue, count in sorted(others.items())]
     return told

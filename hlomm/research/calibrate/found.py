@@ -37,7 +37,7 @@ class Row:
 
     @property
     def offered(self) -> str:
-        return KEEP if self.key is None or self.value is None else f"--set {self.key}={_number(self.value)}"
+        return KEEP if self.key is None or self.value is None else f"--set {self.key}={number(self.value)}"
 
 
 @attrs.frozen(kw_only=True)
@@ -199,7 +199,7 @@ class Calibration:
         for key, row in offered.items():
             assert row.value is not None
             lines.append(
-                f"{key.removeprefix(f'{SECTION}.')} = {_number(row.value)}  # was {_told(row.now)}; "
+                f"{key.removeprefix(f'{SECTION}.')} = {number(row.value)}  # was {_told(row.now)}; "
                 f"{_between(row.interval)}, n = {row.n}"
             )
             lines.append(f"#   {row.note}")
@@ -219,18 +219,21 @@ def _markets(count: int) -> str:
     return "1 market" if count == 1 else f"{count} markets"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """As TOML and people read it: three digits say more than an interval does."""
     text = f"{value:.3g}"
-    return f"{float(text):.1f}" if "e" in text else text
+    if "e" not in text:
+        return text
+    plain = f"{float(text):.12f}".rstrip("0")
+    return f"{plain}0" if plain.endswith(".") else plain
 
 
 def _told(value: float | None) -> str:
-    return KEEP if value is None else _number(value)
+    return KEEP if value is None else number(value)
 
 
 def _between(interval: tuple[float, float] | None) -> str:
-    return "no interval" if interval is None else f"{_number(interval[0])} .. {_number(interval[1])}"
+    return "no interval" if interval is None else f"{number(interval[0])} .. {number(interval[1])}"
 
 
 def names(found: Sequence[str]) -> str:

@@ -113,7 +113,7 @@ def arrivals_of(series: Series) -> Arrivals:
     two_sided = np.isfinite(series.mid)
     ns = series.book_ns
     stood = np.minimum(np.diff(ns, append=ns[-1:]), STANDS_NS) / NS_PER_S
-    ends = series.market.expiry_ns
+    ends = series.expiry_ns
     before = np.searchsorted(ns, series.print_ns, side="left") - 1
     met = before >= 0
     met[met] = two_sided[before[met]] & (series.print_ns[met] - ns[before[met]] <= STANDS_NS)
@@ -124,7 +124,7 @@ def arrivals_of(series: Series) -> Arrivals:
     origin = int(ns[0]) if len(ns) else 0
     books = np.flatnonzero(two_sided)
     return Arrivals(
-        klass=series.market.klass, d=d[deepest], block=block_of(at[deepest], origin), tau_s=_tau(at[deepest], ends),
+        klass=series.klass, d=d[deepest], block=block_of(at[deepest], origin), tau_s=_tau(at[deepest], ends),
         p=mid[deepest], book_block=block_of(ns[books], origin), book_s=stood[books], book_half=series.half[books],
         book_tau_s=_tau(ns[books], ends), book_p=series.mid[books], lost=int(len(met) - met.sum()),
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """How long news takes to reach us, orders to reach the venue, and answers to come back; in nanoseconds.
 
-- feed: receive time less the venue's stamp, of every book, touch and print that has one.
+- feed: receive time less the venue's stamp, of every book, touch and print that has one; what is older than
+  `recording.MAX_PRINT_AGE_NS` when it comes is history with which a subscription begins, and left out.
 - entry: from the moment at which the engine sent an order (or changed one) to the venue's stamp of it resting.
 - response: from that stamp to the first thing we heard of it.
 

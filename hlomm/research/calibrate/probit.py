@@ -56,10 +56,10 @@ class Steps:
 
 def steps_of(series: Series, grid_s: float) -> Steps:
     """Of a market with an end; empty for one without."""
-    expiry_ns, grid_ns = series.market.expiry_ns, seconds_to_ns(grid_s)
+    expiry_ns, grid_ns = series.expiry_ns, seconds_to_ns(grid_s)
     if expiry_ns is None or not len(series.book_ns):
         empty = np.zeros(0)
-        return Steps(klass=series.market.klass, square=empty, dt_s=empty, block=np.zeros(0, dtype=np.int64),
+        return Steps(klass=series.klass, square=empty, dt_s=empty, block=np.zeros(0, dtype=np.int64),
                      tau_s=empty, p=empty)  # fmt: skip
     ns = series.book_ns
     last = min(int(ns[-1]), expiry_ns - grid_ns)
@@ -75,7 +75,7 @@ def steps_of(series: Series, grid_s: float) -> Steps:
     square = np.diff(y) ** 2
     fine = np.isfinite(square)
     return Steps(
-        klass=series.market.klass, square=square[fine], dt_s=np.full(int(fine.sum()), grid_s),
+        klass=series.klass, square=square[fine], dt_s=np.full(int(fine.sum()), grid_s),
         block=block_of(points[1:][fine], int(ns[0])), tau_s=tau_s[1:][fine], p=mid[1:][fine],
     )  # fmt: skip
 

@@ -16,12 +16,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from hlomm.domain.inputs import BboUpdate, BookSnapshot, Level, MarketChanged, MarketListed, TradePrint
-from hlomm.domain.markets import Market, MarketKind
+from hlomm.domain.ids import MarketId, is_outcome, venue_of
+from hlomm.domain.inputs import BboUpdate, BookSnapshot, ClockSkew, Level, MarketChanged, MarketListed, TradePrint
+from hlomm.domain.markets import Market
 from hlomm.domain.units import SCALE
 from hlomm.research.recording import MAX_PRINT_AGE_NS, Event, Recording
 from hlomm.research.store.read import Store, ordered, rows
-from hlomm.research.store.schema import input_of
+from hlomm.research.store.schema import input_of, market_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -30,7 +31,10 @@ _KINDS: Final = ("book", "bbo", "trade", "listed", "changed", "skew")
 
 @attrs.frozen(kw_only=True, eq=False)
 class Series:
-    market: Market
+    market: MarketId
+    klass: str
+    expiry_ns: int | None
+    """None where it has none, or where nothing says."""
     book_ns: Ints
     """Times of the books, in order."""
     mid: Floats
@@ -43,7 +47,7 @@ class Series:
 
     @property
     def outcome(self) -> bool:
-        return self.market.kind is MarketKind.OUTCOME
+        return is_outcome(self.market)
 
 
 @attrs.frozen(kw_only=True)
@@ -59,7 +63,9 @@ class Stamped:
 class Gatherer:
     """Events of one market, one after another."""
 
-    market: Market
+    market: MarketId
+    terms: Market | None = None
+    """None where nothing says what this market is: then its class is its venue's, and it has no end."""
     stamped: list[Stamped] = attrs.field(factory=list)
     dropped: int = 0
     _books: list[tuple[int, float, float]] = attrs.field(factory=list)
@@ -82,9 +88,10 @@ class Gatherer:
                 self._prints.append((event.exchange_ns, px / SCALE, int(aggressor)))
             case _:
                 return
-        if stamped:
+        # A subscription begins with the book as it last changed, which may be long ago.
+        if stamped and event.received_ns - event.exchange_ns <= MAX_PRINT_AGE_NS:
             self.stamped.append(
-                Stamped(venue=self.market.venue, received_ns=event.received_ns, exchange_ns=event.exchange_ns)
+                Stamped(venue=venue_of(self.market), received_ns=event.received_ns, exchange_ns=event.exchange_ns)
             )
 
     def _book(self, ns: int, bid: Level | None, ask: Level | None) -> None:
@@ -98,8 +105,11 @@ class Gatherer:
     def series(self) -> Series:
         books = sorted(self._books, key=lambda row: row[0])
         prints = sorted(self._prints, key=lambda row: row[0])
+        terms = self.terms
         return Series(
-            market=self.market, book_ns=np.array([row[0] for row in books], dtype=np.int64),
+            market=self.market, klass=f"unlisted at {venue_of(self.market)}" if terms is None else terms.klass,
+            expiry_ns=None if terms is None else terms.expiry_ns,
+            book_ns=np.array([row[0] for row in books], dtype=np.int64),
             mid=np.array([row[1] for row in books], dtype=np.float64),
             half=np.array([row[2] for row in books], dtype=np.float64),
             print_ns=np.array([row[0] for row in prints], dtype=np.int64),
@@ -117,7 +127,7 @@ class Heard:
     skews: list[tuple[int, str, int]] = attrs.field(factory=list)
     """(ns, venue, its clock minus ours in ms)."""
     dropped: int = 0
-    unknown: list[str] = attrs.field(factory=list)
+    unlisted: list[str] = attrs.field(factory=list)
     """Markets of which nothing says what they are."""
 
     def add(self, gatherer: Gatherer) -> None:
@@ -128,9 +138,10 @@ class Heard:
 
 def of_recording(recording: Recording, *, stand_ins: bool = False) -> Heard:
     """The outcome of a recording; `stand_ins`: an exchange time equal to the receive time was not the venue's."""
-    heard, gatherers = Heard(), {market.id: Gatherer(market) for market in (recording.outcome, recording.perp)}
+    heard = Heard()
+    gatherers = {market.id: Gatherer(market.id, market) for market in (recording.outcome, recording.perp)}
     for event in recording.events:
-        gatherer = gatherers.get(getattr(event.item, "market", recording.outcome.id))
+        gatherer = gatherers.get(MarketId(market_of(event.item)))
         if gatherer is not None:
             gatherer.add(event, stamped=not (stand_ins and event.exchange_ns == event.received_ns))
     for gatherer in gatherers.values():
@@ -147,29 +158,22 @@ def of_store(root: Path) -> Heard:
 
 
 def _of_rows(heard: Heard, name: str, found: Iterable[Mapping[str, Any]]) -> None:
-    gatherer: Gatherer | None = None
-    early: list[tuple[Event, bool]] = []
+    gatherer = Gatherer(MarketId(name))
     for row in found:
         item = input_of(row)
-        if row["kind"] == "skew":
-            heard.skews.append((row["recv_ns"], row["venue"], int(getattr(item, "skew_ms", 0))))
+        if isinstance(item, ClockSkew):
+            heard.skews.append((row["recv_ns"], row["venue"], item.skew_ms))
         elif isinstance(item, MarketListed | MarketChanged):
-            gatherer = Gatherer(item.market) if gatherer is None else gatherer
+            gatherer.terms = item.market if gatherer.terms is None else gatherer.terms
         elif item is not None:
             known = row["exchange_ns"] is not None
             event = Event(
                 received_ns=row["recv_ns"], exchange_ns=row["exchange_ns"] if known else row["recv_ns"], item=item
             )  # fmt: skip
-            if gatherer is None:
-                early.append((event, known))
-            else:
-                gatherer.add(event, stamped=known)
-    if gatherer is None:
-        heard.unknown += [name] if early else []
-        return
-    for event, known in early:
-        gatherer.add(event, stamped=known)
-    heard.add(gatherer)
+            gatherer.add(event, stamped=known)
+    if name:
+        heard.unlisted += [name] if gatherer.terms is None else []
+        heard.add(gatherer)
 
 
 def _rows(store: Store, name: str) -> Iterable[Mapping[str, Any]]:
@@ -183,5 +187,5 @@ def merged(all_heard: Sequence[Heard]) -> Heard:
         whole.stamped += heard.stamped
         whole.skews += heard.skews
         whole.dropped += heard.dropped
-        whole.unknown += heard.unknown
+        whole.unlisted += heard.unlisted
     return whole

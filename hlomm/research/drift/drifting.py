@@ -126,14 +126,16 @@ def _market(run: JournalRun, traded: Traded, delays: Delays, live: Live) -> Mark
              _worth(booked, mark)]  # fmt: skip
     units = [step // SCALE for step in steps]
     fees = _fees(model), _fees(booked)
+    first_ns, last_ns = _span(recording)
+    same, apart = fairs(live_fair, measured.fair, first_ns, min(last_ns, live.last_ns))
     return MarketDrift(
         ticker=recording.outcome.ticker, market=recording.outcome.id, period=recording.outcome.period,
         settled=recording.settled, mark=mark, model=units[0] - fees[0], latency=units[1] - units[0],
         signals=units[2] - units[1], others=units[3] - units[2], queue=units[4] - units[3], fees=fees[0] - fees[1],
         live=units[4] - fees[1], fills=tuple(_trades(each) for each in (model, timed, resent, booked)),
         contracts=tuple(_contracts(each) for each in (model, timed, resent, booked)),
-        quotes=shares(quotes_of(traded.own, recording.outcome.id), measured.quotes, *_span(recording)),
-        fair_same=_fair_same(live_fair, measured.fair, *_span(recording)),
+        quotes=shares(quotes_of(traded.own, recording.outcome.id), measured.quotes, first_ns, last_ns),
+        fair_same=same, fair_apart=apart,
     )  # fmt: skip
 
 
@@ -210,15 +212,16 @@ def _alike(live: Px | None, model: Px | None) -> str:
     return "only_live" if model is None else "differ"
 
 
-def _fair_same(live: Path, model: Path, first_ns: int, last_ns: int) -> float | None:
-    """Share of the time with two fair values in which they agreed."""
-    both = same = 0
+def fairs(live: Path, model: Path, first_ns: int, last_ns: int) -> tuple[float | None, float | None]:
+    """Share of the time with two fair values in which they agreed, and how far apart they were in the mean."""
+    both = same = apart = 0
     for since, until in _pieces(live, model, first_ns, last_ns):
         one, other = live.at(since), model.at(since)
         if one is not None and other is not None:
             both += until - since
             same += (until - since) * (abs(one - other) <= FAIR_SAME)
-    return same / both if both else None
+            apart += (until - since) * abs(one - other)
+    return (same / both, apart / both / SCALE) if both else (None, None)
 
 
 def _pieces(one: Path, other: Path, first_ns: int, last_ns: int) -> Iterator[tuple[int, int]]:

@@ -49,6 +49,9 @@ class MarketDrift:
     """The same in contracts, 1e-8."""
     quotes: QuoteShares
     fair_same: float | None
+    """Share of the time in which the two runs had the same fair value."""
+    fair_apart: float | None
+    """Mean distance of the two, in price."""
 
     @property
     def gap(self) -> int:
@@ -69,6 +72,7 @@ class MarketDrift:
                 zip(("model", "timed", "as_sent", "live"), (amount(qty) for qty in self.contracts), strict=True)
             ),
             "quotes": attrs.asdict(self.quotes), "fair_same": self.fair_same,
+            "fair_apart": self.fair_apart,
         }  # fmt: skip
 
 
@@ -115,17 +119,19 @@ class Drift:
         lines = [f"run {self.name} ({self.profile}): {self.replay}; fill model: {self.fill_model}", self._latency()]
         lines += self.told
         lines += [f"left out: {one.ticker or one.market}: {one.reason}" for one in self.excluded]
-        table: list[tuple[str, ...]] = [("market", "model", *PARTS, "live", "fills", "quotes equal", "fair equal")]
+        table: list[tuple[str, ...]] = [
+            ("market", "model", *PARTS, "live", "fills", "quotes equal", "fair equal", "apart")
+        ]
         table += [
             (
                 one.ticker, *(_signed(getattr(one, name)) for name in ("model", *PARTS, "live")),
                 f"{one.fills[0]}/{one.fills[1]}/{one.fills[2]}/{one.fills[3]}", _share(one.quotes.equal),
-                _share(one.fair_same),
+                _share(one.fair_same), "-" if one.fair_apart is None else f"{100 * one.fair_apart:.2f} c",
             )
             for one in self.markets
         ]  # fmt: skip
         sums = self.sums()
-        table.append(("sum", *(_signed(sums[name]) for name in ("model", *PARTS, "live")), "", "", ""))
+        table.append(("sum", *(_signed(sums[name]) for name in ("model", *PARTS, "live")), "", "", "", ""))
         widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
         lines.append("")
         for row in table:

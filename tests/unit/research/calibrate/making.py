@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.pricing.normal import cdf
 from hlomm.research.calibrate.series import Series
-from tests.unit.store.making import T0, market
+from tests.unit.store.making import OUTCOME, T0
 
 HALF = 0.001
 
 
-def arrivals(
-    seed: int, *, a: float, k: float, hours: float, mid: float = 0.5, half: float = HALF, of: Market | None = None
-) -> Series:
+def arrivals(seed: int, *, a: float, k: float, hours: float, mid: float = 0.5, half: float = HALF) -> Series:
     """A still book, and taker orders that reach depths d at rate a e^(-k d) on either side."""
     rng = np.random.default_rng(seed)
     span_s = 3_600.0 * hours
@@ -24,7 +21,7 @@ def arrivals(
     sign = rng.choice([-1, 1], count)
     books = np.arange(0, int(span_s) + 1, dtype=np.int64) * NS_PER_S
     return Series(
-        market=market(expiry_ns=T0 + int(2 * span_s) * NS_PER_S) if of is None else of, book_ns=T0 + books,
+        market=OUTCOME, klass="priceBinary", expiry_ns=T0 + int(2 * span_s) * NS_PER_S, book_ns=T0 + books,
         mid=np.full(len(books), mid), half=np.full(len(books), half), print_ns=T0 + ns + 1,
         print_px=mid + sign * rng.exponential(1.0 / k, count), print_sign=sign,
     )  # fmt: skip
@@ -40,7 +37,7 @@ def walk(seed: int, *, nu: float, hours: float, left_s: float, step_s: float = 0
     mid = np.array([cdf(each) for each in y / np.sqrt(tau)])
     none = np.zeros(0)
     return Series(
-        market=market(expiry_ns=T0 + round((3_600 * hours + left_s) * NS_PER_S)),
+        market=OUTCOME, klass="priceBinary", expiry_ns=T0 + round((3_600 * hours + left_s) * NS_PER_S),
         book_ns=T0 + (at_s * NS_PER_S).astype(np.int64), mid=mid, half=np.full(count, HALF),
         print_ns=none.astype(np.int64), print_px=none, print_sign=none.astype(np.int64),
     )  # fmt: skip

@@ -17,6 +17,7 @@ from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.pricing.normal import cdf
 from hlomm.research.calibrate.calibrating import calibrate
+from hlomm.research.calibrate.found import number
 from hlomm.settings.load import load
 from tests.unit.research.test_journal_recording import journal, opening, traded
 from tests.unit.store.making import OUTCOME, T0, market, minute, write
@@ -34,7 +35,12 @@ def store(tmp_path_factory):
 
 
 def synthetic(root):
-    """A store of a market of which everything is known: mids, takers, delays, and a clock that is ahead."""
+    write(root, made())
+    return root
+
+
+def made():
+    """A market of which everything is known: mids, takers, delays, and a clock that is ahead."""
     rng = np.random.default_rng(11)
     span_ms = MINUTES * 60_000
     listed = market(expiry_ns=T0 + (span_ms + 3_600_000) * NS_PER_MS)
@@ -47,15 +53,14 @@ def synthetic(root):
         news.append((ms, BookSnapshot(
             OUTCOME, ((px - 100_000, 50 * SCALE),), ((px + 100_000, 50 * SCALE),), stamp(ms)
         )))  # fmt: skip
-    for number, ms in enumerate(rng.integers(1, span_ms, rng.poisson(2 * A * span_ms / 1e3))):
+    for key, ms in enumerate(rng.integers(1, span_ms, rng.poisson(2 * A * span_ms / 1e3))):
         sign = int(rng.choice([-1, 1]))
         px = mids[(int(ms) - 1) // 500 * 500] + sign * round(rng.exponential(1 / K) * SCALE)
-        news.append((int(ms), TradePrint(OUTCOME, Px(px), Qty(SCALE), Side(sign), f"t{number}", stamp(int(ms)))))
+        news.append((int(ms), TradePrint(OUTCOME, Px(px), Qty(SCALE), Side(sign), f"t{key}", stamp(int(ms)))))
     delays = rng.lognormal(np.log(FEED_MS), 0.3, len(news))
     rows = [(ms + round(delay), item) for (ms, item), delay in zip(news, delays, strict=True)]
     rows += [(0, SessionUp(HYPERLIQUID)), (1, MarketListed(listed)), (2, ClockSkew(HYPERLIQUID, AHEAD_MS))]
-    write(root, sorted(rows, key=lambda row: row[0]))
-    return root
+    return sorted(rows, key=lambda row: row[0])
 
 
 def stamp(ms):
@@ -124,6 +129,27 @@ def test_a_journal_is_read_with_its_own_orders(tmp_path):
     assert found.latency["feed"].n > 60
     assert found.latency["entry"].n == 1
     assert found.queue.refused == "no own fills: default kept" or "are needed" in found.queue.refused
+
+
+def test_a_market_of_which_nothing_is_known_has_arrivals_and_no_nu(store, tmp_path):
+    rows = [row for row in made() if not isinstance(row[1], MarketListed)]
+    write(tmp_path, rows)
+    found = calibrate([tmp_path], settings())
+    row = next(row for row in found.rows() if row.what.startswith("k of"))
+    assert row.what == "k of unlisted at hyperliquid"
+    assert row.value == pytest.approx(K, rel=0.15)
+    assert row.offered == "-"
+    assert not found.nus
+    assert any("nor when they end" in one for one in found.told)
+    assert found.latency["feed"].samples_ns == calibrate([store], settings()).latency["feed"].samples_ns
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0213, "0.0213"), (1234.5, "1230.0"), (1.5e-6, "0.0000015"), (494.0, "494"), (0.0, "0")]
+)
+def test_numbers_are_such_that_toml_reads_them(value, text):
+    assert number(value) == text
+    assert tomllib.loads(f"x = {text}")["x"] == pytest.approx(value, rel=0.01)
 
 
 def test_a_path_that_is_nothing_is_said(tmp_path):
