@@ -7,6 +7,7 @@ of these, and of nothing else, that `--config` accepts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from hlomm.research.calibrate.queue import DEFAULT_N, FoundExponent
 
 SECTION: Final = "strategy.avellaneda"
 KEEP: Final = "-"
+SPAN_MAX: Final = 5.0
+"""Upper over lower end of an interval: beyond it a value says nothing, and is not offered."""
 
 
 @attrs.frozen(kw_only=True)
@@ -75,12 +78,14 @@ class Calibration:
             ols = "" if fit.regression is None else f"; regression {fit.regression[0]:.3g}, {fit.regression[1]:.3g}"
             note += f", {one.beyond} beyond {fit.near:.4f}{ols}"
             note += "" if fit.exponential else f"; not exponential (off by {fit.distance:.2f}): holds near the touch"
+            vague = max(_span(fit.a_interval), _span(fit.k_interval)) > SPAN_MAX
+            note += "; takers stop at the touch, so what is beyond it is not seen: not offered" if vague else ""
             for name, key, value, interval in (
                 ("A", "fill_rate", fit.a, fit.a_interval), ("k", "fill_decay", fit.k, fit.k_interval),
             ):  # fmt: skip
                 found.append(
                     Row(
-                        what=f"{name} of {one.cell.klass}", key=f"{SECTION}.{key}" if quoted else None,
+                        what=f"{name} of {one.cell.klass}", key=f"{SECTION}.{key}" if quoted and not vague else None,
                         now=self.now[key], value=value, interval=interval, n=one.beyond, note=note,
                     )
                 )  # fmt: skip
@@ -213,6 +218,10 @@ class Calibration:
 
 def _row(what: str, *, n: int, note: str, now: float | None = None) -> Row:
     return Row(what=what, key=None, now=now, value=None, interval=None, n=n, note=note)
+
+
+def _span(interval: tuple[float, float] | None) -> float:
+    return math.inf if interval is None or interval[0] <= 0.0 else interval[1] / interval[0]
 
 
 def _markets(count: int) -> str:

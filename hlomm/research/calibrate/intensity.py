@@ -9,9 +9,11 @@ far" (censored), so that single sweeps do not decide. With n arrivals beyond nea
 
     k = n_u / (sum of (d - near) of those + (n - n_u) (far - near)),    A = n / (2 T) e^(k near)
 
-for the exposure T (time with a two-sided book; a book stands for at most `STANDS_NS`) at two sides. Standard errors are
-k / sqrt(n_u), and sqrt(1/n + (near k)^2 / n_u) of ln A; the intervals are by block (`blocks`) and include what these
-leave out, that arrivals cluster. Beside it stands the regression of QUANT (ln lambda on d over eight depths,
+which is how often an order among the book as it stood would have been reached: where takers stop at the touch, k is
+large and A, carried on to d = 0, is nothing that anybody saw; their intervals tell. T is the exposure (time with a
+two-sided book; a book stands for at most `STANDS_NS`) of each of the two sides. Standard errors are k / sqrt(n_u), and
+sqrt(1/n + (near k)^2 / n_u) of ln A; the intervals are by block (`blocks`) and include what these leave out, that
+arrivals cluster. Beside it stands the regression of QUANT (ln lambda on d over eight depths,
 `hlomm.pricing.glft.fit_intensity`), and the largest distance between the two distribution functions: where an
 exponential does not hold, both are told, and the near part is what is quoted.
 """

@@ -10,7 +10,8 @@ a store, `ClockSkew` of a journal). One measurement errs by up to half a round t
 nearest is taken; what still arrives before it happened counts as 0, and how often is told. Where nobody measured,
 clocks are taken to agree; if that makes news arrive before it happened, the fastest message is taken to have taken no
 time, and the figures are a lower bound. All that is told (`Latency.clock`). Entry and response err by the same amount
-in opposite directions, so that their sum holds whatever the clocks say. Times against a simulator are the venue's.
+in opposite directions, and so do feed and entry: those sums hold whatever the clocks say. Times against a simulator are
+the venue's.
 """
 
 from __future__ import annotations

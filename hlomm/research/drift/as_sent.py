@@ -16,6 +16,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import CancelRequest
 from hlomm.domain.outputs import AmendOrders, CancelOrders, Output, PlaceOrders
 from hlomm.domain.units import SCALE, Cash
+from hlomm.pricing.queues import QueueModel
 from hlomm.research.journal_recording import Own, Traded
 from hlomm.research.recording import Event
 from hlomm.research.tape_venue import Delays, TapeVenue
@@ -25,9 +26,11 @@ _BALANCE: Final = ("InsufficientSpotBalance",)
 """What the venue calls it."""
 
 
-def fills_as_sent(traded: Traded, delays: Delays, until_ns: int) -> list[tuple[int, Input]]:
+def fills_as_sent(
+    traded: Traded, delays: Delays, until_ns: int, queue: QueueModel = QueueModel.BACK
+) -> list[tuple[int, Input]]:
     """(when we would have heard, news) of every fill that the model gives these orders."""
-    venue = TapeVenue(traded.recording.outcome, delays, Cash(_PLENTY))
+    venue = TapeVenue(traded.recording.outcome, delays, Cash(_PLENTY), queue)
     venue.tokens.update(dict.fromkeys(Leg, _PLENTY))
     news: list[tuple[int, Input]] = []
     sent = [(ns, output) for ns, output in _affordable(traded.own) if ns <= until_ns]

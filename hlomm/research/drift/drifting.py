@@ -5,7 +5,8 @@ fills are taken from it, each valued at one and the same mark (what YES paid; wh
 asked to end, the last mid), before fees:
 
     M0  the backtest as it stands: the run's settings and money, assumed latencies (`Delays()`), the fill model
-    M1  the same with the latencies that the run measured (medians of entry and response, `calibrate.latency`)
+    M1  the same with the latencies that the run measured (medians of entry and response as in `calibrate.latency`,
+        on the clock of the venue's stamps, by which the model matches)
     R   the orders that the run really sent, at their times, given to the fill model with those latencies
     L   what the venue really filled
 
@@ -17,7 +18,8 @@ fair values of the two runs were more than `FAIR_SAME` apart, or one had none: l
 learnt from all of its markets and for longer, here from one. `others` are those at which they agreed and yet something
 else was quoted: another inventory, because other orders filled before; limits, equity and the budget of actions, which
 live are shared by all markets and here belong to one; news of the account. `queue` holds all by which the venue's
-matching differs from the model's, and that the tape's books and prints have our own orders and fills in them.
+matching differs from the model's, and that the tape's books and prints have our own orders and fills in them; beside it
+stands what R is with other queue models (`queue_models`): the one nearest to L is the one to believe for this venue.
 
 What the run made elsewhere (perps held against the outcomes, other venues, markets that cannot be compared, the
 difference between the engine's careful marks and the mids here) no backtest of one market can say: `elsewhere` is the
@@ -41,6 +43,7 @@ from hlomm.domain.inputs import BookSnapshot
 from hlomm.domain.orders import direction, yes_px
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px
+from hlomm.pricing.queues import QueueModel
 from hlomm.research.backtest import backtest
 from hlomm.research.calibrate import latency
 from hlomm.research.calibrate.latency import Clocks
@@ -56,6 +59,7 @@ FAIR_SAME: Final = Px(SCALE // 2_000)
 """Fair values this close make the same quotes: a fifth of the least half-spread."""
 _QUIET_NS: Final = 60 * NS_PER_S
 """Without a turn; an engine that lives takes two a second."""
+_OTHER_QUEUES: Final = (QueueModel.POWER, QueueModel.FRONT)
 Heard = Sequence[tuple[int, Fill]]
 
 
@@ -93,8 +97,8 @@ def _told(run: JournalRun, live: Live) -> Iterator[str]:
 
 def _delays(run: JournalRun) -> tuple[bool, Delays]:
     """Whether there were enough orders to measure, and the medians."""
-    clocks = Clocks.of((ns, str(venue), ms) for ns, venue, ms in run.skews)
-    entry, response = latency.own((one.own, clocks, HYPERLIQUID) for one in run.markets)
+    # No clock is corrected: the fill model holds our times against the tape's stamps as they are.
+    entry, response = latency.own((one.own, Clocks(), HYPERLIQUID) for one in run.markets)
     if entry.refused or response.refused:
         return False, Delays()
     return True, Delays(entry_ns=entry.quantiles()["p50"], answer_ns=response.quantiles()["p50"])
@@ -111,6 +115,9 @@ def _market(run: JournalRun, traded: Traded, delays: Delays, live: Live) -> Mark
     model, timed = fills_of(assumed.news, until_ns), fills_of(measured.news, until_ns)
     resent = fills_of(fills_as_sent(traded, delays, until_ns), until_ns)
     booked = fills_of(traded.own.news, until_ns)
+    by_queue = {
+        model: fills_of(fills_as_sent(traded, delays, until_ns, model), until_ns) for model in _OTHER_QUEUES
+    }  # fmt: skip
 
     def agreed(ns: int) -> bool:
         if ns > live.last_ns:
@@ -136,6 +143,10 @@ def _market(run: JournalRun, traded: Traded, delays: Delays, live: Live) -> Mark
         contracts=tuple(_contracts(each) for each in (model, timed, resent, booked)),
         quotes=shares(quotes_of(traded.own, recording.outcome.id), measured.quotes, first_ns, last_ns),
         fair_same=same, fair_apart=apart,
+        queue_models={
+            model.name.lower(): (_worth(fills, mark) // SCALE, _trades(fills))
+            for model, fills in ((QueueModel.BACK, resent), *by_queue.items())
+        },
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
@@ -52,6 +53,8 @@ class MarketDrift:
     """Share of the time in which the two runs had the same fair value."""
     fair_apart: float | None
     """Mean distance of the two, in price."""
+    queue_models: Mapping[str, tuple[int, int]]
+    """(result before fees, trades) of the run's own orders by queue model."""
 
     @property
     def gap(self) -> int:
@@ -73,6 +76,9 @@ class MarketDrift:
             ),
             "quotes": attrs.asdict(self.quotes), "fair_same": self.fair_same,
             "fair_apart": self.fair_apart,
+            "queue_models": {
+                name: {"result": amount(worth), "fills": trades} for name, (worth, trades) in self.queue_models.items()
+            },
         }  # fmt: skip
 
 
@@ -139,9 +145,20 @@ class Drift:
             lines.append("  ".join((row[0].ljust(len(first)), *rest)).rstrip())
         lines += [
             "", "fills: of the model, with measured latency, of the run's own orders in the model, live",
+            f"the run's own orders by queue model, fills and result: {self._by_queue()}",
             f"elsewhere {_signed(self.elsewhere)} (perps {_signed(self.hedge)}), in all {_signed(self.total)}",
         ]  # fmt: skip
         return "\n".join(lines)
+
+    def _by_queue(self) -> str:
+        found: dict[str, tuple[int, int]] = {}
+        for one in self.markets:
+            for name, (worth, trades) in one.queue_models.items():
+                before = found.get(name, (0, 0))
+                found[name] = before[0] + worth, before[1] + trades
+        live = sum(one.live for one in self.markets), sum(one.fills[3] for one in self.markets)
+        told = [f"{name} {trades} {_signed(worth)}" for name, (worth, trades) in found.items()]
+        return ", ".join([*told, f"live {live[1]} {_signed(live[0])}"])
 
     def _latency(self) -> str:
         assumed = f"{self.assumed.entry_ns / 1e6:.0f} + {self.assumed.answer_ns / 1e6:.0f} ms assumed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 
+import attrs
 import numpy as np
 import pytest
 
@@ -111,6 +112,18 @@ def test_a_class_that_is_not_quoted_is_told_and_not_offered(store):
     assert row.value is not None
     assert row.offered == "-"
     assert "not quoted" in row.note
+
+
+def test_a_value_whose_interval_says_nothing_is_not_offered(store):
+    found = calibrate([store], settings())
+    fit = found.intensities[0].fit
+    assert fit is not None
+    assert fit.a_interval is not None
+    wide = attrs.evolve(fit, a_interval=(fit.a_interval[1] / 6.0, fit.a_interval[1]))
+    vague = attrs.evolve(found, intensities=(attrs.evolve(found.intensities[0], fit=wide),))
+    assert {row.offered for row in vague.rows() if row.what[0] in "Ak"} == {"-"}
+    assert "fill_" not in tomllib.loads(vague.overlay()).get("strategy", {}).get("avellaneda", {})
+    assert "not offered" in vague.text()
 
 
 def test_nothing_found_is_an_overlay_of_comments(tmp_path):

@@ -23,7 +23,7 @@ from hlomm.settings.load import Loaded, load
 from tests.replay.journals import write
 from tests.unit.store.making import OUTCOME, PERP, T0, market
 
-SECONDS, AGE_MS = 150, 100
+SECONDS, AGE_MS = 120, 100
 SPOT, STRIKE, VOL_S = 79_000.0, 79_000.0, 0.45 / np.sqrt(31_536_000.0)
 
 

@@ -36,8 +36,15 @@ def as_model(tape):
 
 
 @pytest.fixture(scope="module")
-def slow(tape):
-    return lived(tape, SLOW)
+def slow(tape, tmp_path_factory):
+    """A run on a slower line, and what is found of it."""
+    folder = run(tmp_path_factory.mktemp("slow"), lived(tape, SLOW))
+    return folder, drift(folder)
+
+
+@pytest.fixture(scope="module")
+def same(as_model, tmp_path_factory):
+    return drift(run(tmp_path_factory.mktemp("same"), as_model))
 
 
 def parts(one):
@@ -52,8 +59,8 @@ def adds_up(found):
     assert sums["live"] + found.elsewhere == found.total
 
 
-def test_a_run_that_was_the_model_has_no_gap(tmp_path, as_model):
-    found = drift(run(tmp_path, as_model))
+def test_a_run_that_was_the_model_has_no_gap(same):
+    found = same
     (one,) = found.markets
     assert found.sound
     assert one.fills[0] > 5
@@ -61,19 +68,20 @@ def test_a_run_that_was_the_model_has_no_gap(tmp_path, as_model):
     assert parts(one) == dict.fromkeys(PARTS, 0)
     assert one.gap == 0
     assert one.live == found.total
+    assert one.queue_models["back"] == (one.live, one.fills[3])
+    assert one.queue_models["front"][1] >= one.queue_models["power"][1] >= one.fills[3]
     assert one.quotes.equal == pytest.approx(1.0, abs=1e-6)
     assert one.fair_same == pytest.approx(1.0)
     adds_up(found)
 
 
-def test_a_slower_line_is_latency_and_nothing_else(tmp_path, as_model, slow):
-    found = drift(run(tmp_path, slow))
+def test_a_slower_line_is_latency_and_nothing_else(same, slow):
+    _, found = slow
     (one,) = found.markets
     assert found.measured is not None
     assert found.measured.entry_ns == pytest.approx(SLOW.entry_ns, abs=1_000_000)
     assert found.measured.answer_ns == pytest.approx(SLOW.answer_ns, abs=1_000_000)
-    model = drift(run(tmp_path, as_model)).markets[0]
-    assert one.model == model.model
+    assert one.model == same.markets[0].model
     assert one.gap != 0
     assert parts(one) == dict.fromkeys(PARTS, 0) | {"latency": one.gap}
     adds_up(found)
@@ -140,16 +148,16 @@ def test_a_market_that_had_not_settled_is_valued_at_its_last_mid(tmp_path, tape)
     assert "valued at their last mid" in " ".join(found.told)
 
 
-def test_the_document_and_the_table_say_the_same(tmp_path, slow, capsys):
-    folder = run(tmp_path, slow)
+def test_the_document_and_the_table_say_the_same(slow, capsys):
+    folder, found = slow
     assert drift_command(folder, as_json=True) is ExitCode.CLEAN
     document = json.loads(capsys.readouterr().out)
+    assert document == json.loads(json.dumps(found.document())), "the same journal, the same findings"
     assert document["latency_ns"]["measured"]["entry_ns"] == pytest.approx(SLOW.entry_ns, abs=1_000_000)
     (row,) = document["markets"]
     assert row["residual"] == 0
     assert document["sum"]["gap"] == pytest.approx(sum(row[part] for part in PARTS))
-    drift_command(folder, as_json=False)
-    text = capsys.readouterr().out
+    text = found.text()
     assert "900 + 500 ms measured" in text
     assert row["ticker"] in text
 
