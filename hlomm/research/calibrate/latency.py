@@ -7,11 +7,11 @@
 
 The venue's stamps are brought onto our clock first: less the difference between the clocks as measured (`skew` rows of
 a store, `ClockSkew` of a journal). One measurement errs by up to half a round trip, so the median of the `_AROUND`
-nearest is taken; what still arrives before it happened counts as 0, and how often is told. Where nobody measured,
-clocks are taken to agree; if that makes news arrive before it happened, the fastest message is taken to have taken no
-time, and the figures are a lower bound. All that is told (`Latency.clock`). Entry and response err by the same amount
-in opposite directions, and so do feed and entry: those sums hold whatever the clocks say. Times against a simulator are
-the venue's.
+nearest is taken, and a difference within `DOUBT_NS` is not told from none and left alone. What still arrives before it
+happened counts as 0, and how often is told. Where nobody measured, clocks are taken to agree; if that makes news arrive
+before it happened, the fastest message is taken to have taken no time, and the figures are a lower bound. All that is
+told (`Latency.clock`). Entry and response err by the same amount in opposite directions, and so do feed and entry:
+those sums hold whatever the clocks say. Times against a simulator are the venue's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ _NEVER: Final = 2**62
 _AROUND: Final = 9
 """Measurements of a clock that one value is made of: some four minutes of a run."""
 QUANTILES: Final = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)
+DOUBT_NS: Final = 100 * NS_PER_MS
+"""Half of a slow request's round trip; clocks kept by NTP differ by far less."""
 MEASURED: Final = "as measured"
+CLOSE: Final = f"measured, and within {DOUBT_NS // NS_PER_MS} ms of each other: taken to agree"
 AGREED: Final = "never measured: taken to agree"
 SHIFTED: Final = "never measured, and behind the venue's: the fastest message is taken to have taken no time"
 
@@ -79,11 +82,15 @@ class Clocks:
             times.append(ns)
             ahead.append(ms * NS_PER_MS)
         for _, ahead in clocks._known.values():
-            ahead[:] = [_median_around(ahead, at) for at in range(len(ahead))]
+            medians = [_median_around(ahead, at) for at in range(len(ahead))]
+            ahead[:] = [ns if abs(ns) > DOUBT_NS else 0 for ns in medians]
         return clocks
 
-    def knows(self, venue: str) -> bool:
-        return venue in self._known
+    def said(self, venue: str) -> str:
+        """How well they are known."""
+        if venue not in self._known:
+            return AGREED
+        return MEASURED if any(self._known[venue][1]) else CLOSE
 
     def ahead_ns(self, venue: str, at_ns: int) -> int:
         """As measured around that time; 0 where it never was."""
@@ -104,27 +111,24 @@ def feed(stamped: Sequence[Stamped], clocks: Clocks, venue: str) -> Latency:
     delays = np.array(
         [one.received_ns - one.exchange_ns + clocks.ahead_ns(venue, one.received_ns) for one in mine], dtype=np.int64
     )
-    clock = MEASURED
-    if not clocks.knows(venue):
-        behind = len(delays) > 0 and int(delays.min()) < 0
-        clock = SHIFTED if behind else AGREED
-        delays = delays - delays.min() if behind else delays
+    clock = clocks.said(venue)
+    if clock == AGREED and len(delays) and int(delays.min()) < 0:
+        clock, delays = SHIFTED, delays - delays.min()
     return _latency("feed", delays, clock)
 
 
 def own(runs: Iterable[tuple[Own, Clocks, VenueId]]) -> tuple[Latency, Latency]:
     """(entry, response) of all orders of ours that the venue stamped."""
     trips = [trip for own, clocks, venue in runs for trip in _trips(own, clocks, venue)]
-    measured = all(known for _, _, known in trips)
-    clock = MEASURED if measured else AGREED
+    clock = "; ".join(sorted({said for _, _, said in trips})) or AGREED
     return (
         _latency("entry", np.array([entry for entry, _, _ in trips], dtype=np.int64), clock),
         _latency("response", np.array([response for _, response, _ in trips], dtype=np.int64), clock),
     )
 
 
-def _trips(own: Own, clocks: Clocks, venue: VenueId) -> Iterator[tuple[int, int, bool]]:
-    """(entry, response, whether the clocks were measured) of every order that came to rest.
+def _trips(own: Own, clocks: Clocks, venue: VenueId) -> Iterator[tuple[int, int, str]]:
+    """(entry, response, how well the clocks are known) of every order that came to rest.
 
     The venue gives a new id to every order and every change of one, so what a send led to is the first id that was
     heard of after it; where the next change was sent before that, nobody can tell.
@@ -145,7 +149,7 @@ def _trips(own: Own, clocks: Clocks, venue: VenueId) -> Iterator[tuple[int, int,
             if not stamp or answer_ns > next_ns:
                 continue
             rests_ns = stamp * NS_PER_MS - clocks.ahead_ns(venue, answer_ns)
-            yield rests_ns - sent_ns, answer_ns - rests_ns, clocks.knows(venue)
+            yield rests_ns - sent_ns, answer_ns - rests_ns, clocks.said(venue)
 
 
 def _sent(own: Own) -> Iterator[tuple[int, ClientId]]:

@@ -23,7 +23,7 @@ from hlomm.settings.load import load
 from tests.unit.research.test_journal_recording import journal, opening, traded
 from tests.unit.store.making import OUTCOME, T0, market, minute, write
 
-A, K, NU, FEED_MS, AHEAD_MS, MINUTES = 0.5, 150.0, 0.7, 180, 35, 40
+A, K, NU, FEED_MS, AHEAD_MS, MINUTES = 0.5, 150.0, 0.7, 180, 235, 40
 
 
 def settings():

@@ -12,7 +12,7 @@ from hlomm.domain.orders import AmendRequest, OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import AmendOrders, PlaceOrders
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, Px, Qty
-from hlomm.research.calibrate.latency import AGREED, SAMPLES_MAX, SHIFTED, Clocks, feed, own
+from hlomm.research.calibrate.latency import AGREED, CLOSE, SAMPLES_MAX, SHIFTED, Clocks, feed, own
 from hlomm.research.calibrate.series import Stamped
 from hlomm.research.journal_recording import Own
 from tests.unit.store.making import OUTCOME, T0
@@ -53,10 +53,16 @@ def test_one_wild_measurement_of_the_clock_changes_nothing():
 
 
 def test_a_clock_that_drifts_is_followed():
-    skews = [(T0 + i * 1_000, HYPERLIQUID, i) for i in range(100)]
+    skews = [(T0 + i * 1_000, HYPERLIQUID, 400 + i) for i in range(100)]
     clocks = Clocks.of(skews)
-    assert clocks.ahead_ns(HYPERLIQUID, T0 + 50_500) == pytest.approx(50 * NS_PER_MS)
+    assert clocks.ahead_ns(HYPERLIQUID, T0 + 50_500) == pytest.approx(450 * NS_PER_MS)
     assert clocks.ahead_ns("kalshi", T0) == 0
+
+
+def test_a_difference_that_one_request_cannot_tell_from_none_is_left_alone():
+    close = Clocks.of([(T0 + i, HYPERLIQUID, -60) for i in range(9)])
+    assert feed(news(drawn()), close, HYPERLIQUID).samples_ns == feed(news(drawn()), Clocks(), HYPERLIQUID).samples_ns
+    assert feed(news(drawn()), close, HYPERLIQUID).clock == CLOSE
 
 
 def test_clocks_nobody_measured_are_taken_to_agree_unless_that_cannot_be():
