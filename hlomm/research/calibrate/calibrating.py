@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -20,43 +20,55 @@ from hlomm.research.calibrate.queue import exponent
 from hlomm.research.calibrate.series import Heard, merged
 from hlomm.research.journal_recording import JournalRun, journal_run
 from hlomm.research.recording import load as load_folder
-from hlomm.research.store.read import is_store
+from hlomm.research.report.source import Source, of_profile, of_recording
+from hlomm.research.store.read import Store, is_store
 from hlomm.settings.load import Loaded
 
 _NOW = ("fill_rate", "fill_decay", "reaction_s", "nu_prior_s")
 
 
 @attrs.define(kw_only=True)
-class _Material:
-    heard: list[Heard] = attrs.field(factory=list)
-    runs: list[JournalRun] = attrs.field(factory=list)
-    told: list[str] = attrs.field(factory=list)
+class _Part:
+    """What was found at one path."""
+
+    path: Path
+    simulated: bool
+    heard: Heard
+    run: JournalRun | None = None
+
+    @property
+    def clocks(self) -> Clocks:
+        return Clocks.of(self.heard.skews)
 
 
 def calibrate(paths: Sequence[Path], loaded: Loaded) -> Calibration:
-    """Of everything at these paths together. UsageError for one that is nothing of the kind."""
-    material = _Material()
-    for path in paths:
-        _read(path, material)
-    heard = merged(material.heard)
+    """Of everything at these paths together. UsageError for one that is nothing of the kind, or for sim beside real."""
+    parts = [_read(path) for path in paths]
+    _one_world(parts)
+    heard = merged([part.heard for part in parts])
     outcomes = [one for one in heard.series if one.outcome]
-    clocks = Clocks.of(heard.skews)
+    clocks = [(part.heard.stamped, part.clocks) for part in parts]
     settings = loaded.settings.strategy.avellaneda
     arrivals = [arrivals_of(one) for one in outcomes if len(one.book_ns)]
-    entry, response = latency.own(
-        (one.own, clocks, HYPERLIQUID) for run in material.runs for one in run.markets
-    )  # fmt: skip
+    runs = [(part.run, part.clocks) for part in parts if part.run is not None]
+    entry, response = latency.own((one.own, known, HYPERLIQUID) for run, known in runs for one in run.markets)
     venues = sorted({one.venue for one in heard.stamped} - {str(HYPERLIQUID)})
     return Calibration(
-        sources=tuple(str(path) for path in paths), now={name: float(getattr(settings, name)) for name in _NOW},
+        sources=tuple(str(path) for path in paths), simulated=parts[0].simulated,
+        now={name: float(getattr(settings, name)) for name in _NOW},
         quoted=tuple(settings.classes), intensities=tuple(fits(arrivals)), nus=tuple(nus(outcomes, settings.sample_s)),
-        latency={
-            "feed": latency.feed(heard.stamped, clocks, HYPERLIQUID), "entry": entry, "response": response,
-        },
-        other_feeds={venue: latency.feed(heard.stamped, clocks, venue) for venue in venues},
-        queue=exponent([one for run in material.runs for one in run.markets]),
-        told=(*material.told, *_noticed(heard, sum(one.lost for one in arrivals))),
+        latency={"feed": latency.feed(clocks, HYPERLIQUID), "entry": entry, "response": response},
+        other_feeds={venue: latency.feed(clocks, venue) for venue in venues},
+        queue=exponent([one for run, _ in runs for one in run.markets]),
+        told=(*_of_runs(parts), *_noticed(heard, sum(one.lost for one in arrivals))),
     )  # fmt: skip
+
+
+def _one_world(parts: Sequence[_Part]) -> None:
+    """What a simulator does says nothing about a market, and the mean of the two about neither."""
+    if len({part.simulated for part in parts}) > 1:
+        kinds = ", ".join(f"{part.path} is {'simulated' if part.simulated else 'real'}" for part in parts)
+        raise UsageError(f"simulated and real data are never mixed: {kinds} — calibrate them one after another")
 
 
 def is_journal(path: Path) -> bool:
@@ -67,21 +79,29 @@ def is_journal(path: Path) -> bool:
     return any(folder.is_dir() and any(parse_name(one.name) for one in folder.iterdir()) for folder in folders)
 
 
-def _read(path: Path, material: _Material) -> None:
+def _read(path: Path) -> _Part:
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
     if is_journal(path):
         run = journal_run(path)
-        material.runs.append(run)
-        material.told += [f"{path}: {what}" for what in run.told]
-        material.told += [f"{path}: {one.ticker or one.market} left out: {one.reason}" for one in run.excluded]
-        for one in run.markets:
-            material.heard.append(series.of_recording(one.recording, stand_ins=True))
-        material.heard.append(Heard(skews=[(ns, str(venue), ms) for ns, venue, ms in run.skews]))
-    elif is_store(path):
-        material.heard.append(series.of_store(path))
-    else:
-        material.heard.append(series.of_recording(load_folder(path)))
+        heard = merged([series.of_recording(one.recording, stand_ins=True) for one in run.markets])
+        heard.skews = [(ns, str(venue), ms) for ns, venue, ms in run.skews]
+        return _Part(path=path, simulated=of_profile(run.boot.profile) is Source.SIM, heard=heard, run=run)
+    if is_store(path):
+        tags = Store.open(path).scan().select("source").unique().collect()["source"].to_list()
+        if len({tag == Source.SIM for tag in tags}) > 1:
+            raise UsageError(f"{path}: holds simulated and real rows ({', '.join(sorted(tags))}): never mixed")
+        return _Part(path=path, simulated=Source.SIM in tags, heard=series.of_store(path))
+    return _Part(
+        path=path, simulated=of_recording(path) is Source.SIM, heard=series.of_recording(load_folder(path))
+    )  # fmt: skip
+
+
+def _of_runs(parts: Sequence[_Part]) -> Iterator[str]:
+    for part in parts:
+        if part.run is not None:
+            yield from (f"{part.path}: {what}" for what in part.run.told)
+            yield from (f"{part.path}: {one.ticker or one.market} left out: {one.reason}" for one in part.run.excluded)
 
 
 def _noticed(heard: Heard, lost: int) -> list[str]:

@@ -46,6 +46,8 @@ class Row:
 @attrs.frozen(kw_only=True)
 class Calibration:
     sources: tuple[str, ...]
+    simulated: bool
+    """Whether all of it was made by a simulator; the two are never mixed."""
     now: Mapping[str, float]
     """Settings of `SECTION` in force."""
     quoted: tuple[str, ...]
@@ -57,6 +59,10 @@ class Calibration:
     """Of the venues that the strategy does not quote at."""
     queue: FoundExponent
     told: tuple[str, ...]
+
+    @property
+    def _world(self) -> str:
+        return "simulated" if self.simulated else "real"
 
     def rows(self) -> list[Row]:
         return [*self._of_intensity(), *self._of_nu(), *self._of_latency(), self._of_queue()]
@@ -142,7 +148,8 @@ class Calibration:
 
     def document(self) -> dict[str, Any]:
         return {
-            "version": __version__, "sources": list(self.sources), "told": list(self.told),
+            "version": __version__, "sources": list(self.sources),
+            "simulated": self.simulated, "told": list(self.told),
             "rows": [{**attrs.asdict(row), "set": row.offered} for row in self.rows()],
             "intensity": [one.document() for one in self.intensities], "nu": [one.document() for one in self.nus],
             "latency": {name: one.document() for name, one in self.latency.items()},
@@ -151,7 +158,7 @@ class Calibration:
         }  # fmt: skip
 
     def text(self) -> str:
-        lines = [f"from {', '.join(self.sources)}", *self.told, ""]
+        lines = [f"from {', '.join(self.sources)} ({self._world})", *self.told, ""]
         cells = [("what", "now", "found", "95 % interval", "n", "to set")]
         rows = self.rows()
         cells += [
@@ -194,7 +201,7 @@ class Calibration:
     def overlay(self) -> str:
         """TOML of what is offered; comments alone where nothing is."""
         lines = [
-            f"# hlomm calibrate, version {__version__}, from {', '.join(self.sources)}.",
+            f"# hlomm calibrate, version {__version__}, from {', '.join(self.sources)} ({self._world}).",
             "# Nothing applies by itself: hlomm backtest --config THIS first, then decide.", "",
         ]  # fmt: skip
         rows = self.rows()

@@ -105,16 +105,25 @@ def _median_around(values: Sequence[int], at: int) -> int:
     return round(statistics.median(values[first : first + _AROUND]))
 
 
-def feed(stamped: Sequence[Stamped], clocks: Clocks, venue: str) -> Latency:
-    """Of one venue: two venues' news travel different ways."""
-    mine = [one for one in stamped if one.venue == venue]
-    delays = np.array(
-        [one.received_ns - one.exchange_ns + clocks.ahead_ns(venue, one.received_ns) for one in mine], dtype=np.int64
-    )
-    clock = clocks.said(venue)
-    if clock == AGREED and len(delays) and int(delays.min()) < 0:
-        clock, delays = SHIFTED, delays - delays.min()
-    return _latency("feed", delays, clock)
+def feed(parts: Sequence[tuple[Sequence[Stamped], Clocks]], venue: str) -> Latency:
+    """Of one venue: two venues' news travel different ways. Each recording has clocks of its own."""
+    all_delays, said = [np.zeros(0, dtype=np.int64)], set()
+    for stamped, clocks in parts:
+        delays = np.array(
+            [
+                one.received_ns - one.exchange_ns + clocks.ahead_ns(venue, one.received_ns)
+                for one in stamped if one.venue == venue
+            ],
+            dtype=np.int64,
+        )  # fmt: skip
+        if not len(delays):
+            continue
+        clock = clocks.said(venue)
+        if clock == AGREED and int(delays.min()) < 0:
+            clock, delays = SHIFTED, delays - delays.min()
+        said.add(clock)
+        all_delays.append(delays)
+    return _latency("feed", np.concatenate(all_delays), "; ".join(sorted(said)) or AGREED)
 
 
 def own(runs: Iterable[tuple[Own, Clocks, VenueId]]) -> tuple[Latency, Latency]:

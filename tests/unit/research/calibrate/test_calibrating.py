@@ -81,6 +81,7 @@ def test_a_synthetic_recording_gives_back_what_it_was_made_of(store):
     assert feed.quantiles()["p90"] / 1e6 == pytest.approx(FEED_MS * np.exp(0.3 * 1.2816), rel=0.05)
     assert found.latency["entry"].refused
     assert found.queue.n is None
+    assert found.simulated
     assert rows["A of priceBinary"].now == 0.6
     assert (
         rows["k of priceBinary"].offered == f"--set strategy.avellaneda.fill_decay={rows['k of priceBinary'].value:.3g}"
@@ -174,6 +175,11 @@ def test_a_path_that_is_nothing_is_said(tmp_path):
         )  # fmt: skip
 
 
+def test_simulated_and_real_are_never_mixed(q15, store):
+    with pytest.raises(UsageError, match="never mixed"):
+        calibrate([q15, store], settings())
+
+
 def test_the_recorded_market(q15):
     found = calibrate([q15], settings())
     rows = {row.what: row for row in found.rows()}
@@ -182,4 +188,5 @@ def test_the_recorded_market(q15):
     assert 0.015 < rows["A of priceBinary"].value < 0.03
     assert 100 < rows["feed, ms"].value < 250
     assert found.queue.n is None
+    assert not found.simulated
     assert found.latency["feed"].samples_ns[-1] < 10 * NS_PER_S

@@ -12,7 +12,8 @@ from hlomm.domain.orders import AmendRequest, OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import AmendOrders, PlaceOrders
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, Px, Qty
-from hlomm.research.calibrate.latency import AGREED, CLOSE, SAMPLES_MAX, SHIFTED, Clocks, feed, own
+from hlomm.research.calibrate.latency import AGREED, CLOSE, MEASURED, SAMPLES_MAX, SHIFTED, Clocks, own
+from hlomm.research.calibrate.latency import feed as feeds
 from hlomm.research.calibrate.series import Stamped
 from hlomm.research.journal_recording import Own
 from tests.unit.store.making import OUTCOME, T0
@@ -26,6 +27,10 @@ def news(delays_ns, ahead_ms=0):
         Stamped(venue=HYPERLIQUID, received_ns=T0 + i + int(delay), exchange_ns=T0 + i + ahead_ms * NS_PER_MS)
         for i, delay in enumerate(delays_ns)
     ]
+
+
+def feed(stamped, clocks, venue):
+    return feeds([(stamped, clocks)], venue)
 
 
 def drawn(count=5_000):
@@ -78,6 +83,16 @@ def test_what_arrives_before_it_happened_counts_as_nothing_and_is_told():
     found = feed(news([10e6] * 75 + [-5e6] * 25), Clocks.of([(T0, HYPERLIQUID, 0)]), HYPERLIQUID)
     assert found.samples_ns[0] == 0
     assert "25 % came out below 0" in found.clock
+
+
+def test_every_recording_has_clocks_of_its_own():
+    ahead = news(drawn(), AHEAD_MS), Clocks.of([(T0, HYPERLIQUID, AHEAD_MS)])
+    agreeing = news(drawn()), Clocks()
+    both = feeds([ahead, agreeing], HYPERLIQUID)
+    assert both.n == 2 * len(drawn())
+    assert both.samples_ns[0] == int(drawn().min())
+    assert both.quantiles()["p50"] == pytest.approx(np.median(drawn()), rel=0.01)
+    assert both.clock == "; ".join(sorted((MEASURED, AGREED)))
 
 
 def test_too_few_are_refused():
