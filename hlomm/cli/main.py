@@ -424,11 +424,12 @@ def drift(*, path: Path, as_json: bool) -> None:
 )
 @click.option("--gif", is_flag=True, help="The surfaces over time as animated GIFs beside it.")
 @click.option("--parquet", is_flag=True, help="Fills, quotes, equity and decisions as Parquet files beside it.")
+@click.option("--drift", is_flag=True, help="Of a run: also what it made against its own backtest (takes minutes).")
 @JSON
 @reporting
 def report(
     *, path: Path, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str | None,
-    out: Path | None, every: float, gif: bool, parquet: bool, as_json: bool,
+    out: Path | None, every: float, gif: bool, parquet: bool, drift: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """A run or a recording as one HTML page that needs no network.
 
@@ -440,7 +441,7 @@ def report(
     finish(
         report_command(
             path, profile=profile, config_files=config_files, sets=sets, strategy=strategy, out=out, every_s=every,
-            gif=gif, parquet=parquet, as_json=as_json,
+            gif=gif, parquet=parquet, drift=drift, as_json=as_json,
         )
     )  # fmt: skip
 

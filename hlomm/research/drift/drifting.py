@@ -116,7 +116,7 @@ def _market(run: JournalRun, traded: Traded, delays: Delays, live: Live) -> Mark
     resent = fills_of(fills_as_sent(traded, delays, until_ns), until_ns)
     booked = fills_of(traded.own.news, until_ns)
     by_queue = {
-        model: fills_of(fills_as_sent(traded, delays, until_ns, model), until_ns) for model in _OTHER_QUEUES
+        queue: fills_of(fills_as_sent(traded, delays, until_ns, queue), until_ns) for queue in _OTHER_QUEUES
     }  # fmt: skip
 
     def agreed(ns: int) -> bool:
@@ -144,8 +144,8 @@ def _market(run: JournalRun, traded: Traded, delays: Delays, live: Live) -> Mark
         quotes=shares(quotes_of(traded.own, recording.outcome.id), measured.quotes, first_ns, last_ns),
         fair_same=same, fair_apart=apart,
         queue_models={
-            model.name.lower(): (_worth(fills, mark) // SCALE, _trades(fills))
-            for model, fills in ((QueueModel.BACK, resent), *by_queue.items())
+            queue.name.lower(): (_worth(fills, mark) // SCALE, _trades(fills))
+            for queue, fills in ((QueueModel.BACK, resent), *by_queue.items())
         },
     )  # fmt: skip
 

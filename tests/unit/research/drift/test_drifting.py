@@ -18,8 +18,10 @@ from hlomm.domain.units import SCALE, Cash, Px
 from hlomm.journal.codec import InputRecord
 from hlomm.research.drift.drifting import drift, shares
 from hlomm.research.drift.result import PARTS
+from hlomm.research.drift.section import section
 from hlomm.research.drift.watching import Path, Quotes
 from hlomm.research.tape_venue import Delays
+from tests.replay.journals import Run, write
 from tests.unit.research.drift.making import lived, recording, run, settings
 
 SLOW = Delays(entry_ns=900_000_000, answer_ns=500_000_000)
@@ -148,6 +150,17 @@ def test_a_market_that_had_not_settled_is_valued_at_its_last_mid(tmp_path, tape)
     assert "valued at their last mid" in " ".join(found.told)
 
 
+@pytest.mark.parametrize(("seed", "hostility"), [(0, 0.05), (4, 0.05), (4, 0.5), (7, 0.5)])
+def test_the_parts_are_the_whole_in_any_weather(tmp_path, seed, hostility):
+    write(tmp_path, Run().weather(seed, 400, hostility=hostility).records)
+    found = drift(tmp_path)
+    assert found.sound
+    assert any(one.gap for one in found.markets)
+    adds_up(found)
+    json.dumps(found.document())
+    assert found.text()
+
+
 def test_the_document_and_the_table_say_the_same(slow, capsys):
     folder, found = slow
     assert drift_command(folder, as_json=True) is ExitCode.CLEAN
@@ -160,6 +173,17 @@ def test_the_document_and_the_table_say_the_same(slow, capsys):
     text = found.text()
     assert "900 + 500 ms measured" in text
     assert row["ticker"] in text
+
+
+def test_the_section_of_a_page_has_every_part_of_every_market(slow):
+    _, found = slow
+    made = section(found)
+    rows = {row[0]: row for row in made.tables[0].rows}
+    assert list(rows) == [found.markets[0].ticker, "sum"]
+    assert len(rows["sum"]) == len(made.tables[0].head) == len(PARTS) + 3
+    assert rows["sum"][1:] == rows[found.markets[0].ticker][1:]
+    assert len(made.tables[1].rows[0]) == len(made.tables[1].head)
+    assert found.fill_model in made.text
 
 
 def test_a_run_that_traded_nothing_is_refused(tmp_path, as_model):
