@@ -497,6 +497,49 @@ def sweep(
 
 
 @main.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@config_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE.toml",
+    help="Settings found, for --config; and everything found, beside it as .json.",
+)
+@JSON
+@reporting
+def calibrate(
+    *, paths: tuple[Path, ...], profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], out: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Estimate fill rates, vol, latencies and queue from recordings; nothing is applied.
+
+    Each PATH is a store, a HIP-4 recording, or the state directory or journal of a run (own orders: latency, queue).
+    """
+    from hlomm.cli.calibrate import calibrate_command
+
+    finish(
+        calibrate_command(
+            paths, profile=profile, config_files=config_files, sets=sets, out=out, as_json=as_json
+        )
+    )  # fmt: skip
+
+
+@main.command()
+@click.argument("path", metavar="RUN", type=click.Path(path_type=Path))
+@JSON
+@reporting
+def drift(*, path: Path, as_json: bool) -> None:
+    """What a run brought against its own backtest: latency, signals, others, queue and fees, market by market.
+
+    RUN is a state directory or a journal. Exit 3 if the journal does not replay.
+    """
+    from hlomm.cli.drift import drift_command
+
+    finish(drift_command(path, as_json=as_json))
+
+
+@main.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @config_options
 @click.option("--strategy", default=None, help="Of a recording: the one that is run over it.  [default: avellaneda]")
@@ -506,11 +549,12 @@ def sweep(
 )
 @click.option("--gif", is_flag=True, help="The surfaces over time as animated GIFs beside it.")
 @click.option("--parquet", is_flag=True, help="Fills, quotes, equity and decisions as Parquet files beside it.")
+@click.option("--drift", is_flag=True, help="Of a run: also what it made against its own backtest (takes minutes).")
 @JSON
 @reporting
 def report(
     *, path: Path, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str | None,
-    out: Path | None, every: float, gif: bool, parquet: bool, as_json: bool,
+    out: Path | None, every: float, gif: bool, parquet: bool, drift: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """A run or a recording as one HTML page that needs no network.
 
@@ -522,7 +566,7 @@ def report(
     finish(
         report_command(
             path, profile=profile, config_files=config_files, sets=sets, strategy=strategy, out=out, every_s=every,
-            gif=gif, parquet=parquet, as_json=as_json,
+            gif=gif, parquet=parquet, drift=drift, as_json=as_json,
         )
     )  # fmt: skip
 

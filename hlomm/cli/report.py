@@ -9,7 +9,7 @@ import click
 
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
-from hlomm.research.report.contents import contents, unaccounted
+from hlomm.research.report.contents import Section, contents, unaccounted
 from hlomm.research.report.gather import Gathered, from_journal, from_recording, is_recording
 from hlomm.research.report.page import page, plotly_js
 from hlomm.research.report.sweeps import from_sweep, is_sweep
@@ -20,18 +20,20 @@ from hlomm.strategy.registry import STRATEGIES
 
 def report_command(
     path: Path, *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str | None,
-    out: Path | None, every_s: float, gif: bool, parquet: bool, as_json: bool,
+    out: Path | None, every_s: float, gif: bool, parquet: bool, drift: bool, as_json: bool,
 ) -> ExitCode:  # fmt: skip
     plotly_js()  # what is missing is said before minutes of work
     if is_sweep(path):
-        if config_files or sets or strategy is not None or gif or parquet:
-            raise UsageError(f"{path}: a sweep is drawn as it is; --config, --set, --strategy, --gif and --parquet are "
-                             "for runs and recordings")  # fmt: skip
+        if config_files or sets or strategy is not None or gif or parquet or drift:
+            raise UsageError(f"{path}: a sweep is drawn as it is; --config, --set, --strategy, --gif, --parquet and "
+                             "--drift are for runs and recordings")  # fmt: skip
         return _sweep(path, out, as_json=as_json)
+    if drift and is_recording(path):
+        raise UsageError(f"{path}: a recording was traded by nobody; --drift is for the journal of a run")
     gathered = _gathered(path, profile, config_files, sets, strategy, every_s=every_s, decisions=parquet)
     file = _file(out, str(gathered.source), gathered.name)
     try:
-        written, missing = _write(gathered, file, gif=gif, parquet=parquet)
+        written, missing = _write(gathered, file, _compared(path) if drift else [], gif=gif, parquet=parquet)
     except OSError as error:
         raise UsageError(f"cannot write the report: {error}") from None
     _say(gathered, written, missing, as_json=as_json)
@@ -60,10 +62,19 @@ def _file(out: Path | None, source: str, name: str) -> Path:
     return file if file.suffix == ".html" else file / f"report-{source}-{name}.html"
 
 
-def _write(gathered: Gathered, file: Path, *, gif: bool, parquet: bool) -> tuple[list[Path], list[str]]:
+def _compared(path: Path) -> list[Section]:
+    from hlomm.research.drift.drifting import drift
+    from hlomm.research.drift.section import section
+
+    return [section(drift(path))]
+
+
+def _write(
+    gathered: Gathered, file: Path, more: list[Section], *, gif: bool, parquet: bool
+) -> tuple[list[Path], list[str]]:
     """What was written, and why something was not."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(page(contents(gathered)), encoding="utf-8")
+    file.write_text(page(contents(gathered, more)), encoding="utf-8")
     written: list[Path] = [file]
     missing: list[str] = []
     if parquet:

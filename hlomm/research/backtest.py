@@ -56,25 +56,27 @@ class Terms:
 
 
 def backtest(
-    recording: Recording, loaded: Loaded, terms: Terms | None = None, onlooker: Onlooker | None = None
-) -> BacktestResult:
+    recording: Recording, loaded: Loaded, terms: Terms | None = None, onlooker: Onlooker | None = None, *,
+    cash: Cash = START_CASH,
+) -> BacktestResult:  # fmt: skip
     """Run the engine over all events, through settlement, and measure."""
-    return Run(recording, loaded, Terms() if terms is None else terms, onlooker).whole()
+    return Run(recording, loaded, Terms() if terms is None else terms, onlooker, cash=cash).whole()
 
 
 class Run:
     """One run. `of` replaces the recording's own time lines, for the guard against looking ahead."""
 
     def __init__(
-        self, recording: Recording, loaded: Loaded, terms: Terms, onlooker: Onlooker | None, of: Lines | None = None
-    ) -> None:
+        self, recording: Recording, loaded: Loaded, terms: Terms, onlooker: Onlooker | None, of: Lines | None = None,
+        *, cash: Cash = START_CASH,
+    ) -> None:  # fmt: skip
         self._recording = recording
         self._loaded = loaded
         self._terms = terms
         self._lines = lines(recording.events, terms.model.latency.feed) if of is None else of
         self._fees = schedule(recording.outcome, recording.events[0].received_ns, terms.fees)
         self._venue = TapeVenue(
-            (recording.outcome,), START_CASH, terms.model, self._lines.tape, {recording.outcome.id: self._fees.rates}
+            (recording.outcome,), cash, terms.model, self._lines.tape, {recording.outcome.id: self._fees.rates}
         )
         self._driver = Driver(loaded, self._venue, onlooker)
         self._engine = self._driver.engine

@@ -106,8 +106,7 @@ def replay(
     path: Path, *, until: int | None = None, sets: Sequence[str] = (), onlooker: Onlooker | None = None
 ) -> ReplayResult:
     """Replay the run that `path` names: a segment of it, or a directory (its newest run)."""
-    segments = [Segment(file.name, partial(_read, file)) for file in run_files(path)]
-    return replay_segments(segments, until=until, sets=sets, onlooker=onlooker)
+    return replay_segments(segments_of(path), until=until, sets=sets, onlooker=onlooker)
 
 
 def replay_segments(
@@ -124,7 +123,7 @@ def replay_segments(
     result = ReplayResult(segments=[segment.name for segment in segments])
     engine: Engine | None = None
     expected_seq = 1
-    for record in _records(segments, result):
+    for record in read_records(segments, result):
         if until is not None and record.seq > until:
             break
         if record.seq != expected_seq:
@@ -165,6 +164,11 @@ def replay_segments(
     return result
 
 
+def segments_of(path: Path) -> list[Segment]:
+    """As `run_files`, to be read."""
+    return [Segment(file.name, partial(_read, file)) for file in run_files(path)]
+
+
 def run_files(path: Path) -> list[Path]:
     """Segments of one run, in order."""
     if path.is_dir():
@@ -188,7 +192,8 @@ def _read(file: Path) -> bytes:
     return gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
 
 
-def _records(segments: Sequence[Segment], result: ReplayResult) -> Iterator[Record]:
+def read_records(segments: Sequence[Segment], result: ReplayResult) -> Iterator[Record]:
+    """Records of one run up to where it stops being readable; `result` is told what is torn and what is corrupt."""
     for file in segments:
         last = file is segments[-1]
         try:

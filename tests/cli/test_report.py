@@ -52,6 +52,14 @@ def test_without_a_name_it_is_named_by_source_and_run(journal: Path, tmp_path: P
     assert "identical" in done.stdout
 
 
+def test_a_run_against_its_own_backtest_is_a_section_where_asked_for(journal: Path, tmp_path: Path) -> None:
+    for name, more in (("with.html", ["--drift"]), ("without.html", [])):
+        done = report(journal, "--out", tmp_path / name, *more)
+        assert done.exit_code == 0, done.output
+    assert "Live against the model" in (tmp_path / "with.html").read_text(encoding="utf-8")
+    assert "Live against the model" not in (tmp_path / "without.html").read_text(encoding="utf-8")
+
+
 def test_a_damaged_journal_is_drawn_and_ends_with_3(journal: Path, tmp_path: Path) -> None:
     (file,) = journal.iterdir()
     data = bytearray(file.read_bytes())

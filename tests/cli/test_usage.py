@@ -12,7 +12,8 @@ def test_help_lists_every_command(hlomm):
     assert done.code == 0
     for command in (
         "run", "tui", "status", "orders", "positions", "fills", "pnl", "markets", "explain", "kill", "flatten",
-        "resume", "replay", "report", "doctor", "sim", "record", "import", "data", "backtest", "config",
+        "resume", "replay", "report", "doctor", "sim", "record", "import", "data", "backtest", "calibrate",
+        "drift", "config",
     ):  # fmt: skip
         assert f"  {command} " in done.out
 
@@ -56,6 +57,9 @@ def test_no_daemon_says_how_to_start_one(hlomm):
         (("run", "--venues", "kalshi"), "hyperliquid is always one of them"),
         (("backtest", "none", "--strategy", "magic"), "no strategy 'magic'"),
         (("replay", "none"), "no such file or directory"),
+        (("calibrate", "none"), "no such file or folder"),
+        (("calibrate", "none", "--out", "found.json"), "ends in .toml"),
+        (("drift", "none"), "no such file or directory"),
     ],
 )
 def test_usage_errors_exit_2_with_words(hlomm, arguments, words):

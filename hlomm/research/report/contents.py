@@ -66,8 +66,11 @@ class Contents:
     footer: Sequence[str]
 
 
-def contents(gathered: Gathered) -> Contents:
-    """Everything drawn and written down; text is plain here and escaped where it is put on the page."""
+def contents(gathered: Gathered, more: Sequence[Section] = ()) -> Contents:
+    """Everything drawn and written down; text is plain here and escaped where it is put on the page.
+
+    `more` comes after the result.
+    """
     tally = Tally()
     shown, left_out = figures_markets.drawn(gathered)
     markets = [figures_markets.market(gathered, market, tally) for market in shown]
@@ -82,6 +85,7 @@ def contents(gathered: Gathered) -> Contents:
                 *([] if held is not None else ["no contract was held at a sampled moment"]),
             ],
         ),
+        *more,
         Section(
             title="Quotes against the book", figures=markets, choice=True,
             text=f"{left_out} more markets are not drawn; the Parquet file has all of them." if left_out else "",

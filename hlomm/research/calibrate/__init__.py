@@ -1,0 +1,1 @@
+"""Numbers of the models, estimated from what was recorded; nothing is applied by itself (`hlomm calibrate`)."""

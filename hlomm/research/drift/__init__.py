@@ -1,0 +1,1 @@
+"""What a run brought against what the backtester says it should have brought (`hlomm drift`)."""
