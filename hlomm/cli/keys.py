@@ -22,10 +22,9 @@ from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
 from hlomm.domain.secret import Secret
 from hlomm.domain.times import NS_PER_MS
 from hlomm.keystore.files import KeyFile, parse
-from hlomm.keystore.folder import API, ENGINE, GUARDIAN, Keystore, Slot, default_folder
+from hlomm.keystore.folder import API, ENGINE, GUARDIAN, Keystore, Slot, keystore_at
 from hlomm.rundir.private_file import read_private
 from hlomm.settings.load import Loaded
-from hlomm.settings.schema import KeySettings
 from hlomm.venues.curve import Key, address_bytes
 
 if TYPE_CHECKING:
@@ -39,10 +38,6 @@ SOON_MS: Final = 14 * 86_400_000
 """A key that the venue stops taking within this is warned about."""
 
 
-def keystore_of(settings: KeySettings) -> Keystore:
-    return Keystore(Path(settings.folder).expanduser() if settings.folder else default_folder())
-
-
 def venue_keys(
     loaded: Loaded, environ: Mapping[str, str], password: Password | None = None, *, i_know: bool = False
 ) -> dict[VenueId, Keys]:
@@ -52,7 +47,7 @@ def venue_keys(
     key of the account itself is taken too.
     """
     venue = loaded.settings.venue
-    source = _Source(loaded, environ, password or Password(environ), keystore_of(loaded.settings.keys))
+    source = _Source(loaded, environ, password or Password(environ), keystore_at(loaded.settings.keys.folder))
     found = {HYPERLIQUID: _hyperliquid(loaded, source, i_know=i_know)}
     if venue.polymarket.enabled:
         found[POLYMARKET] = _polymarket(loaded, source, i_know=i_know)

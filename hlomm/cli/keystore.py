@@ -22,7 +22,7 @@ from hlomm.domain.secret import Secret
 from hlomm.domain.times import NS_PER_MS
 from hlomm.keystore.envelope import SCRYPT_N, encrypt, encrypt_key
 from hlomm.keystore.files import KeyFile, Label, encode, parse
-from hlomm.keystore.folder import API, GUARDIAN, NETWORKS, ROLES, Found, Keystore, Slot, default_folder
+from hlomm.keystore.folder import API, GUARDIAN, NETWORKS, ROLES, Found, Keystore, Slot
 from hlomm.keystore.material import SECP256K1, Material, hmac, pem, secp256k1
 from hlomm.rundir.private_file import READ_MAX, read_private
 
@@ -42,10 +42,6 @@ class Given:
     password: Password
     scrypt_n: int = SCRYPT_N
     """Lower in tests only: no option leads here."""
-
-
-def keystore_at(folder: Path | None) -> Keystore:
-    return Keystore((folder or default_folder()).expanduser().absolute())
 
 
 def slot_of(venue: str, role: str, network: str) -> Slot:

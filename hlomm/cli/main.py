@@ -483,10 +483,11 @@ def keys_import(
     """
     from hlomm.cli import keystore as store
     from hlomm.cli.password import Password
+    from hlomm.keystore.folder import keystore_at
 
     given = store.Given(source=source, key_id=key_id, expires=expires, password=Password(os.environ, password_fd))
     slot = store.slot_of(venue, role, network)
-    finish(store.import_command(store.keystore_at(keystore), slot, given, as_json=as_json))
+    finish(store.import_command(keystore_at(keystore), slot, given, as_json=as_json))
 
 
 @keys.command(name="list")
@@ -496,8 +497,9 @@ def keys_import(
 def keys_list(*, keystore: Path | None, as_json: bool) -> None:
     """Venue, role, address or id, network and dates; nothing secret, and no password is asked."""
     from hlomm.cli import keystore as store
+    from hlomm.keystore.folder import keystore_at
 
-    finish(store.list_command(store.keystore_at(keystore), as_json=as_json))
+    finish(store.list_command(keystore_at(keystore), as_json=as_json))
 
 
 @keys.command(name="remove")
@@ -508,9 +510,10 @@ def keys_list(*, keystore: Path | None, as_json: bool) -> None:
 def keys_remove(*, venue: str, role: str, network: str, keystore: Path | None, yes: bool, as_json: bool) -> None:
     """Delete a key's file. The key is good at the venue until it is revoked there."""
     from hlomm.cli import keystore as store
+    from hlomm.keystore.folder import keystore_at
 
     slot = store.slot_of(venue, role, network)
-    finish(store.remove_command(store.keystore_at(keystore), slot, sure=yes, as_json=as_json))
+    finish(store.remove_command(keystore_at(keystore), slot, sure=yes, as_json=as_json))
 
 
 @keys.command(name="rotate")
@@ -527,8 +530,9 @@ def keys_rotate(
     """Put a new key in place of the old, which is kept until --confirm or --undo."""
     from hlomm.cli import keystore as store
     from hlomm.cli.password import Password
+    from hlomm.keystore.folder import keystore_at
 
-    slot, folder = store.slot_of(venue, role, network), store.keystore_at(keystore)
+    slot, folder = store.slot_of(venue, role, network), keystore_at(keystore)
     if confirm and undo:
         raise UsageError("--confirm and --undo are the two ways to end a rotation: choose one")
     if confirm or undo:

@@ -54,6 +54,11 @@ def default_folder() -> Path:
     return Path(platformdirs.user_data_dir("hlomm")) / "keys"
 
 
+def keystore_at(folder: str | Path | None) -> Keystore:
+    """The one in a folder, or the platform's where that is empty."""
+    return Keystore(Path(folder).expanduser().absolute() if folder else default_folder())
+
+
 @attrs.frozen
 class Found:
     """One file of the folder. `key` is None if `wrong` says what is wrong with it."""

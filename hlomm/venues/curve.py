@@ -51,7 +51,8 @@ class Key(Sealed):
 
     def __init__(self, key: bytes) -> None:
         length, loaded = len(key), _loaded(key)
-        del key  # the frame of an error keeps its locals
+        self.address = ""  # the frame of an error keeps its locals, this one half made
+        del key
         if length != _KEY_BYTES:
             raise ConfigError(f"expected a private key of {_KEY_BYTES} bytes, was {length}")
         if loaded is None:

@@ -152,7 +152,7 @@ def test_doctor_has_a_line_for_every_venue(tmp_path: Path) -> None:
     path.write_bytes(pem(b"x"))
     path.chmod(0o644)
     loaded = mainnet(*KS, f"venue.kalshi.key_file='{path}'")
-    assert statuses(loaded, {})["kalshi"][0] is Status.WARN
+    assert statuses(loaded, {})["kalshi"][0] is Status.FAIL
     path.chmod(0o600)
     assert statuses(loaded, {})["kalshi"][0] is Status.OK
     path.unlink()
