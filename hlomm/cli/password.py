@@ -59,7 +59,8 @@ class Password:
     def _look(self, what: str) -> Secret:
         if self._fd is not None:
             return _from_fd(self._fd)
-        found = _from_credential(self._environ) or _from_keyring()
+        found = _from_credential(self._environ)
+        found = _from_keyring() if found is None else found
         if found is not None:
             return found
         if self._environ.get(VARIABLE):

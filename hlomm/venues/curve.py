@@ -13,7 +13,7 @@ from hlomm.domain.faults import ConfigError
 from hlomm.domain.secret import Sealed, Secret
 
 _KEY_BYTES: Final = 32
-_KEY_HEX: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
+_KEY_HEX: Final = re.compile(rb"(?:0x)?[0-9a-fA-F]{64}")
 _ADDRESS_BYTES: Final = 20
 
 
@@ -63,7 +63,7 @@ class Key(Sealed):
     @classmethod
     def parse(cls, text: Secret) -> Key:
         """A key out of its 64 hex digits, with or without 0x. ConfigError for what is none; it never repeats it."""
-        if _KEY_HEX.fullmatch(text.reveal().strip()) is None:
+        if _KEY_HEX.fullmatch(text.reveal_bytes().strip()) is None:
             raise ConfigError("a private key is 64 hex digits, with or without 0x; this is something else")
         return cls(bytes.fromhex(text.reveal().strip().removeprefix("0x")))
 

@@ -109,15 +109,16 @@ def layers(place: str, content: bytes, depth: int = 0) -> Iterator[tuple[str, by
     yield place, content
     if depth == _NESTED:
         return
-    if content.startswith(b"\x1f\x8b"):
-        yield from layers(f"{place} (unpacked)", gzip.decompress(content), depth + 1)
-    elif content[:1] == b"\x78":
-        with contextlib.suppress(zlib.error):  # it only begins like one
+    # What only begins like something packed is none.
+    with contextlib.suppress(OSError, EOFError, zlib.error):
+        if content.startswith(b"\x1f\x8b"):
+            yield from layers(f"{place} (unpacked)", gzip.decompress(content), depth + 1)
+        elif content.startswith(b"\x78"):
             yield from layers(f"{place} (unpacked)", zlib.decompress(content), depth + 1)
     for run in _BASE64.finditer(content):
         text = run[0].rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
-        text = text[: len(text) // 4 * 4]
-        yield f"{place} (base64)", base64.b64decode(text)
+        text = text[: len(text) - (len(text) % 4 == 1)]
+        yield from layers(f"{place} (base64)", base64.b64decode(text + b"=" * (-len(text) % 4)), depth + 1)
 
 
 def _cells(path: Path) -> bytes:

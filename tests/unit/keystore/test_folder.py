@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -17,6 +18,7 @@ from hlomm.domain.secret import Secret
 from hlomm.keystore.envelope import encrypt, encrypt_key
 from hlomm.keystore.files import Label, encode, parse
 from hlomm.keystore.folder import FILES_MAX, Keystore, Slot
+from hlomm.rundir import replacing
 from hlomm.rundir.lock import Lock
 
 SLOT = Slot("hyperliquid", "engine", "testnet")
@@ -198,12 +200,25 @@ def test_a_file_of_somebody_else_is_refused(store: Keystore) -> None:
     assert exposure(path, os.stat_result(fields)) == f"{path} belongs to uid {fields[4]}: chown {os.geteuid()} {path}"
 
 
-def test_a_disk_that_takes_nothing_is_said(store: Keystore) -> None:
-    store.folder.parent.mkdir(parents=True)
-    store.folder.parent.chmod(0o500)
-    (store.folder.parent / "keys").symlink_to("/dev/full")
+def test_a_full_disk_leaves_the_key_that_is_there(store: Keystore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_fd: int, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    store.add(SLOT, content())
+    with monkeypatch.context() as patch:
+        patch.setattr(replacing.os, "write", full)
+        for act in (store.rotate, lambda _slot, new: store.add(Slot("kalshi", "engine", "testnet"), new)):
+            with pytest.raises(ConfigError, match="No space left"):
+                act(SLOT, content(NEW))
+    assert ids(store)["hyperliquid-engine-testnet"] == "0007"
+    store.rotate(SLOT, content(NEW))
+    assert ids(store)["hyperliquid-engine-testnet"] == "0008"
+
+
+def test_a_place_where_there_can_be_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="keystore"):
-        store.add(SLOT, content())
+        Keystore(tmp_path / "file" / "keys").add(SLOT, content())
 
 
 def test_a_folder_of_something_else_is_not_read_through(store: Keystore) -> None:
