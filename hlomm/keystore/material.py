@@ -20,7 +20,7 @@ from hlomm.domain.faults import ConfigError, ProtocolViolation
 from hlomm.domain.secret import Secret, seal
 from hlomm.venues.curve import Key, checksummed
 from hlomm.venues.kalshi.signing import PrivateKey, load_private_key
-from hlomm.venues.polymarket.auth import ApiKey, hmac_key
+from hlomm.venues.polymarket.auth import ApiKey, check_api_key
 
 SECP256K1: Final = "secp256k1"
 RSA: Final = "rsa"
@@ -97,9 +97,9 @@ def hmac(text: Secret) -> Material:
     if typed is None or not key_id or not typed.secret or not typed.passphrase:
         raise ConfigError('an API key is JSON: {"key": "…", "secret": "…", "passphrase": "…"}; this is something else')
     try:
-        hmac_key(typed.secret)
+        check_api_key(ApiKey(key_id, typed.secret, typed.passphrase))
     except ProtocolViolation as error:
-        raise ConfigError(f"the secret of API key {key_id}: {error}") from None
+        raise ConfigError(f"API key {key_id}: {error.kind.removeprefix('api_key.')}: {error}") from None
     return Material(
         kind=HMAC, id=key_id, text=typed.secret,
         content=Secret(

@@ -158,6 +158,7 @@ def test_keys_that_are_encrypted_elsewhere_are_taken_over(desk: Desk) -> None:
         ("polymarket", "api", AGENT, "an API key is JSON"),
         ("polymarket", "api", json.dumps({**TRIPLE, "apiKey": ""}), "an API key is JSON"),
         ("polymarket", "api", json.dumps({**TRIPLE, "secret": TRIPLE["secret"] + "!"}), "base64"),
+        ("polymarket", "api", json.dumps({**TRIPLE, "passphrase": "two\nlines"}), "passphrase: expected printable"),
         ("kalshi", "engine", PEM[:-50], "expected an unencrypted RSA or Ed25519"),
         ("kalshi", "engine", AGENT, "expected an unencrypted RSA or Ed25519"),
         ("hyperliquid", "engine", '{"crypto": {}}', "import the key again"),

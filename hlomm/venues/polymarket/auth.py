@@ -63,6 +63,14 @@ def hmac_key(secret: Secret) -> Secret:
     return decoded
 
 
+def check_api_key(key: ApiKey) -> None:
+    """ProtocolViolation for one that cannot be sent. HTTP libraries repeat a header that they refuse in their error."""
+    hmac_key(key.secret)
+    word = key.passphrase.reveal()
+    if not word or not word.isascii() or not word.isprintable():
+        raise ProtocolViolation("api_key.passphrase", "expected printable ASCII")
+
+
 def _decoded(secret: Secret) -> Secret | None:
     try:
         return Secret(base64.b64decode(secret.reveal(), altchars=b"-_", validate=True))

@@ -36,6 +36,9 @@ def test_keys() -> None:
     assert key is not None
     assert (key.key, key.secret, key.passphrase) == ("id", Secret("AAAA"), Secret("p"))
     assert info.decode_api_key(body({"apiKey": "id", "secret": "?", "passphrase": "p"}))[1][0].kind == "api_key.secret"
+    refused = info.decode_api_key(body({"apiKey": "id", "secret": "AAAA", "passphrase": "canary\r\n"}))[1][0]
+    assert refused.kind == "api_key.passphrase", "or the client's error would repeat the header"
+    assert "canary" not in refused.detail
     assert info.decode_api_key(b"{}")[1][0].kind == "api_key.schema"
 
 

@@ -14,7 +14,7 @@ from hlomm.domain.secret import Secret, seal
 from hlomm.domain.units import ONE, SCALE, Px
 from hlomm.venues.anomalies import Anomaly, guarded
 from hlomm.venues.fields import DecimalText, unsigned
-from hlomm.venues.polymarket.auth import ApiKey, hmac_key
+from hlomm.venues.polymarket.auth import ApiKey, check_api_key
 from hlomm.venues.polymarket.wire.gamma import FeeSchedule
 from hlomm.venues.polymarket.wire.values import IdText
 
@@ -90,8 +90,9 @@ def decode_api_key(body: bytes) -> tuple[ApiKey | None, tuple[Anomaly, ...]]:
 
 def _read_key(body: bytes) -> ApiKey:
     row = _api_key.decode(body)
-    hmac_key(row.secret)
-    return ApiKey(row.api_key, row.secret, row.passphrase)
+    key = ApiKey(row.api_key, row.secret, row.passphrase)
+    check_api_key(key)
+    return key
 
 
 def decode_time(body: bytes) -> tuple[int | None, tuple[Anomaly, ...]]:
