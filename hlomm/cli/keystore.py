@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -40,8 +41,18 @@ class Given:
     key_id: str
     expires: str
     password: Password
+    own: Password | None = None
+    """Of a file that is encrypted already; None: the same as the keystore's."""
     scrypt_n: int = SCRYPT_N
     """Lower in tests only: no option leads here."""
+
+
+def given(source: str | None, own_fd: int | None, *, key_id: str, expires: str, password_fd: int | None) -> Given:
+    """What the command line says of a new key."""
+    return Given(
+        source=source, key_id=key_id, expires=expires, password=Password(os.environ, password_fd),
+        own=None if own_fd is None else Password({}, own_fd),
+    )  # fmt: skip
 
 
 def slot_of(venue: str, role: str, network: str) -> Slot:
@@ -161,10 +172,10 @@ def _material(slot: Slot, given: Given) -> Material:
     typed = _typed(slot, given)
     if _is_keyfile(typed):
         held = parse(Path(given.source or STDIN), typed)
-        return unlock(held, given.password.get(f"key file {given.source}"))
+        return unlock(held, (given.own or given.password).get(f"key file {given.source}"))
     if slot.venue == KALSHI:
         if b"ENCRYPTED" in typed.reveal_bytes():
-            typed = encrypted_pem(Path(given.source or STDIN), typed, given.password)
+            typed = encrypted_pem(Path(given.source or STDIN), typed, given.own or given.password)
         return pem(typed, given.key_id)
     return hmac(typed) if slot.role == API else secp256k1(typed)
 

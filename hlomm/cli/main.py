@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from importlib import import_module
 from pathlib import Path
 
@@ -466,6 +465,9 @@ def data_pack(*, folder: Path, as_json: bool) -> None:
 @main.group(cls=Group)
 def keys() -> None:
     """The encrypted keys of a live run: one file for each venue, role and network, one password for all."""
+    from hlomm.rundir.hardening import no_core_dumps
+
+    no_core_dumps()
 
 
 @keys.command(name="import")
@@ -474,18 +476,17 @@ def keys() -> None:
 @JSON
 @reporting
 def keys_import(
-    *, venue: str, role: str, network: str, keystore: Path | None, source: str | None, key_id: str, expires: str,
-    password_fd: int | None, as_json: bool,
+    *, venue: str, role: str, network: str, keystore: Path | None, source: str | None,
+    from_password_fd: int | None, key_id: str, expires: str, password_fd: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Encrypt a key: an agent's 64 hex digits, a keyfile, a PEM, or an API key as JSON.
 
     It is asked for at the terminal unless --from names a file; it is never an argument.
     """
     from hlomm.cli import keystore as store
-    from hlomm.cli.password import Password
     from hlomm.keystore.folder import keystore_at
 
-    given = store.Given(source=source, key_id=key_id, expires=expires, password=Password(os.environ, password_fd))
+    given = store.given(source, from_password_fd, key_id=key_id, expires=expires, password_fd=password_fd)
     slot = store.slot_of(venue, role, network)
     finish(store.import_command(keystore_at(keystore), slot, given, as_json=as_json))
 
@@ -524,12 +525,12 @@ def keys_remove(*, venue: str, role: str, network: str, keystore: Path | None, y
 @JSON
 @reporting
 def keys_rotate(
-    *, venue: str, role: str, network: str, keystore: Path | None, source: str | None, key_id: str, expires: str,
-    password_fd: int | None, confirm: bool, undo: bool, as_json: bool,
+    *, venue: str, role: str, network: str, keystore: Path | None, source: str | None,
+    from_password_fd: int | None, key_id: str, expires: str, password_fd: int | None, confirm: bool, undo: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Put a new key in place of the old, which is kept until --confirm or --undo."""
     from hlomm.cli import keystore as store
-    from hlomm.cli.password import Password
     from hlomm.keystore.folder import keystore_at
 
     slot, folder = store.slot_of(venue, role, network), keystore_at(keystore)
@@ -538,7 +539,7 @@ def keys_rotate(
     if confirm or undo:
         finish(store.settle_command(folder, slot, confirm=confirm, as_json=as_json))
         return
-    given = store.Given(source=source, key_id=key_id, expires=expires, password=Password(os.environ, password_fd))
+    given = store.given(source, from_password_fd, key_id=key_id, expires=expires, password_fd=password_fd)
     finish(store.rotate_command(folder, slot, given, as_json=as_json))
 
 

@@ -79,6 +79,13 @@ def new_key_options(command: F) -> F:
     return _with(
         command,
         click.option("--from", "source", default=None, metavar="FILE", help="Where the key is; - is standard input."),
+        click.option(
+            "--from-password-fd",
+            type=click.IntRange(min=0),
+            default=None,
+            metavar="N",
+            help="Password of FILE, if it is encrypted with another than the keystore's.",
+        ),
         click.option("--key-id", default="", help="Kalshi: id of the API key, as the venue shows it."),
         click.option("--expires", default="", metavar="DAY", help="When the venue stops taking it, as 2027-05-31."),
         PASSWORD_FD,

@@ -114,7 +114,7 @@ class Keystore:
     def _held(self) -> Iterator[None]:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.check()
-        lock = Lock(self.folder / ".lock", f"keystore {self.folder}")
+        lock = Lock(self.folder / ".lock", f"keystore {self.folder}", "wait until it is done")
         try:
             yield
         finally:

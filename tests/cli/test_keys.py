@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -140,6 +141,12 @@ def test_every_kind_of_key_goes_in_and_comes_out_in_a_run(desk: Desk) -> None:
 
 def test_keys_that_are_encrypted_elsewhere_are_taken_over(desk: Desk) -> None:
     desk.put("hyperliquid", json.dumps(Account.encrypt(AGENT, WORD, iterations=2)))
+    desk.store.remove(Slot("hyperliquid", "engine", "testnet"))
+    reading, writing = os.pipe()
+    os.write(writing, b"another word")
+    os.close(writing)
+    theirs = desk.file(json.dumps(Account.encrypt(AGENT, "another word", iterations=2)))
+    desk.put("hyperliquid", theirs, own=Password({}, reading))
     small = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     encrypted = small.private_bytes(*PKCS8, serialization.BestAvailableEncryption(WORD.encode()))
     assert desk.put("kalshi", encrypted, key_id="id-1")["kind"] == "rsa"
