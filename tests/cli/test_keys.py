@@ -273,8 +273,11 @@ def test_the_list_says_everything_but_the_secret(desk: Desk) -> None:
     assert not leaks(told)
 
 
-def test_the_commands_themselves(desk: Desk) -> None:
+def test_the_commands_themselves(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the work factor of the product, as somebody types them."""
+    hardened: list[bool] = []
+    # Of this very process: it would outlast the test.
+    monkeypatch.setattr("hlomm.rundir.hardening.no_core_dumps", lambda: hardened.append(True))
     typed, word = desk.file(AGENT), {VARIABLE: WORD}
     where = ["hyperliquid", "--network", "testnet", "--keystore", str(desk.store.folder)]
 
@@ -298,6 +301,7 @@ def test_the_commands_themselves(desk: Desk) -> None:
     do("rotate", *where, "--confirm", "--undo", code=2)
     assert "revoke it at the venue" in do("remove", *where, "--yes").stdout
     assert "no keys" in do("list", "--keystore", str(desk.store.folder)).stderr
+    assert len(hardened) == 8, "before any of them"
 
 
 # -- what a run takes
