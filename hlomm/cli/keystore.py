@@ -21,8 +21,7 @@ from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.domain.ids import KALSHI, VenueId
 from hlomm.domain.secret import Secret
 from hlomm.domain.times import NS_PER_MS
-from hlomm.keystore.envelope import SCRYPT_N, encrypt, encrypt_key
-from hlomm.keystore.files import KeyFile, Label, encode, parse
+from hlomm.keystore.files import SCRYPT_N, KeyFile, Label, encode, parse
 from hlomm.keystore.folder import API, GUARDIAN, NETWORKS, ROLES, Found, Keystore, Slot
 from hlomm.keystore.material import SECP256K1, Material, hmac, pem, secp256k1
 from hlomm.rundir.private_file import READ_MAX, read_private
@@ -146,6 +145,8 @@ def list_command(keystore: Keystore, *, as_json: bool) -> ExitCode:
 
 def _new(keystore: Keystore, slot: Slot, given: Given) -> tuple[bytes, Material]:
     """The bytes of its file. ConfigError for what is no key of that slot, and for another password than the others'."""
+    from hlomm.keystore.envelope import encrypt, encrypt_key  # the library behind it takes a second to load
+
     material = _material(slot, given)
     label = Label(
         version=1, venue=slot.venue, role=slot.role, network=slot.network, kind=material.kind, id=material.id,

@@ -18,10 +18,9 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json, encrypt_aes_ctr
 
 from hlomm.domain.secret import Secret
+from hlomm.keystore.files import SCRYPT_N
 from hlomm.venues.curve import keccak
 
-SCRYPT_N: Final = 1 << 18
-"""As eth-account: about a second and 256 MiB for each guess at the password."""
 _R: Final = 8
 _P: Final = 1
 _BYTES: Final = 32

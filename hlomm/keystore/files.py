@@ -19,6 +19,8 @@ import msgspec
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.secret import Secret
 
+SCRYPT_N: Final = 1 << 18
+"""As eth-account: about a second and 256 MiB for each guess at the password."""
 N_MAX: Final = 1 << 20
 N_WEAK: Final = 1 << 17
 """A password behind less than this is cheap to guess; the doctor says so."""

@@ -141,6 +141,7 @@ class Keystore:
                 raise UsageError(f"the last rotation of {slot} waits for --confirm or --undo")
             with contextlib.suppress(FileExistsError):  # a rotation that died at this point left it
                 os.link(here, before)
+                sync_directory(self.folder)
             replace_file(here, content)
         return here
 
