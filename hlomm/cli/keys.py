@@ -21,7 +21,7 @@ from hlomm.domain.faults import ConfigError, VenueRefused
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
 from hlomm.domain.secret import Secret
 from hlomm.domain.times import NS_PER_MS
-from hlomm.keystore.files import KeyFile, parse
+from hlomm.keystore.files import ED25519, HMAC, RSA, SECP256K1, KeyFile, parse
 from hlomm.keystore.folder import API, ENGINE, GUARDIAN, Keystore, Slot, keystore_at
 from hlomm.rundir.private_file import read_private
 from hlomm.settings.load import Loaded
@@ -93,7 +93,7 @@ def _polymarket(loaded: Loaded, source: _Source, *, i_know: bool) -> Keys | None
         return None
     _not_the_accounts_own(key, section.account, POLYMARKET, i_know=i_know)
     api = source.stored(Slot(POLYMARKET, API, source.network))
-    return Keys(key=key, api_key=None if api is None else source.open(api).api_key())
+    return Keys(key=key, api_key=None if api is None else source.open(api, HMAC).api_key())
 
 
 def _keys(key: Secret | None) -> Keys | None:
@@ -133,13 +133,11 @@ class _Source:
         """A private key of a chain's account in hex."""
         held = self._named(key_file, setting, slot) if key_file else self.stored(slot)
         if held is not None:
-            return self.open(held).text
+            return self.open(held, SECP256K1).text
         return self._from_environment(variable)
 
     def kalshi(self) -> Secret | None:
         """An API key of Kalshi as unencrypted PEM; in a file it must be encrypted."""
-        from hlomm.keystore import material
-
         section, setting = self.loaded.settings.venue.kalshi, "venue.kalshi.key_file"
         slot = Slot(KALSHI, ENGINE, self.network)
         if section.key_file:
@@ -153,9 +151,7 @@ class _Source:
             if stored is None:
                 return self._from_environment(KALSHI_VARIABLE)
             held = stored
-        opened = self.open(held)
-        if opened.kind not in (material.RSA, material.ED25519):
-            raise ConfigError(f"{held.path}: holds a key of kind {opened.kind}, not one of Kalshi")
+        opened = self.open(held, RSA, ED25519)
         if section.key_id and section.key_id != opened.id:
             raise ConfigError(
                 f"{held.path}: holds API key {opened.id}, but venue.kalshi.key_id is {section.key_id}: set that one"
@@ -173,8 +169,14 @@ class _Source:
         path = Path(key_file).expanduser()
         return _for(parse(path, read_private(path, setting)), slot)
 
-    def open(self, held: KeyFile) -> Material:
-        return unlock(held, self.password.get(f"keys ({held.path.name})"))
+    def open(self, held: KeyFile, *kinds: str) -> Material:
+        """ConfigError if it is of another kind, too."""
+        found = unlock(held, self.password.get(f"keys ({held.path.name})"))
+        if found.kind not in kinds:
+            raise ConfigError(
+                f"{held.path}: holds a key of kind {found.kind}, not {' or '.join(kinds)} — import the right one"
+            )
+        return found
 
     def _from_environment(self, variable: str) -> Secret | None:
         if not self.environ.get(variable):
@@ -217,7 +219,7 @@ def unlock(held: KeyFile, password: Secret) -> Material:
             f"{held.path}: wrong password, or the file was changed — try again; if the password is lost, approve a new "
             "key at the venue, `hlomm keys remove` this one and import that"
         )
-    kind = material.SECP256K1 if held.label is None else held.label.kind
+    kind = SECP256K1 if held.label is None else held.label.kind
     found = material.opened(kind, content)
     if found is None or (held.label is not None and held.label.id != found.id):
         raise ConfigError(f"{held.path}: its content is not the key that its label names — import the key again")

@@ -21,9 +21,9 @@ from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.domain.ids import KALSHI, VenueId
 from hlomm.domain.secret import Secret
 from hlomm.domain.times import NS_PER_MS
-from hlomm.keystore.files import SCRYPT_N, KeyFile, Label, encode, parse
+from hlomm.keystore.files import SCRYPT_N, SECP256K1, KeyFile, Label, encode, parse
 from hlomm.keystore.folder import API, GUARDIAN, NETWORKS, ROLES, Found, Keystore, Slot
-from hlomm.keystore.material import SECP256K1, Material, hmac, pem, secp256k1
+from hlomm.keystore.material import Material, hmac, pem, secp256k1
 from hlomm.rundir.private_file import READ_MAX, read_private
 
 PASSWORD_MIN: Final = 8
@@ -70,8 +70,7 @@ def slot_of(venue: str, role: str, network: str) -> Slot:
 
 
 def import_command(keystore: Keystore, slot: Slot, given: Given, *, as_json: bool) -> ExitCode:
-    if keystore.has(slot):
-        keystore.add(slot, b"")  # says what to do instead, before anything is asked
+    keystore.need_free(slot)
     content, material = _new(keystore, slot, given)
     path = keystore.add(slot, content)
     _said("imported", slot, material, path, as_json=as_json)
@@ -81,8 +80,7 @@ def import_command(keystore: Keystore, slot: Slot, given: Given, *, as_json: boo
 
 def rotate_command(keystore: Keystore, slot: Slot, given: Given, *, as_json: bool) -> ExitCode:
     """The new key is used from the next start on; the old one is kept."""
-    if not keystore.has(slot):
-        keystore.rotate(slot, b"")
+    keystore.need_key(slot)
     content, material = _new(keystore, slot, given)
     held = read_slot(keystore, slot)
     if held.label is not None and held.label.id == material.id:
@@ -110,8 +108,7 @@ def settle_command(keystore: Keystore, slot: Slot, *, confirm: bool, as_json: bo
 
 
 def remove_command(keystore: Keystore, slot: Slot, *, sure: bool, as_json: bool) -> ExitCode:
-    if not keystore.has(slot):
-        keystore.remove(slot)
+    keystore.need_key(slot)
     if not sure:
         if not sys.stdin.isatty():
             raise UsageError(f"removing {slot} cannot be undone: say --yes")

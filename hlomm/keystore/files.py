@@ -19,6 +19,10 @@ import msgspec
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.secret import Secret
 
+SECP256K1: Final = "secp256k1"
+RSA: Final = "rsa"
+ED25519: Final = "ed25519"
+HMAC: Final = "hmac"
 SCRYPT_N: Final = 1 << 18
 """As eth-account: about a second and 256 MiB for each guess at the password."""
 N_MAX: Final = 1 << 20

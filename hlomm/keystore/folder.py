@@ -108,6 +108,21 @@ class Keystore:
     def has(self, slot: Slot) -> bool:
         return self.check() and os.path.lexists(self.path(slot))
 
+    def need_free(self, slot: Slot) -> None:
+        """UsageError if there is a key already, before anybody is asked for another."""
+        if self.has(slot):
+            raise UsageError(
+                f"there is a key for {slot} already: hlomm keys rotate {slot.venue} --role {slot.role} "
+                f"--network {slot.network} replaces it, `hlomm keys remove` takes it away"
+            )
+
+    def need_key(self, slot: Slot) -> None:
+        """UsageError if there is none."""
+        if not self.has(slot):
+            raise UsageError(
+                f"there is no key for {slot}: `hlomm keys list` shows what there is, `hlomm keys import` adds one"
+            )
+
     # -- writing
 
     @contextmanager
@@ -123,11 +138,7 @@ class Keystore:
     def add(self, slot: Slot, content: bytes) -> Path:
         """Put a key into an empty slot. UsageError if it has one; the file that is there is never touched."""
         with _on_disk(self.folder), self._held():
-            if os.path.lexists(self.path(slot)):
-                raise UsageError(
-                    f"there is a key for {slot} already: hlomm keys rotate {slot.venue} --role {slot.role} "
-                    f"--network {slot.network} replaces it, `hlomm keys remove` takes it away"
-                )
+            self.need_free(slot)
             replace_file(self.path(slot), content)
         return self.path(slot)
 
@@ -135,8 +146,7 @@ class Keystore:
         """Put a new key in place of the old, which is kept until `confirm` or `undo`."""
         here, before = self.path(slot), self.previous(slot)
         with _on_disk(self.folder), self._held():
-            if not os.path.lexists(here):
-                raise UsageError(f"there is no key for {slot} to be rotated: hlomm keys import {slot.venue}")
+            self.need_key(slot)
             if os.path.lexists(before) and not before.samefile(here):
                 raise UsageError(f"the last rotation of {slot} waits for --confirm or --undo")
             with contextlib.suppress(FileExistsError):  # a rotation that died at this point left it
@@ -170,13 +180,12 @@ class Keystore:
         """Take the key away, and the one from before a rotation too."""
         gone = []
         with _on_disk(self.folder), self._held():
+            self.need_key(slot)
             for path in (self.previous(slot), self.path(slot)):
                 if os.path.lexists(path):
                     path.unlink()
                     gone.append(path)
             sync_directory(self.folder)
-        if not gone:
-            raise UsageError(f"there is no key for {slot}: `hlomm keys list` shows what there is")
         return gone
 
 

@@ -9,8 +9,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import attrs
 import msgspec
 from cryptography.hazmat.primitives import serialization
@@ -18,14 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from hlomm.domain.faults import ConfigError, ProtocolViolation
 from hlomm.domain.secret import Secret, seal
+from hlomm.keystore.files import ED25519, HMAC, RSA, SECP256K1
 from hlomm.venues.curve import Key, checksummed
 from hlomm.venues.kalshi.signing import PrivateKey, load_private_key
 from hlomm.venues.polymarket.auth import ApiKey, check_api_key
-
-SECP256K1: Final = "secp256k1"
-RSA: Final = "rsa"
-ED25519: Final = "ed25519"
-HMAC: Final = "hmac"
 
 
 class _Pem(msgspec.Struct, frozen=True):

@@ -404,6 +404,16 @@ def test_two_roles_have_two_keys(desk: Desk) -> None:
     assert desk.keys("guardian.enabled=false")[HYPERLIQUID] == Keys(key=Secret(AGENT))
 
 
+def test_a_key_of_another_kind(desk: Desk) -> None:
+    desk.put("kalshi", PEM, key_id="id-1")
+    path = desk.store.path(Slot("kalshi", "engine", "testnet"))
+    relabelled = json.loads(path.read_bytes())
+    relabelled["hlomm"] |= {"venue": "hyperliquid"}
+    other = desk.file(json.dumps(relabelled), "other")
+    said = desk.refused(lambda: desk.keys(f"venue.hyperliquid.key_file='{other}'"))
+    assert "of kind ed25519, not secp256k1" in said
+
+
 def test_the_key_of_another_id(desk: Desk) -> None:
     desk.put("kalshi", PEM, key_id="id-2")
     assert "venue.kalshi.key_id is id-1" in desk.refused(lambda: desk.keys(*KS))
