@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import attrs
 import click
@@ -21,7 +21,7 @@ from hlomm.domain.faults import ConfigError, VenueRefused
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
 from hlomm.domain.secret import Secret
 from hlomm.domain.times import NS_PER_MS
-from hlomm.keystore.files import ED25519, HMAC, RSA, SECP256K1, KeyFile, parse
+from hlomm.keystore.files import ED25519, HMAC, RSA, SECP256K1, SOON_MS, KeyFile, parse
 from hlomm.keystore.folder import API, ENGINE, GUARDIAN, Keystore, Slot, keystore_at
 from hlomm.rundir.private_file import read_private
 from hlomm.settings.load import Loaded
@@ -34,8 +34,6 @@ KEY_VARIABLE = "HL_OMM_AGENT_KEY"
 GUARDIAN_KEY_VARIABLE = "HL_OMM_GUARDIAN_KEY"
 POLYMARKET_VARIABLE = "HL_OMM_POLYMARKET_KEY"
 KALSHI_VARIABLE = "HL_OMM_KALSHI_KEY"
-SOON_MS: Final = 14 * 86_400_000
-"""A key that the venue stops taking within this is warned about."""
 
 
 def venue_keys(

@@ -10,12 +10,11 @@ from hlomm.daemon.doctor import Check, fail, ok, warn
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.times import NS_PER_MS
-from hlomm.keystore.files import KeyFile, Label
+from hlomm.keystore.files import SOON_MS, KeyFile, Label
 from hlomm.keystore.folder import GUARDIAN, Found, Keystore, Slot, keystore_at
 from hlomm.settings.load import Loaded
 
 NAME: Final = "keystore"
-SOON_MS: Final = 14 * 86_400_000
 
 
 def keystore(loaded: Loaded) -> Iterator[Check]:

@@ -25,6 +25,8 @@ ED25519: Final = "ed25519"
 HMAC: Final = "hmac"
 SCRYPT_N: Final = 1 << 18
 """As eth-account: about a second and 256 MiB for each guess at the password."""
+SOON_MS: Final = 14 * 86_400_000
+"""A key that the venue stops taking within this is warned about."""
 N_MAX: Final = 1 << 20
 N_WEAK: Final = 1 << 17
 """A password behind less than this is cheap to guess; the doctor says so."""
