@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import io
 import json
 import pickle
@@ -69,6 +70,7 @@ def holders() -> dict[str, Any]:
     }
 
 
+@functools.cache
 def charge() -> HyperliquidCharge:
     section = load("testnet", environ={}).settings.venue.hyperliquid
     return HyperliquidCharge(section=section, rest="http://a", ws="ws://a", account=ADDRESS, key=Secret(HEX))
