@@ -54,6 +54,7 @@ def _own_world(_homes: Path) -> Iterator[None]:
                 patch.delenv(name)
         for name in STATE_VARIABLES:
             patch.setenv(name, str(home / name.removeprefix("XDG_").lower()))
+        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
         yield
 
 

@@ -7,17 +7,20 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from hlomm.domain.secret import Secret
 from hlomm.domain.units import SCALE, Cash, Qty, parse
 from hlomm.settings.charge import HyperliquidCharge, KalshiCharge, PolymarketCharge, VenueCharge
 from hlomm.settings.schema import Hyperliquid, Kalshi, Limits, Polymarket
 from hlomm.venues.clock import Clock
 from hlomm.venues.curve import Key
 from hlomm.venues.fuse import FuseLimits
-from hlomm.venues.hyperliquid.config import HyperliquidConfig, parse_agent_key
+from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.session import HyperliquidSession
 from hlomm.venues.hyperliquid.signing import Chain
 from hlomm.venues.kalshi.config import BalanceHolds, KalshiConfig
 from hlomm.venues.kalshi.session import KalshiSession
+from hlomm.venues.kalshi.signing import load_private_key
+from hlomm.venues.polymarket.auth import ApiKey
 from hlomm.venues.polymarket.config import PolymarketConfig
 from hlomm.venues.polymarket.session import PolymarketSession
 from hlomm.venues.polymarket.signing import SignatureType
@@ -58,7 +61,7 @@ def hyperliquid_session(
     clock: Clock,
     *,
     limits: Limits | None,
-    key: str,
+    key: Secret,
     rest: str | None = None,
     ws: str | None = None,
     account: str | None = None,
@@ -72,7 +75,7 @@ def hyperliquid_session(
     """
     config = HyperliquidConfig(
         rest_url=rest or section.rest, ws_url=ws or section.ws, chain=Chain[section.chain.upper()],
-        account=account or section.account, agent_key=parse_agent_key(key), underlyings=section.underlyings,
+        account=account or section.account, agent_key=Key.parse(key), underlyings=section.underlyings,
         quote_token=section.quote_token or None, websocket=WebSocketKind(section.transport),
         request_deadline_s=section.request_s, post_deadline_s=section.post_s,
         expires_after_s=section.expires_after_s, reconcile_every_s=section.reconcile_s, ping_every_s=section.ping_s,
@@ -89,17 +92,20 @@ def polymarket_session(
     clock: Clock,
     *,
     limits: Limits | None,
-    key: str,
+    key: Secret,
+    api_key: ApiKey | None = None,
     transport: Transport | None = None,
     fills_from_ms: int | None = None,
 ) -> VenueSession:
     """A session for the wallet that the section names; `key` is that of its owner, or of an owner's delegate.
 
+    Without `api_key` the venue is asked for the one that belongs to `key`.
+
     `limits` and `fills_from_ms` as for Hyperliquid. Only a session that trades sends heartbeats.
     """
     config = PolymarketConfig(
         clob_url=section.clob, gamma_url=section.gamma, ws_url=section.ws, websocket=WebSocketKind(section.transport),
-        key=Key(parse_agent_key(key)), signature_type=SignatureType(section.signature_type),
+        key=Key.parse(key), api_key=api_key, signature_type=SignatureType(section.signature_type),
         funder=section.account, session_key=section.session_key,
         underlyings=section.underlyings, horizon_s=section.horizon_s, fills_from_ms=fills_from_ms,
         request_deadline_s=section.request_s, arrives_within_s=section.arrives_s,
@@ -115,14 +121,14 @@ def kalshi_session(
     clock: Clock,
     *,
     limits: Limits | None,
-    key: str,
+    key: Secret,
     transport: Transport | None = None,
     fills_from_ms: int | None = None,
 ) -> VenueSession:
     """A session for the member whose API key this is (PEM). `limits` and `fills_from_ms` as for Hyperliquid."""
     config = KalshiConfig(
         rest_url=section.rest, ws_url=section.ws, websocket=WebSocketKind(section.transport),
-        key_id=section.key_id, private_key=key, series=section.series,
+        key_id=section.key_id, private_key=load_private_key(key), series=section.series,
         shard=section.shard, horizon_s=section.horizon_s, fills_from_ms=fills_from_ms,
         fee_precision=DIRECT_STEP if section.direct_member else CENT_STEP,
         balance_holds=BalanceHolds(section.balance_holds), request_deadline_s=section.request_s,
@@ -143,7 +149,9 @@ def guardian_session(charge: VenueCharge, clock: Clock, transport: Transport | N
                 account=charge.account, transport=transport,
             )  # fmt: skip
         case PolymarketCharge(section=section):
-            return polymarket_session(hurried(section), clock, limits=None, key=charge.key, transport=transport)
+            return polymarket_session(
+                hurried(section), clock, limits=None, key=charge.key, api_key=charge.api_key, transport=transport
+            )
         case KalshiCharge(section=section):
             return kalshi_session(hurried(section), clock, limits=None, key=charge.key, transport=transport)
 

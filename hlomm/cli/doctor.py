@@ -13,6 +13,7 @@ import click
 
 from hlomm.daemon import doctor
 from hlomm.daemon.doctor import Check, Status
+from hlomm.daemon.doctor_keys import keystore
 from hlomm.daemon.doctor_records import examine
 from hlomm.daemon.doctor_venues import venues
 from hlomm.daemon.ledger_store import rebuild
@@ -72,6 +73,7 @@ def _venues(profile: str, files: Sequence[Path], sets: Sequence[str]) -> Iterato
     except ConfigError:
         return
     yield from venues(loaded, os.environ)
+    yield from keystore(loaded)
 
 
 def _rebuild(paths: StatePaths) -> None:

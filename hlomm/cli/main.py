@@ -10,7 +10,20 @@ import click
 
 from hlomm import __version__
 from hlomm.cli.look import tui
-from hlomm.cli.options import JSON, PROFILE, SOCKET, STATE_DIR, config_options, finish, reporting
+from hlomm.cli.options import (
+    JSON,
+    KEYSTORE,
+    PASSWORD_FD,
+    PROFILE,
+    SOCKET,
+    STATE_DIR,
+    config_options,
+    finish,
+    key_options,
+    new_key_options,
+    reporting,
+)
+from hlomm.domain.faults import UsageError
 
 
 class Group(click.Group):
@@ -47,12 +60,14 @@ def main() -> None:
 @click.option(
     "--arm", type=click.FloatRange(min=0), default=None, help="Live profiles: the notional you allow, typed out."
 )
+@PASSWORD_FD
+@click.option("--i-know", is_flag=True, help="Live profiles: sign with the account's own key, which can withdraw.")
 @JSON
 @reporting
 def run(
     *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
     sim_file: Path | None, venues: str | None, duration: float | None, seed: int, speed: float, buckets: str | None,
-    arm: float | None, as_json: bool,
+    arm: float | None, password_fd: int | None, i_know: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Trade, in the foreground, until Ctrl-C (which cancels, flattens and leaves)."""
     from hlomm.cli.run import run_command
@@ -62,7 +77,8 @@ def run(
     finish(
         run_command(
             profile=profile, config_files=config_files, sets=sets, state_dir=state_dir, sim_file=sim_file,
-            venues=venues, duration_s=duration, seed=seed, speed=speed, arm=arm, as_json=as_json,
+            venues=venues, duration_s=duration, seed=seed, speed=speed, arm=arm,
+            password_fd=password_fd, i_know=i_know, as_json=as_json,
         )
     )  # fmt: skip
 
@@ -652,6 +668,87 @@ def data_pack(*, folder: Path, as_json: bool) -> None:
     from hlomm.cli.data import pack_command
 
     finish(pack_command(folder, as_json=as_json))
+
+
+@main.group(cls=Group)
+def keys() -> None:
+    """The encrypted keys of a live run: one file for each venue, role and network, one password for all."""
+    from hlomm.rundir.hardening import no_core_dumps
+
+    no_core_dumps()
+
+
+@keys.command(name="import")
+@key_options
+@new_key_options
+@JSON
+@reporting
+def keys_import(
+    *, venue: str, role: str, network: str, keystore: Path | None, source: str | None,
+    from_password_fd: int | None, key_id: str, expires: str, password_fd: int | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Encrypt a key: an agent's 64 hex digits, a keyfile, a PEM, or an API key as JSON.
+
+    It is asked for at the terminal unless --from names a file; it is never an argument.
+    """
+    from hlomm.cli import keystore as store
+    from hlomm.keystore.folder import keystore_at
+
+    given = store.given(source, from_password_fd, key_id=key_id, expires=expires, password_fd=password_fd)
+    slot = store.slot_of(venue, role, network)
+    finish(store.import_command(keystore_at(keystore), slot, given, as_json=as_json))
+
+
+@keys.command(name="list")
+@KEYSTORE
+@JSON
+@reporting
+def keys_list(*, keystore: Path | None, as_json: bool) -> None:
+    """Venue, role, address or id, network and dates; nothing secret, and no password is asked."""
+    from hlomm.cli import keystore as store
+    from hlomm.keystore.folder import keystore_at
+
+    finish(store.list_command(keystore_at(keystore), as_json=as_json))
+
+
+@keys.command(name="remove")
+@key_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@JSON
+@reporting
+def keys_remove(*, venue: str, role: str, network: str, keystore: Path | None, yes: bool, as_json: bool) -> None:
+    """Delete a key's file. The key is good at the venue until it is revoked there."""
+    from hlomm.cli import keystore as store
+    from hlomm.keystore.folder import keystore_at
+
+    slot = store.slot_of(venue, role, network)
+    finish(store.remove_command(keystore_at(keystore), slot, sure=yes, as_json=as_json))
+
+
+@keys.command(name="rotate")
+@key_options
+@new_key_options
+@click.option("--confirm", is_flag=True, help="The new key works: remove the old one.")
+@click.option("--undo", is_flag=True, help="It does not: put the old one back.")
+@JSON
+@reporting
+def keys_rotate(
+    *, venue: str, role: str, network: str, keystore: Path | None, source: str | None,
+    from_password_fd: int | None, key_id: str, expires: str, password_fd: int | None, confirm: bool, undo: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Put a new key in place of the old, which is kept until --confirm or --undo."""
+    from hlomm.cli import keystore as store
+    from hlomm.keystore.folder import keystore_at
+
+    slot, folder = store.slot_of(venue, role, network), keystore_at(keystore)
+    if confirm and undo:
+        raise UsageError("--confirm and --undo are the two ways to end a rotation: choose one")
+    if confirm or undo:
+        finish(store.settle_command(folder, slot, confirm=confirm, as_json=as_json))
+        return
+    given = store.given(source, from_password_fd, key_id=key_id, expires=expires, password_fd=password_fd)
+    finish(store.rotate_command(folder, slot, given, as_json=as_json))
 
 
 @main.group(cls=Group)

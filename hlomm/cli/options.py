@@ -53,6 +53,50 @@ SOCKET = click.option("--socket", type=click.Path(path_type=Path), default=None,
 PROFILE = click.option("--profile", default="sim", show_default=True, help="Whose state directory to look in.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
+PASSWORD_FD = click.option(
+    "--password-fd", type=click.IntRange(min=0), default=None, metavar="N",
+    help="Read the password of the keys from this file descriptor.",
+)  # fmt: skip
+KEYSTORE = click.option(
+    "--keystore", type=click.Path(path_type=Path), default=None, envvar="HL_OMM__KEYS__FOLDER",
+    help="Folder of the keys; default: as keys.folder.",
+)  # fmt: skip
+
+
+def key_options(command: F) -> F:
+    """Which key."""
+    return _with(
+        command,
+        click.argument("venue"),
+        click.option("--role", default="engine", show_default=True, help="engine, guardian, or api (Polymarket)."),
+        click.option("--network", required=True, help="mainnet or testnet (Kalshi: its demonstration)."),
+        KEYSTORE,
+    )
+
+
+def new_key_options(command: F) -> F:
+    """What a new key is made of."""
+    return _with(
+        command,
+        click.option("--from", "source", default=None, metavar="FILE", help="Where the key is; - is standard input."),
+        click.option(
+            "--from-password-fd",
+            type=click.IntRange(min=0),
+            default=None,
+            metavar="N",
+            help="Password of FILE, if it is encrypted with another than the keystore's.",
+        ),
+        click.option("--key-id", default="", help="Kalshi: id of the API key, as the venue shows it."),
+        click.option("--expires", default="", metavar="DAY", help="When the venue stops taking it, as 2027-05-31."),
+        PASSWORD_FD,
+    )
+
+
+def _with(command: F, *options: Callable[[F], F]) -> F:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
 
 def finish(code: ExitCode) -> None:
     if code is not ExitCode.CLEAN:

@@ -8,33 +8,44 @@ from pathlib import Path
 from typing import Any
 
 import click
+import structlog
 import trio
 
 from hlomm.cli.arming import check_arming
-from hlomm.cli.keys import venue_keys
+from hlomm.cli.keys import forget, venue_keys
+from hlomm.cli.password import Password
 from hlomm.cli.venues import chosen_sets, simulated
 from hlomm.daemon import logs
 from hlomm.daemon.launch import RunOptions, launch
 from hlomm.domain.exits import ExitCode
+from hlomm.rundir.hardening import no_core_dumps
 from hlomm.settings.load import load
 from hlomm.settings.paths import state_paths
+
+_log = structlog.get_logger("hlomm")
 
 
 def run_command(
     *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
     sim_file: Path | None, venues: str | None, duration_s: float | None, seed: int, speed: float, arm: float | None,
-    as_json: bool,
+    password_fd: int | None, i_know: bool, as_json: bool,
 ) -> ExitCode:  # fmt: skip
+    undone = no_core_dumps()
     if venues is not None:
         beneath, sets = None, (*chosen_sets(venues), *sets)
     else:
         beneath = simulated(sim_file) if profile == "sim" else None
     loaded = load(profile, config_files, sets, beneath=beneath)
     logs.configure(loaded.settings.daemon.log)
+    for what in undone:
+        _log.warning("core dumps are not off", why=what)
     os.umask(0o077)  # whatever this process and its helpers create is for this user alone
     armed = check_arming(loaded, arm)
     paths = state_paths(state_dir, profile)
-    keys = venue_keys(loaded, os.environ) if profile != "sim" else {}
+    keys = {}
+    if profile != "sim":
+        keys = venue_keys(loaded, os.environ, Password(os.environ, password_fd), i_know=i_know)
+    forget(os.environ)
     click.echo(
         f"hlomm · profile {profile} · state {paths.root}\n"
         f"look in with: hlomm tui{_where(state_dir, profile)} · stop with Ctrl-C", err=True,

@@ -14,10 +14,12 @@ from hlomm.assembly.venues import hyperliquid_session, kalshi_session, polymarke
 from hlomm.daemon.sim_process import SimDocument
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
+from hlomm.domain.secret import Secret
 from hlomm.rundir.lock import account_lock
 from hlomm.settings.charge import HyperliquidCharge, KalshiCharge, PolymarketCharge, VenueCharge
 from hlomm.settings.schema import Kalshi, Polymarket, Settings
 from hlomm.venues.clock import Clock
+from hlomm.venues.polymarket.auth import ApiKey
 from hlomm.venues.protocol import VenueSession
 from hlomm.venues.transport import Transport
 
@@ -35,9 +37,11 @@ _log = structlog.get_logger("hlomm")
 class Keys:
     """What signs at one venue."""
 
-    key: str = attrs.field(repr=False)
-    guardian: str | None = attrs.field(default=None, repr=False)
+    key: Secret
+    guardian: Secret | None = None
     """The guardian's own, where the venue knows such a thing; None: it shares the daemon's."""
+    api_key: ApiKey | None = None
+    """Of Polymarket, if it was imported; None: the venue is asked for it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -82,14 +86,16 @@ def patient(section: Section, speed: float) -> Section:
 
 
 def _polymarket(
-    section: Polymarket, settings: Settings, key: str, clock: Clock, way: Transport | None = None
+    section: Polymarket, settings: Settings, keys: Keys, clock: Clock, way: Transport | None = None
 ) -> MakeSession:
     return lambda from_ms: polymarket_session(
-        section, clock, limits=settings.limits, key=key, transport=way, fills_from_ms=from_ms
+        section, clock, limits=settings.limits, key=keys.key, api_key=keys.api_key, transport=way, fills_from_ms=from_ms
     )
 
 
-def _kalshi(section: Kalshi, settings: Settings, key: str, clock: Clock, way: Transport | None = None) -> MakeSession:
+def _kalshi(
+    section: Kalshi, settings: Settings, key: Secret, clock: Clock, way: Transport | None = None
+) -> MakeSession:
     return lambda from_ms: kalshi_session(
         section, clock, limits=settings.limits, key=key, transport=way, fills_from_ms=from_ms
     )
@@ -144,7 +150,7 @@ def _simulated_polymarket(settings: Settings, document: SimDocument, clock: Cloc
     )  # fmt: skip
     return Desk(
         books=_simulated(document, venue.rest, account.funder),
-        session=_polymarket(patient(section, clock.map.speed), settings, account.key, clock, way),
+        session=_polymarket(patient(section, clock.map.speed), settings, Keys(key=account.key), clock, way),
         charge=PolymarketCharge(section=section, key=account.key),
     )
 
@@ -187,7 +193,7 @@ def _live_hyperliquid(settings: Settings, keys: Mapping[VenueId, Keys], clock: C
     )  # fmt: skip
 
 
-def _guardian_key(settings: Settings, found: Keys) -> str:
+def _guardian_key(settings: Settings, found: Keys) -> Secret:
     """The guardian's own key, or the one that the daemon has.
 
     Sharing is safe only because it acts when the daemon is dead: before, both would draw nonces of one signer.
@@ -204,11 +210,11 @@ def _live_polymarket(settings: Settings, keys: Mapping[VenueId, Keys], clock: Cl
     if not section.clob:
         raise ConfigError("venue.polymarket.clob is empty: Polymarket has no test network, set enabled = false")
     _need("venue.polymarket", {"account": section.account})
-    key = _key_of(keys, POLYMARKET, "HL_OMM_POLYMARKET_KEY").key
+    found = _key_of(keys, POLYMARKET, "HL_OMM_POLYMARKET_KEY")
     return Desk(
         books=f"polygon|{section.account.lower()}",
-        session=_polymarket(section, settings, key, clock),
-        charge=PolymarketCharge(section=section, key=key),
+        session=_polymarket(section, settings, found, clock),
+        charge=PolymarketCharge(section=section, key=found.key, api_key=found.api_key),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hlomm.daemon.doctor import Check, fail, ok, warn
+from hlomm.domain.faults import ConfigError
+from hlomm.keystore.folder import ENGINE, Keystore, Slot, keystore_at
+from hlomm.rundir.private_file import exposure
 from hlomm.settings.load import Loaded
 from hlomm.settings.schema import Hyperliquid, Kalshi, Polymarket
 
@@ -36,19 +38,36 @@ def _venue(name: str, section: Hyperliquid | Polymarket | Kalshi, loaded: Loaded
     missing = [key for key, value in wanted.items() if not value]
     if missing:
         return fail(name, f"no {', '.join(missing)}", f"set it in [venue.{name}] of a --config file")
-    return _key(name, rest, section.key_file, environ)
+    network = section.chain if isinstance(section, Hyperliquid) else loaded.profile
+    return _key(rest, section.key_file, environ, loaded, Slot(name, ENGINE, network))
 
 
-def _key(name: str, rest: str, key_file: str, environ: Mapping[str, str]) -> Check:
-    variable = VARIABLES[name]
+def _key(rest: str, key_file: str, environ: Mapping[str, str], loaded: Loaded, slot: Slot) -> Check:
+    name, variable = slot.venue, VARIABLES[slot.venue]
     if not key_file:
+        if _stored(keystore_at(loaded.settings.keys.folder), slot):
+            return ok(name, f"{rest}, account and key are there")
         if environ.get(variable):
-            return warn(name, f"{rest}; its key comes from {variable}", "an encrypted file is safer")
-        return fail(name, f"{rest}; no key", f"set venue.{name}.key_file, or {variable}")
+            return warn(name, f"{rest}; its key comes from {variable}", f"the keystore is safer: {_import(slot)}")
+        return fail(name, f"{rest}; no key", _import(slot))
+    path = Path(key_file).expanduser()
     try:
-        mode = Path(key_file).stat().st_mode
+        wrong = exposure(path, path.lstat())
     except OSError as error:
         return fail(name, f"{key_file}: {error.strerror or error}", f"check venue.{name}.key_file")
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return warn(name, f"{key_file} can be read by others", f"chmod 600 {key_file}")
+    if wrong is not None:
+        text, _, remedy = wrong.rpartition(": ")
+        return fail(name, text, remedy)
     return ok(name, f"{rest}, account and key file are there")
+
+
+def _stored(store: Keystore, slot: Slot) -> bool:
+    """What is wrong with the keystore itself has a line of its own."""
+    try:
+        return store.has(slot)
+    except ConfigError:
+        return False
+
+
+def _import(slot: Slot) -> str:
+    return f"hlomm keys import {slot.venue} --network {slot.network}"

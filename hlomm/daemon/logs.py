@@ -28,7 +28,10 @@ def configure(level: str) -> None:
     """Once per process, by the command that runs in it."""
     pretty = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=True) if pretty else structlog.processors.JSONRenderer(default=str)
+        # Its own choice is a traceback with the locals of every frame, and locals may be keys.
+        structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)
+        if pretty
+        else structlog.processors.JSONRenderer(default=str)
     )
     structlog.configure(
         processors=[

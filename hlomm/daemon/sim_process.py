@@ -16,6 +16,7 @@ import msgspec
 import trio
 
 from hlomm.domain.faults import ConfigError, VenueUnavailable
+from hlomm.domain.secret import Secret, seal
 from hlomm.domain.times import ClockMap
 from hlomm.settings.schema import Sim
 
@@ -28,10 +29,10 @@ class SimAccount(msgspec.Struct, frozen=True):
     """A funded account of the simulated Hyperliquid."""
 
     address: str
-    key: str
-    agent_key: str
+    key: Secret
+    agent_key: Secret
     agent_address: str
-    guardian_key: str
+    guardian_key: Secret
     guardian_address: str
     name: str = ""
 
@@ -45,7 +46,7 @@ class SimVenue(msgspec.Struct, frozen=True):
 
 class PolymarketAccount(msgspec.Struct, frozen=True):
     address: str
-    key: str
+    key: Secret
     funder: str
     signature_type: int
     name: str = ""
@@ -62,7 +63,7 @@ class SimPolymarket(msgspec.Struct, frozen=True):
 class KalshiAccount(msgspec.Struct, frozen=True):
     name: str
     key_id: str
-    private_key_pem: str
+    private_key_pem: Secret
 
 
 class SimKalshi(msgspec.Struct, frozen=True):
@@ -102,7 +103,7 @@ class SimDocument(msgspec.Struct, frozen=True):
 
 def parse_document(raw: bytes, where: str) -> SimDocument:
     try:
-        document = msgspec.json.decode(raw, type=SimDocument)
+        document = msgspec.json.decode(raw, type=SimDocument, dec_hook=seal)
     except msgspec.DecodeError as error:
         raise ConfigError(f"{where}: {error} — expected the document that `hlomm sim --json` prints") from None
     served = list(document.venues)

@@ -11,9 +11,11 @@ import msgspec
 
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, MarketId, VenueId, perp_market
+from hlomm.domain.secret import Secret, seal
 from hlomm.domain.times import ClockMap
 from hlomm.link.guardian import Policy
 from hlomm.settings.schema import Guardian, Hyperliquid, Kalshi, Polymarket
+from hlomm.venues.polymarket.auth import ApiKey
 
 MAX_CHARGE: Final = 1 << 20
 
@@ -25,7 +27,7 @@ class HyperliquidCharge(msgspec.Struct, frozen=True, kw_only=True, tag="hyperliq
     rest: str
     ws: str
     account: str
-    key: str
+    key: Secret
 
     @property
     def venue(self) -> VenueId:
@@ -56,8 +58,10 @@ class PolymarketCharge(msgspec.Struct, frozen=True, kw_only=True, tag="polymarke
     """One wallet at Polymarket. The section has every address, those of a simulator too."""
 
     section: Polymarket
-    key: str
+    key: Secret
     """Of the owner that signs. It is the daemon's as well: orders belong to the API key of the one who placed them."""
+    api_key: ApiKey | None = None
+    """None: the one that the venue derives from the key."""
 
     @property
     def venue(self) -> VenueId:
@@ -86,7 +90,7 @@ class KalshiCharge(msgspec.Struct, frozen=True, kw_only=True, tag="kalshi"):
     """One member of Kalshi. The section has every address, those of a simulator too."""
 
     section: Kalshi
-    key: str
+    key: Secret
     """PEM of the API key."""
 
     @property
@@ -132,13 +136,20 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode_charge(charge: Charge) -> bytes:
-    return msgspec.json.encode(charge)
+    """With its keys in the clear: for the pipe to the guardian and nothing else."""
+    return msgspec.json.encode(charge, enc_hook=_reveal)
+
+
+def _reveal(value: object) -> str:
+    if not isinstance(value, Secret):
+        raise NotImplementedError(f"no way to write a {type(value).__name__}")
+    return value.reveal()
 
 
 def decode_charge(raw: bytes) -> Charge:
     """The charge; the error never repeats the text, which may hold keys."""
     try:
-        return msgspec.json.decode(raw, type=Charge)
+        return msgspec.json.decode(raw, type=Charge, dec_hook=seal)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ConfigError(
             f"guardian: {len(raw)} bytes on standard input are not a charge — it is started by `hlomm run`"

@@ -302,8 +302,13 @@ class EngineSettings(Section, frozen=True):
     events: Events
 
 
+class KeySettings(Section, frozen=True):
+    folder: str
+
+
 class Settings(EngineSettings, frozen=True):
     venue: Venues
+    keys: KeySettings
     sim: Sim
     daemon: Daemon
     latency: Latency

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import coincurve
@@ -9,8 +10,10 @@ import sha3
 from coincurve import _libsecp256k1
 
 from hlomm.domain.faults import ConfigError
+from hlomm.domain.secret import Sealed, Secret
 
 _KEY_BYTES: Final = 32
+_KEY_HEX: Final = re.compile(rb"(?:0x)?[0-9a-fA-F]{64}")
 _ADDRESS_BYTES: Final = 20
 
 
@@ -41,19 +44,28 @@ def checksummed(address: str) -> str:
     )
 
 
-class Key:
+class Key(Sealed):
     """A secret key. Its repr shows the address only."""
 
     __slots__ = ("_key", "address")
 
     def __init__(self, key: bytes) -> None:
-        if len(key) != _KEY_BYTES:
-            raise ConfigError(f"expected a private key of {_KEY_BYTES} bytes, was {len(key)}")
-        try:
-            self._key = coincurve.PrivateKey(key)
-        except ValueError:
-            raise ConfigError("the private key is outside the curve's range; check the keystore entry") from None
-        self.address = address_of(self._key.public_key.format(compressed=False))
+        length, loaded = len(key), _loaded(key)
+        self.address = ""  # the frame of an error keeps its locals, this one half made
+        del key
+        if length != _KEY_BYTES:
+            raise ConfigError(f"expected a private key of {_KEY_BYTES} bytes, was {length}")
+        if loaded is None:
+            raise ConfigError("the private key is outside the curve's range; check the keystore entry")
+        self._key = loaded
+        self.address = address_of(loaded.public_key.format(compressed=False))
+
+    @classmethod
+    def parse(cls, text: Secret) -> Key:
+        """A key out of its 64 hex digits, with or without 0x. ConfigError for what is none; it never repeats it."""
+        if _KEY_HEX.fullmatch(text.reveal_bytes().strip()) is None:
+            raise ConfigError("a private key is 64 hex digits, with or without 0x; this is something else")
+        return cls(bytes.fromhex(text.reveal().strip().removeprefix("0x")))
 
     def __repr__(self) -> str:
         return f"Key({self.address})"
@@ -62,6 +74,14 @@ class Key:
         """65 bytes: r, s and the recovery id (0 or 1)."""
         raw: bytes = self._key.sign_recoverable(digest, hasher=None)
         return raw
+
+
+def _loaded(key: bytes) -> coincurve.PrivateKey | None:
+    """None if the curve has no such key. Its error would carry the key in the frames that it came through."""
+    try:
+        return coincurve.PrivateKey(key)
+    except ValueError:
+        return None
 
 
 _PROBE_KEY: Final = bytes(31) + b"\x01"

@@ -19,6 +19,7 @@ from hlomm.domain.inputs import BookSnapshot, Input, MarketListed, OrderAnswer, 
 from hlomm.domain.markets import Leg, Market, MarketKind
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import AmendOrders, CancelOrders, PlaceOrders, Subscribe
+from hlomm.domain.secret import Secret
 from hlomm.domain.times import Now
 from hlomm.domain.units import Px, Qty, parse
 from hlomm.settings.load import load
@@ -132,7 +133,7 @@ def rig() -> MakeRig:
             account = sim.accounts[0]
             session = hyperliquid_session(
                 settings.venue.hyperliquid, Clock(sim.clock_map, read), limits=settings.limits,
-                key=account.agent_key, rest=sim.rest, ws=sim.ws, account=account.address,
+                key=Secret(account.agent_key), rest=sim.rest, ws=sim.ws, account=account.address,
                 transport=Transport(connect=sim.connect),
             )  # fmt: skip
             made = Rig(sim, session)

@@ -24,6 +24,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import AmendOrders, CancelOrders, PlaceOrders, Subscribe
+from hlomm.domain.secret import Secret
 from hlomm.domain.units import Px, Qty, notional_ceil, notional_floor, parse
 from hlomm.sim.config import FlowConfig, SimConfig
 from hlomm.sim.config_kalshi import KalshiConfig as SimKalshi
@@ -34,6 +35,7 @@ from hlomm.sim.kalshi.accounts import Account
 from hlomm.venues.clock import Clock
 from hlomm.venues.kalshi.config import KalshiConfig
 from hlomm.venues.kalshi.session import KalshiSession
+from hlomm.venues.kalshi.signing import load_private_key
 from hlomm.venues.transport import Transport
 
 T = TypeVar("T", bound=Input)
@@ -183,8 +185,9 @@ def sim_config(*, flow: bool = True, thursday_pause: bool = False, **fields: Any
 
 def session_of(sim: SimulatedKalshi, **fields: Any) -> tuple[KalshiSession, KalshiConfig, Clock]:
     keys = sim.accounts[0]
+    key = load_private_key(Secret(keys.private_key_pem))
     config = KalshiConfig(
-        **{"rest_url": sim.rest, "ws_url": sim.ws, "key_id": keys.key_id, "private_key": keys.private_key_pem, **fields}
+        **{"rest_url": sim.rest, "ws_url": sim.ws, "key_id": keys.key_id, "private_key": key, **fields}
     )
     clock = Clock(sim.clock_map, read_host)
     return KalshiSession(config, transport=Transport(sim.connect), clock=clock), config, clock

@@ -16,6 +16,7 @@ from hlomm.daemon.app import Daemon, RunResult
 from hlomm.daemon.guardian_process import GuardianKeeper
 from hlomm.daemon.restart import last_books
 from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.secret import Secret
 from hlomm.domain.units import Cash, parse
 from hlomm.settings.load import load
 from hlomm.settings.paths import StatePaths
@@ -95,7 +96,7 @@ def rig(tmp_path: Path) -> MakeRig:
         account = sim.accounts[0]
         carried = last_books(paths.journal, {HYPERLIQUID: account.address})
         session = hyperliquid_session(
-            loaded.settings.venue.hyperliquid, clock, limits=loaded.settings.limits, key=account.agent_key,
+            loaded.settings.venue.hyperliquid, clock, limits=loaded.settings.limits, key=Secret(account.agent_key),
             rest=sim.rest, ws=sim.ws, account=account.address, transport=Transport(connect=sim.connect),
             fills_from_ms=None if carried is None else carried.fills_from_ms,
         )  # fmt: skip

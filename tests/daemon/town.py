@@ -20,6 +20,7 @@ from hlomm.domain.ids import ClientId, MarketId
 from hlomm.domain.inputs import BookSnapshot
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
+from hlomm.domain.secret import seal
 from hlomm.domain.units import Cash, Px, Qty
 from hlomm.settings.load import load
 from hlomm.settings.paths import StatePaths
@@ -47,7 +48,7 @@ def document_of(town: SimulatedTown, seed: int = 7) -> SimDocument:
     }  # fmt: skip
     clock = town.hyperliquid.clock_map
     return SimDocument(
-        ready=True, venues=msgspec.convert(venues, SimVenues), seed=seed,
+        ready=True, venues=msgspec.convert(venues, SimVenues, dec_hook=seal), seed=seed,
         clock=SimClock(
             host_origin_ns=clock.host_origin_ns, venue_origin_ns=clock.venue_origin_ns, speed=clock.speed
         ),

@@ -18,6 +18,7 @@ from hlomm.daemon.beat import policy
 from hlomm.domain.ids import HYPERLIQUID, ClientIds, MarketId, outcome_market
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
+from hlomm.domain.secret import Secret
 from hlomm.domain.units import Px, Qty, parse
 from hlomm.guardian.app import guard
 from hlomm.link.guardian import (
@@ -182,8 +183,8 @@ class Post:
         clock = Clock(self.sim.clock_map, read_host)
         keys = self.sim.accounts[0]
         session = hyperliquid_session(
-            self.charge.venues[0].section, clock, limits=None, key=keys.agent_key, rest=self.sim.rest, ws=self.sim.ws,
-            account=keys.address, transport=Transport(connect=self.sim.connect),
+            self.charge.venues[0].section, clock, limits=None, key=Secret(keys.agent_key), rest=self.sim.rest,
+            ws=self.sim.ws, account=keys.address, transport=Transport(connect=self.sim.connect),
         )  # fmt: skip
         orders = [self._order(Px(5_000_000 + 100_000 * n), 300, Tif.ALO, ours=ours) for n in range(resting)]
         if tokens:
@@ -210,7 +211,7 @@ def charge_for(sim: SimulatedVenue, *sets: str) -> Charge:
         venues=(
             HyperliquidCharge(
                 section=settings.venue.hyperliquid, rest=sim.rest, ws=sim.ws, account=account.address,
-                key=account.guardian_key,
+                key=Secret(account.guardian_key),
             ),
         ),
     )  # fmt: skip

@@ -8,12 +8,12 @@ from typing import Any, Final, Self
 import attrs
 
 from hlomm.domain.faults import ConfigError
+from hlomm.venues.curve import Key
 from hlomm.venues.fuse import FuseLimits
 from hlomm.venues.hyperliquid.signing import Chain
 from hlomm.venues.websocket import WebSocketKind
 
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
-_KEY: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)
 _URLS: Final = {
     Chain.MAINNET: ("https://api.hyperliquid.xyz", "wss://api.hyperliquid.xyz/ws"),
     Chain.TESTNET: ("https://api.hyperliquid-testnet.xyz", "wss://api.hyperliquid-testnet.xyz/ws"),
@@ -46,14 +46,6 @@ def _underlyings(_config: object, field: attrs.Attribute[tuple[str, ...]], value
         raise ConfigError(f"{field.name}: expected at least one coin and none twice, was {value!r}")
 
 
-def parse_agent_key(text: str) -> bytes:
-    """32 bytes of a hex key; the error never repeats the text."""
-    match = _KEY.fullmatch(text.strip())
-    if match is None:
-        raise ConfigError(f"agent key: expected 64 hex digits, was {len(text.strip())} characters of something else")
-    return bytes.fromhex(match[1])
-
-
 def _lower(text: str) -> str:
     return text.lower()
 
@@ -75,7 +67,7 @@ class HyperliquidConfig:
     chain: Chain
     account: str = attrs.field(converter=_lower, validator=_address)
     """Master or sub-account that trades; never the agent's own address, which answers queries with nothing."""
-    agent_key: bytes = attrs.field(repr=False)
+    agent_key: Key = attrs.field(repr=False)
     vault: str | None = attrs.field(default=None, converter=attrs.converters.optional(_lower), validator=_address)
     """Set when the agent of a master signs for a sub-account or vault: then equal to `account`."""
     websocket: WebSocketKind = WebSocketKind.DIRECT
@@ -135,8 +127,6 @@ class HyperliquidConfig:
     jitter_seed: int = 0
 
     def __attrs_post_init__(self) -> None:
-        if len(self.agent_key) != 32:
-            raise ConfigError(f"agent key: expected 32 bytes, was {len(self.agent_key)}")
         if self.vault is not None and self.vault != self.account:
             raise ConfigError("vault: expected the account itself or nothing, because queries go to `account`")
 

@@ -128,7 +128,8 @@ class HyperliquidSession:
         if error_code(refusal) in REFUSES_US:
             raise VenueRefused(
                 f"{self._config.rest_url} refuses the agent key or account {self._config.account}"
-                f" on {self._config.chain.value}: {refusal}"
+                f" on {self._config.chain.value}: {refusal} — an agent that has expired or was replaced is refused like"
+                " this: approve a new one at the venue, then hlomm keys rotate hyperliquid"
             )
         self._parts.counters.add("signer_checks_inconclusive")
         _log.warning("the venue did not say whether it accepts our signature", answer=refusal[:200])

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgpack
 from msgspec import Struct
 
+from hlomm.domain.secret import Sealed
 from hlomm.venues.curve import Key, address_bytes, keccak
 
 _DOMAIN: Final = bytes.fromhex("d79297fcdf2ffcd4ae223d01edaa2ba214ff8f401d7c9300d995d17c82aa4040")
@@ -66,15 +67,15 @@ def l1_digest(chain: Chain, connection_id: bytes) -> bytes:
     return keccak(_EIP712_PREFIX + keccak(_AGENT_HEAD[chain] + connection_id))
 
 
-class Signer:
+class Signer(Sealed):
     """A secret key for one network. Its repr shows the address only."""
 
     __slots__ = ("_key", "address", "chain")
 
-    def __init__(self, key: bytes, chain: Chain) -> None:
-        self._key = Key(key)
+    def __init__(self, key: Key, chain: Chain) -> None:
+        self._key = key
         self.chain = chain
-        self.address = self._key.address
+        self.address = key.address
 
     def __repr__(self) -> str:
         return f"Signer({self.address}, {self.chain.value})"

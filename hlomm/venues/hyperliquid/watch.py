@@ -12,6 +12,7 @@ from hlomm.domain.inputs import BboUpdate, BookSnapshot, ClockSkew, Input, Marke
 from hlomm.domain.times import seconds_to_ns
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
+from hlomm.venues.curve import Key
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.market_feed import MarketFeed
 from hlomm.venues.hyperliquid.registry import Registry
@@ -45,7 +46,7 @@ _FLUSH_EVERY_S: Final = 0.1
 
 def public_config(**fields: Any) -> HyperliquidConfig:
     """A configuration for somebody who only looks."""
-    return HyperliquidConfig(account=NOBODY, agent_key=NO_KEY, perp_trades=True, **fields)
+    return HyperliquidConfig(account=NOBODY, agent_key=Key(NO_KEY), perp_trades=True, **fields)
 
 
 class HyperliquidWatcher:

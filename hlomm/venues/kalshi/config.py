@@ -10,6 +10,7 @@ import attrs
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.units import SCALE, Cash, Qty
 from hlomm.venues.fuse import FuseLimits
+from hlomm.venues.kalshi.signing import PrivateKey
 from hlomm.venues.kalshi.terms import SERIES
 from hlomm.venues.websocket import WebSocketKind
 
@@ -81,8 +82,8 @@ class KalshiConfig:
     websocket: WebSocketKind = WebSocketKind.DIRECT
     """Whose framing the streams use."""
     key_id: str
-    private_key: str = attrs.field(repr=False)
-    """PEM."""
+    private_key: PrivateKey | None = attrs.field(repr=False)
+    """None for somebody who only looks."""
     series: tuple[str, ...] = attrs.field(default=tuple(SERIES), validator=_series)
     shard: int = CRYPTO_SHARD
     """Whose cash and positions are the account's."""

@@ -60,10 +60,11 @@ class Parts:
 
 
 def assemble(config: KalshiConfig, transport: Transport, clock: Clock) -> Parts:
-    """Build and wire the parts. ConfigError for a key that is none."""
+    """Build and wire the parts of somebody who has a key."""
+    assert config.private_key is not None, "a session signs"
     counters, time = Counters(), VenueTime(clock)
     outlet = Outlet(clock, counters)
-    rest = KalshiRest(config, transport, time, counters, Signer.from_pem(config.key_id, config.private_key))
+    rest = KalshiRest(config, transport, time, counters, Signer(config.key_id, config.private_key))
     registry = Registry(frozenset(config.series), config.shard, config.fee_precision, counters)
     tracks, purse = Tracks(), Purse()
     feed = AccountFeed(tracks, purse, counters, config.fill_memory)

@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from hlomm.domain.faults import ConfigError
+from hlomm.domain.secret import Sealed, Secret
 
 WS_PATH: Final = "/trade-api/ws/v2"
 SALT_BYTES: Final = 32
@@ -32,19 +34,17 @@ def signed_text(ts_ms: int, method: str, url: str) -> str:
     return f"{ts_ms}{method.upper()}{urlsplit(url).path}"
 
 
-def load_private_key(pem: str) -> RSAPrivateKey | Ed25519PrivateKey:
+PrivateKey = RSAPrivateKey | Ed25519PrivateKey
+
+
+def load_private_key(pem: Secret) -> PrivateKey:
     """A key from PEM text (PKCS#8 or PKCS#1); line breaks spelt out, as in environment files, are understood.
 
     ConfigError for anything else; it never repeats the text.
     """
-    text = pem.strip().replace("\\n", "\n").encode()
-    try:
-        key = serialization.load_pem_private_key(text, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ConfigError(
-            f"Kalshi key: expected an unencrypted RSA or Ed25519 private key in PEM, was {len(text)} bytes of something"
-            " else"
-        ) from None
+    key = _loaded(pem)
+    if key is None:
+        raise ConfigError("Kalshi key: expected an unencrypted RSA or Ed25519 private key in PEM, was something else")
     if isinstance(key, RSAPrivateKey) and key.key_size < _RSA_BITS_MIN:
         raise ConfigError(f"Kalshi key: expected RSA of at least {_RSA_BITS_MIN} bits, was {key.key_size}")
     if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
@@ -52,18 +52,22 @@ def load_private_key(pem: str) -> RSAPrivateKey | Ed25519PrivateKey:
     return key
 
 
-class Signer:
+def _loaded(pem: Secret) -> PrivateKeyTypes | None:
+    """None for what is no key: the library's error would carry the text in the frames that it came through."""
+    try:
+        return serialization.load_pem_private_key(pem.reveal().strip().replace("\\n", "\n").encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+
+
+class Signer(Sealed):
     """One API key. Its repr shows the key's id only."""
 
     __slots__ = ("_key", "key_id")
 
-    def __init__(self, key_id: str, key: RSAPrivateKey | Ed25519PrivateKey) -> None:
+    def __init__(self, key_id: str, key: PrivateKey) -> None:
         self.key_id = key_id
         self._key = key
-
-    @classmethod
-    def from_pem(cls, key_id: str, pem: str) -> Signer:
-        return cls(key_id, load_private_key(pem))
 
     def __repr__(self) -> str:
         return f"Signer({self.key_id})"

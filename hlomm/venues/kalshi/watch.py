@@ -50,7 +50,7 @@ READS: Final = 1
 
 def public_config(**fields: Any) -> KalshiConfig:
     """A configuration for somebody who only looks."""
-    return KalshiConfig(key_id="", private_key="", **fields)
+    return KalshiConfig(key_id="", private_key=None, **fields)
 
 
 @attrs.define(eq=False)

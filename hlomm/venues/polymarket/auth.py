@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from hlomm.domain.faults import ProtocolViolation
+from hlomm.domain.secret import Sealed, Secret
 from hlomm.venues.curve import Key, address_bytes, checksummed, keccak
 
 _DOMAIN_TYPEHASH: Final = keccak(b"EIP712Domain(string name,string version,uint256 chainId)")
@@ -27,8 +28,8 @@ class ApiKey(Struct, frozen=True):
     """Credentials of L2. The repr shows the key's id only."""
 
     key: str
-    secret: str
-    passphrase: str
+    secret: Secret
+    passphrase: Secret
 
     def __repr__(self) -> str:
         return f"ApiKey({self.key})"
@@ -54,21 +55,36 @@ def l1_headers(key: Key, chain_id: int, timestamp_s: int, nonce: int = 0) -> dic
     }
 
 
-def secret_bytes(secret: str) -> bytes:
-    """The HMAC key. ProtocolViolation `api_key.secret` for what is no urlsafe base64."""
+def hmac_key(secret: Secret) -> Secret:
+    """The bytes that an API key's secret stands for. ProtocolViolation `api_key.secret` if not urlsafe base64."""
+    decoded = _decoded(secret)
+    if decoded is None:
+        raise ProtocolViolation("api_key.secret", "expected urlsafe base64 with its padding")
+    return decoded
+
+
+def check_api_key(key: ApiKey) -> None:
+    """ProtocolViolation for one that cannot be sent. HTTP libraries repeat a header that they refuse in their error."""
+    hmac_key(key.secret)
+    word = key.passphrase.reveal()
+    if not word or not word.isascii() or not word.isprintable():
+        raise ProtocolViolation("api_key.passphrase", "expected printable ASCII")
+
+
+def _decoded(secret: Secret) -> Secret | None:
     try:
-        return base64.b64decode(secret, altchars=b"-_", validate=True)
+        return Secret(base64.b64decode(secret.reveal(), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):
-        raise ProtocolViolation("api_key.secret", "expected urlsafe base64 with its padding") from None
+        return None
 
 
-def l2_signature(secret: bytes, timestamp_s: int, method: str, path: str, body: bytes = b"") -> str:
+def l2_signature(secret: Secret, timestamp_s: int, method: str, path: str, body: bytes = b"") -> str:
     """HMAC of a request. `path` has no query; `body` must be the very bytes that are sent."""
     message = f"{timestamp_s}{method}{path}".encode() + body
-    return base64.urlsafe_b64encode(hmac.new(secret, message, hashlib.sha256).digest()).decode()
+    return base64.urlsafe_b64encode(hmac.new(secret.reveal_bytes(), message, hashlib.sha256).digest()).decode()
 
 
-class L2Signer:
+class L2Signer(Sealed):
     """Signs requests with one API key of one wallet key."""
 
     __slots__ = ("_address", "_secret", "api_key")
@@ -76,14 +92,14 @@ class L2Signer:
     def __init__(self, api_key: ApiKey, address: str) -> None:
         self.api_key = api_key
         self._address = checksummed(address)
-        self._secret = secret_bytes(api_key.secret)
+        self._secret = hmac_key(api_key.secret)
 
     def headers(self, timestamp_s: int, method: str, path: str, body: bytes = b"") -> dict[str, str]:
         """`path` as it is requested; a query is cut off here, because it is not signed."""
         return {
             "POLY_ADDRESS": self._address,
             "POLY_API_KEY": self.api_key.key,
-            "POLY_PASSPHRASE": self.api_key.passphrase,
+            "POLY_PASSPHRASE": self.api_key.passphrase.reveal(),
             "POLY_TIMESTAMP": str(timestamp_s),
             "POLY_SIGNATURE": l2_signature(self._secret, timestamp_s, method, path.partition("?")[0], body),
         }

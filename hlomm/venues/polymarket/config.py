@@ -9,6 +9,7 @@ import attrs
 from hlomm.domain.faults import ConfigError
 from hlomm.venues.curve import Key, checksummed
 from hlomm.venues.fuse import FuseLimits
+from hlomm.venues.polymarket.auth import ApiKey
 from hlomm.venues.polymarket.contracts import Contracts
 from hlomm.venues.polymarket.limits import STANDARD, Tier
 from hlomm.venues.polymarket.signing import SignatureType
@@ -62,6 +63,8 @@ class PolymarketConfig:
     websocket: WebSocketKind = WebSocketKind.DIRECT
     """Whose framing the streams use."""
     key: Key
+    api_key: ApiKey | None = attrs.field(default=None, repr=False)
+    """What requests are signed with; None: the one that the venue derives from the key, or makes."""
     signature_type: SignatureType = SignatureType.DEPOSIT
     funder: str = ""
     """Wallet that holds the money; empty: the one that the venue's factories derive from the key."""

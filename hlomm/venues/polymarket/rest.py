@@ -79,7 +79,9 @@ class PolymarketRest:
             raise NotSent(str(refused)) from refused
 
     async def claim_key(self) -> L2Signer:
-        """The API key of this wallet key: derived if there is one, else created. VenueRefused if neither is given."""
+        """The API key of this wallet key: given, else derived, else created. VenueRefused if there is none."""
+        if self.signer is None and self._config.api_key is not None:
+            self.signer = L2Signer(self._config.api_key, self._config.key.address)
         if self.signer is None:
             answer = await self._l1("GET", "/auth/derive-api-key")
             if answer.status != _OK:

@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from hlomm.domain.orders import Side
+from hlomm.domain.secret import Sealed
 from hlomm.venues.curve import Key, address_bytes, checksummed, keccak
 from hlomm.venues.polymarket.contracts import Contracts, is_position_id
 
@@ -128,7 +129,7 @@ def order_digest(exchange: Exchange, contents: bytes) -> bytes:
     return keccak(b"\x19\x01" + exchange.domain + contents)
 
 
-class OrderSigner:
+class OrderSigner(Sealed):
     """Signs orders of one wallet. `funder` holds the money; it is the key's own address for type 0."""
 
     __slots__ = ("_key", "_session", "_wallet_words", "exchanges", "funder", "kind", "signer")

@@ -14,10 +14,12 @@ from hlomm.daemon.doctor import Status
 from hlomm.daemon.doctor_venues import venues
 from hlomm.domain.faults import AnotherInstance, ConfigError
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET
+from hlomm.domain.secret import Secret
 from hlomm.settings.load import Loaded, load
 from hlomm.venues.clock import Clock
 
 SECRET = "0x" + "11" * 32
+OTHER = "0x" + "12" * 32
 WALLET = "0x" + "22" * 20
 HL = f"venue.hyperliquid.account='0x{'33' * 20}'"
 PM = ("venue.polymarket.enabled=true", f"venue.polymarket.account='{WALLET}'", "venue.polymarket.signature_type=2")
@@ -35,7 +37,11 @@ def mainnet(*sets: str) -> Loaded:
 
 
 def all_keys() -> dict[str, Keys]:
-    return {HYPERLIQUID: Keys(key=SECRET), POLYMARKET: Keys(key=SECRET), KALSHI: Keys(key=pem().decode())}
+    return {
+        HYPERLIQUID: Keys(key=Secret(SECRET)),
+        POLYMARKET: Keys(key=Secret(SECRET)),
+        KALSHI: Keys(key=Secret(pem())),
+    }
 
 
 def test_every_enabled_venue_gets_a_desk() -> None:
@@ -98,9 +104,10 @@ def test_patience_for_the_host_at_every_venue() -> None:
 def test_a_key_of_kalshi_comes_out_of_an_encrypted_file(tmp_path: Path) -> None:
     path = tmp_path / "kalshi.pem"
     path.write_bytes(pem(b"correct"))
+    path.chmod(0o600)
     loaded = mainnet(*KS, f"venue.kalshi.key_file='{path}'")
     keys = venue_keys(loaded, {"HL_OMM_KEY_PASSWORD": "correct"})
-    assert keys[KALSHI].key == pem().decode()
+    assert keys[KALSHI].key == Secret(pem())
     assert "PRIVATE" not in repr(keys)
     with pytest.raises(ConfigError, match="wrong password"):
         venue_keys(loaded, {"HL_OMM_KEY_PASSWORD": "wrong"})
@@ -109,16 +116,17 @@ def test_a_key_of_kalshi_comes_out_of_an_encrypted_file(tmp_path: Path) -> None:
 def test_a_key_file_that_is_not_encrypted_is_refused_with_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "kalshi.pem"
     path.write_bytes(pem())
-    with pytest.raises(ConfigError, match="openssl pkcs8") as caught:
+    path.chmod(0o600)
+    with pytest.raises(ConfigError, match="hlomm keys import kalshi") as caught:
         venue_keys(mainnet(*KS, f"venue.kalshi.key_file='{path}'"), {"HL_OMM_KEY_PASSWORD": "x"})
     assert "PRIVATE" not in str(caught.value)
 
 
 def test_keys_of_the_environment_are_taken_with_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    environ = {"HL_OMM_POLYMARKET_KEY": SECRET, "HL_OMM_KALSHI_KEY": "PEM", "HL_OMM_AGENT_KEY": "0xaa"}
+    environ = {"HL_OMM_POLYMARKET_KEY": SECRET, "HL_OMM_KALSHI_KEY": "PEM", "HL_OMM_AGENT_KEY": OTHER}
     keys = venue_keys(mainnet(*PM, *KS), environ)
     assert {venue: one.key for venue, one in keys.items()} == {
-        HYPERLIQUID: "0xaa", POLYMARKET: SECRET, KALSHI: "PEM",
+        HYPERLIQUID: Secret(OTHER), POLYMARKET: Secret(SECRET), KALSHI: Secret("PEM"),
     }  # fmt: skip
     said = capsys.readouterr().err
     assert said.count("warning") == 3
@@ -144,7 +152,7 @@ def test_doctor_has_a_line_for_every_venue(tmp_path: Path) -> None:
     path.write_bytes(pem(b"x"))
     path.chmod(0o644)
     loaded = mainnet(*KS, f"venue.kalshi.key_file='{path}'")
-    assert statuses(loaded, {})["kalshi"][0] is Status.WARN
+    assert statuses(loaded, {})["kalshi"][0] is Status.FAIL
     path.chmod(0o600)
     assert statuses(loaded, {})["kalshi"][0] is Status.OK
     path.unlink()

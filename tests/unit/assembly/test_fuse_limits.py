@@ -7,6 +7,7 @@ import pytest
 from hlomm.assembly.engine import engine_config
 from hlomm.assembly.venues import fuse_limits, hyperliquid_session
 from hlomm.domain.faults import ConfigError
+from hlomm.domain.secret import Secret
 from hlomm.domain.units import parse
 from hlomm.settings.load import Loaded, load
 from hlomm.venues.clock import Clock
@@ -68,9 +69,9 @@ def test_a_session_that_trades_has_a_fuse_and_asks_for_a_deadman(
     settings = loaded(*sets).settings
     section, limits = settings.venue.hyperliquid, settings.limits
     where = {"rest": "http://venue.test", "ws": "ws://venue.test/ws", "account": "0x" + "22" * 20}
-    session = hyperliquid_session(section, Clock(), limits=limits, key=KEY, **where)
+    session = hyperliquid_session(section, Clock(), limits=limits, key=Secret(KEY), **where)
     assert session.statistics().fuse == "ok"
     config = session._config  # type: ignore[attr-defined]
     assert (config.deadman_s, config.deadman_ahead) == (term_s, ahead)
-    asked_only = hyperliquid_session(section, Clock(), limits=None, key=KEY, **where)
+    asked_only = hyperliquid_session(section, Clock(), limits=None, key=Secret(KEY), **where)
     assert asked_only.statistics().fuse == "none"

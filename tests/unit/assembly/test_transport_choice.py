@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hlomm.assembly.venues import hyperliquid_session, kalshi_session, polymarket_session
+from hlomm.domain.secret import Secret
 from hlomm.settings.load import load
 from hlomm.sim.kalshi.venue import funded_accounts
 from hlomm.venues.clock import Clock
@@ -24,9 +25,9 @@ URLS = (
 def kinds(*sets: str) -> list[WebSocketKind]:
     venue, clock = load("sim", (), (*URLS, *sets), environ={}).settings.venue, Clock()
     sessions = [
-        hyperliquid_session(venue.hyperliquid, clock, limits=None, key=KEY),
-        polymarket_session(venue.polymarket, clock, limits=None, key=KEY),
-        kalshi_session(venue.kalshi, clock, limits=None, key=funded_accounts(1)[0].private_key_pem),
+        hyperliquid_session(venue.hyperliquid, clock, limits=None, key=Secret(KEY)),
+        polymarket_session(venue.polymarket, clock, limits=None, key=Secret(KEY)),
+        kalshi_session(venue.kalshi, clock, limits=None, key=Secret(funded_accounts(1)[0].private_key_pem)),
     ]
     return [session._config.websocket for session in sessions]  # type: ignore[attr-defined]
 

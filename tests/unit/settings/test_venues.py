@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hlomm.domain.faults import ConfigError
+from hlomm.domain.secret import Secret
 from hlomm.settings.charge import KalshiCharge, PolymarketCharge
 from hlomm.settings.load import load
 
@@ -76,15 +77,15 @@ def test_every_venue_may_have_a_policy_of_its_own() -> None:
 
 def test_an_account_is_known_by_its_network_whatever_address_leads_there() -> None:
     venue = load("mainnet", (), ("venue.polymarket.account='0xAbC'",), environ={}).settings.venue
-    polymarket = PolymarketCharge(section=venue.polymarket, key="secret")
+    polymarket = PolymarketCharge(section=venue.polymarket, key=Secret("secret"))
     assert (polymarket.place("mainnet"), polymarket.account) == ("polygon", "0xabc")
     assert polymarket.place("sim") == venue.polymarket.clob
-    kalshi = KalshiCharge(section=venue.kalshi, key="secret")
+    kalshi = KalshiCharge(section=venue.kalshi, key=Secret("secret"))
     assert (kalshi.place("mainnet"), kalshi.account) == ("kalshi.com", "main")
     older = load("mainnet", (), ("venue.kalshi.rest='https://api.elections.kalshi.com/trade-api/v2'",), environ={})
-    assert KalshiCharge(section=older.settings.venue.kalshi, key="").place("mainnet") == "kalshi.com"
+    assert KalshiCharge(section=older.settings.venue.kalshi, key=Secret("")).place("mainnet") == "kalshi.com"
     demo = load("testnet", environ={}).settings.venue.kalshi
-    assert KalshiCharge(section=demo, key="").place("testnet") == "kalshi.co"
+    assert KalshiCharge(section=demo, key=Secret("")).place("testnet") == "kalshi.co"
     assert "secret" not in repr(polymarket) + repr(kalshi)
 
 

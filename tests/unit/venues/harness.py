@@ -14,6 +14,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import CancelOrders, Output, PlaceOrders
 from hlomm.domain.units import Px, Qty, parse
+from hlomm.venues.curve import Key
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.session import HyperliquidSession
 from hlomm.venues.hyperliquid.signing import Chain
@@ -34,7 +35,7 @@ def config(**fields: Any) -> HyperliquidConfig:
         "ws_url": WS_URL,
         "chain": Chain.TESTNET,
         "account": ACCOUNT,
-        "agent_key": KEY,
+        "agent_key": Key(KEY),
     }
     return HyperliquidConfig(**{**defaults, **fields})
 

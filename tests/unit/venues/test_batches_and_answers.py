@@ -26,6 +26,7 @@ from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrd
 from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty, parse
 from hlomm.venues.counters import Counters
+from hlomm.venues.curve import Key
 from hlomm.venues.hyperliquid import signing
 from hlomm.venues.hyperliquid.account_feed import AmendWatch
 from hlomm.venues.hyperliquid.answers import Answers
@@ -45,7 +46,7 @@ NOW_MS = 1_785_412_800_000
 def encoder(vault: str | None = None) -> Encoder:
     markets = Registry(("BTC",), Counters())
     markets.apply_perps([PerpRow("BTC", 5)])
-    return Encoder(Signer(KEY, Chain.TESTNET), Nonces(), markets, vault, 10_000)
+    return Encoder(Signer(Key(KEY), Chain.TESTNET), Nonces(), markets, vault, 10_000)
 
 
 def encode(output: Any, one: Encoder | None = None) -> tuple[list[Batch], list[Any]]:

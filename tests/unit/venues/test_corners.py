@@ -27,6 +27,7 @@ from hlomm.domain.outputs import QueryAccount, Subscribe
 from hlomm.domain.times import NS_PER_S, ClockMap, Now
 from hlomm.venues import clock as clock_module
 from hlomm.venues.clock import Clock
+from hlomm.venues.curve import Key
 from hlomm.venues.http_client import _Backend, _Body, _Stream
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.gateway import REFUSALS_MAX
@@ -287,7 +288,7 @@ async def test_answers_over_rest_and_socket_count_the_same_orders(
 
 
 def test_only_user_signed_actions_are_signed_as_such() -> None:
-    signer = Signer(KEY, Chain.TESTNET)
+    signer = Signer(Key(KEY), Chain.TESTNET)
     with pytest.raises(UsageError, match="order"):
         user_action(signer, "order", {}, 1)
     with pytest.raises(UsageError, match="usdSend"):

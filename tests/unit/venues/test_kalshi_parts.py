@@ -262,7 +262,7 @@ def test_the_weekly_pause_in_both_halves_of_the_year() -> None:
     assert eastern.weekly_pause_until(wall_ns("2026-11-20T09:00:00Z", "t")) == 0
 
 
-GOOD = {"rest_url": "https://a/trade-api/v2", "ws_url": "wss://a/trade-api/ws/v2", "key_id": "k", "private_key": "x"}
+GOOD = {"rest_url": "https://a/trade-api/v2", "ws_url": "wss://a/trade-api/ws/v2", "key_id": "k", "private_key": None}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
+from hlomm.venues.curve import Key
 from hlomm.venues.hyperliquid import signing, user_signing
 from hlomm.venues.hyperliquid.signing import Chain, Signer
 from tests.wire.hyperliquid.conftest import Shared
@@ -22,7 +23,7 @@ def vectors(shared: Shared, scheme: str) -> list[dict[str, Any]]:
 
 
 def signer_for(vector: dict[str, Any]) -> Signer:
-    return Signer(bytes.fromhex(KEY[2:]), CHAINS[vector["network"]])
+    return Signer(Key(bytes.fromhex(KEY[2:])), CHAINS[vector["network"]])
 
 
 def test_the_file_holds_what_the_count_says(shared: Shared) -> None:
@@ -143,5 +144,5 @@ def test_random_orders_sign_as_eth_account_signs(seed: int) -> None:
     action = {"type": "order", "orders": rows, "grouping": "na"}
     nonce = draw.randint(10**12, 2 * 10**12)
     chain = draw.choice(list(Chain))
-    ours = Signer(bytes.fromhex(KEY[2:]), chain).sign_action(action, nonce)
+    ours = Signer(Key(bytes.fromhex(KEY[2:])), chain).sign_action(action, nonce)
     assert ours.fields() == reference_signature(action, nonce, chain)

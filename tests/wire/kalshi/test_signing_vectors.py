@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from hlomm.domain.faults import ConfigError
-from hlomm.venues.kalshi.signing import WS_PATH, Signer, signed_text
+from hlomm.domain.secret import Secret
+from hlomm.venues.kalshi.signing import WS_PATH, Signer, load_private_key, signed_text
 from tests.wire.kalshi.conftest import Shared
 
 
@@ -62,7 +63,7 @@ def test_every_signature_is_judged_as_the_vectors_say(shared: Shared) -> None:
 @pytest.mark.parametrize(("kind", "form"), [("rsa", "pkcs8"), ("rsa", "pkcs1"), ("ed25519", "pkcs8")])
 def test_our_own_signatures_verify(shared: Shared, kind: str, form: str) -> None:
     keys = shared.json("signing_vectors.json")["keys"][kind]
-    signer = Signer.from_pem("an-id", keys[f"private_{form}_pem"].replace("\n", "\\n"))
+    signer = Signer("an-id", load_private_key(Secret(keys[f"private_{form}_pem"].replace("\n", "\\n"))))
     for case in cases(shared):
         ts_ms = int(case["timestamp_header"])
         headers = dict(signer.headers(ts_ms, case["method"], case["url"]))
@@ -73,7 +74,7 @@ def test_our_own_signatures_verify(shared: Shared, kind: str, form: str) -> None
 
 def test_ed25519_gives_the_very_bytes_of_the_vectors(shared: Shared) -> None:
     keys = shared.json("signing_vectors.json")["keys"]["ed25519"]
-    signer = Signer.from_pem("an-id", keys["private_pkcs8_pem"])
+    signer = Signer("an-id", load_private_key(Secret(keys["private_pkcs8_pem"])))
     chosen = [case for case in cases(shared) if case["key"] == "ed25519"]
     assert len(chosen) == 2
     for case in chosen:
@@ -90,10 +91,10 @@ def test_the_upgrade_signs_its_own_path() -> None:
 )
 def test_what_is_no_key_is_refused_without_repeating_it(pem: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Signer.from_pem("an-id", pem)
+        load_private_key(Secret(pem))
     assert "AAAA" not in str(caught.value)
 
 
 def test_a_key_does_not_show_in_print(shared: Shared) -> None:
     keys = shared.json("signing_vectors.json")["keys"]["rsa"]
-    assert repr(Signer.from_pem("an-id", keys["private_pkcs8_pem"])) == "Signer(an-id)"
+    assert repr(Signer("an-id", load_private_key(Secret(keys["private_pkcs8_pem"])))) == "Signer(an-id)"

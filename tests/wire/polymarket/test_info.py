@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hlomm.domain.faults import ProtocolViolation
+from hlomm.domain.secret import Secret
 from hlomm.domain.units import ONE, Px, parse
 from hlomm.venues.polymarket.wire import info, values
 from hlomm.venues.polymarket.wire.gamma import FeeSchedule
@@ -33,8 +34,11 @@ def test_balances(shared: Shared) -> None:
 def test_keys() -> None:
     key, _ = info.decode_api_key(body({"apiKey": "id", "secret": "AAAA", "passphrase": "p"}))
     assert key is not None
-    assert (key.key, key.secret, key.passphrase) == ("id", "AAAA", "p")
+    assert (key.key, key.secret, key.passphrase) == ("id", Secret("AAAA"), Secret("p"))
     assert info.decode_api_key(body({"apiKey": "id", "secret": "?", "passphrase": "p"}))[1][0].kind == "api_key.secret"
+    refused = info.decode_api_key(body({"apiKey": "id", "secret": "AAAA", "passphrase": "canary\r\n"}))[1][0]
+    assert refused.kind == "api_key.passphrase", "or the client's error would repeat the header"
+    assert "canary" not in refused.detail
     assert info.decode_api_key(b"{}")[1][0].kind == "api_key.schema"
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from hlomm.domain.orders import Tif
+from hlomm.domain.secret import Secret
 from hlomm.venues.polymarket.auth import ApiKey
 from hlomm.venues.polymarket.wire import requests
 from tests.wire.polymarket.conftest import Shared
@@ -57,7 +58,7 @@ def test_subscriptions() -> None:
     }  # fmt: skip
     assert json.loads(requests.market_change(["3"], subscribe=False))["operation"] == "unsubscribe"
     assert json.loads(requests.market_change(["3"], subscribe=True))["operation"] == "subscribe"
-    assert json.loads(requests.user_hello(ApiKey("a", "b", "c"))) == {
+    assert json.loads(requests.user_hello(ApiKey("a", Secret("b"), Secret("c")))) == {
         "type": "user", "auth": {"apiKey": "a", "secret": "b", "passphrase": "c"},
     }  # fmt: skip
 

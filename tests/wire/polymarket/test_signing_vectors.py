@@ -11,6 +11,7 @@ from eth_account.messages import encode_typed_data
 
 from hlomm.domain.faults import ConfigError, ProtocolViolation
 from hlomm.domain.orders import Side
+from hlomm.domain.secret import Secret
 from hlomm.venues.curve import Key, checksummed
 from hlomm.venues.polymarket import auth, signing
 from hlomm.venues.polymarket.auth import ApiKey, L2Signer
@@ -81,12 +82,16 @@ def test_every_request_has_its_hmac(shared: Shared) -> None:
     assert len(vectors) == 10
     for one in vectors:
         body = (one["body"] or "").encode()
-        said = auth.l2_signature(auth.secret_bytes(one["secret"]), one["timestamp"], one["method"], one["path"], body)
+        said = auth.l2_signature(
+            auth.hmac_key(Secret(one["secret"])), one["timestamp"], one["method"], one["path"], body
+        )
         assert said == one["POLY_SIGNATURE"], one["note"]
 
 
 def test_a_query_is_not_signed_and_the_address_is_the_keys_own() -> None:
-    signer = L2Signer(ApiKey("id", "_-8tLS1wb2x5bWFya2V0LXRlc3Qtc2VjcmV0LTAwMDE=", "word"), OWNER.lower())
+    signer = L2Signer(
+        ApiKey("id", Secret("_-8tLS1wb2x5bWFya2V0LXRlc3Qtc2VjcmV0LTAwMDE="), Secret("word")), OWNER.lower()
+    )
     with_query = signer.headers(1_763_650_000, "GET", "/data/orders?next_cursor=MA==")
     assert with_query == signer.headers(1_763_650_000, "GET", "/data/orders")
     assert with_query == {
@@ -101,11 +106,11 @@ def test_a_query_is_not_signed_and_the_address_is_the_keys_own() -> None:
 @pytest.mark.parametrize("secret", ["a", "not base64!", "ümlaut", "AAA"])
 def test_a_secret_that_is_no_base64_is_refused(secret: str) -> None:
     with pytest.raises(ProtocolViolation):
-        auth.secret_bytes(secret)
+        auth.hmac_key(Secret(secret))
 
 
 def test_secrets_are_not_shown() -> None:
-    assert "c2VjcmV0" not in repr(ApiKey("id", "c2VjcmV0", "word"))
+    assert "c2VjcmV0" not in repr(ApiKey("id", Secret("c2VjcmV0"), Secret("word")))
     assert KEY[2:] not in repr(OrderSigner(key_of(KEY), SignatureType.EOA, OWNER, Contracts()))
 
 

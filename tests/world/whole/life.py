@@ -29,6 +29,7 @@ from hlomm.domain.exits import ExitCode
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
 from hlomm.domain.outputs import HaltState
+from hlomm.domain.secret import Secret
 from hlomm.domain.units import Cash
 from hlomm.research.replay import replay
 from hlomm.settings.load import load
@@ -122,7 +123,7 @@ class Life:
         clock, account = Clock(sim.clock_map, read_host), sim.accounts[0]
         carried = last_books(self.paths.journal, {HYPERLIQUID: account.address})
         session = hyperliquid_session(
-            loaded.settings.venue.hyperliquid, clock, limits=loaded.settings.limits, key=account.agent_key,
+            loaded.settings.venue.hyperliquid, clock, limits=loaded.settings.limits, key=Secret(account.agent_key),
             rest=sim.rest, ws=sim.ws, account=account.address, transport=Transport(connect=self._roads.connect),
             fills_from_ms=None if carried is None else carried.fills_from_ms,
         )  # fmt: skip

@@ -58,7 +58,11 @@ class KalshiDesk(Desk):
         super().__init__(inside, weather, door, settings, fills_from_ms)
         section = settings.venue.kalshi
         self._config = KalshiConfig(
-            rest_url="https://kalshi.test", ws_url="wss://kalshi.test", key_id="soak", private_key="", series=(SERIES,)
+            rest_url="https://kalshi.test",
+            ws_url="wss://kalshi.test",
+            key_id="soak",
+            private_key=None,
+            series=(SERIES,),
         )
         self._horizon_s = section.horizon_s
         self._life_s = section.order_life_s

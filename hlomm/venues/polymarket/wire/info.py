@@ -10,10 +10,11 @@ from msgspec import Struct
 
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.markets import Leg
+from hlomm.domain.secret import Secret, seal
 from hlomm.domain.units import ONE, SCALE, Px
 from hlomm.venues.anomalies import Anomaly, guarded
 from hlomm.venues.fields import DecimalText, unsigned
-from hlomm.venues.polymarket.auth import ApiKey, secret_bytes
+from hlomm.venues.polymarket.auth import ApiKey, check_api_key
 from hlomm.venues.polymarket.wire.gamma import FeeSchedule
 from hlomm.venues.polymarket.wire.values import IdText
 
@@ -24,8 +25,8 @@ _LEGS: Final = {"yes": Leg.YES, "up": Leg.YES, "no": Leg.NO, "down": Leg.NO}
 
 class _ApiKey(Struct, frozen=True, rename="camel"):
     api_key: IdText
-    secret: IdText
-    passphrase: IdText
+    secret: Secret
+    passphrase: Secret
 
 
 class _Version(Struct, frozen=True):
@@ -75,7 +76,7 @@ class Compact(Struct, frozen=True):
     taker_delay: bool
 
 
-_api_key: Final = msgspec.json.Decoder(_ApiKey)
+_api_key: Final = msgspec.json.Decoder(_ApiKey, dec_hook=seal)
 _version: Final = msgspec.json.Decoder(_Version)
 _balance: Final = msgspec.json.Decoder(_Balance)
 _market: Final = msgspec.json.Decoder(_Market)
@@ -89,8 +90,9 @@ def decode_api_key(body: bytes) -> tuple[ApiKey | None, tuple[Anomaly, ...]]:
 
 def _read_key(body: bytes) -> ApiKey:
     row = _api_key.decode(body)
-    secret_bytes(row.secret)
-    return ApiKey(row.api_key, row.secret, row.passphrase)
+    key = ApiKey(row.api_key, row.secret, row.passphrase)
+    check_api_key(key)
+    return key
 
 
 def decode_time(body: bytes) -> tuple[int | None, tuple[Anomaly, ...]]:

@@ -95,5 +95,5 @@ def market_change(assets: Sequence[str], *, subscribe: bool) -> str:
 
 def user_hello(api_key: ApiKey) -> str:
     """First frame of the user channel: every market of the key."""
-    auth = {"apiKey": api_key.key, "secret": api_key.secret, "passphrase": api_key.passphrase}
+    auth = {"apiKey": api_key.key, "secret": api_key.secret.reveal(), "passphrase": api_key.passphrase.reveal()}
     return _encode({"type": "user", "auth": auth}).decode()

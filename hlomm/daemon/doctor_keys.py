@@ -1,0 +1,105 @@
+"""What `hlomm doctor` says of the keystore: who could read it, what is in it, and for how long. It asks no password."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from hlomm.daemon.doctor import Check, fail, ok, warn
+from hlomm.domain.faults import ConfigError
+from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.times import NS_PER_MS
+from hlomm.keystore.files import SOON_MS, KeyFile, Label
+from hlomm.keystore.folder import GUARDIAN, Found, Keystore, Slot, keystore_at
+from hlomm.settings.load import Loaded
+
+NAME: Final = "keystore"
+
+
+def keystore(loaded: Loaded) -> Iterator[Check]:
+    """The folder, then each file that wants a word; nothing of it in profile sim, where nobody needs one."""
+    store = keystore_at(loaded.settings.keys.folder)
+    try:
+        files = store.files()
+    except ConfigError as error:
+        yield _wrong(str(error))
+        return
+    if loaded.profile == "sim" and not files:
+        return
+    worries = [check for found in files for check in _file(found)]
+    yield from worries
+    if any(found.previous and found.key is not None for found in files):
+        names = ", ".join(found.path.name for found in files if found.previous)
+        yield warn(NAME, f"a rotation waits: {names}", "hlomm keys rotate … --confirm, or --undo")
+    if loaded.profile != "sim":
+        yield from _guardian(loaded, store)
+    if not worries:
+        yield ok(NAME, f"{store.folder} is private to this user; {_scope(files, loaded.profile)}")
+
+
+def _file(found: Found) -> Iterator[Check]:
+    if found.key is None:
+        yield _wrong(found.wrong)
+        return
+    if found.key.label is None:
+        yield warn(NAME, f"{found.path} does not say what it is for", "hlomm keys import … --from it, then remove it")
+        return
+    label = found.key.label
+    if not found.previous:
+        yield from _life(label)
+    if found.key.crypto.weak:
+        parameter = found.key.crypto.kdfparams.n
+        yield warn(NAME, f"{found.path}: a guess at its password is cheap (scrypt n={parameter})", f"{_rotate(label)}")
+
+
+def _life(label: Label) -> Iterator[Check]:
+    if label.expires_ms is None:
+        return
+    left_ms = label.expires_ms - time.time_ns() // NS_PER_MS
+    when = time.strftime("%Y-%m-%d", time.gmtime(label.expires_ms / 1000))
+    who = f"{label.venue} {label.role} on {label.network}, {label.id}"
+    if left_ms <= 0:
+        yield fail(NAME, f"{who}: expired on {when}", f"approve a new one at the venue, then {_rotate(label)}")
+    elif left_ms < SOON_MS:
+        yield warn(NAME, f"{who}: expires on {when}", f"approve a new one at the venue, then {_rotate(label)}")
+
+
+def _guardian(loaded: Loaded, store: Keystore) -> Iterator[Check]:
+    """Two roles, two keys."""
+    section = loaded.settings.venue.hyperliquid
+    if not loaded.settings.guardian.enabled or section.guardian_key_file:
+        return
+    if store.has(Slot(HYPERLIQUID, "engine", section.chain)) and not store.has(
+        Slot(HYPERLIQUID, GUARDIAN, section.chain)
+    ):
+        yield warn(
+            NAME, "the guardian has no key of its own for hyperliquid: it will share the daemon's",
+            f"approve a second agent, then hlomm keys import hyperliquid --role guardian --network {section.chain}",
+        )  # fmt: skip
+
+
+def _scope(files: list[Found], profile: str) -> str:
+    """What there is for this profile."""
+    labels = [_label(found.key) for found in files if found.key is not None and not found.previous]
+    ours = [f"{label.venue} {label.role}" for label in labels if label is not None and label.network == profile]
+    others = len(labels) - len(ours)
+    more = f", {others} for other networks" if others else ""
+    return f"for {profile}: {', '.join(ours) or 'no key'}{more}"
+
+
+def _label(key: KeyFile) -> Label | None:
+    return key.label
+
+
+def _rotate(label: Label) -> str:
+    return f"hlomm keys rotate {label.venue} --role {label.role} --network {label.network}"
+
+
+def _wrong(text: str) -> Check:
+    """A refusal of the keystore as a check: after the last colon or dash comes what to do."""
+    for mark in (" — ", ": "):
+        said, found, remedy = text.rpartition(mark)
+        if found:
+            return fail(NAME, said, remedy)
+    return fail(NAME, text, "see `hlomm keys list`")
