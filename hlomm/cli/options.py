@@ -46,6 +46,14 @@ def config_options(command: F) -> F:
     return command
 
 
+class Group(click.Group):
+    """Keeps commands in the order they are declared: the way a newcomer meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.commands)
+
+
 STATE_DIR = click.option(
     "--state-dir", type=click.Path(path_type=Path), default=None, help="Where journal and socket live."
 )
