@@ -134,6 +134,7 @@ def replay_segments(
             result.notes += 1
             if record.text.startswith(FAULT_NOTE):
                 result.recorded_fault = record.text[len(FAULT_NOTE) :]
+                result.last_now = record.now  # of the turn that broke, which may have come by the clock alone
                 break
             continue
         if engine is None:

@@ -59,13 +59,20 @@ def test_files_become_candles_and_holes_are_listed(hlomm, tmp_path):
     assert (checked.code, checked.json()["rows"]) == (0, {"candles": 5})
 
 
-def test_nothing_real_ends_with_2_and_a_venue_that_is_away_with_5(hlomm, tmp_path):
+SPAN = ("--from", "2026-01-01", "--to", "2026-01-01T00:10")
+
+
+def test_nothing_real_ends_with_2(hlomm, tmp_path):
     path = csv(tmp_path / "binance_BTC_1m.csv", [0, 1])
-    span = ("--from", "2026-01-01", "--to", "2026-01-01T00:10")
-    none = hlomm("candles", path, "--mode", "historical", *span, "--out", tmp_path / "store")
+    none = hlomm("candles", path, "--mode", "historical", *SPAN, "--out", tmp_path / "store")
     assert none.code == 2
     assert "not one candle of hyperliquid:BTC could be had (1 other_files)" in none.err
-    away = ("--profile", "testnet", "--set", "venue.hyperliquid.rest=http://127.0.0.1:9", *span)
+
+
+@pytest.mark.trial
+def test_a_venue_that_is_away_ends_with_5(hlomm, tmp_path):
+    """Every attempt is made, with the waits between them."""
+    away = ("--profile", "testnet", "--set", "venue.hyperliquid.rest=http://127.0.0.1:9", *SPAN)
     gone = hlomm("candles", *away, "--out", tmp_path / "store")
     assert gone.code == 5
     assert "not one candle" in gone.err

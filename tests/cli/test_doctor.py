@@ -241,12 +241,14 @@ def test_two_daemons_on_one_account_are_refused_from_two_state_directories(hlomm
     sim = hlomm.start("sim", "--json", "--seed", "9")
     file = tmp_path / "sim.json"
     file.write_text(sim.stdout.readline())
-    hlomm.start("run", "--sim", file, "--state-dir", tmp_path / "one")
+    first = hlomm.start("run", "--sim", file, "--state-dir", tmp_path / "one")
     hlomm.until(lambda: hlomm("status", "--state-dir", tmp_path / "one").code == 0)
     second = hlomm("run", "--sim", file, "--state-dir", tmp_path / "two", "--duration", "3")
     assert second.code == int(ExitCode.BUSY)
     assert "one account has one daemon" in second.err
     assert hlomm("doctor", "--state-dir", tmp_path / "one").code == 0
+    first.terminate()  # while its venue is there: without it, it looks for it as long as it may
+    assert first.wait(30) == 0
 
 
 def test_directory_open_to_others_ends_the_run_with_2(hlomm, tmp_path):

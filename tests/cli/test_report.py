@@ -118,7 +118,7 @@ def test_without_plotly_it_says_how_to_get_it(journal: Path, tmp_path: Path, mon
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.trial
 def test_the_journal_of_a_real_run(hlomm, tmp_path):
     """Processes and sockets: what ran at three simulated venues is drawn, its seed and its accounts with it."""
     state = tmp_path / "st"

@@ -117,7 +117,7 @@ def test_an_order_that_was_not_written_down_first(monkeypatch: pytest.MonkeyPatc
 
 def test_a_quote_on_a_stale_book(monkeypatch: pytest.MonkeyPatch) -> None:
     engine_with(monkeypatch, "limits.stale_book_s=100000")
-    assert "stale" in lived(37, faults=(Fault.BOOK_STALE,), days=0.1)
+    assert "stale" in lived(30, faults=(Fault.BOOK_STALE,), days=0.1)
 
 
 def test_a_position_beyond_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import lz4.frame
 import polars as pl
 import pytest
 
-from hlomm.cli.main import IMPORTS
+from hlomm.cli.research import IMPORTS
 from hlomm.domain.faults import UsageError
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, MarketSettled, TradePrint
 from hlomm.domain.units import SCALE

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hlomm.cli.main import LENGTHS
+from hlomm.cli.research import LENGTHS
 from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import BookSource
 from hlomm.domain.units import parse
