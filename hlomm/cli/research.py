@@ -179,9 +179,7 @@ def backtest(
 @click.option("--range", "ranges", multiple=True, metavar="KEY=LO..HI", help="Of --random; LO..HI@log too; repeatable.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of --random.")
 @click.option("--points", type=click.Path(path_type=Path), default=None, help="TOML file with [grid] or [random].")
-@click.option(
-    "--tier", type=click.Choice(("queue", "kernel")), default="queue", show_default=True, help="What runs them."
-)
+@click.option("--tier", type=click.Choice(("queue",)), default="queue", show_default=True, help="What runs them.")
 @click.option("--block", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds per observation.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Processes; default: one per processor.")
 @click.option("--scheduler", default=None, metavar="ADDRESS", help="A Dask cluster instead, e.g. tcp://10.0.0.1:8786.")

@@ -1,8 +1,7 @@
 """What a set of settings is judged by: one outcome per recording, from whichever tier ran it.
 
-Two tiers can run a set of settings over a recording. `queue` is the engine itself with the simulated accounts: the
-truth, as far as its fill model is one. `kernel` is compiled, understands few keys, and is used only while it agrees
-with `queue` on sampled sets. Floats: research only.
+`queue` is the engine itself with the simulated accounts: the truth, as far as its fill model is one. Another tier may
+be faster and understand fewer keys; it has to agree with `queue` on sampled sets. Floats: research only.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class Tier(Protocol):
 
     @property
     def name(self) -> str:
-        """`queue` or `kernel`."""
+        """As `--tier` has it."""
 
     @property
     def keys(self) -> frozenset[str] | None:

@@ -17,7 +17,6 @@ from hlomm.settings.load import Loaded
 
 TIERS: Final[dict[str, str]] = {
     "queue": "hlomm.research.sweep.queue_tier:QueueTier",
-    "kernel": "hlomm.research.kernels.tier:KernelTier",
 }
 """Where a tier lives, as `module:class`: imported only where it is used."""
 _NO_PART: Final = ("cli", "daemon", "guardian", "link", "rundir", "research/imports", "research/record",
