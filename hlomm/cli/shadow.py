@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
+import signal
+import sqlite3
+import threading
 from pathlib import Path
 from typing import Final
 
 import click
 
 from hlomm.domain.exits import ExitCode
+from hlomm.domain.faults import UsageError
 from hlomm.research.fill_model import fill_model
 from hlomm.research.latency import parse_latency
 from hlomm.research.shadow.following import Following
@@ -32,16 +35,20 @@ def shadow_command(
     state_dir: Path | None, *, profile: str, name: str, config_files: tuple[Path, ...], sets: tuple[str, ...],
     queue: str, queue_n: float, latency: str, seed: int, follow: bool, as_json: bool,
 ) -> ExitCode:  # fmt: skip
-    """Over the newest run of a state directory; with `follow` until Ctrl-C."""
+    """Over the newest run of a state directory; with `follow` until SIGINT or SIGTERM."""
     model = fill_model(queue, queue_n, parse_latency(latency, seed))
-    following = Following(state_paths(state_dir, profile), name, model, config_files, sets)
-    following.read(lambda seq: click.echo(f"record {seq}", err=True))
+    paths = state_paths(state_dir, profile)
+    following = Following(paths, name, model, config_files, sets)
+    stop = threading.Event()
+    if follow:  # it ends between two looks, never in the middle of a turn
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
     try:
-        while follow:
-            time.sleep(EVERY_S)
+        following.read(lambda seq: click.echo(f"record {seq}", err=True))
+        while follow and not stop.wait(EVERY_S):
             following.read()
-    except KeyboardInterrupt:
-        pass  # how one stops following; what was read is on record
-    result = following.finish()
+        result = following.finish()
+    except sqlite3.Error as error:
+        raise UsageError(f"{paths.ledger}: {error} - the run is not touched; run `hlomm shadow` again") from None
     click.echo(json.dumps(result.document()) if as_json else result.text())
     return ExitCode.CLEAN

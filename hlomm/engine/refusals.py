@@ -1,7 +1,8 @@
 """Orders for which there was no room: asked for with every tick, dear to judge, and seldom judged otherwise.
 
-One is asked for again after `quotes.min_interval_s` where anything that decides on it has changed: the wish, any of our
-orders, anything held. Prices and time make room too, but slowly: after `KEPT` of these intervals it is asked anyway.
+One is asked for again after `quotes.min_interval_s` where most of what decides on it has changed: the wish, any of our
+orders, our cash. Prices and time make room too, but slowly, and a token that pays nothing leaves the cash as it was:
+after `KEPT` of these intervals it is asked anyway.
 """
 
 from __future__ import annotations

@@ -110,15 +110,19 @@ def run_session(
     session: Session, loaded: Loaded, terms: Terms | None = None, onlooker: Onlooker | None = None, *,
     cash: Cash = START_CASH, rates: FeeRates | None = None, up_ns: int = 0,
 ) -> SessionResult:  # fmt: skip
-    """Run over all of it. `rates` stand for the schedule's where it is known what an account paid."""
+    """Run over all of it. `rates` stand for the schedule's where it is known what an account paid.
+
+    The engine reckons with the rates of the first market, as a session is told one set; each market charges its own.
+    """
     terms = Terms() if terms is None else terms
     of = lines(_with_settlements(session), terms.model.latency.feed)
     fees = schedule(session.markets[0], session.events[0].received_ns, terms.fees)
+    charged = {
+        market.id: schedule(market, session.events[0].received_ns, terms.fees).rates if rates is None else rates
+        for market in session.markets
+    }
     rates = fees.rates if rates is None else rates
-    venue = TapeVenue(
-        session.markets, cash, terms.model, of.tape, dict.fromkeys((market.id for market in session.markets), rates),
-        session.ahead_ns,
-    )  # fmt: skip
+    venue = TapeVenue(session.markets, cash, terms.model, of.tape, charged, session.ahead_ns)
     driver = Driver(loaded, venue, onlooker)
     settled: dict[MarketId, Px] = {}
     driver.boot(of.feed[0].at_ns)
@@ -189,5 +193,5 @@ def _stop(driver: Driver, at_ns: int) -> None:
     driver.told((StopRequested("end of the recording", flatten=False),), at_ns + 1)
     for second in range(1, STOP_S):
         driver.advance(at_ns + second * NS_PER_S)
-        if driver.engine.next_deadline() is None:
+        if driver.engine.next_deadline() is None and driver.venue.mail.next_news_ns() is None:
             return

@@ -30,6 +30,9 @@ from hlomm.research.tape_market import TapeMarket
 
 FREE = FeeRates(venue=HYPERLIQUID, open_maker=0, open_taker=0, close_maker=0, close_taker=0, settle=0)
 
+PAST_KEPT = 10_000
+"""Of a tape that grows, what has happened already is let go of in pieces of this size."""
+
 
 class TapeVenue:
     """Money is in `purse` and the markets' accounts, what is on its way in `mail`."""
@@ -51,12 +54,17 @@ class TapeVenue:
             self.open(market, FREE if rates is None else rates.get(market.id, FREE))
 
     def open(self, market: Market, rates: FeeRates) -> None:
-        """From now on it trades here."""
+        """From now on it trades here. One that does already keeps its orders: sessions tell listings again."""
+        if market.id in self.markets:
+            return
         self.markets[market.id] = TapeMarket(market, self.purse, self._model, rates, self.mail, self.counts)
 
     def expect(self, happened: Happened) -> None:
         """Something more that happens here, where the tape grows while it runs; what is late comes next."""
         assert isinstance(self._tape, list)
+        if self._place >= PAST_KEPT:
+            del self._tape[: self._place]
+            self._place = 0
         insort(self._tape, happened, lo=self._place, key=order_of)
 
     def account(self, asked_ns: int) -> AccountState:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+from click.testing import CliRunner
 
+from hlomm.cli.main import main
 from hlomm.domain.faults import JournalCorrupt, UsageError
 from hlomm.research.fill_model import FillModel
 from hlomm.research.shadow.following import Followed, Following
 from hlomm.research.shadow.ledger import shadows
+from hlomm.rundir import ledger_schema
 from hlomm.settings.paths import StatePaths
 from tests.daemon.conftest import MakeRig
 
@@ -47,7 +51,9 @@ async def followed_run(rig: MakeRig) -> tuple[StatePaths, Followed]:
     return run.paths, following.finish()
 
 
-async def test_a_shadow_does_the_same_again_and_nothing_of_it_happened(rig: MakeRig, autojump_clock) -> None:
+async def test_a_shadow_does_the_same_again_and_nothing_of_it_happened(
+    rig: MakeRig, autojump_clock, monkeypatch
+) -> None:
     paths, followed = await followed_run(rig)
     decisions, fills = rows(paths, "shadow_decisions"), rows(paths, "shadow_fills")
     happened = {
@@ -71,6 +77,19 @@ async def test_a_shadow_does_the_same_again_and_nothing_of_it_happened(rig: Make
     for table in ("shadow_decisions", "shadow_fills"):
         assert {row[0] for row in rows(paths, table)} <= tags
     assert FillModel().tag in followed.label.tag
+
+    said = CliRunner().invoke(main, ["shadow", "--state-dir", str(paths.root), "--name", "test", "--json"])
+    assert (said.exit_code, json.loads(said.stdout)) == (0, followed.document()), said.stderr
+    listed = CliRunner().invoke(main, ["shadow", "--state-dir", str(paths.root), "--list", "--json"])
+    assert {row["tag"] for row in json.loads(listed.stdout)} == tags
+    monkeypatch.setattr(ledger_schema, "BUSY_MS", 50)
+    with sqlite3.connect(paths.ledger, isolation_level=None) as held:
+        held.execute("BEGIN IMMEDIATE")
+        busy = CliRunner().invoke(main, ["shadow", "--state-dir", str(paths.root)])
+        held.execute("ROLLBACK")
+    assert busy.exit_code == 2
+    assert "locked" in busy.stderr
+    assert "the run is not touched" in busy.stderr
 
     (segment,) = sorted(paths.journal.iterdir())[:1]
     data = bytearray(segment.read_bytes())

@@ -17,6 +17,7 @@ from hlomm.domain.inputs import (
     OrderClosed,
     OrderOpened,
     OrderRejected,
+    TradePrint,
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
@@ -24,6 +25,9 @@ from hlomm.domain.outputs import ConvertSet, PlaceOrders, QueryOrder
 from hlomm.domain.sets import SetAction
 from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.pricing.queues import QueueModel
+from hlomm.research import tape_venue
+from hlomm.research.tape import Happened
+from hlomm.research.tape_venue import FREE
 from tests.support.tape import MARKET, MS, Bench, lots, px
 
 
@@ -469,3 +473,26 @@ def test_what_orders_have_claimed_is_not_converted():
         assert isinstance(bench.later()[0], ConversionFailed), action
     bench.send(ConvertSet(action=SetAction.MERGE, market=MARKET.id, qty=lots(30)))
     assert isinstance(bench.later()[0], FillReceived)
+
+
+def test_a_listing_that_is_told_again_takes_nothing_away():
+    bench = Bench()
+    bench.place(Side.BUY, 0.51, 40)
+    bench.later()
+    bench.venue.open(MARKET, FREE)
+    assert [fill.qty for fill in bench.trade(0.50, 15, Side.SELL)] == [lots(15)]
+    assert bench.account.tokens[Leg.YES] == lots(15)
+
+
+def test_a_tape_that_grows_lets_go_of_what_is_past(monkeypatch):
+    monkeypatch.setattr(tape_venue, "PAST_KEPT", 50)
+    bench = Bench()
+    bench.place(Side.BUY, 0.51, 40)
+    filled = 0
+    for number in range(500):
+        at_ns = bench.now
+        item = TradePrint(MARKET.id, px(0.50), lots(1), Side.SELL, f"grown{number}", at_ns // MS)
+        bench.venue.expect(Happened(at_ns=at_ns, told_ns=at_ns, place=number, item=item))
+        filled += sum(news.fill.qty for news in bench.later(60) if isinstance(news, FillReceived))
+        assert len(bench.tape) <= 52
+    assert filled == lots(40), "and nothing that was still to come"
