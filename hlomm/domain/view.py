@@ -88,8 +88,7 @@ class MarketView(msgspec.Struct, frozen=True, kw_only=True):
         return self.yes - self.no
 
 
-@attrs.frozen
-class Wish:
+class Wish(msgspec.Struct, frozen=True, gc=False):
     """One side of a quote: price in YES space on the tick grid, quantity in lots."""
 
     px: Px
@@ -177,8 +176,7 @@ class Appraisal:
     """Probability that both legs lose, in 1e-8."""
 
 
-@attrs.frozen
-class Sensitivity:
+class Sensitivity(msgspec.Struct, frozen=True, gc=False):
     """How the fair value of a YES contract moves with its underlying."""
 
     delta: int
@@ -187,8 +185,7 @@ class Sensitivity:
     """Per contract and unit of money squared, in 1e-16."""
 
 
-@attrs.frozen(kw_only=True)
-class Desired:
+class Desired(msgspec.Struct, frozen=True, kw_only=True):
     """The quotes a strategy wants to be resting in one market. A missing side always has a reason."""
 
     bid: Wish | None

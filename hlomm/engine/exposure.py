@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import attrs
+import msgspec
 
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
@@ -13,8 +13,7 @@ from hlomm.engine.order import Order
 from hlomm.engine.position import Position
 
 
-@attrs.frozen
-class Exposure:
+class Exposure(msgspec.Struct, frozen=True, gc=False):
     """One market in contracts (scaled)."""
 
     longest: int

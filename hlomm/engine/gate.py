@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 import attrs
+import msgspec
 
 from hlomm.domain.ids import MarketId, VenueId, is_outcome, venue_of
 from hlomm.domain.markets import Leg
@@ -47,20 +48,17 @@ class Proposal:
         return direction(self.leg, self.side)
 
 
-@attrs.frozen
-class Pass:
+class Pass(msgspec.Struct, frozen=True, gc=False):
     qty: Qty
 
 
-@attrs.frozen
-class Resize:
+class Resize(msgspec.Struct, frozen=True, gc=False):
     qty: Qty
     limit: str
     numbers: str
 
 
-@attrs.frozen
-class Reject:
+class Reject(msgspec.Struct, frozen=True, gc=False):
     limit: str
     numbers: str
 
@@ -89,22 +87,28 @@ def judge(state: State, want: Proposal) -> Verdict:
     if refusal is not None:
         return refusal
     qty, limit, numbers = int(want.qty), "", ""
+    if market.is_outcome and (small := _too_small(state, want, qty)) is not None:
+        return small  # no room makes it larger
     for room, name, text in _rooms(state, want, shape):
         if room < qty:
             qty, limit, numbers = max(floor_to(room, market.market.lot), 0), name, text
     if qty <= 0:
         return Reject(limit, numbers)
-    if qty < market.market.min_qty:
-        shrunk = f" after {limit}: {numbers}" if limit else ""
-        return Reject("min_qty", f"{to_text(qty)} < {to_text(market.market.min_qty)}{shrunk}")
-    worth = notional_floor(_minimum_px(want), qty)
-    if worth < market.market.min_notional and not reducing.closes_perp(state, market, qty):
-        shrunk = f" after {limit}: {numbers}" if limit else ""
-        return Reject(
-            "min_notional", f"{to_text(qty)} x {to_text(_minimum_px(want))} = {to_text(worth)} "
-            f"< {to_text(market.market.min_notional)}{shrunk}",
-        )  # fmt: skip
+    if (limit or not market.is_outcome) and (small := _too_small(state, want, qty)) is not None:
+        return Reject(small.limit, f"{small.numbers} after {limit}: {numbers}" if limit else small.numbers)
     return Pass(Qty(qty)) if not limit else Resize(Qty(qty), limit, numbers)
+
+
+def _too_small(state: State, want: Proposal, qty: int) -> Reject | None:
+    """What the venue would not take for its size alone; of a perp whatever closes it may go."""
+    spec = want.market.market
+    if qty < spec.min_qty:
+        return Reject("min_qty", f"{to_text(qty)} < {to_text(spec.min_qty)}")
+    px = _minimum_px(want)
+    worth = notional_floor(px, qty)
+    if worth >= spec.min_notional or reducing.closes_perp(state, want.market, qty):
+        return None
+    return Reject("min_notional", f"{to_text(qty)} x {to_text(px)} = {to_text(worth)} < {to_text(spec.min_notional)}")
 
 
 def _may_send(state: State, want: Proposal) -> Reject | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import attrs
+import msgspec
 
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import Side
@@ -21,8 +21,7 @@ from hlomm.domain.units import SCALE, Cash, Px, Qty, floor_to, notional_ceil, no
 from hlomm.engine.state import leg_sides
 
 
-@attrs.frozen
-class LegChoice:
+class LegChoice(msgspec.Struct, frozen=True, gc=False):
     leg: Leg
     side: Side
     px: Px
@@ -32,8 +31,7 @@ class LegChoice:
     """Cash the order locks while it rests; 0 for a sale."""
 
 
-@attrs.frozen(kw_only=True)
-class LegTerms:
+class LegTerms(msgspec.Struct, frozen=True, kw_only=True):
     """What either way costs, in fractions of 1e-8, and the cash that nothing has claimed."""
 
     cash: Callable[[], int]

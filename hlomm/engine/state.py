@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 import attrs
+import msgspec
 
 from hlomm.domain.ids import ClientIds, MarketId, StrategyId, VenueId
 from hlomm.domain.inputs import AccountState, FeeRates, Level, TradePrint
@@ -116,8 +117,7 @@ class MarketState:
         return None if self.mark_ask is None else complement(self.mark_ask)
 
 
-@attrs.frozen
-class Others:
+class Others(msgspec.Struct, frozen=True, gc=False):
     """A book as others made it: our own resting orders taken out."""
 
     shape: BookShape

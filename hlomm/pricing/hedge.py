@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 import attrs
+import msgspec
 
 
 @attrs.frozen
@@ -65,8 +66,7 @@ def hedge_error(gamma_pos: float, spot: float, sigma: float, dt_years: float) ->
     return HedgeError(abs(scale) / math.sqrt(2.0), 0.5 * scale)
 
 
-@attrs.frozen(kw_only=True)
-class HedgeTerms:
+class HedgeTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a maintained hedge costs and how much of it is wanted. Integers are 1e-8 unless said otherwise."""
 
     cost: int
@@ -80,8 +80,7 @@ class HedgeTerms:
     """Notional below which no order is worth sending, or accepted."""
 
 
-@attrs.frozen(kw_only=True)
-class Maintained:
+class Maintained(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The hedge that should be held, and how far the one that is held may be away from it. Units of 1e-8."""
 
     target: int

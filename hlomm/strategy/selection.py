@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 import attrs
+from msgspec.structs import replace
 
 from hlomm.domain.markets import Market, MarketKind
 from hlomm.domain.units import SCALE, Qty, complement
@@ -59,7 +60,7 @@ class Selection:
             return desired
         why = f"liquidity: others offer {offered / SCALE**2:.2f} < {self.min_liquidity:g}, only reductions"
         bid, ask, take = (_reducing(view.net, +1, desired.bid), _reducing(view.net, -1, desired.ask), desired.take)
-        return attrs.evolve(
+        return replace(
             desired, bid=bid, bid_reason=desired.bid_reason if bid is desired.bid else why,
             ask=ask, ask_reason=desired.ask_reason if ask is desired.ask else why,
             take=take if take is not None and take.direction * view.net < 0 else None,

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from hlomm.domain.ids import HYPERLIQUID, MarketId, kalshi_market, polymarket_market, venue_of
 from hlomm.domain.inputs import BookSnapshot, FillReceived, MarketListed, MarkPrice, SessionUp
@@ -170,7 +171,7 @@ class LimitStorm:
         sides = self.rng.choice(((bid, ask), (bid, None), (None, ask), (None, None)))
         wanted = desire(*sides, fair=mid / 100)
         feeling = Sensitivity(self.rng.randrange(0, 60_000), 0) if market.rpartition("o")[2] < "40" else None
-        self.rig.puppet.desired[market] = attrs.evolve(wanted, sensitivity=feeling)
+        self.rig.puppet.desired[market] = replace(wanted, sensitivity=feeling)
         self.rig.state.touch(market)
         self.rig.turn()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hlomm.domain.ids import HYPERLIQUID, MarketId
 from hlomm.domain.inputs import BookSnapshot, Input, MarketListed, MarketSettled, OperatorAction, SessionUp
@@ -60,7 +60,7 @@ def fresh(rig: Rig) -> list[Input]:
 
 def feel(rig: Rig, delta: int = DELTA, gamma: int = 0, market: MarketId = M) -> list[Output]:
     """The strategy says how the contract moves with its underlying."""
-    rig.puppet.desired[market] = attrs.evolve(desire(fair="0.55"), sensitivity=Sensitivity(delta, gamma))
+    rig.puppet.desired[market] = replace(desire(fair="0.55"), sensitivity=Sensitivity(delta, gamma))
     rig.state.touch(market)
     return rig.turn()
 
@@ -101,7 +101,7 @@ def test_one_target_for_all_contracts_on_an_underlying() -> None:
     rig = up()
     rig.buy(100, "0.5")
     rig.buy(60, "0.5", Leg.NO, market=M2)
-    rig.puppet.desired[M2] = attrs.evolve(desire(fair="0.55"), sensitivity=Sensitivity(DELTA, 0))
+    rig.puppet.desired[M2] = replace(desire(fair="0.55"), sensitivity=Sensitivity(DELTA, 0))
     rig.state.touch(M2)
     outputs = feel(rig)
     row = report(rig.state).hedges[0]
@@ -294,7 +294,7 @@ def test_time_within_the_band_is_counted() -> None:
 def test_a_target_is_whole_lots_within_the_cap_and_the_band_is_never_nothing(
     legs: list[tuple[int, int, int]], spot: int, cap: int
 ) -> None:
-    terms = attrs.evolve(TERMS, cap=usd(cap))
+    terms = replace(TERMS, cap=usd(cap))
     wanted = maintained([(qty * SCALE, delta, gamma) for qty, delta, gamma in legs], spot * SCALE, terms)
     assert wanted.target % terms.lot == 0
     assert abs(wanted.target) * spot <= cap * SCALE
@@ -309,7 +309,7 @@ def test_a_target_is_whole_lots_within_the_cap_and_the_band_is_never_nothing(
 def test_the_band_is_whalley_and_wilmotts_where_it_is_wider_than_the_least_order() -> None:
     gamma = 2e-7 * 400
     legs = [(400 * SCALE, DELTA * 4, round(2e-7 * 1e16))]
-    wanted = maintained(legs, 80_000 * SCALE, attrs.evolve(TERMS, cap=usd(100_000)))
+    wanted = maintained(legs, 80_000 * SCALE, replace(TERMS, cap=usd(100_000)))
     width = whalley_wilmott(gamma, 80_000, 0.0006, 0.0004)
     assert wanted.band == pytest.approx(width * 1e8, abs=1_000)  # whole lots
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
@@ -18,7 +18,7 @@ RULES = config(quotes={"min_interval_ns": 1_000_000_000})
 
 def take(rig: Rig, direction: int, price: str, number: float) -> list[Output]:
     wish = Take(direction=direction, px=px(price), qty=lots(number), reason="edge 0.03")
-    rig.puppet.desired[M] = attrs.evolve(desire(fair="0.55"), take=wish)
+    rig.puppet.desired[M] = replace(desire(fair="0.55"), take=wish)
     rig.state.touch(M)
     return rig.turn()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hlomm.domain.view import Desired, Take
 from hlomm.strategy.selection import Selection
@@ -126,7 +126,7 @@ THIN: dict[str, Any] = {"bids": levels(("0.50", 40)), "asks": levels(("0.60", 50
 
 def wanted(least: float, net: float = 0, **changes: Any) -> Desired:
     both = desire(("0.52", 30), ("0.58", 30), fair="0.55")
-    return selection(min_liquidity=least).liquid_only(view(net=net, **THIN), attrs.evolve(both, **changes))
+    return selection(min_liquidity=least).liquid_only(view(net=net, **THIN), replace(both, **changes))
 
 
 @pytest.mark.parametrize("least", [0.0, 39.99, 40.0])
