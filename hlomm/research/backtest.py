@@ -26,15 +26,15 @@ from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, to_float, to_text
 from hlomm.engine.report import market_row, pnl, report
 from hlomm.engine.state import MarketState, State
-from hlomm.pricing.expected import Contract, implied_vol
 from hlomm.research.backtest_result import BacktestResult, FillPoint, Sample
 from hlomm.research.driver import Driver
-from hlomm.research.fair_error import FairError, RealisedSoFar, Snapshot, constant
+from hlomm.research.fair_error import FairError, RealisedSoFar, Seen
 from hlomm.research.fee_schedule import FeesOf, schedule
 from hlomm.research.fill_model import FillModel
 from hlomm.research.hedge_overlay import Moment, Overlay, overlay
 from hlomm.research.onlooker import Onlooker
 from hlomm.research.recording import Recording
+from hlomm.research.set_aside import set_aside
 from hlomm.research.tape import Lines, Told, lines
 from hlomm.research.tape_venue import TapeVenue
 from hlomm.settings.load import Loaded
@@ -55,6 +55,7 @@ class Terms:
     fees: FeesOf = FeesOf.RECORDED
 
 
+@set_aside()
 def backtest(
     recording: Recording, loaded: Loaded, terms: Terms | None = None, onlooker: Onlooker | None = None, *,
     cash: Cash = START_CASH,
@@ -83,7 +84,7 @@ class Run:
         self._samples: list[Sample] = []
         self._fills: list[FillPoint] = []
         self._forecasts: list[tuple[float, float]] = []
-        self._snapshots: list[Snapshot] = []
+        self._seen: list[Seen] = []
         self._moments: list[Moment] = []
         self._so_far = RealisedSoFar()
         self._touch: tuple[float, float] | None = None
@@ -99,7 +100,7 @@ class Run:
             fills=self._fills, markouts=self._markouts(), turns=self._driver.turns, inputs=self._driver.inputs,
             brier=_brier(self._forecasts, 0, settled), brier_market=_brier(self._forecasts, 1, settled),
             filled_from=self._venue.filled_from, digest=self._engine.digest(),
-            fair_error=FairError(self._snapshots, None if settled is None else settled / SCALE),
+            fair_error=FairError(self._seen, None if settled is None else settled / SCALE),
             hedged=self._hedged(), model=self._terms.model, fees=self._fees, counts=self._venue.counts,
         )  # fmt: skip
 
@@ -196,21 +197,13 @@ class Run:
         if self._touch is None or tau_s <= 0.0:
             return
         facts = {} if desired is None else dict(desired.facts)
-        spot, strike = 0.5 * sum(self._touch), to_float(outcome.strike)
         bid, ask = (levels[0][0] / SCALE if levels else None for levels in (book.bids, book.asks))
-        mid = None if bid is None or ask is None else 0.5 * (bid + ask)
-        fair = None if desired is None or desired.fair is None else desired.fair / SCALE
-        realised = self._so_far.annual
-        configured = self._loaded.settings.strategy.avellaneda.vol_annual
-        forecasts = (
-            constant(spot, strike, realised, tau_s), constant(spot, strike, configured, tau_s),
-            _number(facts.get("model")), fair, mid,
-        )  # fmt: skip
-        self._snapshots.append(
-            Snapshot(
-                tau_s=tau_s, bid=bid, ask=ask, p=forecasts, realised=realised,
-                implied=None if mid is None else implied_vol(Contract(floor=strike), spot, tau_s, mid),
-                expected=_number(facts.get("expected")),
+        self._seen.append(
+            Seen(
+                tau_s=tau_s, spot=0.5 * sum(self._touch), strike=to_float(outcome.strike), bid=bid, ask=ask,
+                realised=self._so_far.annual, configured=self._loaded.settings.strategy.avellaneda.vol_annual,
+                model=_number(facts.get("model")), expected=_number(facts.get("expected")),
+                default=None if desired is None or desired.fair is None else desired.fair / SCALE,
             )
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+import msgspec
 
 from hlomm.assembly.documents import amount, engine_document
 from hlomm.domain.report import EngineReport
@@ -18,8 +19,7 @@ from hlomm.research.recording import Recording
 from hlomm.research.tape_counts import Counts
 
 
-@attrs.frozen
-class Sample:
+class Sample(msgspec.Struct, frozen=True, gc=False):
     """One point of the run's paths; prices in YES space, None where there is none."""
 
     wall_ns: int

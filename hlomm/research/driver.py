@@ -61,10 +61,7 @@ class Driver:
     def advance(self, until_ns: int) -> None:
         """Everything before a time, at the venue and here, in order of time; of the venue also what is then."""
         while True:
-            deadline_ns = self.engine.next_deadline()
-            due_ns = None if deadline_ns is None else deadline_ns + self.venue.ahead_ns
-            times = (self.venue.mail.next_news_ns(), due_ns)
-            at_ns = min((t for t in times if t is not None), default=until_ns)
+            at_ns = self._next_ns(until_ns)
             venue_ns = self.venue.next_ns()
             if venue_ns is not None and venue_ns <= min(at_ns, until_ns):
                 self.venue.step()  # what it says may come before what was next here
@@ -76,6 +73,14 @@ class Driver:
                 self.feed(item, at_ns)
             if not news:
                 self._turn(at_ns)
+
+    def _next_ns(self, until_ns: int) -> int:
+        """News, or a deadline of the engine's, whichever is first; `until_ns` where there is neither."""
+        news_ns, deadline_ns = self.venue.mail.next_news_ns(), self.engine.next_deadline()
+        if deadline_ns is None:
+            return until_ns if news_ns is None else news_ns
+        due_ns = deadline_ns + self.venue.ahead_ns
+        return due_ns if news_ns is None or due_ns < news_ns else news_ns
 
     def _now(self, at_ns: int) -> Now:
         return Now(at_ns - self.venue.ahead_ns, at_ns)

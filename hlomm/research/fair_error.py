@@ -18,12 +18,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import attrs
+import msgspec
 
 from hlomm.pricing import digital
 from hlomm.pricing.digital import YEAR_S
+from hlomm.pricing.expected import Contract, implied_vol
 
 FORECASTS: Final = ("constant_realised", "constant_configured", "model", "default", "market")
 BINS: Final = ((3600.0, math.inf, ">60 min"), (1800.0, 3600.0, "60-30"), (900.0, 1800.0, "30-15"),
@@ -53,6 +56,34 @@ class Snapshot:
     implied: float | None
     expected: float | None
     """Vols per sqrt(year): over the recording so far, of the mid, and what the strategy prices with."""
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One book and what was known then: all that a snapshot is made of, once somebody asks."""
+
+    tau_s: float
+    spot: float
+    strike: float
+    bid: float | None
+    ask: float | None
+    realised: float | None
+    """Over the recording so far, per sqrt(year)."""
+    configured: float
+    model: float | None
+    default: float | None
+    expected: float | None
+
+    def snapshot(self) -> Snapshot:
+        mid = None if self.bid is None or self.ask is None else 0.5 * (self.bid + self.ask)
+        forecasts = (
+            constant(self.spot, self.strike, self.realised, self.tau_s),
+            constant(self.spot, self.strike, self.configured, self.tau_s), self.model, self.default, mid,
+        )  # fmt: skip
+        floor = Contract(floor=self.strike)
+        return Snapshot(
+            tau_s=self.tau_s, bid=self.bid, ask=self.ask, p=forecasts, realised=self.realised,
+            implied=None if mid is None else implied_vol(floor, self.spot, self.tau_s, mid), expected=self.expected,
+        )  # fmt: skip
 
 
 @attrs.define(eq=False)
@@ -156,10 +187,14 @@ def calibration(snapshots: Sequence[Snapshot], column: int, result: float | None
 
 @attrs.frozen
 class FairError:
-    """The whole comparison of one run."""
+    """The whole comparison of one run, reckoned when it is asked for: of a thousand runs of a sweep nobody asks."""
 
-    snapshots: Sequence[Snapshot]
+    seen: Sequence[Seen]
     result: float | None
+
+    @cached_property
+    def snapshots(self) -> list[Snapshot]:
+        return [seen.snapshot() for seen in self.seen]
 
     def document(self) -> dict[str, Any]:
         """Numbers for machines."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import msgspec
 import polars as pl
 
 from hlomm.domain.faults import UnitError, UsageError
@@ -34,8 +35,7 @@ OUTCOME_TICK: Final = Px(SCALE // 100_000)
 MIN_NOTIONAL: Final = Cash(10 * SCALE)
 
 
-@attrs.frozen(kw_only=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One input with the times at which it happened and arrived."""
 
     received_ns: int
@@ -227,8 +227,7 @@ def _bbos(frame: pl.DataFrame, perp: MarketId, mended: Counter[str]) -> Iterator
         yield Event(received_ns=received_ns, exchange_ns=exchange_ns, item=item)
 
 
-@attrs.frozen(kw_only=True)
-class _MarkEvent(Event):
+class _MarkEvent(Event, frozen=True, kw_only=True, gc=False):
     item: MarkPrice
 
 

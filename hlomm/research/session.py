@@ -39,6 +39,7 @@ from hlomm.research.driver import Driver
 from hlomm.research.fee_schedule import Schedule, schedule
 from hlomm.research.onlooker import Onlooker
 from hlomm.research.recording import Event
+from hlomm.research.set_aside import set_aside
 from hlomm.research.store.recordings import Session
 from hlomm.research.tape import Told, lines
 from hlomm.research.tape_venue import TapeVenue
@@ -53,7 +54,8 @@ STOP_S = 100
 class SessionResult:
     session: Session
     terms: Terms
-    fees: Schedule
+    fees: Schedule | None
+    """None where there is nothing to trade."""
     final: EngineReport
     settled: dict[MarketId, Px]
     turns: int
@@ -78,7 +80,7 @@ class SessionResult:
             "latency_us": {"p50": None, "p99": None},
             "quotes": self.final.orders_placed + self.final.amends,
             "fill_model": self.terms.model.tag,
-            "fees": self.fees.said,
+            "fees": None if self.fees is None else self.fees.said,
             "markets": [market.ticker for market in self.session.markets],
             "settled": {market: amount(px) for market, px in self.settled.items()},
             "left_out": {one.ticker or one.market: one.reason for one in self.session.excluded},
@@ -91,11 +93,13 @@ class SessionResult:
         engine, pnl = self.final, self.final.pnl
         rows = [
             (
-                f"{len(self.session.markets)} markets together, {len(self.session.events)} inputs, "
+                f"{len(self.session.markets)} outcomes together, {len(self.session.events)} inputs, "
                 f"{len(self.settled)} settled"
             ),
             f"fill model: {self.terms.model.tag} - a model, not a fact",
-            f"fees: {self.fees.said}",
+            f"fees: {self.fees.said}"
+            if self.fees is not None
+            else "no outcome of Hyperliquid: heard, nothing to trade",
             f"quotes {engine.orders_placed + engine.amends}, cancels {engine.cancels}, fills {engine.fills}",
             (
                 f"pnl {to_fixed(pnl.total, 2)} = spread {to_fixed(pnl.spread, 2)} + inventory "
@@ -106,6 +110,7 @@ class SessionResult:
         return "\n".join(rows)
 
 
+@set_aside()
 def run_session(
     session: Session, loaded: Loaded, terms: Terms | None = None, onlooker: Onlooker | None = None, *,
     cash: Cash = START_CASH, rates: FeeRates | None = None, up_ns: int = 0,
@@ -116,17 +121,16 @@ def run_session(
     """
     terms = Terms() if terms is None else terms
     of = lines(_with_settlements(session), terms.model.latency.feed)
-    fees = schedule(session.markets[0], session.events[0].received_ns, terms.fees)
-    charged = {
-        market.id: schedule(market, session.events[0].received_ns, terms.fees).rates if rates is None else rates
-        for market in session.markets
-    }
-    rates = fees.rates if rates is None else rates
+    known = {market.id: schedule(market, session.events[0].received_ns, terms.fees) for market in session.markets}
+    fees = next(iter(known.values()), None)
+    charged = {market: fee.rates if rates is None else rates for market, fee in known.items()}
+    rates = fees.rates if rates is None and fees is not None else rates
     venue = TapeVenue(session.markets, cash, terms.model, of.tape, charged, session.ahead_ns)
     driver = Driver(loaded, venue, onlooker)
     settled: dict[MarketId, Px] = {}
     driver.boot(of.feed[0].at_ns)
-    driver.feed(rates, of.feed[0].at_ns)
+    if rates is not None:
+        driver.feed(rates, of.feed[0].at_ns)
     driver.feed(venue.account(of.feed[0].at_ns), of.feed[0].at_ns)
     up = False
     for at_ns, items in _pieces(of.feed):

@@ -8,24 +8,26 @@ engine's line is the recorded receipts, each put off by what the feed is later t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import attrs
+import msgspec
 
 from hlomm.domain.inputs import BookSnapshot, TradePrint
 from hlomm.research.latency import Delay
 from hlomm.research.recording import Event
 
+_AT_THE_VENUE: Final = (BookSnapshot, TradePrint)
 
-@attrs.frozen(kw_only=True)
-class Told:
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something the engine learns."""
 
     at_ns: int
     event: Event
 
 
-@attrs.frozen(kw_only=True)
-class Happened:
+class Happened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A change of the book, or a trade, at the venue."""
 
     at_ns: int
@@ -52,7 +54,7 @@ def lines(events: Sequence[Event], feed: Delay) -> Lines:
     for place, event in enumerate(events):
         latest = max(latest, event.received_ns + feed.at(place))
         told.append(Told(at_ns=latest, event=event))
-        if isinstance(event.item, BookSnapshot | TradePrint):
+        if isinstance(event.item, _AT_THE_VENUE):
             at_ns = min(event.exchange_ns, event.received_ns)
             happened.append(Happened(at_ns=at_ns, told_ns=latest, place=place, item=event.item))
     return Lines(feed=tuple(told), tape=ordered(happened))

@@ -144,9 +144,10 @@ def load_one(root: Path) -> Chosen:
 
 
 def load_session(root: Path) -> Session:
-    """All outcome markets of Hyperliquid and their perps, together. UsageError if no market is left.
+    """All outcome markets of Hyperliquid and its perps, together. UsageError if no book is left.
 
-    The rules are those for single markets, but a market that had not settled by the end of the recording stays.
+    The rules are those for single markets, but a market that had not settled by the end of the recording stays. Without
+    any outcome the perps are heard and nothing is traded.
     """
     store = Store.open(root)
     tapes = {name: _tape(store, name) for name in store.markets() if name.startswith(f"{HYPERLIQUID}:")}
@@ -163,9 +164,9 @@ def load_session(root: Path) -> Session:
     markets = tuple(
         tape.market for name, tape in tapes.items() if tape.market is not None and name.startswith(f"{HYPERLIQUID}:o")
     )
-    if not markets:
+    if not markets and (excluded or not any(tape.books or tape.touches for tape in tapes.values())):
         reasons = "; ".join(f"{one.ticker or one.market}: {one.reason}" for one in excluded[:5])
-        raise UsageError(f"{root}: no market of it can be backtested ({reasons or 'it has no outcome of Hyperliquid'})")
+        raise UsageError(f"{root}: no market of it can be backtested ({reasons or 'it has no book of Hyperliquid'})")
     rows_of = (pair for tape in tapes.values() for pair in (*tape.life, *tape.events))
     mended = sum((tape.mended for tape in tapes.values()), Counter[str]())
     return Session(

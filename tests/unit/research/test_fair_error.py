@@ -15,6 +15,7 @@ from hlomm.research.fair_error import (
     FORECASTS,
     FairError,
     RealisedSoFar,
+    Seen,
     Snapshot,
     bins_of,
     calibration,
@@ -25,6 +26,23 @@ from hlomm.research.fair_error import (
 
 def snapshot(tau_s=100.0, bid=0.8, ask=0.9, p=(0.85, 0.5, 0.9, 0.84, 0.85)):
     return Snapshot(tau_s=tau_s, bid=bid, ask=ask, p=p, realised=0.1, implied=0.2, expected=0.3)
+
+
+def seen(**changed):
+    known = {
+        "tau_s": 100.0, "spot": 80_000.0, "strike": 79_000.0, "bid": 0.8, "ask": 0.9, "realised": 0.1,
+        "configured": 0.4, "model": 0.9, "default": 0.84, "expected": 0.3,
+    }  # fmt: skip
+    return Seen(**{**known, **changed})
+
+
+def test_what_was_seen_makes_the_forecasts():
+    made = seen().snapshot()
+    assert made.p == (constant(80_000.0, 79_000.0, 0.1, 100.0), constant(80_000.0, 79_000.0, 0.4, 100.0), 0.9, 0.84,
+                      pytest.approx(0.85))  # fmt: skip
+    assert made.implied is not None
+    bare = seen(bid=None, realised=None).snapshot()
+    assert (bare.p[0], bare.p[4], bare.implied) == (None, None, None)
 
 
 def test_errors_against_the_mid_and_the_result():
@@ -102,7 +120,7 @@ def test_a_constant_vol_at_the_edges_is_a_number():
 
 
 def test_the_text_has_a_row_per_bin_and_nothing_for_nothing():
-    made = FairError([snapshot(), snapshot(tau_s=4_000.0)], 1.0)
+    made = FairError([seen(), seen(tau_s=4_000.0)], 1.0)
     assert len([line for line in made.text() if line.strip().startswith(tuple(name for *_, name in BINS))]) == len(BINS)
     assert set(made.document()["bins"][0]["errors"]) == set(FORECASTS)
     assert FairError([], None).text() == []

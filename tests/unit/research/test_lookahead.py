@@ -7,6 +7,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from hlomm.domain.inputs import BboUpdate
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
@@ -68,7 +69,7 @@ def test_nor_in_a_recorded_market(recorded):
 
 def early_news(recording: Recording, of: Lines, until_ns: int | None) -> Sequence[Decision]:
     """Told a quarter of a second before it was received: sorted by the venue's stamps, say."""
-    feed = tuple(attrs.evolve(told, at_ns=told.at_ns - 250 * NS_PER_MS) for told in of.feed)
+    feed = tuple(replace(told, at_ns=told.at_ns - 250 * NS_PER_MS) for told in of.feed)
     return runner()(recording, attrs.evolve(of, feed=feed), until_ns)
 
 
@@ -82,7 +83,7 @@ def fitted_to_the_whole(recording: Recording, of: Lines, until_ns: int | None) -
 def fills_before_they_happen(recording: Recording, of: Lines, until_ns: int | None) -> Sequence[Decision]:
     """Orders filled by prints that are three seconds off."""
     ahead_ns = 3_000 * NS_PER_MS
-    tape = tuple(attrs.evolve(one, at_ns=one.at_ns - ahead_ns, told_ns=one.told_ns - ahead_ns) for one in of.tape)
+    tape = tuple(replace(one, at_ns=one.at_ns - ahead_ns, told_ns=one.told_ns - ahead_ns) for one in of.tape)
     return runner()(recording, attrs.evolve(of, tape=tape), until_ns)
 
 

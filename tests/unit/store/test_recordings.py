@@ -17,11 +17,13 @@ from hlomm.domain.times import NS_PER_S, Now
 from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.research.backtest import backtest
 from hlomm.research.record.writer import Writer
+from hlomm.research.recording import perp_of
+from hlomm.research.session import run_session
 from hlomm.research.source import recordings
 from hlomm.research.store.check import check
 from hlomm.research.store.pack import pack
 from hlomm.research.store.read import Store
-from hlomm.research.store.recordings import load_store
+from hlomm.research.store.recordings import load_session, load_store
 from hlomm.research.store.schema import EVENTS, SchemaError
 from hlomm.settings.load import load as load_settings
 from tests.unit.store.making import OUTCOME, PERP, RUN, T0, at, book, market, minute, touch, trade, write
@@ -56,6 +58,22 @@ def test_the_engine_runs_over_it_and_settles_as_recorded(tmp_path: Path) -> None
     assert result.settled == SCALE
     assert result.final.settlements == 1
     assert result.final.invariant_breaks == 0
+
+
+def test_together_a_perp_alone_is_heard_and_nothing_is_traded(tmp_path: Path) -> None:
+    rows: Rows = [(1, MarketListed(perp_of("BTC"))), *((ms, touch(ms)) for ms in range(100, 5_000, 100))]
+    write(tmp_path, rows)
+    result = run_session(load_session(tmp_path), load_settings("sim", environ={}))
+    assert (result.session.markets, result.fees, result.final.orders_placed) == ((), None, 0)
+    assert result.inputs >= len(rows)
+    assert "nothing to trade" in result.text()
+    assert result.document("sim")["fees"] is None
+
+
+def test_together_without_any_book_there_is_nothing_to_run(tmp_path: Path) -> None:
+    write(tmp_path, [(1, MarketListed(perp_of("BTC")))])
+    with pytest.raises(UsageError, match="it has no book"):
+        load_session(tmp_path)
 
 
 def without(kind: type) -> Callable[[Rows], Rows]:
