@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from time import perf_counter_ns
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 import trio
@@ -130,7 +130,7 @@ class Probes:
 
         async def tapped(host: str, to: int, tls: bool, /) -> trio.abc.Stream:  # noqa: FBT001 - see Connect
             stream = await connect(host, to, tls)
-            return _Tap(stream, self) if to == port else stream
+            return Tap(stream, self) if to == port else stream
 
         return tapped
 
@@ -292,22 +292,32 @@ class _Woken(trio.abc.Instrument):
         self.at_ns = perf_counter_ns()
 
 
-class _Tap(trio.abc.Stream):
+class Listener(Protocol):
+    """Is told what a stream does."""
+
+    def has_read(self, called_ns: int) -> None:
+        """Bytes are there; they were asked for at that time."""
+
+    def has_sent(self) -> None:
+        """What was to be written is with the kernel."""
+
+
+class Tap(trio.abc.Stream):
     """A stream that tells when it has read and when it has written."""
 
-    def __init__(self, stream: trio.abc.Stream, probes: Probes) -> None:
+    def __init__(self, stream: trio.abc.Stream, listener: Listener) -> None:
         self._stream = stream
-        self._probes = probes
+        self._listener = listener
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         called_ns = perf_counter_ns()
         data = await self._stream.receive_some(max_bytes)
-        self._probes.has_read(called_ns)
+        self._listener.has_read(called_ns)
         return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         await self._stream.send_all(data)
-        self._probes.has_sent()
+        self._listener.has_sent()
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()

@@ -53,6 +53,10 @@ class Link:
     wire: Histogram = attrs.field(factory=Histogram)
     """From there to the arrival of an order."""
 
+    async def accept(self, ws: WSConnection) -> None:
+        async with self._lock:
+            await self.stream.send_all(ws.send(AcceptConnection()))
+
     async def send(self, payloads: list[bytes]) -> None:
         async with self._lock:
             await self.stream.send_all(b"".join(map(_text_frame, payloads)))
@@ -101,10 +105,10 @@ class Server:
             ws = WSConnection(ConnectionType.SERVER)
             ws.initiate_upgrade_connection(request.headers, request.target)
             assert any(isinstance(event, Request) for event in ws.events())
-            await stream.send_all(ws.send(AcceptConnection()))
             link = Link(self.venue, stream)
-            self.links.append(link)
+            self.links.append(link)  # before the client can know that it is connected, and ask for frames
             try:
+                await link.accept(ws)
                 await link.run(ws, request.rest)
             finally:
                 self.links.remove(link)
@@ -192,8 +196,8 @@ async def serve(certificate: Path, key: Path) -> None:
     async with trio.open_nursery() as nursery:
         ports = []
         for _ in ("rest", "ws"):
-            listeners = await _listeners(context)
-            ports.append(int(listeners[0].transport_listener.socket.getsockname()[1]))
+            listeners, port = await _listen(context)
+            ports.append(port)
             nursery.start_soon(trio.serve_listeners, server.converse, listeners)
         _say(
             {
@@ -206,9 +210,11 @@ async def serve(certificate: Path, key: Path) -> None:
         nursery.cancel_scope.cancel(reason="nobody asks any more")
 
 
-async def _listeners(context: ssl.SSLContext) -> list[trio.SSLListener[trio.SocketStream]]:
+async def _listen(context: ssl.SSLContext) -> tuple[list[trio.SSLListener[trio.SocketStream]], int]:
+    """Listeners under TLS, and their port."""
     plain = await trio.open_tcp_listeners(0, host=HOST)
-    return [trio.SSLListener(listener, context, https_compatible=True) for listener in plain]
+    port = int(plain[0].socket.getsockname()[1])
+    return [trio.SSLListener(listener, context, https_compatible=True) for listener in plain], port
 
 
 async def _lines() -> AsyncIterator[bytes]:

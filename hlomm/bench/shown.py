@@ -35,11 +35,8 @@ def whose(document: Json) -> list[str]:
     """The machine, and what to think of the figures."""
     machine, python = document["machine"], document["python"]
     optimised = "optimised build" if python["optimised"] else "a build without optimisations"
-    lines = [
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['system']} {machine['kernel']}, Python "
-        f"{python['version']} ({optimised})"
-    ]
-    return lines + doubts(document["disturbed"])
+    where = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']} {machine['kernel']}"
+    return [f"{where}, Python {python['version']} ({optimised})", *doubts(document["disturbed"])]
 
 
 def doubts(reasons: Sequence[str]) -> list[str]:
