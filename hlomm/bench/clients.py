@@ -39,13 +39,15 @@ async def measure(peer: Peer, how: str, core: Core, rate: float, frames: int, *,
             if warm:
                 await _fed(peer, meter, rate or 200.0, warm)
             meter = again()
+            before = await _posts(peer)
             watch, cpu_s, begun_ns = Watch((peer.pid,)), time.process_time(), time.perf_counter_ns()
             told = await _fed(peer, meter, rate, frames)
             cpu_s = time.process_time() - cpu_s
+            taken = await _all_taken(peer, before + meter.orders) - before
     took_s = max((meter.last_ns - begun_ns) / 1e9, 1e-9)
     return {
         "frames": sum(told["sent"].values()), "handled": meter.messages, "orders": meter.orders,
-        "received_orders": told["acted"].get("orders", 0), "receive": spread(meter.receive), "work": spread(meter.work),
+        "posts": taken, "receive": spread(meter.receive), "work": spread(meter.work),
         "send": spread(meter.send), "total": spread(meter.total), "wire": told["wire_us"],
         "cpu_us_per_frame": round(cpu_s / frames * 1e6, 2), "frames_per_s": round(frames / took_s, 1), **watch.seen(),
     }  # fmt: skip
@@ -59,6 +61,20 @@ async def _fed(peer: Peer, meter: Meter, rate: float, frames: int) -> Json:
             await trio.sleep(0.002)
         return told
     raise VenueUnavailable(f"{frames - meter.messages} of {frames} frames never came")
+
+
+async def _posts(peer: Peer) -> int:
+    """Actions that have reached the venue."""
+    return sum(count for kind, count in (await peer.acted()).items() if kind != "orders")
+
+
+async def _all_taken(peer: Peer, posts: int) -> int:
+    """Actions that have reached the venue; waits a moment for those that are on their way."""
+    taken = 0
+    with trio.move_on_after(_CATCH_UP_S):
+        while (taken := await _posts(peer)) < posts:  # noqa: ASYNC110 - another process has no event of ours
+            await trio.sleep(0.01)
+    return taken
 
 
 def _connected(peer: Peer, how: str, core: Core, meter: Meter) -> AbstractAsyncContextManager[Callable[[], Meter]]:

@@ -20,11 +20,12 @@ from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.secret import Secret
 from hlomm.domain.units import Cash
-from hlomm.settings.load import Loaded, load
+from hlomm.settings.load import load
 from hlomm.settings.paths import StatePaths
 from hlomm.strategy.avellaneda import Avellaneda
 from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid import gateway
+from hlomm.venues.protocol import VenueSession
 from hlomm.venues.transport import Address, Transport, open_stream
 
 ROOM: Final = (
@@ -49,7 +50,7 @@ _MESSAGES: Final = "WS_MESSAGES_PER_MIN"
 @attrs.define(eq=False)
 class Desk:
     daemon: Daemon
-    loaded: Loaded
+    session: VenueSession
 
     async def until(self, what: Any, within_s: float, why: str) -> None:
         """Look every few milliseconds. VenueUnavailable if it does not come true."""
@@ -58,6 +59,10 @@ class Desk:
                 await trio.sleep(0.002)
             return
         raise VenueUnavailable(why)
+
+    async def settled(self) -> None:
+        """Wait until everything sent is answered: what follows begins from rest."""
+        await self.until(lambda: not self.session.statistics().posts_in_flight, READY_S, "posts stay unanswered")
 
 
 @asynccontextmanager
@@ -80,11 +85,18 @@ async def trading(peer: Peer, probes: Probes, transport: str, sets: tuple[str, .
             rest=peer.rest, ws=peer.ws, account=account, transport=Transport(connect=connect),
         )  # fmt: skip
         daemon = Daemon(
-            loaded, paths, clock, {HYPERLIQUID: session}, armed=Cash(0), seed=None, accounts={HYPERLIQUID: account}
+            loaded,
+            paths,
+            clock,
+            {HYPERLIQUID: session},
+            armed=Cash(0),
+            seed=None,
+            accounts={HYPERLIQUID: account},
+            tidy=True,
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(daemon.run)
-            desk = Desk(daemon, loaded)
+            desk = Desk(daemon, session)
             await desk.until(
                 lambda: session.statistics().state == "live" and any(
                     market.strategy is not None for market in daemon.pump.engine.state.markets.values()

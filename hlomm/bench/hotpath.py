@@ -84,9 +84,10 @@ def _document(plan: Plan, rates: Json, early: list[str], daemon: Json, signature
 
 async def _phase(desk: Desk, peer: Peer, probes: Probes, rate: float, frames: int) -> Json:
     """So many frames at a rate (0: flood), until the last of them was handled; what was seen."""
+    await desk.settled()
     phase = probes.phase = Phase()
     loop, journal = Histogram(), desk.daemon.journal
-    watch = Watch((peer.pid,))
+    watch, before = Watch((peer.pid,)), await peer.acted()
     begun_ns, cpu_s, recorded = time.perf_counter_ns(), time.process_time(), journal.records
     with _collections() as pauses:
         async with trio.open_nursery() as nursery:
@@ -98,10 +99,13 @@ async def _phase(desk: Desk, peer: Peer, probes: Probes, rate: float, frames: in
     cpu_s = time.process_time() - cpu_s
     handled_s = max((phase.last_frame_ns - begun_ns) / 1e9, 1e-9)
     seen = watch.seen()
+    await desk.settled()
+    after = await peer.acted()
+    acted = {kind: after[kind] - before.get(kind, 0) for kind in after}
     return {
         "frames": sent, "handled": phase.handled, "by_kind": dict(phase.frames), "sent": told["sent"],
-        "decisions": phase.turns, "orders": told["acted"].get("orders", 0), "batches": phase.batches,
-        "posts": sum(count for kind, count in told["acted"].items() if kind != "orders"),
+        "decisions": phase.turns, "orders": acted.get("orders", 0), "batches": phase.batches,
+        "posts": sum(count for kind, count in acted.items() if kind != "orders"),
         "stages": _stages(phase), "total": spread(phase.total), "wire": told["wire_us"],
         "frames_per_s": round(sent / handled_s, 1), "sender_late_us": round(told["late_us"], 1),
         "cpu_us_per_frame": round(cpu_s / sent * 1e6, 2), "loop": spread(loop), "gc": spread(pauses),

@@ -44,6 +44,10 @@ class Peer:
         """Have so many frames sent to the newest websocket; what was sent and what came back."""
         return await self._ask({"do": "feed", "rate": rate, "frames": frames}, frames / (rate or 1000) + _GRACE_S)
 
+    async def acted(self) -> Json:
+        """Actions that the venue carried out so far, by type, and `orders`: those placed and amended."""
+        return await self._ask({"do": "counts"}, _GRACE_S)
+
     async def verify(self) -> Json:
         """Signatures that were checked, and how many of them were good."""
         return await self._ask({"do": "verify"}, _GRACE_S)
