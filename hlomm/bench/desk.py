@@ -95,7 +95,7 @@ async def trading(peer: Peer, probes: Probes, transport: str, sets: tuple[str, .
             tidy=True,
         )
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(daemon.run)
+            nursery.start_soon(_live, daemon)
             desk = Desk(daemon, session)
             await desk.until(
                 lambda: session.statistics().state == "live" and any(
@@ -105,6 +105,10 @@ async def trading(peer: Peer, probes: Probes, transport: str, sets: tuple[str, .
             )  # fmt: skip
             yield desk
             daemon.request_stop("the measurement is over")
+
+
+async def _live(daemon: Daemon) -> None:
+    await daemon.run()
 
 
 def _venue_without_limits() -> Any:

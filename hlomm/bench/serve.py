@@ -10,7 +10,7 @@ import os
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -206,8 +206,7 @@ async def serve(certificate: Path, key: Path) -> None:
                 "account": server.venue.account, "coin": server.venue.coin,
             }
         )  # fmt: skip
-        async for line in _lines():
-            _say(await server.do(msgspec.json.decode(line)))
+        await _obey(server)
         nursery.cancel_scope.cancel(reason="nobody asks any more")
 
 
@@ -218,13 +217,14 @@ async def _listen(context: ssl.SSLContext) -> tuple[list[trio.SSLListener[trio.S
     return [trio.SSLListener(listener, context, https_compatible=True) for listener in plain], port
 
 
-async def _lines() -> AsyncIterator[bytes]:
-    stream, rest = trio.lowlevel.FdStream(os.dup(0)), b""
-    async with stream:
+async def _obey(server: Server) -> None:
+    """Carry out commands until standard input ends."""
+    rest = b""
+    async with trio.lowlevel.FdStream(os.dup(0)) as stream:
         while data := await stream.receive_some():
             *whole, rest = (rest + data).split(b"\n")
             for line in whole:
-                yield line
+                _say(await server.do(msgspec.json.decode(line)))
 
 
 def _say(document: Json) -> None:
