@@ -10,6 +10,7 @@ import click
 
 from hlomm import __version__
 from hlomm.cli import research
+from hlomm.cli.benches import bench
 from hlomm.cli.look import tui
 from hlomm.cli.options import (
     JSON,
@@ -307,6 +308,8 @@ def guardian(*, state_dir: Path) -> None:
 
 for research_command in research.COMMANDS:
     main.add_command(research_command)
+
+main.add_command(bench)
 
 
 @main.group(cls=Group)

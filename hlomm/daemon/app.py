@@ -21,6 +21,7 @@ from hlomm import __version__
 from hlomm.assembly.engine import build_engine
 from hlomm.assembly.setting_rows import setting_rows
 from hlomm.daemon.beat import Beats
+from hlomm.daemon.collector import Collector
 from hlomm.daemon.faults import where
 from hlomm.daemon.feed import Feed
 from hlomm.daemon.guardian_process import GuardianKeeper
@@ -83,7 +84,9 @@ class Daemon:
         accounts: Mapping[VenueId, str] | None = None,
         carried: Carried | None = None,
         guardian: GuardianKeeper | None = None,
+        tidy: bool = False,
     ) -> None:
+        """`tidy`: the process is ours alone, so that garbage may be collected when it suits us."""
         self._loaded = loaded
         self._guardian = guardian
         self._clock = clock
@@ -102,6 +105,7 @@ class Daemon:
         self.journal = JournalWriter(paths.journal, self._epoch_ms, segment_bytes=settings.daemon.segment_mb << 20)
         self._stages = Stages(budgets(settings))
         self.pump = Pump(engine, clock, self.journal, self._route, self._stages)
+        self._collector = Collector(self.pump) if tidy and settings.daemon.collector == "gaps" else None
         self.monitor = Monitor(self.pump, sessions, profile=loaded.profile, armed=armed, guardian=guardian)
         self.ledger = Ledger(paths, self._epoch_ms, self.monitor.alert)
         self.pump.tap, unrecorded = self.ledger.tap, self.ledger.unrecorded
@@ -132,6 +136,8 @@ class Daemon:
         with ExitStack() as cleanup:
             cleanup.enter_context(listening(self._feed.log))
             cleanup.enter_context(self._stages.watching_collections())
+            if self._collector is not None:
+                cleanup.enter_context(self._collector.installed())
             cleanup.callback(self.last_resort.disarm)
             cleanup.callback(self.journal.close)
             async with trio.open_nursery() as outer:
@@ -141,6 +147,8 @@ class Daemon:
                 outer.start_soon(self._watch_signals)
                 outer.start_soon(self._housekeeping)
                 outer.start_soon(self._stages.watch_loop, self.monitor.alert)
+                if self._collector is not None:
+                    outer.start_soon(self._collector.keep)
                 if duration_s is not None:
                     outer.start_soon(self._end_after, duration_s)
                 self._boot()

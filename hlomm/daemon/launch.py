@@ -91,7 +91,7 @@ async def _run(
         guardian = _guardian(options, clock, desks)
         daemon = Daemon(
             options.loaded, options.paths, clock, sessions, armed=options.armed, seed=seed, accounts=accounts,
-            carried=carried, guardian=guardian,
+            carried=carried, guardian=guardian, tidy=True,
         )  # fmt: skip
         try:
             return await daemon.run(duration_s=options.duration_s)

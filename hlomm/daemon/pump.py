@@ -64,6 +64,8 @@ class Pump:
         self.dropped = 0
         """Inputs that came after the freeze."""
         self.inbox_peak = 0
+        self.decided_ns = 0
+        """When the last decision was on record, by the host's monotonic clock."""
 
     def __call__(self, items: Sequence[Input], received_ns: int) -> None:
         """Feed inputs in order and decide on them. `received_ns` is the host's monotonic receive time."""
@@ -117,7 +119,7 @@ class Pump:
         if books is not None:
             records.append(CheckpointRecord(self._next_seq(), now, books))
         self._write(records)
-        recorded_ns = read().mono_ns
+        self.decided_ns = recorded_ns = read().mono_ns
         for output in outputs:
             if self.journal_dead is not None and isinstance(output, _RISKY):
                 self.withheld += 1

@@ -22,6 +22,7 @@ from hlomm.settings.schema import Settings
 MINUTE_S: Final = 60.0
 LEAST: Final = 100
 """So many in a minute, or its p99 says nothing. Collections are rarer and each stops everything: one is enough."""
+_RARE: Final = frozenset({Stage.COLLECT, Stage.TIDY})
 NAP_S: Final = 0.1
 """Between two looks at how late the loop is."""
 
@@ -31,7 +32,7 @@ def budgets(settings: Settings) -> dict[Stage, float]:
     of = settings.latency
     return {
         Stage.DECODE: of.decode_us, Stage.DECIDE: of.decide_us, Stage.RECORD: of.record_us, Stage.SEND: of.send_us,
-        Stage.TOTAL: of.total_us, Stage.LOOP: of.loop_us, Stage.COLLECT: of.collect_us,
+        Stage.TOTAL: of.total_us, Stage.LOOP: of.loop_us, Stage.COLLECT: of.collect_us, Stage.TIDY: of.tidy_us,
     }  # fmt: skip
 
 
@@ -54,6 +55,8 @@ class Stages:
     def __init__(self, budgets_us: Mapping[Stage, float]) -> None:
         self._watches = {stage: _Watch(round(budgets_us[stage] * 1000)) for stage in STAGES}
         self._collecting_ns = 0
+        self.tidying = False
+        """A collection of ours, in a gap; set by whoever begins it."""
 
     def took(self, stage: Stage, duration_ns: int) -> None:
         watch = self._watches[stage]
@@ -99,7 +102,8 @@ class Stages:
         if phase == "start":
             self._collecting_ns = time.monotonic_ns()
         else:
-            self.took(Stage.COLLECT, time.monotonic_ns() - self._collecting_ns)
+            stage = Stage.TIDY if self.tidying else Stage.COLLECT
+            self.took(stage, time.monotonic_ns() - self._collecting_ns)
 
     # -- the alarm
 
@@ -107,7 +111,7 @@ class Stages:
         """The minute is over: what has left its budget, and what is back in it. Said once each way."""
         found = []
         for stage, watch in self._watches.items():
-            recent, least = watch.recent, 1 if stage is Stage.COLLECT else LEAST
+            recent, least = watch.recent, 1 if stage in _RARE else LEAST
             watch.recent_ns = recent.percentile(0.99) if recent.count >= least else None
             if watch.recent_ns is not None:
                 late, before = watch.recent_ns > watch.budget_ns, watch.late

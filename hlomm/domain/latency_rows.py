@@ -24,7 +24,9 @@ class Stage(StrEnum):
     LOOP = "loop"
     """How late the event loop wakes a task that has nothing to wait for."""
     COLLECT = "collect"
-    """One collection of cyclic garbage: nothing else runs meanwhile."""
+    """One collection of cyclic garbage that the interpreter began: nothing else runs meanwhile, whatever waits."""
+    TIDY = "tidy"
+    """One that we began in a gap between decisions."""
 
 
 STAGES: Final = tuple(Stage)

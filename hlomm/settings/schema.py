@@ -215,6 +215,7 @@ class Daemon(Section, frozen=True):
     hard_stop_s: Positive
     fsync_s: Positive
     segment_mb: Annotated[int, msgspec.Meta(ge=1, le=4096)]
+    collector: Literal["gaps", "python"]
     log: Literal["debug", "info", "warning"]
 
 
@@ -228,6 +229,7 @@ class Latency(Section, frozen=True):
     total_us: Positive
     loop_us: Positive
     collect_us: Positive
+    tidy_us: Positive
 
 
 class Guardian(Section, frozen=True):

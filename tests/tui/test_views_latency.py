@@ -32,13 +32,14 @@ def test_each_figure_has_its_source_and_its_age() -> None:
     assert total.split()[:11] == ["total", "41", "µs", "88", "µs", "241", "µs", "1.24", "ms", "35.00", "ms"]
     assert "of 5.00 ms" in total
     assert total.endswith("bytes read → orders handed over")
-    assert rows[9].startswith(" hyperliquid     ack p50 279 ms  skew -98 ms  reconnects 0")
-    assert rows[9].endswith("session, data 0.0s old")
-    assert rows[10].startswith(" kalshi          ack p50 —  skew —  reconnects 3")
-    assert rows[10].endswith("never heard")
-    assert rows[11].startswith(" guardian        answered 0.3s ago")
-    assert "engine inbox 12 of 100,000" in rows[12]
-    assert "hyperliquid writer 3" in rows[12]
+    below = rows[2 + len(STAGES) :]
+    assert below[0].startswith(" hyperliquid     ack p50 279 ms  skew -98 ms  reconnects 0")
+    assert below[0].endswith("session, data 0.0s old")
+    assert below[1].startswith(" kalshi          ack p50 —  skew —  reconnects 3")
+    assert below[1].endswith("never heard")
+    assert below[2].startswith(" guardian        answered 0.3s ago")
+    assert "engine inbox 12 of 100,000" in below[3]
+    assert "hyperliquid writer 3" in below[3]
 
 
 def test_what_is_old_is_drawn_old() -> None:

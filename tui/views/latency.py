@@ -22,6 +22,7 @@ _SAID: Final[dict[str, str]] = {
     Stage.TOTAL: "bytes read → orders handed over",
     Stage.LOOP: "event loop wakes late by",
     Stage.COLLECT: "garbage collection, all wait",
+    Stage.TIDY: "garbage collection, in a gap",
 }
 _NAME: Final = 8
 _FIGURE: Final = 8

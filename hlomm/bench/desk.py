@@ -1,0 +1,116 @@
+"""The daemon at the loopback venue: the program's own objects, with limits that a measurement never meets."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import trio
+
+from hlomm.assembly.venues import hyperliquid_session
+from hlomm.bench.peer import Peer
+from hlomm.bench.probes import Probes, wrapped
+from hlomm.bench.venue import PERIOD
+from hlomm.daemon.app import Daemon
+from hlomm.domain.faults import VenueUnavailable
+from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.secret import Secret
+from hlomm.domain.units import Cash
+from hlomm.settings.load import load
+from hlomm.settings.paths import StatePaths
+from hlomm.strategy.avellaneda import Avellaneda
+from hlomm.venues.clock import Clock
+from hlomm.venues.hyperliquid import gateway
+from hlomm.venues.protocol import VenueSession
+from hlomm.venues.transport import Address, Transport, open_stream
+
+ROOM: Final = (
+    "limits.max_loss_event=100000", "limits.max_loss_underlying=100000", "limits.max_loss_total=100000",
+    "limits.max_order_notional=5000", "limits.max_position=5000", "limits.max_gross_notional=100000",
+    "limits.max_orders_per_s=10000", "limits.max_notional_per_min=100000000",
+    "limits.max_resting_without_deadman=100000", "budget.weight_per_min=1000000", "budget.slow_runway_h=0",
+    "budget.slow_below=0", "budget.reserve=0", "hedge.enabled=false", "venue.hyperliquid.deadman_s=0",
+    "guardian.enabled=false",
+)  # fmt: skip
+"""Limits that do not bind. The gate looks at all of them all the same."""
+EAGER: Final = (
+    f'strategy.avellaneda.periods=["{PERIOD}"]', "strategy.avellaneda.follow_s=0",
+    "strategy.avellaneda.requote_share=0", "strategy.avellaneda.pull_ratio=100",
+    "strategy.avellaneda.max_half_spread=0.2", "quotes.min_move=0.00001", "quotes.min_interval_s=0",
+)  # fmt: skip
+"""Quotes follow every book: an order for each frame is the worst case."""
+READY_S: Final = 30.0
+_MESSAGES: Final = "WS_MESSAGES_PER_MIN"
+
+
+@attrs.define(eq=False)
+class Desk:
+    daemon: Daemon
+    session: VenueSession
+
+    async def until(self, what: Any, within_s: float, why: str) -> None:
+        """Look every few milliseconds. VenueUnavailable if it does not come true."""
+        with trio.move_on_after(within_s):
+            while not what():  # noqa: ASYNC110 - the daemon has no event for a benchmark
+                await trio.sleep(0.002)
+            return
+        raise VenueUnavailable(why)
+
+    async def settled(self) -> None:
+        """Wait until everything sent is answered: what follows begins from rest."""
+        await self.until(lambda: not self.session.statistics().posts_in_flight, READY_S, "posts stay unanswered")
+
+
+@asynccontextmanager
+async def trading(peer: Peer, probes: Probes, transport: str, sets: tuple[str, ...] = ()) -> AsyncIterator[Desk]:
+    """A daemon that is connected and follows its market; stopped, flat, when the block ends."""
+    chosen = (*ROOM, *EAGER, f"venue.hyperliquid.transport={transport}", *sets)
+    loaded = load("sim", (), chosen, environ={})
+    settings = loaded.settings
+    with (
+        tempfile.TemporaryDirectory(prefix="hlomm-bench-") as folder,
+        probes.installed(Avellaneda),
+        _venue_without_limits(),
+    ):
+        paths = StatePaths(Path(folder) / "state")
+        paths.prepare()
+        clock, account = Clock(), peer.account["address"]
+        connect = probes.tapping(open_stream, Address.of(peer.ws).port)
+        session = hyperliquid_session(
+            settings.venue.hyperliquid, clock, limits=settings.limits, key=Secret(peer.account["agent_key"]),
+            rest=peer.rest, ws=peer.ws, account=account, transport=Transport(connect=connect),
+        )  # fmt: skip
+        daemon = Daemon(
+            loaded,
+            paths,
+            clock,
+            {HYPERLIQUID: session},
+            armed=Cash(0),
+            seed=None,
+            accounts={HYPERLIQUID: account},
+            tidy=True,
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_live, daemon)
+            desk = Desk(daemon, session)
+            await desk.until(
+                lambda: session.statistics().state == "live" and any(
+                    market.strategy is not None for market in daemon.pump.engine.state.markets.values()
+                ),
+                READY_S, "the daemon did not get ready at the loopback venue",
+            )  # fmt: skip
+            yield desk
+            daemon.request_stop("the measurement is over")
+
+
+async def _live(daemon: Daemon) -> None:
+    await daemon.run()
+
+
+def _venue_without_limits() -> Any:
+    """The session keeps to what the real venue allows an address in a minute; this venue allows everything."""
+    return wrapped(gateway, _MESSAGES, lambda _limit, _name: 10**9)  # type: ignore[arg-type,return-value]

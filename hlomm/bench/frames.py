@@ -1,0 +1,106 @@
+"""Market data for the wire, of the shape that was recorded: books of 20 levels a side, touches of the perp, prints.
+
+The price walks and comes back, so that the last frame is one step from the first and the same ones can be sent round
+and round. Only the venue's stamp is put in when a frame leaves.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import cycle
+from typing import Final
+
+import attrs
+
+LEVELS: Final = 20
+STEPS: Final = 256
+"""Of the walk, one way."""
+_TICKS: Final = 100_000
+"""In 1.0."""
+_STEP_TICKS: Final = 120
+"""Of the mid between two books: enough to be worth an action."""
+_STAMP: Final = b"1700000000000"
+BOOK, TOUCH, PRINT = "l2Book", "bbo", "trades"
+_MIX: Final = (BOOK, BOOK, TOUCH, BOOK, BOOK, BOOK, BOOK, PRINT, BOOK, BOOK)
+"""One of ten each is the perp's touch and a print."""
+
+
+@attrs.frozen
+class Frame:
+    """A message with a hole where its stamp belongs (unix ms, 13 digits)."""
+
+    kind: str
+    head: bytes
+    tail: bytes
+
+    def at(self, wall_ms: int) -> bytes:
+        return b"%b%d%b" % (self.head, wall_ms, self.tail)
+
+
+def books(coin: str, seed: int = 1) -> list[Frame]:
+    """Books around a walk from 0.5 and back, each a step from the one before, as the exchange prints them."""
+    rng = random.Random(seed)
+    mids, mid = [], _TICKS // 2
+    for _ in range(STEPS):
+        # Every step is about as long, and the walk is drawn to where it began.
+        towards = -1 if mid > _TICKS // 2 else 1
+        mid += _STEP_TICKS * (towards if rng.random() < 0.55 else -towards) + rng.randrange(-9, 10)
+        mids.append(mid)
+    return [_book(coin, mid, rng) for mid in (*mids, *reversed(mids[:-1]))]
+
+
+def _book(coin: str, mid: int, rng: random.Random) -> Frame:
+    sides = []
+    for direction in (-1, 1):
+        ticks, rows = mid + direction * rng.randrange(300, 420), []
+        for _ in range(LEVELS):
+            size = round(rng.lognormvariate(3.6, 1.2)) + 1
+            rows.append(f'{{"px":"{_px(ticks)}","sz":"{size}.0","n":{rng.randrange(1, 5)}}}')
+            ticks += direction * rng.randrange(60, 400)
+        sides.append(",".join(rows))
+    levels = f"[[{sides[0]}],[{sides[1]}]]"
+    return _framed(BOOK, f'{{"coin":"{coin}","time":@,"levels":{levels},"fast":true}}')
+
+
+def touches(price: float, seed: int = 2) -> list[Frame]:
+    """Touches of the perp, around one price."""
+    rng, frames = random.Random(seed), []
+    for _ in range(STEPS):
+        bid = round(price * (1 + rng.uniform(-1e-4, 1e-4)))
+        row = '{{"px":"{}.0","sz":"{:.5f}","n":{}}}'
+        sides = [row.format(px, rng.uniform(0.1, 9), rng.randrange(1, 9)) for px in (bid, bid + 1)]
+        frames.append(_framed(TOUCH, f'{{"coin":"BTC","time":@,"bbo":[{sides[0]},{sides[1]}]}}'))
+    return frames
+
+
+def prints(coin: str, seed: int = 3) -> list[Frame]:
+    """Trades of the outcome, one a message. Ids repeat with the round; the stamp makes each another trade."""
+    rng, frames = random.Random(seed), []
+    for number in range(STEPS):
+        px, size, side = _px(_TICKS // 2 + rng.randrange(-900, 900)), rng.randrange(1, 200), rng.choice("AB")
+        proof, users = f"0x{rng.getrandbits(256):064x}", [f"0x{rng.getrandbits(160):040x}" for _ in range(2)]
+        frames.append(
+            _framed(
+                PRINT,
+                f'[{{"coin":"{coin}","side":"{side}","px":"{px}","sz":"{size}.0","time":@,"hash":"{proof}",'
+                f'"tid":{10**12 + number},"users":["{users[0]}","{users[1]}"]}}]',
+            )
+        )  # fmt: skip
+    return frames
+
+
+def mixed(coin: str, price: float) -> Iterator[Frame]:
+    """All three, for ever: eight books of ten frames."""
+    of = {BOOK: cycle(books(coin)), TOUCH: cycle(touches(price)), PRINT: cycle(prints(coin))}
+    return (next(of[kind]) for kind in cycle(_MIX))
+
+
+def _px(ticks: int) -> str:
+    """Shortest decimal of a price in ticks of 0.00001."""
+    return f"0.{ticks:05d}".rstrip("0")
+
+
+def _framed(channel: str, data: str) -> Frame:
+    head, _, tail = f'{{"channel":"{channel}","data":{data}}}'.partition("@")
+    return Frame(channel, head.encode(), tail.encode())

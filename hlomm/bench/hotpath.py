@@ -1,0 +1,150 @@
+"""From a frame on the socket to a signed order with the kernel, in the whole daemon, stage by stage."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import attrs
+import trio
+
+from hlomm.bench.desk import Desk, trading
+from hlomm.bench.machine import about
+from hlomm.bench.peer import Peer, loopback
+from hlomm.bench.probes import STEPS, Phase, Probes, cost_us
+from hlomm.bench.quiet import Watch, load_before
+from hlomm.bench.serve import spread
+from hlomm.daemon.histogram import Histogram
+from hlomm.domain.faults import UsageError
+
+Json = dict[str, Any]
+
+BUDGET_US: Final[dict[str, float]] = {
+    "parse_book": 30, "quote": 5, "risk": 3, "encode_sign": 50, "send": 200, "total": 300,
+}  # fmt: skip
+"""The Rust bot's, from the founding notes; `parse_book` is what `read`, `parse` and `book` take together."""
+SHOWN_RATE: Final = 200.0
+"""Whose stages are those of the document."""
+RATES: Final = (20.0, 200.0, 1000.0)
+FLOOD: Final = 0.0
+WARM_FRAMES: Final = 400
+LEAST_FRAMES: Final = 20
+_CATCH_UP_S: Final = 60.0
+_NAP_S: Final = 0.02
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    seconds: float = 20.0
+    """At each rate."""
+    rates: tuple[float, ...] = RATES
+    flood: int = 20_000
+    """Frames sent as fast as they are taken; 0: none."""
+    transport: str = "direct"
+    sets: tuple[str, ...] = ()
+    """Settings beside those that a measurement needs."""
+
+    def __attrs_post_init__(self) -> None:
+        if not self.rates and not self.flood:
+            raise UsageError("nothing to measure: neither a rate nor a flood")
+
+
+def run(plan: Plan) -> Json:
+    """The document of `hlomm bench hotpath`."""
+    return trio.run(measure, plan, strict_exception_groups=True)
+
+
+async def measure(plan: Plan) -> Json:
+    early, probes = load_before(), Probes()
+    rates: Json = {}
+    async with loopback() as peer:
+        async with trading(peer, probes, plan.transport, plan.sets) as desk:
+            await _phase(desk, peer, probes, SHOWN_RATE, WARM_FRAMES)
+            for rate in (*plan.rates, *((FLOOD,) if plan.flood else ())):
+                frames = max(round(rate * plan.seconds), LEAST_FRAMES) if rate else plan.flood
+                rates[f"{rate:g}" if rate else "flood"] = await _phase(desk, peer, probes, rate, frames)
+            daemon = _daemon(desk)
+        signatures = await peer.verify()
+    return _document(plan, rates, early, daemon, signatures)
+
+
+def _document(plan: Plan, rates: Json, early: list[str], daemon: Json, signatures: Json) -> Json:
+    shown = rates.get(f"{SHOWN_RATE:g}") or next(iter(rates.values()))
+    disturbed = early + sorted({f"{name}: {why}" for name, one in rates.items() for why in one["disturbed"]})
+    return {
+        "bench": "hotpath", "stages": shown["stages"], "total": shown["total"], "rates": rates,
+        "frames": sum(one["frames"] for one in rates.values()), "transport": plan.transport,
+        "budget_us": BUDGET_US, "daemon": daemon, "signatures": signatures,
+        "probe_us": round(cost_us(), 3), "disturbed": disturbed, **about(),
+    }  # fmt: skip
+
+
+async def _phase(desk: Desk, peer: Peer, probes: Probes, rate: float, frames: int) -> Json:
+    """So many frames at a rate (0: flood), until the last of them was handled; what was seen."""
+    await desk.settled()
+    phase = probes.phase = Phase()
+    loop, journal = Histogram(), desk.daemon.journal
+    watch, before = Watch((peer.pid,)), await peer.acted()
+    begun_ns, cpu_s, recorded = time.perf_counter_ns(), time.process_time(), journal.records
+    with _collections() as pauses:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_watch_loop, loop)
+            told = await peer.feed(rate, frames)
+            sent = sum(told["sent"].values())
+            await desk.until(lambda: phase.handled >= sent, _CATCH_UP_S, f"{sent - phase.handled} frames never came")
+            nursery.cancel_scope.cancel(reason="the phase is over")
+    cpu_s = time.process_time() - cpu_s
+    handled_s = max((phase.last_frame_ns - begun_ns) / 1e9, 1e-9)
+    seen = watch.seen()
+    await desk.settled()
+    after = await peer.acted()
+    acted = {kind: after[kind] - before.get(kind, 0) for kind in after}
+    return {
+        "frames": sent, "handled": phase.handled, "by_kind": dict(phase.frames), "sent": told["sent"],
+        "decisions": phase.turns, "orders": acted.get("orders", 0), "batches": phase.batches,
+        "posts": sum(count for kind, count in acted.items() if kind != "orders"),
+        "stages": _stages(phase), "total": spread(phase.total), "wire": told["wire_us"],
+        "frames_per_s": round(sent / handled_s, 1), "sender_late_us": round(told["late_us"], 1),
+        "cpu_us_per_frame": round(cpu_s / sent * 1e6, 2), "loop": spread(loop), "gc": spread(pauses),
+        "journal_records": journal.records - recorded, "queue_peak": desk.daemon.pump.inbox_peak, **seen,
+    }  # fmt: skip
+
+
+def _stages(phase: Phase) -> Json:
+    return {step.value: spread(phase.steps[step]) for step in STEPS} | {"parse_book": spread(phase.parse_book)}
+
+
+def _daemon(desk: Desk) -> Json:
+    """The daemon's own histograms of the whole run (`hlomm status --latency`), to be held against ours."""
+    rows = desk.daemon.monitor.snapshot().stages
+    return {row.stage: {"count": row.count, "p50": row.p50_us, "p99": row.p99_us} for row in rows}
+
+
+async def _watch_loop(lateness: Histogram) -> None:
+    """How late the event loop wakes a task that has nothing to wait for."""
+    while True:
+        asleep_ns = time.perf_counter_ns()
+        await trio.sleep(_NAP_S)
+        lateness.add(time.perf_counter_ns() - asleep_ns - round(_NAP_S * 1e9))
+
+
+@contextmanager
+def _collections() -> Iterator[Histogram]:
+    """Pauses of the collector meanwhile."""
+    pauses, begun = Histogram(), [0]
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        del info
+        if phase == "start":
+            begun[0] = time.perf_counter_ns()
+        else:
+            pauses.add(time.perf_counter_ns() - begun[0])
+
+    gc.callbacks.append(note)
+    try:
+        yield pauses
+    finally:
+        gc.callbacks.remove(note)

@@ -1,0 +1,203 @@
+"""A Hyperliquid that answers at once: what a client is told about markets and account, and what becomes of its orders.
+
+Documents are the simulated venue's own, of a moment that never passes: one contract is listed that ends in days. Orders
+rest until they are cancelled and never fill, so that what is measured stays the same however long it takes. Signatures
+cost the venue time that would delay its answers: some actions are kept, and verified when all is over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import attrs
+import msgspec
+
+from hlomm.domain.markets import Leg
+from hlomm.domain.times import NS_PER_MS
+from hlomm.sim.coins import PERP_COIN, outcome_coin, split_asset
+from hlomm.sim.config import FlowConfig, ListingConfig, RulesConfig, SimConfig
+from hlomm.sim.hl import signatures
+from hlomm.sim.hl.account_frames import frame
+from hlomm.sim.hl.envelope import convert_envelope
+from hlomm.sim.hl.info import Info
+from hlomm.sim.hl.schema import ApproveAgentAction, Malformed, UsdClassTransferAction
+from hlomm.sim.hl.subscriptions import parse_subscription
+from hlomm.sim.hl.venue import Venue
+from hlomm.sim.listing import first_origin
+from hlomm.sim.refusals import WholeActionRefused
+
+Json = dict[str, Any]
+
+PERIOD: Final = "7d"
+"""Of the contract that is quoted; its end is days away whenever the measurement is made."""
+KEPT: Final = 200
+"""Actions of which the signature is verified."""
+SEED: Final = 1
+_LETTERS: Final = {True: "B", False: "A"}
+_OK: Final = "success"
+_MISSING: Final = "Order was never placed, already canceled, or filled."
+
+
+def _config() -> SimConfig:
+    """One contract beside the short one that a listing cannot do without; no other traders, and room for everything."""
+    return SimConfig(
+        flow=FlowConfig(enabled=False),
+        listing=ListingConfig(periods=("3m", PERIOD)),
+        rules=RulesConfig(address_budget=10**9, prior_volume_usd=10**9),
+    )
+
+
+@attrs.define(eq=False)
+class BenchVenue:
+    """One account, one outcome and its perp."""
+
+    _sim: Venue = attrs.field(init=False)
+    _info: Info = attrs.field(init=False)
+    coin: str = attrs.field(init=False)
+    """YES of the outcome."""
+    price: float = attrs.field(init=False)
+    """Of the perp."""
+    orders: dict[str, Json] = attrs.field(factory=dict)
+    """Resting, by client id: rows of `openOrders`."""
+    counts: dict[str, int] = attrs.field(factory=dict)
+    """Actions by type, and `orders`: those placed and amended."""
+    _cloids: dict[int, str] = attrs.field(factory=dict)
+    _last_oid: int = 10_000_000
+    _kept: list[Json] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        config = _config()
+        self._sim = Venue(config, SEED, first_origin(config.listing, time.time_ns()))
+        outcomes = self._sim.exchange.outcomes
+        long, short = max(outcomes), min(outcomes)
+        assert f"period:{PERIOD}" in outcomes[long].spec.description
+        del outcomes[short]
+        self._info = Info(self._sim)
+        self.coin = outcome_coin(long, Leg.YES)
+        self.price = float(self._sim.exchange.perp.mark_ticks) / 10
+
+    @property
+    def account(self) -> Json:
+        """Address and keys of whoever trades here."""
+        return attrs.asdict(self._sim.accounts[0])
+
+    # -- requests
+
+    def info(self, request: Any) -> Any:
+        """The answer to an `/info` request. Malformed for what the venue would refuse."""
+        match request.get("type"):
+            case "exchangeStatus":
+                return {"time": _now_ms(), "specialStatuses": None}
+            case "openOrders" | "frontendOpenOrders":
+                return list(self.orders.values())
+            case "orderStatus":
+                row = self.orders.get(self._cloids.get(request["oid"], request["oid"]))
+                if row is None:
+                    return {"status": "unknownOid"}
+                return {"status": "order", "order": {"order": row, "status": "open", "statusTimestamp": _now_ms()}}
+            case _:
+                return self._info.answer(request).value
+
+    # -- websocket
+
+    def heard(self, text: str) -> list[bytes]:
+        """Frames that answer one message."""
+        message = msgspec.json.decode(text)
+        match message["method"]:
+            case "ping":
+                return [b'{"channel":"pong"}']
+            case "subscribe" | "unsubscribe" as method:
+                return self._subscribed(method, message["subscription"])
+            case "post":
+                reply, news = self.act(message["request"]["payload"])
+                data = {"id": message["id"], "response": {"type": "action", "payload": reply}}
+                return [frame("post", data), *([frame("orderUpdates", news)] if news else [])]
+            case other:
+                return [frame("error", f"unknown method {other!r}")]
+
+    def _subscribed(self, method: str, raw: Json) -> list[bytes]:
+        topic = parse_subscription(raw)
+        frames = [frame("subscriptionResponse", {"method": method, "subscription": topic.echo()})]
+        if raw["type"] == "userFills" and method == "subscribe":
+            frames.append(frame("userFills", {"isSnapshot": True, "user": raw["user"], "fills": []}))
+        return frames
+
+    # -- actions
+
+    def act(self, body: Json) -> tuple[Json, list[Json]]:
+        """Carry a signed action out: the reply, and rows of `orderUpdates`."""
+        action = body["action"]
+        kind = action["type"]
+        self._count(kind)
+        if len(self._kept) < KEPT:
+            self._kept.append(body)
+        news: list[Json] = []
+        match kind:
+            case "order":
+                statuses: Sequence[Any] = [self._rest(order, news) for order in action["orders"]]
+            case "batchModify":
+                statuses = [self._modify(row["oid"], row["order"], news) for row in action["modifies"]]
+            case "cancelByCloid":
+                statuses = [self._cancel(row["cloid"], news) for row in action["cancels"]]
+            case "cancel":
+                statuses = [self._cancel(self._cloids.get(row["o"], ""), news) for row in action["cancels"]]
+            case _:
+                return {"status": "ok", "response": {"type": "default"}}, []
+        word = "cancel" if kind.startswith("cancel") else "order"
+        return {"status": "ok", "response": {"type": word, "data": {"statuses": statuses}}}, news
+
+    def _rest(self, order: Json, news: list[Json]) -> Json:
+        self._count("orders")
+        self._last_oid += 1
+        oid, cloid = self._last_oid, order["c"]
+        split = split_asset(order["a"])
+        coin = PERP_COIN if split is None else outcome_coin(*split)
+        row = {
+            "coin": coin, "side": _LETTERS[order["b"]], "limitPx": order["p"], "sz": order["s"], "oid": oid,
+            "timestamp": _now_ms(), "origSz": order["s"], "cloid": cloid, "reduceOnly": order["r"],
+            "orderType": "Limit", "tif": order["t"]["limit"]["tif"].capitalize(), "isTrigger": False,
+            "triggerCondition": "N/A", "triggerPx": "0.0", "children": [], "isPositionTpsl": False,
+        }  # fmt: skip
+        self.orders[cloid], self._cloids[oid] = row, cloid
+        news.append({"order": row, "status": "open", "statusTimestamp": _now_ms()})
+        return {"resting": {"oid": oid, "cloid": cloid}}
+
+    def _modify(self, oid: int, order: Json, news: list[Json]) -> Json:
+        if self._cancel(self._cloids.get(oid, ""), news) != _OK:
+            return {"error": _MISSING}
+        return self._rest(order, news)
+
+    def _cancel(self, cloid: str, news: list[Json]) -> Any:
+        row = self.orders.pop(cloid, None)
+        if row is None:
+            return {"error": _MISSING}
+        del self._cloids[row["oid"]]
+        news.append({"order": row, "status": "canceled", "statusTimestamp": _now_ms()})
+        return _OK
+
+    def _count(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def verified(self) -> dict[str, int]:
+        """Signatures of the actions kept: how many, and how many the account's agent has made."""
+        return {"checked": len(self._kept), "good": sum(map(self._is_ours, self._kept))}
+
+    def _is_ours(self, body: Json) -> bool:
+        """Whether the account's agent signed this very action."""
+        try:
+            envelope = convert_envelope(body)
+            action, signature = envelope.action, envelope.signature
+            if isinstance(action, UsdClassTransferAction | ApproveAgentAction):
+                return False
+            hashed = signatures.action_hash(action.canonical(), envelope.nonce, None, envelope.expiresAfter)
+            digest = signatures.l1_digest(hashed, signatures.SOURCE_TESTNET)
+            signer = signatures.recover(digest, signature.r, signature.s, signature.v)
+        except (Malformed, WholeActionRefused):
+            return False
+        return signer == self._sim.accounts[0].agent_address
+
+
+def _now_ms() -> int:
+    return time.time_ns() // NS_PER_MS

@@ -1,0 +1,135 @@
+"""`hlomm bench`: what its documents look like to people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from hlomm.bench import shown
+from hlomm.cli.tables import in_columns
+from hlomm.daemon import logs
+from hlomm.domain.exits import ExitCode
+
+Json = dict[str, Any]
+
+_HEAD = ("", "p50", "p90", "p99", "p99.9", "budget", "p50 as a part of it")
+_STAGES = ("read", "parse", "book", "parse_book", "quote", "risk", "decide", "record", "encode_sign", "send")
+
+
+def show(document: Json, text: Callable[[Json], list[str]], *, as_json: bool) -> ExitCode:
+    """The document, or what `text` makes of it under the machine's name."""
+    if as_json:
+        click.echo(json.dumps(document))
+    else:
+        click.echo("\n".join([*shown.whose(document), "", *text(document)]))
+    return ExitCode.CLEAN
+
+
+def quietly() -> None:
+    """The daemon that is measured has nothing to tell but trouble."""
+    logs.configure("warning")
+
+
+def hotpath(document: Json) -> list[str]:
+    lines = []
+    for name, one in document["rates"].items():
+        budget, stages = document["budget_us"], one["stages"]
+        rows = [shown.row(stage, stages[stage], budget.get(stage)) for stage in _STAGES]
+        rows += [shown.row("total", one["total"], budget["total"]), shown.row("wire", one["wire"])]
+        speed = "as fast as they are taken" if name == "flood" else f"{name} frames/s"
+        lines += [f"== {speed}, {document['transport']} transport: microseconds from readable to handed over"]
+        lines += [in_columns(_HEAD, rows, ""), _beside(one), ""]
+    good, checked = document["signatures"]["good"], document["signatures"]["checked"]
+    cost = f"a clock around a method costs {document['probe_us']:.2f} us and is in the figures"
+    lines.append(f"{checked} signatures looked at by the venue, {good} good; {cost}")
+    own = document["daemon"]["total"]
+    lines.append(f"the daemon's own histogram of the whole run: total p50 {own['p50']:,.0f}, p99 {own['p99']:,.0f}")
+    return lines
+
+
+def _beside(one: Json) -> str:
+    gc = one["gc"]
+    pauses = f"{gc['count']} collections" + (f", longest {gc['max']:,.0f} us" if gc["count"] else "")
+    doubt = "" if not one["disturbed"] else "\nDISTURBED: " + "; ".join(one["disturbed"])
+    return (
+        f"{one['frames']:,} frames at {one['frames_per_s']:,.0f}/s, {one['decisions']:,} decisions, "
+        f"{one['orders']:,} orders; {one['cpu_us_per_frame']:.0f} us of processor a frame; loop late p99 "
+        f"{one['loop'].get('p99', 0):,.0f} us; {pauses}{doubt}"
+    )
+
+
+def engine(document: Json) -> list[str]:
+    rows = [(one["module"], f"{one['share']:.1%}", shown.bar(one["share"], 1.0)[:-1]) for one in document["where"]]
+    speed = f"{document['book_events_per_s']:,} book events/s ({document['events_per_s']:,} of all kinds, "
+    rounds = ", ".join(f"{one:g}" for one in document["rounds_cpu_s"])
+    did = f"{document['turns']:,} decisions, {document['orders']:,} orders, {document['fills']:,} fills"
+    return [
+        speed + f"{document['us_per_event']:.1f} us each) through the engine in a backtest, on one processor",
+        f"{document['events']:,} events, {did}; rounds took {rounds} s",
+        "",
+        f"where the time goes, by {document['looks']:,} looks, one a millisecond of processor time:",
+        in_columns(("module", "share", ""), rows, "not one look: too short a run"),
+    ]
+
+
+def journal(document: Json) -> list[str]:
+    rows = [shown.row(name, document[name])[:5] for name in ("append", "fsync")]
+    speed = f"{document['appends_per_s']:,} decisions/s ({document['records_per_s']:,} records) encoded and written"
+    return [
+        f"{speed}, {document['bytes_per_event']:,.0f} bytes an event",
+        "microseconds: a decision to the kernel, on the loop; a sync to the disk, beside it",
+        in_columns(_HEAD[:5], rows, ""),
+    ]
+
+
+def transport(document: Json) -> list[str]:
+    head = ("", "receive p50", "p99", "send p50", "p99", "total p50", "p99", "processor us/frame", "flood frames/s")
+    columns = [(step, figure) for step in ("receive", "send", "total") for figure in ("p50", "p99")]
+    rows = [
+        (
+            name,
+            *(shown.number(one[step][figure]) for step, figure in columns),
+            shown.number(one["cpu_us_per_frame"]),
+            f"{one['flood_per_s']:,}",
+        )
+        for name, one in document["kinds"].items()
+    ]
+    ratio = ", ".join(f"{name} {value:g}" for name, value in document["ratio"].items())
+    return [
+        f"microseconds at {document['rate']:g} frames/s, a write for each; medians of {document['rounds']} rounds",
+        in_columns(head, rows, ""),
+        f"how many times as much the library costs: {ratio}",
+    ]
+
+
+def sim(document: Json) -> list[str]:
+    soak, venue = document["soak"], document["venue"]
+    speed = f"{venue['blocks_per_s']:,} blocks/s, {venue['frames_per_s']:,} frames/s"
+    return [
+        f"soak, every fault: {soak['ratio']:,} times real time; a day takes {soak['day_takes_s']:,.0f} s",
+        f"simulated venue with one client: {venue['ratio']:,} times real time, {speed}",
+        *(f"FOUND by the soak: {one}" for one in soak["findings"]),
+    ]
+
+
+def naive(document: Json) -> list[str]:
+    head = ("", "p50", "p90", "p99", "processor us/frame", "flood frames/s", "")
+    rows = [
+        (
+            name,
+            *(shown.number(one["total"][figure]) for figure in ("p50", "p90", "p99")),
+            shown.number(one["cpu_us_per_frame"]),
+            "-" if one["flood_per_s"] is None else f"{one['flood_per_s']:,}",
+            one["what"],
+        )
+        for name, one in document["rungs"].items()
+    ]
+    return [
+        f"microseconds from readable to handed over at {document['rate']:g} frames/s",
+        f"medians of {document['rounds']} rounds, every rung once a round",
+        in_columns(head, rows, ""),
+        "in the flood every book asks for an order; only the daemon decides once on what it read together",
+    ]

@@ -1,0 +1,125 @@
+"""`hlomm bench NAME`: the commands; what they measure is in `hlomm.bench`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hlomm.cli.options import JSON, Group, finish, reporting
+from hlomm.domain.faults import UsageError
+
+
+@click.group(cls=Group)
+def bench() -> None:
+    """How fast this program is on this machine.
+
+    Measure on a quiet one: what else ran is watched, and figures of a disturbed machine are marked.
+    """
+
+
+def _measured(name: str, module: str, *, as_json: bool, **plan: Any) -> None:
+    """Run `hlomm.bench.MODULE` by its plan and show the document."""
+    from hlomm.cli import bench as look
+
+    look.quietly()
+    measurement = import_module(f"hlomm.bench.{module}")
+    text: Callable[[dict[str, Any]], list[str]] = getattr(look, name)
+    finish(look.show(measurement.run(measurement.Plan(**plan)), text, as_json=as_json))
+
+
+@bench.command()
+@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=20.0, show_default=True, help="At each rate.")
+@click.option("--rates", default="20,200,1000", show_default=True, help="Frames a second, with commas; empty: none.")
+@click.option("--flood", type=click.IntRange(0, 10_000_000), default=20_000, show_default=True, help="Frames unpaced.")
+@click.option("--transport", type=click.Choice(["direct", "library"]), default="direct", show_default=True)
+@click.option("--set", "sets", multiple=True, metavar="A.B=V", help="One setting of the daemon; repeatable.")
+@JSON
+@reporting
+def hotpath(
+    *, seconds: float, rates: str, flood: int, transport: str, sets: tuple[str, ...], as_json: bool
+) -> None:  # fmt: skip
+    """From a frame on the socket to a signed order with the kernel, in the whole daemon, stage by stage."""
+    chosen = _rates(rates)
+    plan = {"seconds": seconds, "rates": chosen, "flood": flood, "transport": transport, "sets": sets}
+    _measured("hotpath", "hotpath", as_json=as_json, **plan)
+
+
+def _rates(text: str) -> tuple[float, ...]:
+    """Positive numbers; UsageError for anything else."""
+    try:
+        rates = tuple(float(one) for one in text.split(",") if one.strip())
+    except ValueError:
+        raise UsageError(f"--rates: expected numbers with commas, was {text!r}") from None
+    if not all(0.1 <= rate <= 100_000 for rate in rates):
+        raise UsageError(f"--rates: expected 0.1 to 100000 frames a second, was {text!r}")
+    return rates
+
+
+@bench.command()
+@click.option("--frames", type=click.IntRange(100, 10_000_000), default=20_000, show_default=True, help="On the tape.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="The best one counts.")
+@JSON
+@reporting
+def engine(*, frames: int, rounds: int, as_json: bool) -> None:
+    """Book events a second through the engine in a backtest, and where its time goes."""
+    _measured("engine", "engine", as_json=as_json, frames=frames, rounds=rounds)
+
+
+@bench.command()
+@click.option(
+    "--frames", type=click.IntRange(100, 1_000_000), default=5_000, show_default=True, help="Behind decisions."
+)
+@click.option(
+    "--rounds", type=click.IntRange(1, 1_000), default=4, show_default=True, help="How often they are written."
+)
+@click.option(
+    "--folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=None,
+    help="On the disk that is meant.",
+)  # fmt: skip
+@JSON
+@reporting
+def journal(*, frames: int, rounds: int, folder: Path | None, as_json: bool) -> None:
+    """What a record costs, on the loop and on the disk."""
+    _measured("journal", "journal", as_json=as_json, frames=frames, rounds=rounds, folder=folder)
+
+
+@bench.command()
+@click.option("--frames", type=click.IntRange(10, 1_000_000), default=1_000, show_default=True, help="A round, paced.")
+@click.option(
+    "--flood", type=click.IntRange(10, 1_000_000), default=10_000, show_default=True, help="A round, unpaced."
+)
+@click.option("--rounds", type=click.IntRange(1, 100), default=4, show_default=True)
+@JSON
+@reporting
+def transport(*, frames: int, flood: int, rounds: int, as_json: bool) -> None:
+    """Both websocket transports, and how many times as much one costs."""
+    _measured("transport", "transport", as_json=as_json, frames=frames, flood=flood, rounds=rounds)
+
+
+@bench.command()
+@click.option("--days", type=click.FloatRange(0.05, 30), default=0.25, show_default=True, help="Of the soak.")
+@click.option(
+    "--venue-s", type=click.FloatRange(1, 86_400), default=120.0, show_default=True, help="Of the venue alone."
+)
+@JSON
+@reporting
+def sim(*, days: float, venue_s: float, as_json: bool) -> None:
+    """How much faster than real time the simulated world lives."""
+    _measured("sim", "sim", as_json=as_json, days=days, venue_s=venue_s)
+
+
+@bench.command()
+@click.option(
+    "--frames", type=click.IntRange(10, 1_000_000), default=1_000, show_default=True, help="Of a rung a round."
+)
+@click.option("--flood", type=click.IntRange(0, 1_000_000), default=3_000, show_default=True, help="Frames unpaced.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=4, show_default=True)
+@JSON
+@reporting
+def naive(*, frames: int, flood: int, rounds: int, as_json: bool) -> None:
+    """From a first attempt, rung by rung, to the whole daemon: what each choice bought."""
+    _measured("naive", "ladder", as_json=as_json, frames=frames, flood=flood, rounds=rounds)
