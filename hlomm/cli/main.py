@@ -241,7 +241,7 @@ def tune(
 @JSON
 @reporting
 def replay(*, path: Path, until: int | None, sets: tuple[str, ...], as_json: bool) -> None:
-    """Re-run a journal and compare every decision, byte for byte."""
+    """Re-run a journal, or the newest run of a bundle, and compare every decision, byte for byte."""
     from hlomm.cli.replay import replay_command
 
     finish(replay_command(path, until=until, sets=sets, as_json=as_json))
@@ -264,6 +264,33 @@ def doctor(
         doctor_command(
             profile=profile, config_files=config_files, sets=sets, state_dir=state_dir,
             rebuild_ledger=rebuild_ledger, as_json=as_json,
+        )
+    )  # fmt: skip
+
+
+@main.command()
+@config_options
+@STATE_DIR
+@click.option("--since", default="1d", show_default=True, metavar="WHEN", help="90m, 2h, 3d ago, or a time.")
+@click.option("--log", "logs", multiple=True, type=click.Path(path_type=Path), help="A log kept elsewhere; repeatable.")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="The file; default: named by the time.")
+@click.option("--no-replay", is_flag=True, help="Leave out the replay of each run, which takes time for a long one.")
+@JSON
+@reporting
+def bundle(
+    *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None, since: str,
+    logs: tuple[Path, ...], out: Path | None, no_replay: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Pack an incident into one file for `hlomm replay`: journal, configuration, logs, versions, verdicts; no keys.
+
+    Every run that wrote anything since then is packed whole, for it can only be replayed from its beginning.
+    """
+    from hlomm.cli.bundle import bundle_command
+
+    finish(
+        bundle_command(
+            profile=profile, config_files=config_files, sets=sets, state_dir=state_dir, since=since, logs=logs,
+            out=out, verdicts=not no_replay, as_json=as_json,
         )
     )  # fmt: skip
 
