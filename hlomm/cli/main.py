@@ -215,6 +215,23 @@ _strategy("unpause", "Let it quote again.")
 
 
 @main.command()
+@PROFILE
+@STATE_DIR
+@SOCKET
+@click.option("--port", type=click.IntRange(0, 65_535), default=9109, show_default=True, help="On 127.0.0.1.")
+@JSON
+@reporting
+def metrics(*, profile: str, state_dir: Path | None, socket: Path | None, port: int, as_json: bool) -> None:
+    """Serve /metrics (Prometheus), /health, /decisions, /positions and /performance, read-only, on this machine.
+
+    A process of its own beside the daemon, which it asks at most once a second; it may come and go as it likes.
+    """
+    from hlomm.cli.metrics import metrics_command
+
+    finish(metrics_command(profile=profile, state_dir=state_dir, socket_file=socket, port=port, as_json=as_json))
+
+
+@main.command()
 @click.argument("assignment", metavar="KEY=VALUE")
 @PROFILE
 @STATE_DIR
