@@ -328,8 +328,12 @@ async def test_each_decision_says_which_rule_fired_what_it_saw_and_what_happened
     by_book = [row for row in rows if row.saw is not None and row.saw.input == "BookSnapshot"]
     assert by_book
     assert all("bid" in row.saw.what and row.saw.touch is not None for row in by_book if row.saw is not None)
-    live = {order.client_id for order in traded.running.engine.orders}
-    assert [row for row in rows if row.client_id in live and row.rule.reason]
+    reasons = {order.client_id: order.reason or None for order in traded.running.engine.orders}
+    lived = [row for row in rows if row.client_id in reasons]
+    assert lived
+    assert all(row.rule.reason == reasons[row.client_id] for row in lived), (
+        "an order that lives says why in its own words"
+    )
 
 
 async def test_a_kill_is_the_rule_of_what_it_decides(traded: Traded) -> None:
