@@ -59,6 +59,13 @@ def test_with_and_without_a_daemon_by_fifty_and_by_one_that_does_not_read(hlomm:
     for wire in deaf:
         ended(wire)
 
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as wire:
+        wire.sendall(
+            b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        assert wire.recv(1 << 16).split()[1] != b"101", "there is nothing to talk to"
+
     daemon.send_signal(signal.SIGSTOP)
     began_s = time.monotonic()
     status, body = get(port, "/positions")

@@ -61,7 +61,7 @@ class Pages:
             await _lifespan(receive, send)
             return
         if scope["type"] != "http":
-            raise UsageError(f"only HTTP is served here, not {scope['type']}")
+            return  # a websocket that nobody accepts is refused by the server
         reply = await self._bounded(scope)
         self.served[str(reply.status)] = self.served.get(str(reply.status), 0) + 1
         headers = [
