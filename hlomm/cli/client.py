@@ -17,6 +17,7 @@ from hlomm.link import guardian
 from hlomm.link.guardian import FromGuardian, Met, Told, decode_from_guardian
 from hlomm.link.protocol import (
     VERSION,
+    Access,
     Answer,
     Ask,
     Command,
@@ -93,10 +94,10 @@ def _origin() -> str:
 class Client:
     """To the daemon."""
 
-    def __init__(self, path: Path, answer_s: float = ANSWER_S) -> None:
+    def __init__(self, path: Path, answer_s: float = ANSWER_S, access: Access = Access.OPERATOR) -> None:
         self._wire: _Wire[ToClient] = _Wire(path, "daemon", decode_to_client, answer_s)
         try:
-            welcome = self._wire.exchange(Hello(version=VERSION, role="script", origin=_origin()))
+            welcome = self._wire.exchange(Hello(version=VERSION, role="script", origin=_origin(), access=access))
         except UsageError:
             self._wire.close()
             raise

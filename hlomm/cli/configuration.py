@@ -16,7 +16,7 @@ from hlomm.settings.starting import own_file, schema
 
 def show(profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], *, as_json: bool) -> None:
     loaded = load(profile, config_files, sets)
-    rows = [(key, value, loaded.origins[key]) for key, value in _leaves(loaded.tree, "")]
+    rows = [(key, value, loaded.origins[key]) for key, value in leaves(loaded.tree, "")]
     if as_json:
         click.echo(json.dumps({key: {"value": value, "origin": origin} for key, value, origin in rows}))
         return
@@ -24,10 +24,11 @@ def show(profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], *,
         click.echo(f"{key} = {json.dumps(value)}   # {origin}")
 
 
-def _leaves(tree: Tree, prefix: str) -> Iterator[tuple[str, Any]]:
+def leaves(tree: Tree, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of every setting below `prefix`."""
     for key, value in tree.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

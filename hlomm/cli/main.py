@@ -216,6 +216,23 @@ _strategy("unpause", "Let it quote again.")
 
 
 @main.command()
+@PROFILE
+@STATE_DIR
+@SOCKET
+@click.option("--port", type=click.IntRange(0, 65_535), default=9109, show_default=True, help="On 127.0.0.1.")
+@JSON
+@reporting
+def metrics(*, profile: str, state_dir: Path | None, socket: Path | None, port: int, as_json: bool) -> None:
+    """Serve /metrics (Prometheus), /health, /decisions, /positions and /performance, read-only, on this machine.
+
+    A process of its own beside the daemon, which it asks at most once a second; it may come and go as it likes.
+    """
+    from hlomm.cli.metrics import metrics_command
+
+    finish(metrics_command(profile=profile, state_dir=state_dir, socket_file=socket, port=port, as_json=as_json))
+
+
+@main.command()
 @click.argument("assignment", metavar="KEY=VALUE")
 @PROFILE
 @STATE_DIR
@@ -242,7 +259,7 @@ def tune(
 @JSON
 @reporting
 def replay(*, path: Path, until: int | None, sets: tuple[str, ...], as_json: bool) -> None:
-    """Re-run a journal and compare every decision, byte for byte."""
+    """Re-run a journal, or the newest run of a bundle, and compare every decision, byte for byte."""
     from hlomm.cli.replay import replay_command
 
     finish(replay_command(path, until=until, sets=sets, as_json=as_json))
@@ -265,6 +282,33 @@ def doctor(
         doctor_command(
             profile=profile, config_files=config_files, sets=sets, state_dir=state_dir,
             rebuild_ledger=rebuild_ledger, as_json=as_json,
+        )
+    )  # fmt: skip
+
+
+@main.command()
+@config_options
+@STATE_DIR
+@click.option("--since", default="1d", show_default=True, metavar="WHEN", help="90m, 2h, 3d ago, or a time.")
+@click.option("--log", "logs", multiple=True, type=click.Path(path_type=Path), help="A log kept elsewhere; repeatable.")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="The file; default: named by the time.")
+@click.option("--no-replay", is_flag=True, help="Leave out the replay of each run, which takes time for a long one.")
+@JSON
+@reporting
+def bundle(
+    *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None, since: str,
+    logs: tuple[Path, ...], out: Path | None, no_replay: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Pack an incident into one file for `hlomm replay`: journal, configuration, logs, versions, verdicts; no keys.
+
+    Every run that wrote anything since then is packed whole, for it can only be replayed from its beginning.
+    """
+    from hlomm.cli.bundle import bundle_command
+
+    finish(
+        bundle_command(
+            profile=profile, config_files=config_files, sets=sets, state_dir=state_dir, since=since, logs=logs,
+            out=out, verdicts=not no_replay, as_json=as_json,
         )
     )  # fmt: skip
 

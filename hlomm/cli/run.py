@@ -17,6 +17,7 @@ from hlomm.cli.password import Password
 from hlomm.cli.venues import chosen_sets, simulated
 from hlomm.daemon import logs
 from hlomm.daemon.launch import RunOptions, launch
+from hlomm.daemon.service import Service
 from hlomm.domain.exits import ExitCode
 from hlomm.rundir.hardening import no_core_dumps
 from hlomm.settings.load import load
@@ -46,6 +47,7 @@ def run_command(
     if profile != "sim":
         keys = venue_keys(loaded, os.environ, Password(os.environ, password_fd), i_know=i_know)
     forget(os.environ)
+    service = Service.from_environment(os.environ, os.getpid())
     click.echo(
         f"hlomm · profile {profile} · state {paths.root}\n"
         f"look in with: hlomm tui{_where(state_dir, profile)} · stop with Ctrl-C", err=True,
@@ -54,7 +56,7 @@ def run_command(
         launch,
         RunOptions(
             loaded=loaded, paths=paths, sim_file=sim_file, duration_s=duration_s, seed=seed, speed=speed, armed=armed,
-            keys=keys,
+            keys=keys, service=service,
         ),
         strict_exception_groups=True,
     )  # fmt: skip

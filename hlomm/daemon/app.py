@@ -35,6 +35,7 @@ from hlomm.daemon.link_server import LinkServer
 from hlomm.daemon.log_ring import LogRing, listening
 from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
+from hlomm.daemon.service import Service
 from hlomm.daemon.stages import Stages, budgets
 from hlomm.daemon.summary import account_document, summarise
 from hlomm.daemon.waiting import first_of
@@ -85,9 +86,11 @@ class Daemon:
         carried: Carried | None = None,
         guardian: GuardianKeeper | None = None,
         tidy: bool = False,
+        service: Service | None = None,
     ) -> None:
         """`tidy`: the process is ours alone, so that garbage may be collected when it suits us."""
         self._loaded = loaded
+        self._service = Service() if service is None else service
         self._guardian = guardian
         self._clock = clock
         self._sessions = sessions
@@ -140,6 +143,7 @@ class Daemon:
                 cleanup.enter_context(self._collector.installed())
             cleanup.callback(self.last_resort.disarm)
             cleanup.callback(self.journal.close)
+            cleanup.callback(self._service.close)
             async with trio.open_nursery() as outer:
                 outer.start_soon(self.journal.keep_synced, self._loaded.settings.daemon.fsync_s)
                 outer.start_soon(self.ledger.keep)
@@ -152,12 +156,13 @@ class Daemon:
                 if duration_s is not None:
                     outer.start_soon(self._end_after, duration_s)
                 self._boot()
+                outer.start_soon(self._service.keep, self.pump)
                 if self._guardian is not None:
                     outer.start_soon(self._guardian.keep, self.pump, Beats(self.pump, self._loaded.settings))
                 try:
                     await self._trade()
                 finally:
-                    self.last_resort.start("trading is over")
+                    self._begin_end("trading is over")
                     if not self._looked:
                         with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
                             await self._look(live=False)
@@ -179,7 +184,11 @@ class Daemon:
         else:
             self._stop_reason = reason
             self._stop_wanted.set()
-            self.last_resort.start(reason)
+            self._begin_end(reason)
+
+    def _begin_end(self, reason: str) -> None:
+        self.last_resort.start(reason)
+        self._service.stopping(self._loaded.settings.daemon.hard_stop_s)
 
     def _boot(self) -> None:
         note, first = self._halt_note.read(), next(iter(self._sessions))

@@ -33,21 +33,13 @@ class Beats:
         state = self._pump.engine.state
         self._seq += 1
         return Beat(
-            seq=self._seq, turns=state.counters.turns, overdue_ms=self._overdue_ms(),
+            seq=self._seq, turns=state.counters.turns, overdue_ms=overdue_ms(self._pump),
             frozen=self._pump.fault is not None, halt=state.halt.value, reason=state.halt_reason[:200],
             policy=policy(self._settings, stopping=state.halt is HaltState.STOPPING, silent=state.journal_failed),
             open_count=state.orders.live_count,
             open_ids=tuple(order.client_id for order in islice(state.orders.live(), MAX_NAMED)),
             holdings=tuple(islice(self._holdings(), MAX_HOLDINGS)),
         )  # fmt: skip
-
-    def _overdue_ms(self) -> int:
-        """Host milliseconds by which the engine is late."""
-        deadline_ns = self._pump.engine.next_deadline()
-        if deadline_ns is None:
-            return 0
-        late_s = (self._pump.clock.now().mono_ns - deadline_ns) / NS_PER_S
-        return max(round(self._pump.clock.host_seconds(late_s) * 1000), 0)
 
     def _holdings(self) -> list[Holding]:
         state = self._pump.engine.state
@@ -59,6 +51,15 @@ class Beats:
             for market_id, position in state.portfolio.positions.items()
             if position.yes or position.no
         ]  # fmt: skip
+
+
+def overdue_ms(pump: Pump) -> int:
+    """Host milliseconds by which the engine is late."""
+    deadline_ns = pump.engine.next_deadline()
+    if deadline_ns is None:
+        return 0
+    late_s = (pump.clock.now().mono_ns - deadline_ns) / NS_PER_S
+    return max(round(pump.clock.host_seconds(late_s) * 1000), 0)
 
 
 def policy(settings: Settings, *, stopping: bool = False, silent: bool = False) -> Policy:

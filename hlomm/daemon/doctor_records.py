@@ -23,7 +23,7 @@ from hlomm.domain.audit import Chain, Link
 from hlomm.journal.codec import Record
 from hlomm.journal.commands import Commands, Told
 from hlomm.rundir.audit_file import AuditFile
-from hlomm.rundir.ledger_schema import BUSY_MS, TABLES, VERSION, connect, version_of
+from hlomm.rundir.ledger_schema import TABLES, VERSION, connect, connect_to_read, version_of, written_by_somebody
 from hlomm.settings.paths import StatePaths
 
 REBUILD: Final = "stop the daemon, then `hlomm doctor --rebuild-ledger`"
@@ -78,11 +78,8 @@ def examine(paths: StatePaths, *, live: bool) -> tuple[list[Check], Found]:
 def _read_ledger(paths: StatePaths, *, live: bool) -> Ledgered:
     if not paths.ledger.exists():
         return Ledgered(missing=True)
-    # Nobody writes a ledger that has no log of changes beside it: read it without leaving such files behind.
-    alone = not live and not paths.ledger.with_name(f"{paths.ledger.name}-wal").exists()
-    name = f"{paths.ledger.as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
     try:
-        connection = sqlite3.connect(name, uri=True, isolation_level=None, timeout=BUSY_MS / 1000)
+        connection = connect_to_read(paths.ledger, alone=not live and not written_by_somebody(paths.ledger))
     except sqlite3.Error as error:
         return Ledgered(broken=str(error))
     try:

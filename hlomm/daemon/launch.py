@@ -18,6 +18,7 @@ from hlomm.daemon.beat import policy
 from hlomm.daemon.desks import Desk, Keys, enabled, held, live_desks, simulated_desks
 from hlomm.daemon.guardian_process import GuardianKeeper, make_room
 from hlomm.daemon.restart import last_books
+from hlomm.daemon.service import Service
 from hlomm.domain.ids import VenueId
 from hlomm.domain.units import Cash
 from hlomm.rundir.lock import Lock
@@ -42,6 +43,8 @@ class RunOptions:
     armed: Cash
     keys: Mapping[VenueId, Keys]
     """Of the venues of a live profile, already decrypted."""
+    service: Service
+    """Who started this process and wants to know how it is."""
 
 
 async def launch(options: RunOptions) -> RunResult:
@@ -91,7 +94,7 @@ async def _run(
         guardian = _guardian(options, clock, desks)
         daemon = Daemon(
             options.loaded, options.paths, clock, sessions, armed=options.armed, seed=seed, accounts=accounts,
-            carried=carried, guardian=guardian, tidy=True,
+            carried=carried, guardian=guardian, service=options.service, tidy=True,
         )  # fmt: skip
         try:
             return await daemon.run(duration_s=options.duration_s)

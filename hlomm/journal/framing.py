@@ -75,6 +75,14 @@ def scan(data: bytes, header: bytes = HEADER) -> Scan:
     return Scan(payloads=payloads, good=at)
 
 
+def scan_end(data: bytes) -> list[bytes]:
+    """Payloads of the end of a segment, cut off anywhere: from the first sound frame to where trust ends."""
+    at = data.find(_MAGIC)
+    while at != -1 and _frame_at(data, at) is None:
+        at = data.find(_MAGIC, at + 1)
+    return [] if at == -1 else scan(HEADER + data[at:]).payloads
+
+
 def _damage(what: str, offset: int, records: int) -> JournalCorrupt:
     return JournalCorrupt(f"{what} at byte {offset}, after {records} good records", offset=offset, records=records)
 

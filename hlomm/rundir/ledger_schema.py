@@ -128,6 +128,20 @@ def connect(path: Path | str) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_read(path: Path, *, alone: bool) -> sqlite3.Connection:
+    """Open for reading only; sqlite3.Error where that cannot be. `alone`: nobody writes it now.
+
+    Then nothing is left beside a ledger that was read, even where its folder takes no new files.
+    """
+    name = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    return sqlite3.connect(name, uri=True, isolation_level=None, timeout=BUSY_MS / 1000, check_same_thread=False)
+
+
+def written_by_somebody(path: Path) -> bool:
+    """Nobody writes a ledger that has no log of changes beside it."""
+    return path.with_name(f"{path.name}-wal").exists()
+
+
 def _migrate(connection: sqlite3.Connection) -> None:
     version = version_of(connection)
     if version > VERSION:

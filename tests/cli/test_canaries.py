@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import sqlite3
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -57,6 +59,14 @@ def test_texts_and_pems_are_found(tmp_path: Path) -> None:
     assert {trace.where for trace in traces(tmp_path, canaries)} == {f"name of {WORD}.log"}
 
 
+def zipped(members: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in members.items():
+            packed.writestr(name, content)
+    return made.getvalue()
+
+
 def test_it_looks_into_what_is_packed(tmp_path: Path) -> None:
     note = frame(encode(NoteRecord(1, Now(0, 0), f"signing with {RAW.hex()}")))
     assert RAW.hex().encode() in note
@@ -65,6 +75,7 @@ def test_it_looks_into_what_is_packed(tmp_path: Path) -> None:
         "1-000001.journal.gz": gzip.compress(note * 50),
         "page.html": b"<script>" + base64.b64encode(gzip.compress(b'{"seen": "' + FORMS["0x"] + b'"}')) + b"</script>",
         "blob": zlib.compress(FORMS["upper"] * 3),
+        "bundle.zip": zipped({"journal/1-000001.journal.gz": gzip.compress(note * 50)}),
     }
     for name, content in planted.items():
         (tmp_path / name).write_bytes(content)

@@ -12,8 +12,8 @@ def test_help_lists_every_command(hlomm):
     assert done.code == 0
     for command in (
         "run", "tui", "status", "orders", "positions", "fills", "pnl", "markets", "explain", "kill", "flatten",
-        "resume", "replay", "report", "doctor", "sim", "record", "import", "data", "backtest", "calibrate",
-        "drift", "config",
+        "resume", "replay", "bundle", "metrics", "report", "doctor", "sim", "record", "import", "data", "backtest",
+        "calibrate", "drift", "config",
     ):  # fmt: skip
         assert f"  {command} " in done.out
 

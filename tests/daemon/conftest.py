@@ -15,6 +15,7 @@ from hlomm.assembly.venues import hyperliquid_session
 from hlomm.daemon.app import Daemon, RunResult
 from hlomm.daemon.guardian_process import GuardianKeeper
 from hlomm.daemon.restart import last_books
+from hlomm.daemon.service import Service
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.secret import Secret
 from hlomm.domain.units import Cash, parse
@@ -84,9 +85,13 @@ def rig(tmp_path: Path) -> MakeRig:
     async def make(
         *, seed: int = 7, sets: tuple[str, ...] = (), state: Path | None = None, duration_s: float | None = None,
         sim: SimulatedVenue | None = None, guardian: GuardianKeeper | None = None,
+        service: Service | None = None,
     ) -> AsyncIterator[Rig]:  # fmt: skip
         if sim is None:
-            async with simulated_hyperliquid(seed=seed) as fresh, make(sets=sets, state=state, sim=fresh) as inner:
+            async with (
+                simulated_hyperliquid(seed=seed) as fresh,
+                make(sets=sets, state=state, sim=fresh, service=service) as inner,
+            ):
                 yield inner
             return
         loaded = load("sim", (), sets, environ={})
@@ -102,7 +107,7 @@ def rig(tmp_path: Path) -> MakeRig:
         )  # fmt: skip
         daemon = Daemon(
             loaded, paths, clock, {HYPERLIQUID: session}, armed=Cash(0), seed=seed,
-            accounts={HYPERLIQUID: account.address}, carried=carried, guardian=guardian,
+            accounts={HYPERLIQUID: account.address}, carried=carried, guardian=guardian, service=service,
         )  # fmt: skip
         async with trio.open_nursery() as nursery:
             made = Rig(sim, daemon, paths, nursery)

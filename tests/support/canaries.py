@@ -1,8 +1,8 @@
 """Looking for secrets in whatever a run leaves behind: in every form that they could have taken on the way.
 
 A secret is looked for as text, as hex, as base64 (both alphabets, at each of the three places where it can begin), raw,
-and as a decimal number; in every file as it lies there, and in what it holds: gzip and zlib unpacked, SQLite cell by
-cell, Parquet row by row, and runs of base64 decoded.
+and as a decimal number; in every file as it lies there, and in what it holds: gzip, zlib and zip unpacked, SQLite cell
+by cell, Parquet row by row, and runs of base64 decoded.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import gzip
+import io
 import re
 import sqlite3
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,11 +112,15 @@ def layers(place: str, content: bytes, depth: int = 0) -> Iterator[tuple[str, by
     if depth == _NESTED:
         return
     # What only begins like something packed is none.
-    with contextlib.suppress(OSError, EOFError, zlib.error):
+    with contextlib.suppress(OSError, EOFError, zlib.error, zipfile.BadZipFile):
         if content.startswith(b"\x1f\x8b"):
             yield from layers(f"{place} (unpacked)", gzip.decompress(content), depth + 1)
         elif content.startswith(b"\x78"):
             yield from layers(f"{place} (unpacked)", zlib.decompress(content), depth + 1)
+        elif content.startswith(b"PK\x03\x04"):
+            with zipfile.ZipFile(io.BytesIO(content)) as packed:
+                for name in packed.namelist():
+                    yield from layers(f"{place} ({name})", packed.read(name), depth + 1)
     for run in _BASE64.finditer(content):
         text = run[0].rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
         text = text[: len(text) - (len(text) % 4 == 1)]

@@ -297,6 +297,9 @@ async def test_no_secret_is_in_anything_that_a_run_leaves(tmp_path: Path) -> Non
         stage.do("report", str(stage.paths.root), "--out", str(stage.left / "report.html"), "--parquet", code=None)
         journal = min(stage.paths.journal.iterdir())
         stage.do("replay", str(journal), "--json")
+        stage.do("bundle", "--profile", "testnet", "--config", str(stage.given / "my.toml"), "--since", "1h", "--json",
+                 "--state-dir", str(stage.paths.root), "--out", str(stage.left / "bundle.zip"))  # fmt: skip
+        stage.do("replay", str(stage.left / "bundle.zip"), "--json")
     finally:
         for process in stage.processes:
             if process.poll() is None:
@@ -310,7 +313,7 @@ async def test_no_secret_is_in_anything_that_a_run_leaves(tmp_path: Path) -> Non
     say(f"canaries: {len(canaries)} secrets, {len(files)} artifacts of {sum(p.stat().st_size for p in files)} bytes")
     assert not leaked, leaked
     suffixes = {path.suffix for path in files}
-    assert {".journal", ".sqlite", ".log", ".err", ".out", ".html", ".parquet", ".json"} <= suffixes, suffixes
+    assert {".journal", ".sqlite", ".log", ".err", ".out", ".html", ".parquet", ".json", ".zip"} <= suffixes, suffixes
     assert not [path for path in (stage.left / "cwd").iterdir() if path.name.startswith("core")]
     # The same search, shown what it is there for.
     (stage.left / "planted.log").write_text(f"signing with {stage.venues['hyperliquid']['accounts'][0]['agent_key']}")

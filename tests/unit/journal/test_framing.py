@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hlomm.journal.framing import HEADER, MAX_PAYLOAD, SCHEMA, Scan, frame, scan
+from hlomm.journal.framing import HEADER, MAX_PAYLOAD, SCHEMA, Scan, frame, scan, scan_end
 
 OVERHEAD = 10
 MAGIC = b"\xa5J"
@@ -267,3 +267,13 @@ def test_damage_at_the_end_and_damage_before_the_end_are_told_apart() -> None:
     data[-1] ^= 1
     data[starts([b"aa"])[0] + OVERHEAD] ^= 1
     assert "sound ones after it" in str(scan(bytes(data)).corrupt)
+
+
+def test_the_end_of_a_segment_is_read_wherever_it_was_cut() -> None:
+    frames = [frame(bytes([n]) * 20) for n in range(6)]
+    whole = HEADER + b"".join(frames)
+    starts = [len(HEADER) + sum(map(len, frames[:n])) for n in range(6)]
+    for cut in range(len(whole)):
+        assert scan_end(whole[cut:]) == [bytes([n]) * 20 for n in range(6) if starts[n] >= cut]
+    assert scan_end(whole[:-1]) == [bytes([n]) * 20 for n in range(5)]
+    assert scan_end(b"\xa5J" * 40) == []
