@@ -26,12 +26,14 @@ OPENED, CLOSED, REJECTED, AMEND_FAILED, CANCEL_FAILED, FILL, ANSWER, MERGED, MER
 # Requests, numbered in the order in which those of one turn are sent.
 CANCEL, MERGE, AMEND, PLACE, QUERY = 1, 2, 3, 4, 5
 
+FILLED: Final = 16
+"""A fill in the log, beside the numbers of requests."""
 QUEUED_MAX: Final = 64
 """Requests, and news, that may be on their way at a time."""
 REJECTS_KEPT: Final = 64
 RECENT_IDS: Final = 64
 
-# Why a set is left to the engine itself (`Reason` says it in words).
+# Why a set is left to the engine itself .
 HALTS, SURPRISE, CROWDED, OVERFLOW, STRANGE = 1, 2, 4, 8, 16
 REASONS: Final = {
     HALTS: "a loss or a drawdown may reach a limit that stops it",
@@ -112,7 +114,7 @@ ORDER: Final = _record(
 )
 RESTING: Final = _record("id oid leg side px yes_px left filled", "ahead remaining")
 LOGGED: Final = 9
-"""(time, kind, number of the order, leg, side, own-coin price, size, fee, cash after) of one decision or fill."""
+"""(time, kind, number of the order, leg, side, own-coin price, size, fee, cash then) of one decision or fill."""
 
 
 class Work(NamedTuple):

@@ -11,6 +11,7 @@ from hlomm.research.kernel.layout import (
     CANCEL_FAILED,
     CLOSED,
     FILL,
+    FILLED,
     MERGE_FAILED,
     MERGED,
     OPEN,
@@ -22,6 +23,7 @@ from hlomm.research.kernel.layout import (
 )
 from hlomm.research.kernel.layout import UNKNOWN as IN_DOUBT
 from hlomm.research.kernel.money import merged, traded
+from hlomm.research.kernel.venue import copied
 
 
 @compiled
@@ -31,7 +33,7 @@ def news(s: Any, p: Any, w: Any) -> None:
     a, b, c = w.news[0, 5], w.news[0, 6], w.news[0, 7]
     s.news -= 1
     for at in range(s.news):
-        w.news[at] = w.news[at + 1]
+        copied(w.news[at], w.news[at + 1])
     s.dirty = 1
     o = w.orders[side]
     live = number != 0 and o.id == number
@@ -113,7 +115,7 @@ def _filled(
         s.beyond |= STRANGE
         return
     traded(s, o.leg, o.side, px, qty, fee)
-    log(s, w, FILL + 10, number, o.leg, o.side, px, qty, fee)
+    log(s, w, FILLED, number, o.leg, o.side, px, qty, fee)
     o.leaves -= qty
     o.filled += qty
     s.version += 1

@@ -66,7 +66,8 @@ def begin(s: Any, p: Any, w: Any) -> None:
         o.id = o.refused = o.restrained = o.oid = 0
         o.acted_ns = o.cancel_ns = -1
         w.resting[side].id = 0
-    w.latest[:] = 0
+    for at in range(len(w.latest)):
+        w.latest[at, 0] = 0
     w.out[0, 0] = 0
     s.now, s.dirty, s.event, s.book, s.fair, s.day = p.start_ns, 1, -1, -1, -1, -1
     s.cash = s.v_cash = s.high_water = p.cash

@@ -44,6 +44,13 @@ _DEEP: Final = 1e15
 
 
 @compiled
+def copied(to: Any, row: Any) -> None:
+    """Without memory of its own, which assigning a whole row would ask for."""
+    for at in range(8):
+        to[at] = row[at]
+
+
+@compiled
 def send(s: Any, p: Any, w: Any) -> None:
     """Hand out what the turn collected: cancels, conversions, amends, orders, questions, as the outbox sorts them."""
     count = w.out[0, 0]
@@ -55,7 +62,7 @@ def send(s: Any, p: Any, w: Any) -> None:
             if s.requests >= QUEUED_MAX:
                 s.beyond |= OVERFLOW
                 return
-            w.requests[s.requests] = w.out[at]
+            copied(w.requests[s.requests], w.out[at])
             w.requests[s.requests, 0] = s.now + p.entry_ns
             s.requests += 1
             batch = 1
@@ -83,7 +90,7 @@ def tell(
         return
     at = s.news
     while at > 0 and w.news[at - 1, 0] > come:
-        w.news[at] = w.news[at - 1]
+        copied(w.news[at], w.news[at - 1])
         at -= 1
     row = w.news[at]
     row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7] = come, kind, side, number, oid, a, b, c
@@ -112,7 +119,7 @@ def step(s: Any, p: Any, t: Any, w: Any) -> None:
     leg, buys, px, qty = w.requests[0, 4], w.requests[0, 5], w.requests[0, 6], w.requests[0, 7]
     s.requests -= 1
     for at in range(s.requests):
-        w.requests[at] = w.requests[at + 1]
+        copied(w.requests[at], w.requests[at + 1])
     if kind == PLACE:
         _place(s, p, t, w, arrives_ns, side, number, leg, buys, px, qty)
     elif kind == AMEND:
