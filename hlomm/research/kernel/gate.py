@@ -7,7 +7,7 @@ from typing import Any, Final
 from hlomm.research.kernel import books
 from hlomm.research.kernel.compiled import compiled
 from hlomm.research.kernel.formulas import SCALE, contracts, floor_to, notional_ceil, notional_floor
-from hlomm.research.kernel.layout import ASK, BID, BUY, YES
+from hlomm.research.kernel.layout import ASK, BID, BUY, NONE, YES
 from hlomm.research.kernel.money import exposed, held, pairs, reachable_gross, resting_buys, selling
 
 PASSED, NO_ROOM, REFUSED = 0, 1, 2
@@ -19,7 +19,7 @@ _BOUNDLESS: Final = 1 << 62
 
 @compiled
 def judge(
-    s: Any, p: Any, t: Any, w: Any, side: int, leg: int, buys: int, px: int, want: int, kind: int, amends: bool
+    s: Any, p: Any, t: Any, w: Any, side: int, leg: int, buys: int, px: int, want: int, kind: int, amends: int
 ) -> tuple[int, int]:  # fmt: skip
     """(quantity that may be sent, verdict) of an order on a side of the book; `kind`: of the book without ours."""
     if kind == books.EMPTY and p.one_sided != ALLOW:
@@ -40,13 +40,13 @@ def judge(
 
 @compiled
 def _shrunk(
-    s: Any, p: Any, w: Any, side: int, leg: int, buys: int, px: int, want: int, kind: int, amends: bool
+    s: Any, p: Any, w: Any, side: int, leg: int, buys: int, px: int, want: int, kind: int, amends: int
 ) -> tuple[int, int]:  # fmt: skip
     """(what every room leaves, whether the last that shrank it is one of `gate.ROOMS`)."""
     qty, verdict = want, PASSED
     net = s.yes - s.no
     worst = net * books.SIGN[side] + exposed(w.orders[side])
-    replaced = side if amends else -1
+    replaced = side if amends else NONE
     if buys != BUY:
         room = max(held(s, leg) - selling(w, leg, replaced) - s.merging, 0)
         if room < qty:
@@ -64,7 +64,7 @@ def _shrunk(
     if buys == BUY:
         return _cash_room(s, p, w, leg, px, qty, verdict)
     if pairs(s) and reachable_gross(s, w, leg, buys) > p.max_gross:
-        room = max(held(s, leg) - pairs(s) - selling(w, leg, -1), 0)
+        room = max(held(s, leg) - pairs(s) - selling(w, leg, NONE), 0)
         if room < qty:
             qty, verdict = max(floor_to(room, p.lot), 0), NO_ROOM
     return qty, verdict
@@ -94,8 +94,8 @@ def _minimum_px(s: Any, t: Any, leg: int, px: int) -> int:
 
 
 @compiled
-def unit_loss(leg: int, side: int, px: int, yes: bool) -> int:
-    paid = SCALE if yes == (leg == YES) else 0
+def unit_loss(leg: int, side: int, px: int, yes: int) -> int:
+    paid = SCALE if (yes == 1) == (leg == YES) else 0
     return px - paid if side == BUY else paid - px
 
 
@@ -104,7 +104,7 @@ def _loss_room(s: Any, p: Any, w: Any, leg: int, buys: int, px: int) -> int:
     """Of the three limits on what may be lost the least counts: with one contract all see the same losses."""
     room = _BOUNDLESS
     for ending in range(2):
-        yes = ending == 1
+        yes = ending
         lost = unit_loss(leg, buys, px, yes)
         if lost <= 0:
             continue

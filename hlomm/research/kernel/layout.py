@@ -6,27 +6,36 @@ Times are nanoseconds, prices, sizes and cash scaled by 1e-8, as everywhere; pri
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 
+
+def fixed(value: int) -> int:
+    """A number that compiled code takes for one of many: of Python's own it makes a function for every value."""
+    return cast("int", np.int64(value))
+
+
 NEVER: Final = 1 << 62
-BID, ASK = 0, 1
-YES, NO = 0, 1
+NOTHING, NONE = fixed(0), fixed(-1)
+NOT_SO, SO = fixed(0), fixed(1)
+"""False and true, where they are handed on."""
+BID, ASK = fixed(0), fixed(1)
+YES, NO = fixed(0), fixed(1)
 """As `Leg`."""
-BUY, SELL = 1, -1
+BUY, SELL = fixed(1), fixed(-1)
 """As `Side`."""
 
 # States of an order in the engine's books; of a finished one nothing is kept.
 PENDING_NEW, OPEN, PENDING_AMEND, PENDING_CANCEL, UNKNOWN = 1, 2, 3, 4, 5
 
 # News that the engine is told of what it asked for.
-OPENED, CLOSED, REJECTED, AMEND_FAILED, CANCEL_FAILED, FILL, ANSWER, MERGED, MERGE_FAILED = 1, 2, 3, 4, 5, 6, 7, 8, 9
+OPENED, CLOSED, REJECTED, AMEND_FAILED, CANCEL_FAILED, FILL, ANSWER, MERGED, MERGE_FAILED = map(fixed, range(1, 10))
 
 # Requests, numbered in the order in which those of one turn are sent.
-CANCEL, MERGE, AMEND, PLACE, QUERY = 1, 2, 3, 4, 5
+CANCEL, MERGE, AMEND, PLACE, QUERY = map(fixed, range(1, 6))
 
-FILLED: Final = 16
+FILLED = fixed(16)
 """A fill in the log, beside the numbers of requests."""
 QUEUED_MAX: Final = 64
 """Requests, and news, that may be on their way at a time."""

@@ -14,6 +14,9 @@ from hlomm.research.kernel.layout import (
     BUY,
     CANCEL,
     NO,
+    NONE,
+    NOT_SO,
+    NOTHING,
     OPEN,
     OVERFLOW,
     PENDING_AMEND,
@@ -22,6 +25,7 @@ from hlomm.research.kernel.layout import (
     PLACE,
     QUEUED_MAX,
     SELL,
+    SO,
     UNKNOWN,
     YES,
 )
@@ -168,7 +172,7 @@ def post_only(s: Any, p: Any, t: Any, w: Any, side: int) -> bool:
 @compiled
 def choose_leg(s: Any, p: Any, w: Any, side: int, px: int, qty: int) -> tuple[int, int, int, int]:
     """(leg, side, own-coin price, quantity) for one wished level."""
-    replaced = side if w.orders[side].id else -1
+    replaced = side if w.orders[side].id else NONE
     sell_leg, buy_leg = (NO, YES) if side == BID else (YES, NO)
     free = available(s, w, sell_leg, replaced)
     sell_px, buy_px = books.yes_px(sell_leg, px), books.yes_px(buy_leg, px)
@@ -201,7 +205,7 @@ def _place(
     o = w.orders[side]
     if _too_soon(s, p, o) or _refusal_stands(s, p, o, leg, px, qty):
         return
-    sent, verdict = gate.judge(s, p, t, w, side, leg, buys, px, qty, kind, False)
+    sent, verdict = gate.judge(s, p, t, w, side, leg, buys, px, qty, kind, NOT_SO)
     if not sent:
         if verdict == gate.NO_ROOM:
             o.refused, o.refused_ns, o.refused_leg, o.refused_px, o.refused_qty = 1, s.now, leg, px, qty
@@ -249,7 +253,7 @@ def _keep_or_amend(
         return
     if not (moved and retreats) and _too_soon(s, p, o):
         return
-    sent, _ = gate.judge(s, p, t, w, side, o.leg, o.side, px, qty, kind, True)
+    sent, _ = gate.judge(s, p, t, w, side, o.leg, o.side, px, qty, kind, SO)
     if sent != qty:
         if moved or qty <= o.leaves:
             cancel(s, p, w, side)
@@ -286,6 +290,6 @@ def cancel(s: Any, p: Any, w: Any, side: int) -> None:
     o.cancel_ns = o.sent_ns = s.now
     s.version += 1
     s.cancels += 1
-    request(s, w, CANCEL, side, o.id, o.leg, 0, 0, 0)
+    request(s, w, CANCEL, side, o.id, o.leg, NOTHING, NOTHING, NOTHING)
 
 

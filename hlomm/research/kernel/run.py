@@ -14,6 +14,8 @@ from hlomm.research.kernel.layout import (
     MERGE,
     NEVER,
     NO,
+    NONE,
+    NOTHING,
     OPEN,
     QUERY,
     STRANGE,
@@ -33,29 +35,48 @@ _MINUTE_NS: Final = 60_000_000_000
 def run(s: Any, p: Any, t: Any, w: Any, results: Any) -> None:
     """From the first event to the settlement; `results` takes the result at every sample, and the last."""
     begin(s, p, w)
-    turn(s, p, t, w, True)
-    sample = 0
-    for event in range(len(t.events)):
-        at_ns = t.events[event].at
-        if s.wake <= at_ns:
-            _advance(s, p, t, w, at_ns)
-            s.now = at_ns
-            while s.news and w.news[0, 0] <= at_ns:
-                news(s, p, w)
-                turn(s, p, t, w, True)
-        s.event, s.now = event, at_ns
-        if t.events[event].stirs:
-            if t.events[event].stirs == 1:
-                _book_changed(s, t, w, t.events[event].book)
-            s.dirty = 1
-        if s.dirty or s.wake <= at_ns:
-            turn(s, p, t, w, False)
-        if t.events[event].sampled:
+    event, sample, stirred, arrived = -1, 0, True, False
+    while True:
+        if event >= 0:
+            until_ns = t.events[event].at if event < len(t.events) else p.end_ns
+            stirred, arrived = False, s.wake > until_ns
+            if not arrived:  # everything before that, at the venue and here, in order of time
+                deadline = _deadline(s)
+                at_ns = min(min(deadline, w.news[0, 0]) if s.news else deadline, until_ns)
+                if next_ns(s, t, w) <= at_ns:
+                    step(s, p, t, w)
+                    continue
+                s.now = at_ns
+                if s.news and w.news[0, 0] <= at_ns:
+                    news(s, p, w)
+                    stirred = True
+                elif at_ns >= until_ns:
+                    s.wake, arrived = _wake(s, t, w), True
+            if arrived:
+                if event == len(t.events):
+                    break
+                _told(s, t, w, event)
+        if stirred or s.dirty or s.wake <= s.now:
+            turn(s, p, t, w, stirred)
+        if arrived and t.events[event].sampled:
             results[sample] = pnl(s)
             sample += 1
+        if arrived or event < 0:
+            event += 1
     if p.settles >= 0:
-        _settle(s, p, t, w)
+        _settle(s, p)
     results[sample] = pnl(s)
+
+
+@compiled
+def _told(s: Any, t: Any, w: Any, event: int) -> None:
+    """The engine learns of an event."""
+    one = t.events[event]
+    s.event, s.now = event, one.at
+    if one.stirs:
+        s.dirty = 1
+        if one.stirs == 1:
+            _book_changed(s, t, w, one.book)
 
 
 @compiled
@@ -79,28 +100,6 @@ def begin(s: Any, p: Any, w: Any) -> None:
     s.vol_d = s.vol_dc = p.vol_prior_s
     s.gap_last_s = s.m_last_s = -INF
     s.m_var = p.m_var
-
-
-@compiled
-def _advance(s: Any, p: Any, t: Any, w: Any, until_ns: int) -> None:
-    """Everything before a time, at the venue and here, in order of time; of the venue also what is then."""
-    while True:
-        deadline = _deadline(s)
-        due = min(deadline, w.news[0, 0]) if s.news else deadline
-        at_ns = min(due, until_ns)
-        if next_ns(s, t, w) <= at_ns:
-            step(s, p, t, w)
-            continue
-        if at_ns >= until_ns:
-            s.wake = _wake(s, t, w)
-            return
-        s.now = at_ns
-        if s.news and w.news[0, 0] <= at_ns:
-            while s.news and w.news[0, 0] <= at_ns:
-                news(s, p, w)
-                turn(s, p, t, w, True)
-        else:
-            turn(s, p, t, w, False)
 
 
 @compiled
@@ -144,11 +143,11 @@ def turn(s: Any, p: Any, t: Any, w: Any, stirred: bool) -> None:
 
 @compiled
 def _leave(s: Any, p: Any, w: Any) -> None:
-    for kind in range(1, QUERY):
+    for kind in range(1, 5):
         for at in range(1, w.out[0, 0] + 1):
             row = w.out[at]
             if row[1] == kind:
-                log(s, w, kind, row[3], row[4], row[5], row[6], row[7], 0)
+                log(s, w, kind, row[3], row[4], row[5], row[6], row[7], NOTHING)
     minute = s.now // _MINUTE_NS
     if minute != s.minute:
         s.sent_before = s.sent if minute == s.minute + 1 else 0
@@ -188,7 +187,7 @@ def _doubtful(s: Any, p: Any, w: Any) -> None:
         if o.state == UNKNOWN and (o.asked == 0 or s.now - o.asked_ns >= p.query_retry_ns):
             o.asked += 1
             o.asked_ns = o.sent_ns = s.now
-            request(s, w, QUERY, side, o.id, o.leg, 0, 0, 0)
+            request(s, w, QUERY, side, o.id, o.leg, NOTHING, NOTHING, NOTHING)
     if doubtful:
         s.t_orders = min(s.t_orders, s.now + p.query_retry_ns)
 
@@ -203,12 +202,12 @@ def _treasury(s: Any, p: Any, w: Any) -> None:
     s.t_treasury = min(s.t_treasury, s.treasury_next)
     if s.merging or s.now < s.merge_rest_ns:
         return
-    free = min(available(s, w, YES, -1), available(s, w, NO, -1))
+    free = min(available(s, w, YES, NONE), available(s, w, NO, NONE))
     beyond = floor_to(min(free, pairs(s)), p.lot)
     if beyond < p.sets_least or beyond <= 0 or s.now >= p.expiry_ns:
         return
     s.merging, s.dirty = beyond, 1
-    request(s, w, MERGE, 0, 0, 0, 0, 0, beyond)
+    request(s, w, MERGE, BID, NOTHING, NOTHING, NOTHING, NOTHING, beyond)
 
 
 @compiled
@@ -224,9 +223,8 @@ def _book_changed(s: Any, t: Any, w: Any, book: int) -> None:
 
 
 @compiled
-def _settle(s: Any, p: Any, t: Any, w: Any) -> None:
+def _settle(s: Any, p: Any) -> None:
     """Tokens become what they pay; each leg's news is a turn of its own."""
-    _advance(s, p, t, w, p.end_ns)
     s.now = p.end_ns
     yes, no = held(s, YES), held(s, NO)
     settled(s, YES, p.settles)

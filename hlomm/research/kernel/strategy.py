@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any
 
 from hlomm.pricing import horizon
 from hlomm.research.kernel import books

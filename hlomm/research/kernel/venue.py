@@ -22,11 +22,13 @@ from hlomm.research.kernel.layout import (
     CANCEL_FAILED,
     CLOSED,
     FILL,
-    MERGE,
     MERGE_FAILED,
     MERGED,
     NEVER,
     NO,
+    NONE,
+    NOT_SO,
+    NOTHING,
     OPENED,
     OVERFLOW,
     PLACE,
@@ -34,6 +36,7 @@ from hlomm.research.kernel.layout import (
     QUEUED_MAX,
     RECENT_IDS,
     REJECTED,
+    SO,
     YES,
 )
 
@@ -54,7 +57,7 @@ def copied(to: Any, row: Any) -> None:
 def send(s: Any, p: Any, w: Any) -> None:
     """Hand out what the turn collected: cancels, conversions, amends, orders, questions, as the outbox sorts them."""
     count = w.out[0, 0]
-    for kind in range(CANCEL, QUERY + 1):
+    for kind in range(1, 6):
         batch = 0
         for at in range(1, count + 1):
             if w.out[at, 1] != kind:
@@ -126,12 +129,12 @@ def step(s: Any, p: Any, t: Any, w: Any) -> None:
         _amend(s, p, t, w, arrives_ns, side, number, leg, buys, px, qty)
     elif kind == CANCEL:
         if w.resting[side].id == number:
-            _close(s, p, w, arrives_ns, side, 0)
+            _close(s, p, w, arrives_ns, side, NOTHING)
         else:
-            tell(s, p, w, arrives_ns, 0, CANCEL_FAILED, side, number, 0, 0, 0, 0)
+            tell(s, p, w, arrives_ns, NOTHING, CANCEL_FAILED, side, number, NOTHING, NOTHING, NOTHING, NOTHING)
     elif kind == QUERY:
-        open_now = w.resting[side].id == number
-        tell(s, p, w, arrives_ns, 0, ANSWER, side, number, 0, 1 if open_now else 0, 0, 0)
+        open_now = SO if w.resting[side].id == number else NOT_SO
+        tell(s, p, w, arrives_ns, NOTHING, ANSWER, side, number, NOTHING, open_now, NOTHING, NOTHING)
     else:
         _merge(s, p, w, arrives_ns, qty)
 
@@ -143,8 +146,8 @@ def step(s: Any, p: Any, t: Any, w: Any) -> None:
 def _place(
     s: Any, p: Any, t: Any, w: Any, at_ns: int, side: int, number: int, leg: int, buys: int, px: int, qty: int
 ) -> None:  # fmt: skip
-    if _refused(s, p, t, w, side, leg, buys, px, qty, False):
-        tell(s, p, w, at_ns, 0, REJECTED, side, number, 0, 0, 0, 0)
+    if _refused(s, p, t, w, side, leg, buys, px, qty, NOT_SO):
+        tell(s, p, w, at_ns, NOTHING, REJECTED, side, number, NOTHING, NOTHING, NOTHING, NOTHING)
         return
     _rest(s, p, t, w, at_ns, side, number, leg, buys, px, qty)
 
@@ -159,7 +162,7 @@ def _rest(
         number, s.v_oid, leg, buys, px, books.yes_px(leg, px), qty, 0,
     )  # fmt: skip
     r.ahead, r.remaining = _ahead(s, t, side, r.yes_px), qty / 1e8
-    tell(s, p, w, at_ns, 0, OPENED, side, number, r.oid, qty, 0, 0)
+    tell(s, p, w, at_ns, NOTHING, OPENED, side, number, r.oid, qty, NOTHING, NOTHING)
 
 
 @compiled
@@ -168,11 +171,11 @@ def _amend(
 ) -> None:  # fmt: skip
     """A cancel and a new order under the same number."""
     if w.resting[side].id != number:
-        tell(s, p, w, at_ns, 0, AMEND_FAILED, side, number, 0, 0, 0, 0)
+        tell(s, p, w, at_ns, NOTHING, AMEND_FAILED, side, number, NOTHING, NOTHING, NOTHING, NOTHING)
         return
-    if _refused(s, p, t, w, side, leg, buys, px, qty, True):
-        _close(s, p, w, at_ns, side, 0)
-        tell(s, p, w, at_ns, 0, AMEND_FAILED, side, number, 0, 0, 0, 0)
+    if _refused(s, p, t, w, side, leg, buys, px, qty, SO):
+        _close(s, p, w, at_ns, side, NOTHING)
+        tell(s, p, w, at_ns, NOTHING, AMEND_FAILED, side, number, NOTHING, NOTHING, NOTHING, NOTHING)
         return
     _rest(s, p, t, w, at_ns, side, number, leg, buys, px, qty)
 
@@ -180,19 +183,19 @@ def _amend(
 @compiled
 def _close(s: Any, p: Any, w: Any, at_ns: int, side: int, not_before_ns: int) -> None:
     r = w.resting[side]
-    tell(s, p, w, at_ns, not_before_ns, CLOSED, side, r.id, r.oid, 0, 0, 0)
+    tell(s, p, w, at_ns, not_before_ns, CLOSED, side, r.id, r.oid, NOTHING, NOTHING, NOTHING)
     r.id = 0
 
 
 @compiled
 def _merge(s: Any, p: Any, w: Any, at_ns: int, qty: int) -> None:
-    if min(_free_tokens(s, w, YES, -1), _free_tokens(s, w, NO, -1)) < qty:
-        tell(s, p, w, at_ns, 0, MERGE_FAILED, 0, 0, 0, 0, 0, 0)
+    if min(_free_tokens(s, w, YES, NONE), _free_tokens(s, w, NO, NONE)) < qty:
+        tell(s, p, w, at_ns, NOTHING, MERGE_FAILED, BID, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)
         return
     s.v_yes -= qty
     s.v_no -= qty
     s.v_cash += 2 * notional_floor(SCALE // 2, qty)
-    tell(s, p, w, at_ns, 0, MERGED, 0, 0, 0, qty, 0, 0)
+    tell(s, p, w, at_ns, NOTHING, MERGED, BID, NOTHING, NOTHING, qty, NOTHING, NOTHING)
 
 
 # -- rules
@@ -200,9 +203,9 @@ def _merge(s: Any, p: Any, w: Any, at_ns: int, qty: int) -> None:
 
 @compiled
 def _refused(
-    s: Any, p: Any, t: Any, w: Any, side: int, leg: int, buys: int, px: int, qty: int, amends: bool
+    s: Any, p: Any, t: Any, w: Any, side: int, leg: int, buys: int, px: int, qty: int, amends: int
 ) -> bool:  # fmt: skip
-    ignoring = side if amends else -1
+    ignoring = side if amends else NONE
     if _crosses(s, t, w, side, books.yes_px(leg, px)) or notional_floor(px, qty) < p.min_notional:
         return True
     if buys != BUY:
