@@ -180,11 +180,17 @@ def backtest(
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of --random.")
 @click.option("--points", type=click.Path(path_type=Path), default=None, help="TOML file with [grid] or [random].")
 @click.option(
-    "--tier", type=click.Choice(("queue", "kernel")), default="queue", show_default=True,
+    "--tier",
+    type=click.Choice(("queue", "kernel")),
+    default="queue",
+    show_default=True,
     help="What runs them: the engine, or its quoting compiled (needs numba).",
 )
 @click.option(
-    "--check-sets", type=click.IntRange(1, 1000), default=3, show_default=True,
+    "--check-sets",
+    type=click.IntRange(1, 1000),
+    default=3,
+    show_default=True,
     help="Of --tier kernel: sets of each recording that the engine runs as well.",
 )
 @click.option("--block", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds per observation.")

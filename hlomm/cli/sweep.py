@@ -44,7 +44,7 @@ class Where:
     jobs: int | None
     scheduler: str | None
     point_s: float
-    check_sets: int
+    check_sets: int = 3
     """Of each recording, held against the engine where the tier is another one."""
 
 

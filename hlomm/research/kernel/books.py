@@ -61,7 +61,7 @@ def others_best(t: Any, w: Any, book: int, side: int) -> int:
 
 @compiled
 def counting(t: Any, w: Any, p: Any, book: int, side: int) -> tuple[int, int, bool]:
-    """(place, size without ours, whether ours changes it) of the level at which the microprice looks; place -1: none."""
+    """(place, size without ours, whether ours changes it) of the level the microprice looks at; place -1: none."""
     plain = int(t.books[book, 4 + side])
     ours = own_px(w, side)
     if plain < 0:

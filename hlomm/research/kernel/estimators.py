@@ -36,7 +36,7 @@ def weight(dt_s: float, half_life_s: float) -> float:
 @compiled
 def vol_update(s: Any, p: Any, t_s: float, price: float) -> None:
     """`UnderlyingVol.update`."""
-    cell = int(math.floor(t_s / p.sample_s))
+    cell = math.floor(t_s / p.sample_s)
     if cell > s.vol_cell:
         if s.vol_cell >= 0:
             _vol_point(s, p, cell * p.sample_s, s.vol_last)
@@ -82,7 +82,7 @@ def nu_update(s: Any, p: Any, t_s: float, mid: float) -> None:
     """`ProbitVol.update`."""
     if not (t_s < s.nu_expiry_s and s.nu_last_s <= t_s and 0.0 < mid < 1.0):
         return
-    cell = int(math.floor(t_s / p.sample_s))
+    cell = math.floor(t_s / p.sample_s)
     if s.nu_last_s > -INF and cell > s.nu_cell:
         point_s = cell * p.sample_s
         tau_s = max(s.nu_expiry_s - point_s, 0.0)

@@ -47,7 +47,7 @@ def _squared(x: float) -> tuple[float, float]:
 def hypot(x: float, y: float, z: float) -> float:
     """Square root of x^2 + y^2 + z^2, correctly rounded but for rare cases, as `math.hypot` is."""
     a, b, c = math.fabs(x), math.fabs(y), math.fabs(z)
-    largest = max(a, max(b, c))
+    largest = max(a, b, c)
     if not 1e-140 < largest < 1e140:
         return math.sqrt(a * a + b * b + c * c)
     total = lost = 0.0
@@ -122,7 +122,7 @@ def book_estimate(p: float, spread: float) -> tuple[float, float]:
 
 @compiled
 def blend(model_z: float, model_sd: float, book_z: float, book_sd: float) -> float:
-    """p of `fair.blend`; an opinion whose standard deviation is NaN is absent."""
+    """The p of `fair.blend`; an opinion whose standard deviation is NaN is absent."""
     if not model_sd > 0.0 or not book_sd > 0.0:
         if model_sd > 0.0:
             return normal.cdf(model_z)
@@ -151,7 +151,7 @@ def quote(
 ) -> tuple[float, float, float]:  # fmt: skip
     """(half, bid, ask) of `quoter.quote` for settings inside its domain.
 
-    `liquidity` is `liquidity_half(gamma lot, k)` and `glft_slope` the c2 of the closed form: settings decide them alone.
+    Settings alone decide `liquidity`, which is `liquidity_half(gamma lot, k)`, and `glft_slope`, c2 of the closed form.
     """
     if not (0.0 < p < 1.0 and -_BIG <= q <= _BIG and 0.0 < tau_s <= _BIG and _TINY <= sigma_p <= _BIG):
         return NAN, NAN, NAN
@@ -251,7 +251,7 @@ def contracts(cash: int, px: int) -> int:
 @compiled
 def scaled(value: float) -> int:
     """Nearest scaled integer of a plain number, half to even."""
-    return int(round(value * 1e8))
+    return round(value * 1e8)
 
 
 @compiled

@@ -113,7 +113,7 @@ def _loss_room(s: Any, p: Any, w: Any, leg: int, buys: int, px: int) -> int:
             o = w.orders[side]
             if o.id:
                 first = unit_loss(o.leg, o.side, o.px, yes)
-                then = unit_loss(o.leg, o.side, o.amend_px if o.amend_px else o.px, yes)
+                then = unit_loss(o.leg, o.side, o.amend_px or o.px, yes)
                 loss += notional_ceil(first, o.leaves) if first > 0 else 0
                 loss += notional_ceil(then, o.amend_qty) if then > 0 else 0
         room = min(room, contracts(max(p.max_loss - loss, 0), lost))
@@ -139,12 +139,10 @@ def _stranded(s: Any, w: Any) -> int:
             continue
         if o.side == BUY:
             taken += notional_ceil(o.px, o.leaves)
-            taken += notional_ceil(o.amend_px if o.amend_px else o.px, o.amend_qty)
+            taken += notional_ceil(o.amend_px or o.px, o.amend_qty)
         else:
             lowest = min(o.px, o.amend_px) if o.amend_px else o.px
             qty, both = max(o.leaves, o.amend_qty), pairs(s)
             out = min(max(qty - max(held(s, o.leg) - both, 0), 0), both)
             taken += notional_ceil(SCALE - lowest, min(qty, out))
     return taken
-
-

@@ -91,14 +91,15 @@ SETTINGS: Final = _record(
     "max_position max_loss max_order_notional max_gross max_open_orders stale_ns one_sided max_fair_deviation "
     "max_resting flatten_from widen_from pause_from reduce_from widen_factor reduce_at_touch "
     # cadence
-    "min_move min_interval_ns refresh_ns refresh_share refresh_max_ns drain_ns query_retry_ns answer_ns reject_window_ns "
-    "reject_limit reject_pause_ns sets treasury_ns sets_least weight_per_min "
+    "min_move min_interval_ns refresh_ns refresh_share refresh_max_ns drain_ns query_retry_ns answer_ns "
+    "reject_window_ns reject_limit reject_pause_ns sets treasury_ns sets_least weight_per_min "
     # the strategy
     "model follows",
     "drawdown_share equity_stop daily_loss max_drawdown min_size_change strike gamma liquidity glft_slope lot_size "
     "holding_s max_half min_half "
     "pull_ratio root_reaction kelly_fraction max_size min_size size_scale stretch requote_share max_underlying_age_ns "
-    "vol_annual vol_rate m_var vol_prior_s vol_halflife_s sample_s nu_prior_s nu_halflife_s follow_s noise vol_error relax_s apart_s "
+    "vol_annual vol_rate m_var vol_prior_s vol_halflife_s sample_s nu_prior_s nu_halflife_s follow_s noise "
+    "vol_error relax_s apart_s "
     "size_floor max_spread",
 )
 STATE: Final = _record(
@@ -117,8 +118,8 @@ STATE: Final = _record(
 ORDER: Final = _record(
     "id state leg side px leaves filled oid amend_px amend_qty cancel_ns asked asked_ns sent_ns "
     # of the side, whatever rests: last action, and what the gate last refused
-    "acted_ns restrained asked_px wish_px wish_qty refused refused_ns refused_leg refused_px refused_qty refused_version "
-    "refused_cash",
+    "acted_ns restrained asked_px wish_px wish_qty refused refused_ns refused_leg refused_px refused_qty "
+    "refused_version refused_cash",
     "",
 )
 RESTING: Final = _record("id oid leg side px yes_px left filled", "ahead remaining")

@@ -19,7 +19,7 @@ def held(s: Any, leg: int) -> int:
 
 @compiled
 def pairs(s: Any) -> int:
-    return max(min(s.yes, s.no), 0)
+    return int(max(min(s.yes, s.no), 0))
 
 
 @compiled
@@ -152,7 +152,7 @@ def resting_buys(w: Any) -> int:
 
 @compiled
 def available(s: Any, w: Any, leg: int, replaced: int) -> int:
-    return max(held(s, leg) - selling(w, leg, replaced) - s.merging, 0)
+    return int(max(held(s, leg) - selling(w, leg, replaced) - s.merging, 0))
 
 
 @compiled

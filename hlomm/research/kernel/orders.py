@@ -146,5 +146,3 @@ def log(
             s.now, kind, number, leg, buys, px, qty, fee, s.cash,
         )  # fmt: skip
     s.logged += 1
-
-

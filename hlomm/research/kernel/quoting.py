@@ -1,4 +1,4 @@
-"""From wishes to the fewest actions, compiled: the twins of `restraint`, `terms_of`, `legs`, `refusals` and `quoting`."""
+"""From wishes to the fewest actions, compiled: twins of `restraint`, `terms_of`, `legs`, `refusals`, `quoting`."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ def _refusal_stands(s: Any, p: Any, o: Any, leg: int, px: int, qty: int) -> bool
         o.refused_leg == leg and o.refused_px == px and o.refused_qty == qty and o.refused_version == s.version
         and o.refused_cash == s.cash
     )  # fmt: skip
-    return quiet_ns < KEPT * p.min_interval_ns and same
+    return bool(quiet_ns < KEPT * p.min_interval_ns and same)
 
 
 @compiled
@@ -291,5 +291,3 @@ def cancel(s: Any, p: Any, w: Any, side: int) -> None:
     s.version += 1
     s.cancels += 1
     request(s, w, CANCEL, side, o.id, o.leg, NOTHING, NOTHING, NOTHING)
-
-

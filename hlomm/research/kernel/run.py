@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hlomm.research.kernel import books
-from hlomm.research.kernel.compiled import compiled
+from hlomm.research.kernel.compiled import compiled, kept
 from hlomm.research.kernel.formulas import INF, SCALE, floor_to, notional_ceil, notional_floor
 from hlomm.research.kernel.layout import (
     ASK,
@@ -31,7 +31,7 @@ from hlomm.research.kernel.venue import next_ns, send, step
 _MINUTE_NS: Final = 60_000_000_000
 
 
-@compiled
+@kept
 def run(s: Any, p: Any, t: Any, w: Any, results: Any) -> None:
     """From the first event to the settlement; `results` takes the result at every sample, and the last."""
     begin(s, p, w)
@@ -104,7 +104,7 @@ def begin(s: Any, p: Any, w: Any) -> None:
 
 @compiled
 def _deadline(s: Any) -> int:
-    return int(min(min(s.t_refresh, s.t_again), min(s.t_treasury, s.t_orders)))
+    return int(min(s.t_refresh, s.t_again, s.t_treasury, s.t_orders))
 
 
 @compiled

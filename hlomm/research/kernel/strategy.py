@@ -50,7 +50,7 @@ def fair_value(s: Any, p: Any, t: Any, w: Any, tau_s: float, two_sided: bool) ->
         value, mid, book_z, book_sd = books.priced(t, w, p, s.book)
     if not s.nu_known:
         nu_begin(s, p, t_s + tau_s)
-    fresh = s.book != s.nu_book and value == value  # noqa: PLR0124 - NaN test
+    fresh = s.book != s.nu_book and not math.isnan(value)
     if fresh:
         s.nu_book = s.book
         nu_update(s, p, t_s, mid)
@@ -82,7 +82,7 @@ def wishes(s: Any, p: Any, t: Any, w: Any, two_sided: bool) -> None:
         return
     tau_s = tau_ns / 1e9
     fair = fair_value(s, p, t, w, tau_s, two_sided)
-    if not fair == fair:  # noqa: PLR0124 - NaN test
+    if math.isnan(fair):
         return
     nu = min(max(math.sqrt(s.nu_n / s.nu_d), _NU_LOW), _NU_HIGH)
     sigma_p = nu * horizon.p_vol(fair, tau_s)
@@ -92,7 +92,7 @@ def wishes(s: Any, p: Any, t: Any, w: Any, two_sided: bool) -> None:
         p.holding_s, p.max_half, floor_half,
     )  # fmt: skip
     s.fair = min(max(scaled(fair), 0), SCALE)
-    known = half == half  # noqa: PLR0124 - NaN test
+    known = not math.isnan(half)
     s.tolerance = floor_to(scaled(p.requote_share * half), p.tick) if known else 0
     qty = floor_to(scaled(_size(s, p, half, fair, tau_s, nu)), p.lot) if known else 0
     if qty <= 0:
@@ -128,5 +128,3 @@ def _size(s: Any, p: Any, half: float, fair: float, tau_s: float, nu: float) -> 
 def _stretched(p: Any, qty: int, cost: int) -> int:
     least = max(ceil_to(-(-p.min_notional * SCALE // max(cost, 1)), p.lot), p.min_qty)
     return least if qty < least <= qty * p.stretch else qty
-
-

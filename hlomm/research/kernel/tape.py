@@ -35,7 +35,9 @@ def tape_of(recording: Recording, loaded: Loaded, lines: Lines, fees: Schedule) 
     engine = _listening(recording, loaded, lines.feed[0].at_ns, fees)
     market, perp = engine.state.markets[recording.outcome.id], engine.state.markets[recording.perp.id]
     if market.strategy != STRATEGY:
-        raise UsageError(f"the kernel tier quotes by strategy.{STRATEGY}, which does not want {recording.outcome.ticker}")
+        raise UsageError(
+            f"the kernel tier quotes by strategy.{STRATEGY}, which does not want {recording.outcome.ticker}"
+        )
     events = records(len(lines.feed), EVENT)
     found: list[Sides] = []
     next_sample_ns = 0

@@ -210,7 +210,7 @@ def _refused(
         return True
     if buys != BUY:
         return qty > _free_tokens(s, w, leg, ignoring)
-    return notional_ceil(px, qty) > s.v_cash - _reserved(w, ignoring)
+    return bool(notional_ceil(px, qty) > s.v_cash - _reserved(w, ignoring))
 
 
 @compiled
@@ -331,7 +331,7 @@ def _hit(p: Any, t: Any, r: Any, at: int, side: int) -> int:
     if fill > 0.0:
         r.remaining -= fill
         r.ahead = 0.0
-    return int(min(scaled(fill), min(left, r.left)))
+    return int(min(scaled(fill), left, r.left))
 
 
 @compiled

@@ -106,7 +106,8 @@ def run(
 ) -> None:  # fmt: skip
     """Until every set has been tried over every recording. DataDefect where nothing but failures comes.
 
-    `check`: how many sets of each recording are held against the engine; Disagreement where one differs. Whatever ends it early, what was finished is on the disk.
+    `check`: how many sets of each recording are held against the engine; Disagreement where one differs. Whatever ends
+    it early, what was finished is on the disk.
     """
     done = directory.done()
     total, before, failed = len(directory.points) * recordings, len(done), 0
@@ -134,7 +135,7 @@ def run(
                 continue
             if (other := next((row for row in rows if row.differs), None)) is not None:
                 raise Disagreement(f"set {other.point} over recording {other.recording} is another one in the engine: "
-                                   f"{other.differs} — nothing of this sweep is accepted, use --tier queue")  # fmt: skip
+                                   f"{other.differs} — nothing of it is accepted, use --tier queue")  # fmt: skip
             directory.append(rows)
             count += len(rows)
             errors = [row for row in rows if row.outcome is None]

@@ -195,8 +195,8 @@ def checked_lines(checked: Mapping[str, Any] | None) -> list[str]:
     if checked is None:
         return []
     share = "-" if checked["share"] is None else f"{100 * checked['share']:.2g} %"
-    made = [f"agrees with the engine, decision by decision, in {checked['checked']} of {checked['compiled']} compiled "
-            f"results ({share})"]  # fmt: skip
+    compared = f"{checked['checked']} of {checked['compiled']} compiled results ({share})"
+    made = [f"agrees with the engine, decision by decision, in {compared}"]
     if checked["unchecked_recordings"]:
         made.append(f"NOT ACCEPTED: none was compared over recordings {checked['unchecked_recordings']}")
     made += [f"{count} left to the engine: {why}" for why, count in checked["left_because"].items()]

@@ -71,14 +71,15 @@ def test_book_and_blend(chance):
     for _ in range(MANY):
         p, spread = probability(chance), chance.choice((0.0, chance.uniform(0.0, 1.2)))
         book = fair.book_estimate(p, spread)
-        assert formulas.book_estimate(p, spread) == (book.z, book.sd_z) if book else math.isnan(
-            formulas.book_estimate(p, spread)[1]
+        assert (
+            formulas.book_estimate(p, spread) == (book.z, book.sd_z)
+            if book
+            else math.isnan(formulas.book_estimate(p, spread)[1])
         )
         model = chance.choice((None, fair.Estimate(chance.gauss(0.0, 2.0), chance.uniform(0.01, 1.0))))
         value = fair.blend(model, book).p
-        made = formulas.blend(
-            *((model.z, model.sd_z) if model else (math.nan, math.nan)), *((book.z, book.sd_z) if book else (0.0, math.nan))
-        )  # fmt: skip
+        opinions = [(one.z, one.sd_z) if one else (0.0, math.nan) for one in (model, book)]
+        made = formulas.blend(*opinions[0], *opinions[1])
         assert made == value if value is not None else math.isnan(made)
 
 
@@ -175,4 +176,6 @@ def test_estimators(chance, kept):
         told = {"z_book": z_book, "sd_book": 0.1, "z_model": z_model, "slope": chance.gauss(0.0, 1.0), "sd_model": 0.2}
         premium.update(t_s, **told)
         estimators.premium_update(state, settings, t_s, *told.values())
-        assert formulas.premium_at(state.m, state.m_var, state.m_last_s, 0.25, 7200.0, t_s + 5.0) == premium.at(t_s + 5.0)
+        assert formulas.premium_at(state.m, state.m_var, state.m_last_s, 0.25, 7200.0, t_s + 5.0) == premium.at(
+            t_s + 5.0
+        )

@@ -165,7 +165,7 @@ def test_other_data_or_another_program_is_refused(store, tmp_path):
 
 def test_a_tier_that_differs_from_the_engine_ends_the_sweep_and_leaves_no_results(store, tmp_path):
     for _ in range(2):  # gone on with it is no other
-        with pytest.raises(Disagreement, match=r"set \d+ over recording 0 .* decision 3: .*nothing of this sweep"):
+        with pytest.raises(Disagreement, match=r"set \d+ over recording 0 .* decision 3: .*nothing of it is accepted"):
             sweep(tmp_path, Inline(job_of(store, tiers.Differing)), POINTS, check=2)
     assert not (tmp_path / "results.parquet").exists()
 
