@@ -43,13 +43,14 @@ REJECTS_KEPT: Final = 64
 RECENT_IDS: Final = 64
 
 # Why a set is left to the engine itself .
-HALTS, SURPRISE, CROWDED, OVERFLOW, STRANGE = 1, 2, 4, 8, 16
+HALTS, SURPRISE, CROWDED, OVERFLOW, STRANGE, HEDGED = 1, 2, 4, 8, 16, 32
 REASONS: Final = {
     HALTS: "a loss or a drawdown may reach a limit that stops it",
     SURPRISE: "a position comes to the share of limits.max_position at which it is sold",
     CROWDED: "it may send as much in a minute as [budget] slows down for",
     OVERFLOW: "more is on its way at a time than there is room for",
     STRANGE: "an order came into a state that is not modelled",
+    HEDGED: "pairs are merged beside a position that [hedge] looks at",
 }
 
 
@@ -92,7 +93,7 @@ SETTINGS: Final = _record(
     "max_resting flatten_from widen_from pause_from reduce_from widen_factor reduce_at_touch "
     # cadence
     "min_move min_interval_ns refresh_ns refresh_share refresh_max_ns drain_ns query_retry_ns answer_ns "
-    "reject_window_ns reject_limit reject_pause_ns sets treasury_ns sets_least weight_per_min "
+    "reject_window_ns reject_limit reject_pause_ns sets treasury_ns sets_least hedges hedge_tau_ns weight_per_min "
     # the strategy
     "model follows",
     "drawdown_share equity_stop daily_loss max_drawdown min_size_change strike gamma liquidity glft_slope lot_size "

@@ -11,6 +11,7 @@ from hlomm.research.kernel.layout import (
     ASK,
     BID,
     CROWDED,
+    HEDGED,
     MERGE,
     NEVER,
     NO,
@@ -206,6 +207,8 @@ def _treasury(s: Any, p: Any, w: Any) -> None:
     beyond = floor_to(min(free, pairs(s)), p.lot)
     if beyond < p.sets_least or beyond <= 0 or s.now >= p.expiry_ns:
         return
+    if p.hedges and s.yes != s.no and p.expiry_ns - s.now >= p.hedge_tau_ns:
+        s.beyond |= HEDGED  # whose timer may bring the next turn before the next event does
     s.merging, s.dirty = beyond, 1
     request(s, w, MERGE, BID, NOTHING, NOTHING, NOTHING, NOTHING, beyond)
 

@@ -118,6 +118,8 @@ def _refuse_settings(loaded: Loaded, config: EngineConfig) -> None:
             0.0 <= c.gamma <= 1e12 and all(1e-12 <= one <= 1e12 for one in positive) and c.holding_s > 0.0
         ),
         "orders.answer_deadline_s below 2 s": rules.answer_deadline_ns < 2 * NS_PER_S,
+        "a sets.interval_s that orders.settle_doubt_s is no multiple of": config.sets.enabled
+        and rules.settle_doubt_ns % max(config.sets.interval_ns, 1) != 0,
     }
     _refuse("these settings", missing)
 
@@ -165,7 +167,8 @@ def _of_engine(config: EngineConfig) -> dict[str, float]:
         "query_retry_ns": orders.query_retry_ns, "answer_ns": orders.answer_deadline_ns,
         "reject_window_ns": orders.reject_window_ns, "reject_limit": orders.reject_limit,
         "reject_pause_ns": orders.reject_pause_ns, "sets": config.sets.enabled,
-        "treasury_ns": config.sets.interval_ns, "sets_least": config.sets.least,
+        "treasury_ns": config.sets.interval_ns, "sets_least": config.sets.least, "hedges": config.hedge.enabled,
+        "hedge_tau_ns": config.hedge.min_tau_ns,
         "weight_per_min": config.budget.weight_per_min,
     }  # fmt: skip
 
