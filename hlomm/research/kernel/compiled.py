@@ -28,7 +28,8 @@ _njit: Final[Any] = numba.njit
 """Without the types that numba declares for it, which do not know all of its options."""
 _OPTIONS: Final = {"error_model": "numpy", "nogil": True, "_nrt": False}
 """Divisions by zero are not looked for, and no array is made: nothing has to count who holds one."""
-_MADE_FROM: Final = ("pricing", "research/kernel", "strategy")
+_MADE_FROM: Final = ("pricing", "research/kernel")
+_NOT_COMPILED: Final = frozenset({"agreement.py", "settings.py", "tape.py", "tier.py"})
 
 
 def compiled(function: Function) -> Function:
@@ -54,7 +55,7 @@ def _folder() -> Path | None:
     root = Path(hlomm.__file__).parent
     for part in _MADE_FROM:
         for path in sorted((root / part).glob("*.py")):
-            whole.update(path.read_bytes() + b"\0")
+            whole.update(b"" if path.name in _NOT_COMPILED else path.read_bytes() + b"\0")
     folder = platformdirs.user_cache_path("hlomm") / "kernel" / whole.hexdigest()[:16]
     try:
         if not folder.is_dir():

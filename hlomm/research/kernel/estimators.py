@@ -9,9 +9,9 @@ import math
 from typing import Any, Final
 
 from hlomm.pricing import normal
+from hlomm.pricing.digital import YEAR_S
 from hlomm.research.kernel.compiled import compiled
 from hlomm.research.kernel.formulas import INF, NAN, hypot, premium_at
-from hlomm.strategy.signals import SECONDS_PER_YEAR
 
 _SAME_TIME_S: Final = 1e-9
 _SPREAD_SLACK: Final = 1e-9
@@ -64,7 +64,7 @@ def _vol_point(s: Any, p: Any, t_s: float, price: float) -> None:
 
 @compiled
 def vol_annual(s: Any) -> float:
-    return math.sqrt(s.vol_n / s.vol_d * SECONDS_PER_YEAR)
+    return math.sqrt(s.vol_n / s.vol_d * YEAR_S)
 
 
 @compiled

@@ -57,7 +57,6 @@ class Prepared:
     lines: Lines
     fees: Schedule
     tape: Tape
-    work: Work
 
     @classmethod
     def of(cls, recording: Recording, loaded: Loaded) -> Prepared:
@@ -68,12 +67,12 @@ class Prepared:
         both = lines(recording.events, terms.model.latency.feed)
         return cls(
             recording=recording, loaded=loaded, terms=terms, lines=both, fees=fees,
-            tape=tape_of(recording, loaded, both, fees), work=work(),
+            tape=tape_of(recording, loaded, both, fees),
         )  # fmt: skip
 
     def ran(self, changed: Loaded, memory: Work | None = None) -> Ran:
         """UsageError for settings that are not modelled. Memory with a log is given by whoever wants one."""
-        memory = self.work if memory is None else memory
+        memory = work() if memory is None else memory  # of this run alone: a cluster's worker may have several threads
         state = records(1, STATE)[0]
         results = np.zeros(int(self.tape.events.sampled.sum()) + 1, np.int64)
         settings = record(self.recording, changed, self.lines, self.fees, self.terms.model)

@@ -7,8 +7,6 @@ import random
 
 import pytest
 
-pytest.importorskip("numba", reason="NOT CHECKED without numba: the kernel tier")
-
 from hlomm.domain.units import ceil_from_float, floor_from_float
 from hlomm.domain.units import notional_ceil as ceil
 from hlomm.domain.units import notional_floor as floor
