@@ -50,7 +50,7 @@ REASONS: Final = {
     CROWDED: "it may send as much in a minute as [budget] slows down for",
     OVERFLOW: "more is on its way at a time than there is room for",
     STRANGE: "an order came into a state that is not modelled",
-    HEDGED: "pairs are merged beside a position that [hedge] looks at",
+    HEDGED: "pairs are merged beside a position that [hedge] looks at (never with hedge.enabled=false)",
 }
 
 

@@ -37,7 +37,7 @@ def drawn(chance: random.Random) -> dict[str, str]:
         f"{AVELLANEDA}.min_half_spread": chance.uniform(0.0005, 0.008), f"{AVELLANEDA}.follow_s": chance.choice((0, 4)),
         f"{AVELLANEDA}.kelly_fraction": chance.uniform(0.01, 0.3), f"{AVELLANEDA}.stretch": chance.choice((1.0, 6.0)),
         f"{AVELLANEDA}.requote_share": chance.uniform(0.0, 0.5), f"{AVELLANEDA}.vol_annual": chance.uniform(0.2, 0.9),
-        "limits.max_loss_event": chance.choice((15, 40, 300)), "limits.max_position": chance.choice((60, 150, 400)),
+        "limits.max_loss_event": chance.choice((15, 40, 300)), "limits.max_position": chance.choice((130, 200, 400)),
         "limits.one_sided_book": chance.choice(("refuse", "reduce_only", "allow")),
         "quotes.min_move": chance.choice((0.0001, 0.0015)), "quotes.min_interval_s": chance.choice((0.1, 0.7, 2.0)),
         "inventory.widen_above": chance.choice((0.1, 0.5)), "inventory.pause_above": chance.choice((0.6, 0.8)),
