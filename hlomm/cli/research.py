@@ -179,7 +179,20 @@ def backtest(
 @click.option("--range", "ranges", multiple=True, metavar="KEY=LO..HI", help="Of --random; LO..HI@log too; repeatable.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of --random.")
 @click.option("--points", type=click.Path(path_type=Path), default=None, help="TOML file with [grid] or [random].")
-@click.option("--tier", type=click.Choice(("queue",)), default="queue", show_default=True, help="What runs them.")
+@click.option(
+    "--tier",
+    type=click.Choice(("queue", "kernel")),
+    default="queue",
+    show_default=True,
+    help="What runs them: the engine, or its quoting compiled (needs numba).",
+)
+@click.option(
+    "--check-sets",
+    type=click.IntRange(1, 1000),
+    default=3,
+    show_default=True,
+    help="Of --tier kernel: sets of each recording that the engine runs as well.",
+)
 @click.option("--block", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds per observation.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Processes; default: one per processor.")
 @click.option("--scheduler", default=None, metavar="ADDRESS", help="A Dask cluster instead, e.g. tcp://10.0.0.1:8786.")
@@ -195,8 +208,8 @@ def backtest(
 def sweep(
     *, data: tuple[Path, ...], profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str,
     out: Path, grid: tuple[str, ...], draws: int | None, ranges: tuple[str, ...], seed: int, points: Path | None,
-    tier: str, block: float, jobs: int | None, scheduler: str | None, set_timeout: float, train: int | None,
-    test: int | None, trials: int, min_dsr: float, max_pbo: float, top: int, as_json: bool,
+    tier: str, check_sets: int, block: float, jobs: int | None, scheduler: str | None, set_timeout: float,
+    train: int | None, test: int | None, trials: int, min_dsr: float, max_pbo: float, top: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Try many sets of settings over recordings; what the best is worth after so many trials stands beside it."""
     from hlomm.cli import sweep as made
@@ -207,7 +220,8 @@ def sweep(
         made.sweep_command(
             data, loaded=made.only_strategy(strategy, profile, config_files, sets),
             asked=made.asked_for(grid, ranges, draws, seed, points), tier=tier, block_s=block, out=out,
-            where=made.Where(jobs=jobs, scheduler=scheduler, point_s=set_timeout), as_json=as_json,
+            where=made.Where(jobs=jobs, scheduler=scheduler, point_s=set_timeout, check_sets=check_sets),
+            as_json=as_json,
             asking=Asking(
                 rules=Rules(min_dsr=min_dsr, max_pbo=max_pbo), earlier=trials, top=top, train=train or 0,
                 test=test or 0,

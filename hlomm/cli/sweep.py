@@ -44,6 +44,8 @@ class Where:
     jobs: int | None
     scheduler: str | None
     point_s: float
+    check_sets: int = 3
+    """Of each recording, held against the engine where the tier is another one."""
 
 
 def sweep_command(
@@ -80,7 +82,8 @@ def sweep_command(
     finally:
         directory.close()
     _say(said, out, as_json=as_json)
-    return ExitCode.DIVERGED if said["failed"] else ExitCode.CLEAN
+    unchecked = said["checked"] is not None and said["checked"]["unchecked_recordings"]
+    return ExitCode.DIVERGED if said["failed"] or unchecked else ExitCode.CLEAN
 
 
 def only_strategy(strategy: str, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...]) -> Loaded:
@@ -164,7 +167,7 @@ def _run(directory: Directory, job: Job, count: int, where: Where) -> bool:
         jobs = where.jobs if where.jobs is not None else len(os.sched_getaffinity(0))
         executor = Processes(job, jobs, point_s=where.point_s)
     try:
-        run(directory, count, executor, progress=showing.show, said=showing.line)
+        run(directory, count, executor, check=where.check_sets, progress=showing.show, said=showing.line)
     except KeyboardInterrupt:
         showing.line(f"interrupted; what is done is kept in {directory.root}, the same command goes on")
         return True

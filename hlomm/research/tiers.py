@@ -1,16 +1,17 @@
 """What a set of settings is judged by: one outcome per recording, from whichever tier ran it.
 
-`queue` is the engine itself with the simulated accounts: the truth, as far as its fill model is one. Another tier may
-be faster and understand fewer keys; it has to agree with `queue` on sampled sets. Floats: research only.
+`queue` is the engine itself with the simulated accounts: the truth, as far as its fill model is one. `kernel` is
+compiled, faster and understands fewer keys; it has to agree with `queue` on sampled sets. Floats: research only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
+from hlomm.domain.faults import DataDefect
 from hlomm.research.recording import Recording
 from hlomm.settings.load import Loaded
 
@@ -34,6 +35,12 @@ class Outcome:
     """Largest |YES minus NO|."""
     returns: tuple[float, ...]
     """Result per block of time, in order; their sum is `pnl`. The blocks are the same for every set of a sweep."""
+    left: str = ""
+    """Why a faster tier left this set to the engine itself."""
+
+
+class Disagreement(DataDefect):
+    """A tier that made something else of a set than the engine did: nothing that it made is accepted. Exit code 3."""
 
 
 class Tier(Protocol):
@@ -51,3 +58,11 @@ class Tier(Protocol):
         self, recording: Recording, loaded: Loaded, points: Sequence[Point], *, block_s: float
     ) -> list[Outcome]:
         """One outcome per point, in order; the same for the same arguments on every machine."""
+
+
+@runtime_checkable
+class CheckedTier(Tier, Protocol):
+    """One that is accepted only while it agrees with the engine."""
+
+    def difference(self, recording: Recording, loaded: Loaded, point: Point) -> str | None:
+        """The first thing in which a set goes another way than in the engine; None if none does, or if it is left."""

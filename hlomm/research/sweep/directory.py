@@ -38,8 +38,8 @@ _NUMBERS: Final = ("pnl", "fees", "volume", "max_drawdown", "inventory_max")
 _COUNTS: Final = ("fills", "quotes")
 _COLUMNS: Final[Mapping[str, Any]] = {
     "point": pl.Int32, "recording": pl.Int32, **dict.fromkeys(_NUMBERS, pl.Float64),
-    **dict.fromkeys(_COUNTS, pl.Int64), "returns": pl.List(pl.Float64), "error": pl.String, "wall_s": pl.Float64,
-    "worker": pl.String,
+    **dict.fromkeys(_COUNTS, pl.Int64), "returns": pl.List(pl.Float64), "error": pl.String, "left": pl.String,
+    "checked": pl.Boolean, "wall_s": pl.Float64, "worker": pl.String,
 }  # fmt: skip
 _TIMES: Final = ("wall_s", "worker")
 
@@ -122,6 +122,7 @@ def frame_of(rows: Iterable[Row]) -> pl.DataFrame:
     made = [
         {
             "point": row.point, "recording": row.recording, **_fields(row.outcome), "error": row.error or None,
+            "left": None if row.outcome is None else row.outcome.left or None, "checked": row.checked,
             "wall_s": row.wall_s, "worker": row.worker,
         }
         for row in rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,7 @@ from hlomm.settings.load import Loaded
 
 TIERS: Final[dict[str, str]] = {
     "queue": "hlomm.research.sweep.queue_tier:QueueTier",
+    "kernel": "hlomm.research.kernel.tier:KernelTier",
 }
 """Where a tier lives, as `module:class`: imported only where it is used."""
 _NO_PART: Final = ("cli", "daemon", "guardian", "link", "rundir", "research/imports", "research/record",
@@ -58,6 +60,8 @@ class Batch:
     """Its number among all of `Job.data`."""
     numbers: tuple[int, ...]
     points: tuple[Point, ...]
+    checked: frozenset[int] = frozenset()
+    """Numbers of those that are held against the engine, if the tier is one that has to be."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,6 +74,15 @@ class Row:
     error: str
     wall_s: float
     worker: str
+    checked: bool = False
+    """The engine did the same, decision by decision."""
+    differs: str = ""
+    """What the engine did otherwise."""
+
+
+def sample(recording: int, sets: int, count: int) -> frozenset[int]:
+    """Numbers of so many sets: the same ones for the same recording, wherever and however often they are asked for."""
+    return frozenset(random.Random(f"{recording} of {sets}").sample(range(sets), min(count, sets)))
 
 
 def tier_at(place: str) -> Tier:
@@ -78,8 +91,12 @@ def tier_at(place: str) -> Tier:
     try:
         made: Tier = getattr(import_module(module), name)()
     except ImportError as error:
-        raise UsageError(f"the tier at {module} is not to be had here ({error})") from None
+        raise UsageError(f"the tier at {module} is not to be had here ({error}){_remedy(error)}") from None
     return made
+
+
+def _remedy(error: ImportError) -> str:
+    return " — `pip install numba`, or this checkout with `pip install '.[research]'`" if error.name == "numba" else ""
 
 
 def data_digests(folder: Path) -> dict[str, str]:

@@ -11,9 +11,9 @@ import attrs
 
 from hlomm.domain.faults import DataDefect
 from hlomm.research.sweep.directory import Directory
-from hlomm.research.sweep.job import Batch, Row
+from hlomm.research.sweep.job import Batch, Row, sample
 from hlomm.research.sweep.local import Executor, Finished
-from hlomm.research.tiers import Point
+from hlomm.research.tiers import Disagreement, Point
 
 BATCH_S: Final = 5.0
 """How long a batch should take: what a kill loses, and long enough that giving out costs nothing."""
@@ -50,6 +50,7 @@ class _Work:
     points: Sequence[Point]
     recordings: list[tuple[int, deque[int]]]
     slots: int
+    check: int
     size: int = 1
     """Of the next batch; grows and shrinks with how long they take."""
     again: deque[tuple[int, int]] = attrs.field(factory=deque)
@@ -69,7 +70,10 @@ class _Work:
         return self._batch(recording, [numbers.popleft() for _ in range(min(self.size, fair))])
 
     def _batch(self, recording: int, numbers: Sequence[int]) -> Batch:
-        return Batch(recording=recording, numbers=tuple(numbers), points=tuple(self.points[at] for at in numbers))
+        return Batch(
+            recording=recording, numbers=tuple(numbers), points=tuple(self.points[at] for at in numbers),
+            checked=sample(recording, len(self.points), self.check) & frozenset(numbers),
+        )  # fmt: skip
 
     def learn(self, finished: Finished) -> None:
         count = len(finished.batch.numbers)
@@ -97,12 +101,13 @@ class _Work:
 
 
 def run(
-    directory: Directory, recordings: int, executor: Executor, *,
+    directory: Directory, recordings: int, executor: Executor, *, check: int = 0,
     progress: Callable[[Progress], None] = lambda _progress: None, said: Callable[[str], None] = lambda _line: None,
 ) -> None:  # fmt: skip
     """Until every set has been tried over every recording. DataDefect where nothing but failures comes.
 
-    Whatever ends it early, what was finished is on the disk.
+    `check`: how many sets of each recording are held against the engine; Disagreement where one differs. Whatever ends
+    it early, what was finished is on the disk.
     """
     done = directory.done()
     total, before, failed = len(directory.points) * recordings, len(done), 0
@@ -111,7 +116,7 @@ def run(
         (recording, deque(at for at in range(len(directory.points)) if (at, recording) not in done))
         for recording in range(recordings)
     ]
-    work = _Work(directory.points, queues, executor.slots)
+    work = _Work(directory.points, queues, executor.slots, check)
     flying = 0
     count = before
     while count < total:
@@ -128,6 +133,9 @@ def run(
                 rows = finished.rows
             if not rows:
                 continue
+            if (other := next((row for row in rows if row.differs), None)) is not None:
+                raise Disagreement(f"set {other.point} over recording {other.recording} is another one in the engine: "
+                                   f"{other.differs} — nothing of it is accepted, use --tier queue")  # fmt: skip
             directory.append(rows)
             count += len(rows)
             errors = [row for row in rows if row.outcome is None]

@@ -70,6 +70,7 @@ def document(summary: Summary) -> dict[str, Any]:
         "block_s": manifest["block_s"], "observations": len(whole.recordings),
         "observed": "recordings" if whole.by_event else "blocks", "failed": whole.failed,
         "trials": {"here": whole.trials, "earlier": asking.earlier, "counted": whole.trials + asking.earlier},
+        "checked": _checked(summary.results) if manifest["tier"] == "kernel" else None,
         "rules": attrs.asdict(asking.rules), "winner": None, "promoted": False, "top": [], "walk": None,
     }  # fmt: skip
     if judge is None:
@@ -82,6 +83,20 @@ def document(summary: Summary) -> dict[str, Any]:
     if summary.walk is not None:
         said["walk"] = _walked(summary, summary.walk)
     return said
+
+
+def _checked(results: pl.DataFrame) -> dict[str, Any]:
+    """How much of what a compiled tier made was held against the engine; what it left to the engine needs no check."""
+    compiled = results.filter(pl.col("error").is_null() & pl.col("left").is_null())
+    checked = compiled.filter(pl.col("checked"))
+    without = set(compiled["recording"].to_list()) - set(checked["recording"].to_list())
+    left = results.filter(pl.col("left").is_not_null())
+    return {
+        "compiled": compiled.height, "checked": checked.height,
+        "share": checked.height / compiled.height if compiled.height else None,
+        "unchecked_recordings": sorted(without), "left": left.height,
+        "left_because": dict(left.group_by("left").len().sort("left").iter_rows()),
+    }  # fmt: skip
 
 
 def _set(summary: Summary, point: int) -> dict[str, Any]:
@@ -162,6 +177,7 @@ def lines(said: Mapping[str, Any]) -> list[str]:
         f"{data}, {said['observations']} observations ({_observed(said)}), {said['failed']} sets failed",
         f"trials counted: {counted['counted']} ({counted['here']} here with failed ones, {counted['earlier']} earlier)",
     ]  # fmt: skip
+    made += checked_lines(said["checked"])
     winner = said["winner"]
     if winner is None:
         return [*made, "no set has a result over every recording: there is no winner"]
@@ -172,6 +188,19 @@ def lines(said: Mapping[str, Any]) -> list[str]:
         made.append(f"  a day: Sharpe {number(day['lo'], 2)} (Lo), {independent} if blocks were uncorrelated")
     made.append(promotion_text(winner))
     return [*made, *walk_lines(said["walk"])]
+
+
+def checked_lines(checked: Mapping[str, Any] | None) -> list[str]:
+    """How far compiled results were held against the engine; nothing where the engine made them all."""
+    if checked is None:
+        return []
+    share = "-" if checked["share"] is None else f"{100 * checked['share']:.2g} %"
+    compared = f"{checked['checked']} of {checked['compiled']} compiled results ({share})"
+    made = [f"agrees with the engine, decision by decision, in {compared}"]
+    if checked["unchecked_recordings"]:
+        made.append(f"NOT ACCEPTED: none was compared over recordings {checked['unchecked_recordings']}")
+    made += [f"{count} left to the engine: {why}" for why, count in checked["left_because"].items()]
+    return made
 
 
 def promotion_text(row: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ import attrs
 from hlomm.research.recording import Recording
 from hlomm.research.source import recordings
 from hlomm.research.sweep.job import Batch, Job, Row, Unfit, code_digest, data_digests, one_digest, tier_at
-from hlomm.research.tiers import Outcome, Point, Tier
+from hlomm.research.tiers import CheckedTier, Outcome, Point, Tier
 
 TOLERANCE: Final = 1e-6
 """Between a result and the sum of its blocks, in USDC or as a share of the largest block."""
@@ -65,15 +65,29 @@ def evaluate(job: Job, batch: Batch) -> list[Row]:
         return [
             row
             for number, point in zip(batch.numbers, batch.points, strict=True)
-            for row in evaluate(job, Batch(recording=batch.recording, numbers=(number,), points=(point,)))
+            for row in evaluate(job, _alone(batch, number, point))
         ]
     wall_s = (time.perf_counter() - started) / len(batch.points)
     outcomes: Sequence[Outcome | None] = [None] if isinstance(made, str) else made
     error = made if isinstance(made, str) else ""
-    return [
+    rows = [
         Row(point=number, recording=batch.recording, outcome=outcome, error=error, wall_s=wall_s, worker=_name())
         for number, outcome in zip(batch.numbers, outcomes, strict=True)
     ]
+    return [_held_against(held, job, batch, row, point) for row, point in zip(rows, batch.points, strict=True)]
+
+
+def _alone(batch: Batch, number: int, point: Point) -> Batch:
+    return Batch(recording=batch.recording, numbers=(number,), points=(point,), checked=batch.checked & {number})
+
+
+def _held_against(held: _Held, job: Job, batch: Batch, row: Row, point: Point) -> Row:
+    """The row with what the engine makes of its set, if it is one of those that are looked at."""
+    tier, made = held.tier, row.outcome
+    if row.point not in batch.checked or made is None or made.left or not isinstance(tier, CheckedTier):
+        return row
+    differs = tier.difference(held.recordings[batch.recording], job.loaded, point)
+    return attrs.evolve(row, checked=differs is None, differs=differs or "")
 
 
 def _attempt(tier: Tier, job: Job, recording: Recording, points: Sequence[Point]) -> list[Outcome] | str:

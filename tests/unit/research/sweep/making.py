@@ -66,11 +66,13 @@ class Inline:
         self.waiting.clear()
 
 
-def sweep(out: Path, executor: Any, points: Sequence[Point], said: list[str] | None = None) -> bytes:
+def sweep(
+    out: Path, executor: Any, points: Sequence[Point], said: list[str] | None = None, *, check: int = 0
+) -> bytes:  # fmt: skip
     """All the way; the bytes of its results."""
     directory = Directory.open(out, manifest_of(points), points)
     try:
-        run(directory, 1, executor, said=(said if said is not None else []).append)
+        run(directory, 1, executor, check=check, said=(said if said is not None else []).append)
         directory.finish()
     finally:
         directory.close()

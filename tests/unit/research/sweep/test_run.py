@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import sys
 
 import attrs
 import polars as pl
@@ -12,9 +13,10 @@ import pytest
 from hlomm.domain.faults import DataDefect, UsageError
 from hlomm.research.sweep import local, worker
 from hlomm.research.sweep.directory import Directory
-from hlomm.research.sweep.job import Unfit, tier_at
+from hlomm.research.sweep.job import TIERS, Unfit, sample, tier_at
 from hlomm.research.sweep.local import Processes, WorkersDie
 from hlomm.research.sweep.run import BATCH_MAX, BATCH_S, Progress, run
+from hlomm.research.tiers import Disagreement
 from tests.unit.research.sweep import tiers
 from tests.unit.research.sweep.making import Inline, job_of, manifest_of, points_of, sweep
 from tests.unit.research.sweep.tiers import GAMMA, HALF
@@ -159,3 +161,33 @@ def test_other_data_or_another_program_is_refused(store, tmp_path):
     part.write_bytes(part.read_bytes() + b" ")
     with pytest.raises(Unfit, match="not those that the sweep began with"):
         sweep(tmp_path / "out", Processes(job, 1, point_s=60), POINTS)
+
+
+def test_a_tier_that_differs_from_the_engine_ends_the_sweep_and_leaves_no_results(store, tmp_path):
+    for _ in range(2):  # gone on with it is no other
+        with pytest.raises(Disagreement, match=r"set \d+ over recording 0 .* decision 3: .*nothing of it is accepted"):
+            sweep(tmp_path, Inline(job_of(store, tiers.Differing)), POINTS, check=2)
+    assert not (tmp_path / "results.parquet").exists()
+
+
+def test_what_was_compared_and_what_was_left_stands_in_the_results(store, tmp_path):
+    sweep(tmp_path, Inline(job_of(store, tiers.Agreeing)), POINTS, check=5)
+    results = pl.read_parquet(tmp_path / "results.parquet")
+    asked = sample(0, len(POINTS), 5)
+    left = {number for number, point in enumerate(POINTS) if point[GAMMA] == "0.003"}
+    assert set(results.filter("checked")["point"]) == asked - left
+    assert set(results.filter(pl.col("left").is_not_null())["point"]) == left
+
+
+def test_the_sample_is_the_same_everywhere_and_another_one_for_each_recording():
+    assert sample(3, 1_000, 5) == sample(3, 1_000, 5)
+    assert sample(3, 1_000, 5) != sample(4, 1_000, 5)
+    assert sample(0, 2, 5) == {0, 1}
+
+
+def test_a_tier_whose_library_is_missing_says_what_to_install(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("hlomm.research.kernel")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(UsageError, match=r"pip install numba"):
+        tier_at(TIERS["kernel"])

@@ -125,3 +125,24 @@ class Slow(Noise):
     def one(self, recording: Recording, point: Point) -> Outcome:
         time.sleep(0.02)
         return super().one(recording, point)
+
+
+class Agreeing(Noise):
+    """One that has to agree with the engine, and does. Gamma 0.003 it leaves to the engine."""
+
+    def one(self, recording: Recording, point: Point) -> Outcome:
+        made = super().one(recording, point)
+        return attrs.evolve(made, left="it may halt") if point[GAMMA] == "0.003" else made
+
+    def difference(self, recording: Recording, loaded: Loaded, point: Point) -> str | None:
+        del recording, loaded
+        assert point[GAMMA] != "0.003", "there is nothing of its own to compare"
+        return None
+
+
+class Differing(Agreeing):
+    """The same, but one decision is not the engine's."""
+
+    def difference(self, recording: Recording, loaded: Loaded, point: Point) -> str | None:
+        del recording, loaded, point
+        return "decision 3: the kernel has none, the engine a cancel"
