@@ -14,7 +14,7 @@ from typing import Any, Final
 import trio
 
 from hlomm.daemon.histogram import Histogram
-from hlomm.domain.latency_rows import STAGES, Stage, StageRow
+from hlomm.domain.latency_rows import EDGES_US, STAGES, Stage, StageRow
 from hlomm.domain.outputs import Alert, AlertLevel
 from hlomm.domain.times import NS_PER_S
 from hlomm.settings.schema import Settings
@@ -136,9 +136,10 @@ def _alert(stage: Stage, watch: _Watch) -> Alert:
 
 def _row(stage: Stage, watch: _Watch) -> StageRow:
     whole = watch.whole
-    p50, p90, p99, p999 = (whole.percentile(share) / 1000 if whole.count else 0.0 for share in (0.5, 0.9, 0.99, 0.999))
+    p50, p90, p99, p999 = (found / 1000 for found in whole.percentiles((0.5, 0.9, 0.99, 0.999)))
     return StageRow(
         stage=stage.value, budget_us=watch.budget_ns / 1000, count=whole.count, p50_us=p50, p90_us=p90, p99_us=p99,
-        p999_us=p999, max_us=whole.longest / 1000,
+        p999_us=p999, max_us=whole.longest / 1000, sum_us=whole.total / 1000,
+        up_to=tuple(whole.up_to([edge * 1000 for edge in EDGES_US])),
         recent_us=None if watch.recent_ns is None else watch.recent_ns / 1000,
     )  # fmt: skip

@@ -30,6 +30,8 @@ class Stage(StrEnum):
 
 
 STAGES: Final = tuple(Stage)
+EDGES_US: Final = (10, 25, 50, 100, 150, 200, 300, 500, 750, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000)
+"""Durations up to which those of a stage are counted."""
 
 
 class StageRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +47,10 @@ class StageRow(msgspec.Struct, frozen=True, kw_only=True):
     p99_us: float = 0
     p999_us: float = 0
     max_us: float = 0
+    sum_us: float = 0
+    """Of all that were timed."""
+    up_to: tuple[int, ...] = ()
+    """How many took no longer than each of `EDGES_US`, to 1 part in 16."""
     recent_us: float | None = None
     """p99 of the last whole minute; None if too little happened in it."""
 

@@ -129,7 +129,7 @@ def scraped(text: bytes) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for family in text_string_to_metric_families(text.decode()):
         assert family.documentation, family.name
-        assert family.type in ("gauge", "counter"), family
+        assert family.type in ("gauge", "counter", "histogram"), family
         for sample in family.samples:
             found.setdefault(sample.name, []).append(sample)
     return found
@@ -157,7 +157,12 @@ async def test_a_scrape_is_what_the_snapshot_says_and_the_reference_parser_reads
     assert one("exposure_gross_limit") == float(to_text(engine.gross_limit))
     assert one("venue_up", venue="hyperliquid") == 1
     for row in snapshot.stages:
-        assert one("stage_runs_total", stage=row.stage) >= row.count > 0 or row.stage == "collect"
+        assert one("stage_runs_total", stage=row.stage) >= row.count > 0 or row.stage in ("collect", "tidy")
+        buckets = [s for s in found["hlomm_stage_seconds_bucket"] if s.labels["stage"] == row.stage]
+        counts = [s.value for s in sorted(buckets, key=lambda s: float(s.labels["le"]))]
+        assert counts == sorted(counts)
+        assert counts == [*row.up_to, row.count]
+        assert one("stage_seconds_sum", stage=row.stage) == pytest.approx(row.sum_us / 1e6)
     quantiles = {s.labels["quantile"] for s in found["hlomm_stage_latency_seconds"] if s.labels["stage"] == "total"}
     assert quantiles == {"0.5", "0.9", "0.99", "0.999"}
     assert {s.labels["queue"] for s in found["hlomm_queue_peak"]} == {row.name for row in snapshot.queues}

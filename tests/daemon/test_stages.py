@@ -36,6 +36,19 @@ def test_a_percentile_is_never_too_low_and_at_most_a_sixteenth_too_high(values: 
     assert exact <= histogram.percentile(share) <= exact + exact // 16 + 1
 
 
+@given(
+    st.lists(st.integers(min_value=0, max_value=10**10), min_size=1, max_size=60),
+    st.integers(min_value=1, max_value=10**10),
+)
+def test_so_many_took_no_longer_counted_to_a_sixteenth(values: list[int], edge: int) -> None:
+    histogram = Histogram()
+    for value in values:
+        histogram.add(value)
+    assert histogram.total == sum(values)
+    (found,) = histogram.up_to([edge])
+    assert sum(v <= edge for v in values) <= found <= sum(v <= edge + edge // 16 + 1 for v in values)
+
+
 def test_what_is_too_long_or_less_than_nothing_is_counted_all_the_same() -> None:
     histogram = Histogram()
     histogram.add(-5)

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
 from hlomm.assembly.documents import amount
 from hlomm.daemon.api.health import Health, Verdict, judge
+from hlomm.domain.latency_rows import EDGES_US
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.report import Snapshot
 from hlomm.venues.life import LIVE
@@ -151,6 +152,7 @@ def _time(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauges("stage_latency_seconds", "Time taken since the start, by quantile.", ("stage", "quantile"),
                   (((row.stage, share), getattr(row, field) * _US)
                    for row in stages if row.count for share, field in _QUANTILES))  # fmt: skip
+    yield _stages_seconds(snapshot)
     yield _gauges("stage_latency_max_seconds", "The longest.", ("stage",),
                   (((row.stage,), row.max_us * _US) for row in stages))  # fmt: skip
     yield _gauges("stage_latency_recent_seconds", "p99 of the last whole minute.", ("stage",),
@@ -164,6 +166,14 @@ def _time(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauges("queue_limit", "Most that may wait.", ("queue",),
                   (((row.name,), row.limit) for row in queues if row.limit is not None))  # fmt: skip
     yield _counters("queue_lost", "What did not fit.", ("queue",), (((row.name,), row.lost) for row in queues))
+
+
+def _stages_seconds(snapshot: Snapshot) -> Metric:
+    found = HistogramMetricFamily("hlomm_stage_seconds", "Time taken since the start.", labels=("stage",))
+    for row in snapshot.stages:
+        edges = [(f"{edge / 1e6:g}", float(count)) for edge, count in zip(EDGES_US, row.up_to, strict=False)]
+        found.add_metric((row.stage,), [*edges, ("+Inf", float(row.count))], sum_value=row.sum_us * _US)
+    return found
 
 
 def _desk(snapshot: Snapshot) -> Iterator[Metric]:
