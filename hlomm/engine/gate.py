@@ -87,14 +87,12 @@ def judge(state: State, want: Proposal) -> Verdict:
     if refusal is not None:
         return refusal
     qty, limit, numbers = int(want.qty), "", ""
-    if market.is_outcome and (small := _too_small(state, want, qty)) is not None:
-        return small  # no room makes it larger
     for room, name, text in _rooms(state, want, shape):
         if room < qty:
             qty, limit, numbers = max(floor_to(room, market.market.lot), 0), name, text
     if qty <= 0:
         return Reject(limit, numbers)
-    if (limit or not market.is_outcome) and (small := _too_small(state, want, qty)) is not None:
+    if (small := _too_small(state, want, qty)) is not None:
         return Reject(small.limit, f"{small.numbers} after {limit}: {numbers}" if limit else small.numbers)
     return Pass(Qty(qty)) if not limit else Resize(Qty(qty), limit, numbers)
 

@@ -25,6 +25,8 @@ ASKED = os.environ.get("HLOMM_SOAK_SEEDS")
 SEEDS = range(1, 4) if ASKED is None else range(int(ASKED))
 EVERYWHERE = (0,)
 """Quotes at Polymarket too."""
+FOUND = (145,)
+"""145: the day's loss stops all quoting through the fair end, and is forgotten at the midnight that ends the run."""
 ENOUGH = 20
 """So many seeds and every class of fault happens."""
 DAYS = 0.06
@@ -53,6 +55,12 @@ def test_nothing_is_ever_wrong(seeds: Sequence[int]) -> None:
     pairs = document["pairs"]
     assert pairs["begun"] == sum(pairs[end] for end in ("done", "none", "unwound", "flattened", "kept"))
     assert pairs["naked"] == pairs["open"] == 0
+
+
+@pytest.mark.trial
+@pytest.mark.parametrize("seed", FOUND)
+def test_seeds_that_found_something_stay_clean(seed: int) -> None:
+    assert run_seed(seed, 1.0, tuple(Fault)).findings == ()
 
 
 def test_without_faults_nothing_halts_and_nobody_is_needed() -> None:

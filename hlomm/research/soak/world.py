@@ -257,6 +257,8 @@ class World(Town):
         if process is None or not process.alive or process.halt is not HaltState.RUNNING or not process.desk.up:
             return
         self._running += 1
+        if self._day_is_lost():
+            return  # at midnight, when the day is closed, nobody could tell any more
         self._quotable_looks += self._quotable()
         self._quoted += any(is_ours(order.cloid) for order in self.front.exchange.open_orders(self.front.account))
 
@@ -265,12 +267,11 @@ class World(Town):
     def close(self) -> None:
         self.over = True
         process = self.process
-        if not self._day_is_lost():
-            state = "down" if process is None else f"{process.halt.value}: {process.engine.state.halt_reason}"
-            if self._fair_looks >= QUOTABLE_LOOKS and not self._running:
-                self.checks.found("liveness", f"it never ran in the fair end of the day ({state})")
-            if self._quotable_looks >= QUOTABLE_LOOKS and not self._quoted:
-                self.checks.found("liveness", f"no quote rested in the fair end of the day ({state})")
+        state = "down" if process is None else f"{process.halt.value}: {process.engine.state.halt_reason}"
+        if self._fair_looks >= QUOTABLE_LOOKS and not self._running and not self._day_is_lost():
+            self.checks.found("liveness", f"it never ran in the fair end of the day ({state})")
+        if self._quotable_looks >= QUOTABLE_LOOKS and not self._quoted:
+            self.checks.found("liveness", f"no quote rested in the fair end of the day ({state})")
         if process is not None and process.alive:
             process.stop("the day is over")
             self.timeline.run_until(self.plan.end_ns + STOP_S * S)
