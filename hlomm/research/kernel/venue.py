@@ -5,12 +5,11 @@ Twins: `TapeVenue`, `TapeMarket`, `TapeBook`, `OwnOrders` and `Mail` with consta
 
 from __future__ import annotations
 
-import math
-from typing import Any, Final
+from typing import Any
 
 from hlomm.research.kernel import books
 from hlomm.research.kernel.compiled import compiled
-from hlomm.research.kernel.formulas import SCALE, notional_ceil, notional_floor, scaled
+from hlomm.research.kernel.formulas import SCALE, notional_ceil, notional_floor
 from hlomm.research.kernel.layout import (
     AMEND,
     AMEND_FAILED,
@@ -39,9 +38,7 @@ from hlomm.research.kernel.layout import (
     SO,
     YES,
 )
-
-_DEEP: Final = 1e15
-
+from hlomm.research.kernel.matching import ahead, free_tokens, hit, refused, shown
 
 # -- what is on its way
 
@@ -146,7 +143,7 @@ def step(s: Any, p: Any, t: Any, w: Any) -> None:
 def _place(
     s: Any, p: Any, t: Any, w: Any, at_ns: int, side: int, number: int, leg: int, buys: int, px: int, qty: int
 ) -> None:  # fmt: skip
-    if _refused(s, p, t, w, side, leg, buys, px, qty, NOT_SO):
+    if refused(s, p, t, w, side, leg, buys, px, qty, NOT_SO):
         tell(s, p, w, at_ns, NOTHING, REJECTED, side, number, NOTHING, NOTHING, NOTHING, NOTHING)
         return
     _rest(s, p, t, w, at_ns, side, number, leg, buys, px, qty)
@@ -161,7 +158,7 @@ def _rest(
     r.id, r.oid, r.leg, r.side, r.px, r.yes_px, r.left, r.filled = (
         number, s.v_oid, leg, buys, px, books.yes_px(leg, px), qty, 0,
     )  # fmt: skip
-    r.ahead, r.remaining = _ahead(s, t, side, r.yes_px), qty / 1e8
+    r.ahead, r.remaining = ahead(s, t, side, r.yes_px), qty / 1e8
     tell(s, p, w, at_ns, NOTHING, OPENED, side, number, r.oid, qty, NOTHING, NOTHING)
 
 
@@ -173,7 +170,7 @@ def _amend(
     if w.resting[side].id != number:
         tell(s, p, w, at_ns, NOTHING, AMEND_FAILED, side, number, NOTHING, NOTHING, NOTHING, NOTHING)
         return
-    if _refused(s, p, t, w, side, leg, buys, px, qty, SO):
+    if refused(s, p, t, w, side, leg, buys, px, qty, SO):
         _close(s, p, w, at_ns, side, NOTHING)
         tell(s, p, w, at_ns, NOTHING, AMEND_FAILED, side, number, NOTHING, NOTHING, NOTHING, NOTHING)
         return
@@ -189,7 +186,7 @@ def _close(s: Any, p: Any, w: Any, at_ns: int, side: int, not_before_ns: int) ->
 
 @compiled
 def _merge(s: Any, p: Any, w: Any, at_ns: int, qty: int) -> None:
-    if min(_free_tokens(s, w, YES, NONE), _free_tokens(s, w, NO, NONE)) < qty:
+    if min(free_tokens(s, w, YES, NONE), free_tokens(s, w, NO, NONE)) < qty:
         tell(s, p, w, at_ns, NOTHING, MERGE_FAILED, BID, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)
         return
     s.v_yes -= qty
@@ -198,95 +195,7 @@ def _merge(s: Any, p: Any, w: Any, at_ns: int, qty: int) -> None:
     tell(s, p, w, at_ns, NOTHING, MERGED, BID, NOTHING, NOTHING, qty, NOTHING, NOTHING)
 
 
-# -- rules
-
-
-@compiled
-def _refused(
-    s: Any, p: Any, t: Any, w: Any, side: int, leg: int, buys: int, px: int, qty: int, amends: int
-) -> bool:  # fmt: skip
-    ignoring = side if amends else NONE
-    if _crosses(s, t, w, side, books.yes_px(leg, px)) or notional_floor(px, qty) < p.min_notional:
-        return True
-    if buys != BUY:
-        return qty > _free_tokens(s, w, leg, ignoring)
-    return bool(notional_ceil(px, qty) > s.v_cash - _reserved(w, ignoring))
-
-
-@compiled
-def _crosses(s: Any, t: Any, w: Any, side: int, at: int) -> bool:
-    other, sign = 1 - side, books.SIGN[side]
-    best = _best(s, t, other)
-    ours = w.resting[other].yes_px if w.resting[other].id else -1
-    return bool((best >= 0 and (at - best) * sign >= 0) or (ours >= 0 and (at - ours) * sign >= 0))
-
-
-@compiled
-def _best(s: Any, t: Any, side: int) -> int:
-    book = t.venue[s.v_next - 1].shown if s.v_next > 0 else -1
-    if book < 0 or t.shown[book, side] == t.shown[book, 2 + side]:
-        return -1
-    return int(t.depth[t.shown[book, side], 0])
-
-
-@compiled
-def _free_tokens(s: Any, w: Any, leg: int, ignoring: int) -> int:
-    free = s.v_yes if leg == YES else s.v_no
-    for side in range(2):
-        r = w.resting[side]
-        if r.id and side != ignoring and r.side != BUY and r.leg == leg:
-            free -= r.left
-    return int(free)
-
-
-@compiled
-def _reserved(w: Any, ignoring: int) -> int:
-    locked = 0
-    for side in range(2):
-        r = w.resting[side]
-        if r.id and side != ignoring and r.side == BUY:
-            locked += notional_ceil(r.px, r.left)
-    return locked
-
-
-# -- queues
-
-
-@compiled
-def _shown(t: Any, book: int, side: int, at: int) -> int:
-    """Size of a level of a snapshot; 0 between its levels, -1 where it does not reach that deep."""
-    first, end = t.shown[book, side], t.shown[book, 2 + side]
-    sign = books.SIGN[side]
-    for place in range(first, end):
-        px = t.depth[place, 0]
-        if px == at:
-            return int(t.depth[place, 1])
-        if (px - at) * sign < 0:
-            return 0
-    return -1 if end > first else 0
-
-
-@compiled
-def _ahead(s: Any, t: Any, side: int, at: int) -> float:
-    """What an order joining a level finds there: the snapshot's size less what was printed since."""
-    now = s.v_next - 1
-    book = t.venue[now].shown if now >= 0 else -1
-    if book < 0:
-        return 0.0
-    size = _shown(t, book, side, at)
-    if size < 0:
-        return _DEEP
-    sign, gone, since = books.SIGN[side], 0, now
-    while since > 0 and t.venue[since].trade != 0:
-        since -= 1
-    for print_ in range(since, now + 1):
-        if t.venue[print_].trade != sign:
-            continue
-        if (at - t.venue[print_].px) * sign > 0:
-            gone = size
-        elif at == t.venue[print_].px:
-            gone += t.venue[print_].qty
-    return max(size - gone, 0) / 1e8
+# -- what the tape does
 
 
 @compiled
@@ -295,7 +204,7 @@ def _happens(s: Any, p: Any, t: Any, w: Any, at: int) -> None:
         for side in range(2):
             r = w.resting[side]
             if r.id and r.ahead > 0.0:
-                size = _shown(t, t.venue[at].shown, side, r.yes_px)
+                size = shown(t, t.venue[at].shown, side, r.yes_px)
                 if size >= 0:
                     r.ahead = min(r.ahead, size / 1e8)
         return
@@ -303,35 +212,13 @@ def _happens(s: Any, p: Any, t: Any, w: Any, at: int) -> None:
     r = w.resting[side]
     if not r.id:
         return
-    qty = _hit(p, t, r, at, side)
+    qty = hit(p, t, r, at, side)
     if qty:
         r.left -= qty
         r.filled += qty
         _pay(s, p, t, w, at, side, qty)
         if not r.left:
             _close(s, p, w, t.venue[at].at, side, t.venue[at].told)
-
-
-@compiled
-def _hit(p: Any, t: Any, r: Any, at: int, side: int) -> int:
-    """How much of an order a print fills."""
-    beyond = (r.yes_px - t.venue[at].px) * books.SIGN[side]
-    left = t.venue[at].qty
-    if beyond < 0 or left <= 0:
-        return 0
-    if beyond > 0:
-        filled = min(r.left, left)
-        r.remaining = (r.left - filled) / 1e8
-        return int(filled)
-    r.ahead -= left / 1e8
-    if r.ahead >= 0.0 or r.remaining <= 0.0:
-        return 0
-    lot = p.lot / 1e8
-    fill = min(math.floor(-r.ahead / lot + 0.5) * lot, r.remaining)
-    if fill > 0.0:
-        r.remaining -= fill
-        r.ahead = 0.0
-    return int(min(scaled(fill), left, r.left))
 
 
 @compiled

@@ -25,6 +25,8 @@ SETTINGS = load_settings("sim", environ={})
 AVELLANEDA = "strategy.avellaneda"
 SLICE_S = 420
 AGREED = lively(30, 5)
+UNHEDGED = load_settings("sim", sets=["hedge.enabled=false"], environ={})
+"""With which no set is left to the engine for its pairs."""
 
 
 def drawn(chance: random.Random) -> dict[str, str]:
@@ -93,14 +95,16 @@ def test_outcomes_are_those_of_the_queue_tier(tier):
 
 
 def test_without_a_bug_there_is_nothing_to_find(tier):
-    assert tier.difference(AGREED, SETTINGS, {f"{AVELLANEDA}.max_size": "40"}) is None
+    point = {f"{AVELLANEDA}.max_size": "40"}
+    assert not kernel.Prepared.of(AGREED, UNHEDGED).ran(kernel._changed(UNHEDGED, point)).left
+    assert tier.difference(AGREED, UNHEDGED, point) is None
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        ("entry_ns", 1), ("response_ns", -1), ("tick", 1_000), ("min_interval_ns", 10**8), ("gamma", 1e-5),
+        ("entry_ns", 1), ("response_ns", -1), ("tick", 1_000), ("min_interval_ns", 10**8), ("gamma", 5e-3),
         ("liquidity", 1e-4), ("max_loss", -(10**9)), ("noise", 1e-4), ("lot", 10**8), ("cash", 10**8),
     ],
 )  # fmt: skip
@@ -115,7 +119,7 @@ def test_a_bug_in_it_is_found(tier, monkeypatch, name, wrong):
         return made
 
     monkeypatch.setattr(kernel, "record", changed)
-    found = tier.difference(AGREED, SETTINGS, point)
+    found = tier.difference(AGREED, UNHEDGED, point)
     assert found is not None
     assert "the engine" in found
 
