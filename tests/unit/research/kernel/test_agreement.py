@@ -104,7 +104,7 @@ def test_without_a_bug_there_is_nothing_to_find(tier):
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        ("entry_ns", 1), ("response_ns", -1), ("tick", 1_000), ("min_interval_ns", 10**8), ("gamma", 5e-3),
+        ("entry_ns", 1), ("response_ns", -1), ("tick", 1_000), ("min_interval_ns", 10**8), ("glft_slope", 1e-2),
         ("liquidity", 1e-4), ("max_loss", -(10**9)), ("noise", 1e-4), ("lot", 10**8), ("cash", 10**8),
     ],
 )  # fmt: skip
