@@ -47,3 +47,12 @@ def shares(seen: Counter[str], most: int = 15) -> list[dict[str, Any]]:
     rows = [{"module": module, "share": round(count / total, 4)} for module, count in top]
     rest = total - sum(count for _, count in top)
     return [*rows, {"module": "all others", "share": round(rest / total, 4)}] if rest > 0 and seen else rows
+
+
+def rooms(seen: Counter[str]) -> dict[str, float]:
+    """Shares by folder of the package, largest first."""
+    total = seen.total() or 1
+    found: Counter[str] = Counter()
+    for module, count in seen.items():
+        found[module.split(".")[1] if module.startswith(_ROOM) else module] += count
+    return {room: round(count / total, 4) for room, count in found.most_common()}

@@ -71,6 +71,7 @@ def engine(document: Json) -> list[str]:
         f"{document['events']:,} events, {did}; rounds took {rounds} s",
         "",
         f"where the time goes, by {document['looks']:,} looks, one a millisecond of processor time:",
+        ", ".join(f"{room} {share:.0%}" for room, share in document["rooms"].items()),
         in_columns(("module", "share", ""), rows, "not one look: too short a run"),
     ]
 

@@ -60,13 +60,19 @@ def _rates(text: str) -> tuple[float, ...]:
 
 
 @bench.command()
-@click.option("--frames", type=click.IntRange(100, 10_000_000), default=20_000, show_default=True, help="On the tape.")
+@click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
+@click.option(
+    "--frames", type=click.IntRange(100, 10_000_000), default=20_000, show_default=True, help="Of a made tape."
+)
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="The best one counts.")
 @JSON
 @reporting
-def engine(*, frames: int, rounds: int, as_json: bool) -> None:
-    """Book events a second through the engine in a backtest, and where its time goes."""
-    _measured("engine", "engine", as_json=as_json, frames=frames, rounds=rounds)
+def engine(*, data: Path | None, frames: int, rounds: int, as_json: bool) -> None:
+    """Book events a second through the engine in a backtest, and where its time goes.
+
+    Over DATA, a recording or a store, or over a tape made for it, on which every book moves every quote.
+    """
+    _measured("engine", "engine", as_json=as_json, data=data, frames=frames, rounds=rounds)
 
 
 @bench.command()

@@ -91,13 +91,15 @@ def test_a_step_is_charged_with_what_it_took() -> None:
 @pytest.mark.slow
 def test_the_engine_over_a_synthetic_tape() -> None:
     document = whole(engine.run(engine.Plan(frames=400, rounds=1)))
-    assert document["book_events"] == 320, "eight of ten frames are books"
+    assert document["book_events"] == 360, "eight of ten frames are books, one a touch"
     assert document["events"] == 440, "and a mark with every tenth"
     assert document["inputs"] >= document["events"]
     assert document["turns"] >= document["events"]
     assert document["orders"] > 10
-    assert document["book_events_per_s"] == pytest.approx(320 / document["cpu_s"], rel=0.01)
+    assert document["book_events_per_s"] == pytest.approx(360 / document["cpu_s"], rel=0.01)
     assert sum(one["share"] for one in document["where"]) == pytest.approx(1.0, abs=0.01)
+    assert sum(document["rooms"].values()) == pytest.approx(1.0, abs=0.01)
+    assert document["rooms"]["engine"] > 0
     assert document["where"][0]["module"].startswith("hlomm.")
     assert "book events/s" in look.engine(document)[0]
 
