@@ -101,15 +101,16 @@ def _moved(state: State, perp: MarketId, series: str, price: int) -> None:
     if price <= 0:
         return
     widen, pause = state.breakers.moves_of(perp)
-    factor = to_text(state.config.breakers.widen_factor)
-    for breaker, code, doing in (
-        (widen, "widen", f"spreads x{factor}"),
-        (pause, "pause", "all quotes on it cancelled, tokens kept"),
-    ):
+    for breaker in (widen, pause):
         move = breaker.observe(series, state.now.mono_ns, price)
-        if move is not None:
-            why = _said(state, perp, series, move, breaker)
-            _trip(state, breaker, f"price_{code}", perp, breaker.rule.cooldown_ns, why, doing)
+        if move is None:
+            continue
+        why = _said(state, perp, series, move, breaker)
+        if breaker is widen:
+            code, doing = "price_widen", f"spreads x{to_text(state.config.breakers.widen_factor)}"
+        else:
+            code, doing = "price_pause", "all quotes on it cancelled, tokens kept"
+        _trip(state, breaker, code, perp, breaker.rule.cooldown_ns, why, doing)
 
 
 def _said(state: State, perp: MarketId, series: str, move: Move, breaker: MoveBreaker) -> str:

@@ -95,10 +95,11 @@ class MarketState:
     """Delisted or settled: nothing is quoted any more."""
     prints: deque[TradePrint] = attrs.field(factory=lambda: deque(maxlen=20))
     """Last public trades."""
+    is_outcome: bool = attrs.field(init=False)
+    """Not a perp. What a market is does not change, and everybody asks."""
 
-    @property
-    def is_outcome(self) -> bool:
-        return self.market.kind is MarketKind.OUTCOME
+    def __attrs_post_init__(self) -> None:
+        self.is_outcome = self.market.kind is MarketKind.OUTCOME
 
     def closing_px(self, qty: int) -> int | None:
         """Perps: the worse of mark and touch for a holder of that signed quantity; None if neither is known."""
