@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +15,6 @@ import trio
 from hlomm.assembly.documents import amount
 from hlomm.cli import trades, views
 from hlomm.cli.client import Client, socket_path
-from hlomm.daemon.api.server import INSTALL, bound_files, listening, serve
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
 from hlomm.domain.report import Snapshot
@@ -24,10 +22,15 @@ from hlomm.link.protocol import Access
 from hlomm.settings.load import PROFILES
 from hlomm.settings.paths import StatePaths
 
+INSTALL: Final = (
+    "metrics need hypercorn and prometheus-client: `pip install hypercorn prometheus-client`, or this checkout with "
+    "`pip install '.[metrics]'`"
+)
 try:
     from hlomm.daemon.api.pages import Pages
+    from hlomm.daemon.api.server import bound_files, listening, serve
     from hlomm.daemon.api.snapshots import Snapshots
-except ImportError:
+except ModuleNotFoundError:
     raise UsageError(INSTALL) from None
 
 DAEMON_S: Final = 3.0
@@ -40,8 +43,6 @@ def metrics_command(
     """Serve until SIGINT or SIGTERM, whether or not a daemon runs meanwhile."""
     if profile not in PROFILES:
         raise UsageError(f"no profile {profile!r}; there are: {', '.join(PROFILES)}")
-    if find_spec("hypercorn") is None:
-        raise UsageError(INSTALL)
     path = socket_path(profile, state_dir, socket_file)
     listener = listening(port)
     bound_files()

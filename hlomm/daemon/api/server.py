@@ -11,6 +11,8 @@ import socket
 from typing import Any, Final
 
 import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve as hypercorn
 
 from hlomm.daemon.api.pages import Pages
 from hlomm.domain.faults import UsageError
@@ -22,7 +24,6 @@ FILES_MAX: Final = 512
 REQUEST_S: Final = 10
 STALLED_MS: Final = 10_000
 SEND_BUFFER: Final = 1 << 20
-INSTALL: Final = "metrics need hypercorn and prometheus-client: `pip install 'hlomm[metrics]'`"
 
 
 def listening(port: int) -> socket.socket:
@@ -46,9 +47,6 @@ async def serve(  # noqa: ASYNC128 - Hypercorn gets the task status
     task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED,
 ) -> None:  # fmt: skip
     """Until `stop` is set; requests under way have a few seconds to end."""
-    from hypercorn.config import Config  # noqa: PLC0415 - an extra
-    from hypercorn.trio import serve as hypercorn  # noqa: PLC0415
-
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]  # from now on it is Hypercorn's to close
     config.backlog = BACKLOG

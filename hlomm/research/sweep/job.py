@@ -21,6 +21,8 @@ TIERS: Final[dict[str, str]] = {
     "kernel": "hlomm.research.kernel.tier:KernelTier",
 }
 """Where a tier lives, as `module:class`: imported only where it is used."""
+COMPILED: Final = frozenset({"kernel"})
+"""Those that are accepted only while they agree with the engine (`tiers.CheckedTier`)."""
 _NO_PART: Final = ("cli", "daemon", "guardian", "link", "rundir", "research/imports", "research/record",
                    "research/report", "research/soak")  # fmt: skip
 """Folders of the package that no backtest runs through."""

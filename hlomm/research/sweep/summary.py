@@ -10,6 +10,7 @@ import attrs
 import polars as pl
 
 from hlomm.pricing.trials import autocorrelations, lo_factor
+from hlomm.research.sweep.job import COMPILED
 from hlomm.research.sweep.judge import Judge, Rules, Table, Verdict, table
 from hlomm.research.sweep.walk import Walk, walk
 
@@ -70,16 +71,19 @@ def document(summary: Summary) -> dict[str, Any]:
         "block_s": manifest["block_s"], "observations": len(whole.recordings),
         "observed": "recordings" if whole.by_event else "blocks", "failed": whole.failed,
         "trials": {"here": whole.trials, "earlier": asking.earlier, "counted": whole.trials + asking.earlier},
-        "checked": _checked(summary.results) if manifest["tier"] == "kernel" else None,
+        "checked": _checked(summary.results) if manifest["tier"] in COMPILED else None,
         "rules": attrs.asdict(asking.rules), "winner": None, "promoted": False, "top": [], "walk": None,
     }  # fmt: skip
     if judge is None:
         return said
     ranked = judge.ranked()[: max(asking.top, 1)]
-    winner = judge.verdict(ranked[0])
+    winner = _accepted(judge.verdict(ranked[0]), said["checked"])
     said["winner"] = {**_set(summary, winner.point), **_verdict(winner), "sharpe_day": _daily(summary, ranked[0])}
     said["promoted"] = winner.promoted
-    said["top"] = [{**_set(summary, judge.table.points[at]), **_verdict(judge.verdict(at))} for at in ranked]
+    said["top"] = [
+        {**_set(summary, judge.table.points[at]), **_verdict(_accepted(judge.verdict(at), said["checked"]))}
+        for at in ranked
+    ]
     if summary.walk is not None:
         said["walk"] = _walked(summary, summary.walk)
     return said
@@ -97,6 +101,14 @@ def _checked(results: pl.DataFrame) -> dict[str, Any]:
         "unchecked_recordings": sorted(without), "left": left.height,
         "left_because": dict(left.group_by("left").len().sort("left").iter_rows()),
     }  # fmt: skip
+
+
+def _accepted(verdict: Verdict, checked: Mapping[str, Any] | None) -> Verdict:
+    """What compiled code made is promoted only where the engine was asked as well."""
+    if checked is None or not checked["unchecked_recordings"]:
+        return verdict
+    why = f"not one compiled result was held against the engine over recordings {checked['unchecked_recordings']}"
+    return attrs.evolve(verdict, reasons=(*verdict.reasons, why))
 
 
 def _set(summary: Summary, point: int) -> dict[str, Any]:

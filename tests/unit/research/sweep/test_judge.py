@@ -168,6 +168,34 @@ def test_where_nothing_has_a_result_there_is_no_winner():
     assert lines(said)[-1] == "no set has a result over every recording: there is no winner"
 
 
+@pytest.mark.parametrize(
+    ("tier", "checked", "promoted"), [("kernel", True, True), ("kernel", False, False), ("queue", False, True)]
+)
+def test_what_compiled_code_made_is_promoted_only_where_the_engine_was_asked(tier, checked, promoted):
+    returns = drawn(3, sets=40)
+    returns[:, 7] += 0.9
+    results = pl.DataFrame(
+        [
+            {
+                "point": at, "recording": 0, "pnl": float(made.sum()), "fills": 100, "returns": made.tolist(),
+                "error": None, "left": None, "checked": checked and at == 20, GAMMA: f"0.{at}", "fees": 0.0,
+                "volume": 1.0, "quotes": 5, "max_drawdown": 1.0, "inventory_max": 1.0,
+            }
+            for at, made in enumerate(returns.T)
+        ], schema_overrides={"error": pl.String, "left": pl.String},
+    )  # fmt: skip
+    manifest = {
+        "tier": tier, "source": "sim", "sets": 40, "keys": [GAMMA], "seed": 1, "block_s": 60.0,
+        "recordings": [{"market": "M", "settles": "2026-05-10T06:00:00+00:00", "events": 9}],
+    }  # fmt: skip
+    said = document(summarise(manifest, results, Asking(rules=RULES)))
+    assert said["winner"]["point"] == 7
+    assert (said["promoted"], said["winner"]["promoted"]) == (promoted, promoted)
+    assert promoted or said["winner"]["reasons"] == [
+        "not one compiled result was held against the engine over recordings [0]"
+    ]
+
+
 def test_of_many_events_each_is_one_observation():
     values = {(point, at): [float(point + at), 1.0] for point in range(2) for at in range(30)}
     made = table(rows(values), range(30))
