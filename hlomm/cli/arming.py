@@ -5,15 +5,15 @@ from __future__ import annotations
 from hlomm.assembly.numbers import scaled
 from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.domain.units import Cash
-from hlomm.settings.load import Loaded
+from hlomm.settings.load import UNREAL, Loaded
 from hlomm.settings.schema import Limits
 
 
 def check_arming(loaded: Loaded, arm: float | None) -> Cash:
-    """The armed notional; 0 in simulation. Refuses a live profile whose limits are merely the defaults."""
-    if loaded.profile == "sim":
+    """The armed notional; 0 in simulation and on paper. Refuses a live profile whose limits are merely the defaults."""
+    if loaded.profile in UNREAL:
         if arm is not None:
-            raise UsageError("--arm has no meaning in profile sim: nothing there is real")
+            raise UsageError(f"--arm has no meaning in profile {loaded.profile}: nothing there is real")
         return Cash(0)
     limits = loaded.settings.limits
     unset = [

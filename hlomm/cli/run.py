@@ -44,7 +44,12 @@ def run_command(
     armed = check_arming(loaded, arm)
     paths = state_paths(state_dir, profile)
     keys = {}
-    if profile != "sim":
+    local = None
+    if profile == "paper":
+        from hlomm.cli.paper import paper_desks  # what backtests are made of: nobody else waits for it
+
+        local = paper_desks(loaded, sim_file)
+    elif profile != "sim":
         keys = venue_keys(loaded, os.environ, Password(os.environ, password_fd), i_know=i_know)
     forget(os.environ)
     service = Service.from_environment(os.environ, os.getpid())
@@ -56,7 +61,7 @@ def run_command(
         launch,
         RunOptions(
             loaded=loaded, paths=paths, sim_file=sim_file, duration_s=duration_s, seed=seed, speed=speed, armed=armed,
-            keys=keys, service=service,
+            keys=keys, service=service, local=local,
         ),
         strict_exception_groups=True,
     )  # fmt: skip

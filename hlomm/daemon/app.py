@@ -87,14 +87,19 @@ class Daemon:
         guardian: GuardianKeeper | None = None,
         tidy: bool = False,
         service: Service | None = None,
+        fill_model: str = "",
     ) -> None:
-        """`tidy`: the process is ours alone, so that garbage may be collected when it suits us."""
+        """`fill_model`: tag of what fills our orders, where no venue does.
+
+        `tidy`: the process is ours alone, so that garbage may be collected when it suits us.
+        """
         self._loaded = loaded
         self._service = Service() if service is None else service
         self._guardian = guardian
         self._clock = clock
         self._sessions = sessions
         self._seed = seed
+        self._fill_model = fill_model
         settings = loaded.settings
         host = clock.read()
         self._started_ns = host.mono_ns
@@ -202,7 +207,7 @@ class Daemon:
                     accounts=() if tuple(self._sessions) == (HYPERLIQUID,) else tuple(
                         (venue, self._accounts.get(venue, "")) for venue in self._sessions
                     ),
-                    seed=self._seed,
+                    seed=self._seed, fill_model=self._fill_model,
                 )
             ],
             0,

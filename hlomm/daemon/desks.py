@@ -12,6 +12,7 @@ import structlog
 
 from hlomm.assembly.venues import hyperliquid_session, kalshi_session, polymarket_session
 from hlomm.daemon.sim_process import SimDocument
+from hlomm.domain.carried import CarriedBooks
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
 from hlomm.domain.secret import Secret
@@ -28,8 +29,8 @@ PATIENT: Final = ("request_s", "post_s", "pong_s", "silence_s")
 """Deadlines that wait for the host's sockets and scheduler, whatever the pace of venue time."""
 
 Section = TypeVar("Section", bound=msgspec.Struct)
-MakeSession = Callable[[int | None], VenueSession]
-"""Given from when on (venue time) fills may be missing in the books."""
+MakeSession = Callable[[CarriedBooks | None], VenueSession]
+"""Given the account's books as its last run left them."""
 _log = structlog.get_logger("hlomm")
 
 
@@ -51,11 +52,26 @@ class Desk:
     books: str
     """Whose books these are: another simulator, or another network, has others."""
     session: MakeSession
-    charge: VenueCharge
+    charge: VenueCharge | None
+    """What guards it; None for an account that is nowhere but in this process."""
+    venue: VenueId = attrs.field()
 
-    @property
-    def venue(self) -> VenueId:
+    @venue.default
+    def _of_its_charge(self) -> VenueId:
+        assert self.charge is not None, "a desk without a charge says where it is"
         return self.charge.venue
+
+
+@attrs.frozen(kw_only=True)
+class Local:
+    """Accounts that are kept in this process, and the time they live in."""
+
+    clock: Clock
+    desks: tuple[Desk, ...]
+    seed: int | None
+    """Of the simulator whose data they hear."""
+    fill_model: str
+    """Tag of what fills their orders."""
 
 
 @contextmanager
@@ -64,7 +80,8 @@ def held(desks: Sequence[Desk], profile: str) -> Iterator[None]:
     with ExitStack() as locks:
         for desk in desks:
             charge = desk.charge
-            locks.callback(account_lock(charge.venue, charge.place(profile), charge.account).release)
+            if charge is not None:
+                locks.callback(account_lock(charge.venue, charge.place(profile), charge.account).release)
         yield
 
 
@@ -85,19 +102,30 @@ def patient(section: Section, speed: float) -> Section:
     return msgspec.structs.replace(section, **{name: max(value, least) for name, value in given.items()})
 
 
+def _since(carried: CarriedBooks | None) -> int | None:
+    """From when on (venue time) fills may be missing in the books."""
+    return None if carried is None else carried.fills_from_ms
+
+
 def _polymarket(
     section: Polymarket, settings: Settings, keys: Keys, clock: Clock, way: Transport | None = None
 ) -> MakeSession:
-    return lambda from_ms: polymarket_session(
-        section, clock, limits=settings.limits, key=keys.key, api_key=keys.api_key, transport=way, fills_from_ms=from_ms
+    return lambda carried: polymarket_session(
+        section,
+        clock,
+        limits=settings.limits,
+        key=keys.key,
+        api_key=keys.api_key,
+        transport=way,
+        fills_from_ms=_since(carried),
     )
 
 
 def _kalshi(
     section: Kalshi, settings: Settings, key: Secret, clock: Clock, way: Transport | None = None
 ) -> MakeSession:
-    return lambda from_ms: kalshi_session(
-        section, clock, limits=settings.limits, key=key, transport=way, fills_from_ms=from_ms
+    return lambda carried: kalshi_session(
+        section, clock, limits=settings.limits, key=key, transport=way, fills_from_ms=_since(carried)
     )
 
 
@@ -130,9 +158,9 @@ def _simulated_hyperliquid(settings: Settings, document: SimDocument, clock: Clo
     account, section = venue.accounts[0], settings.venue.hyperliquid
     return Desk(
         books=_simulated(document, venue.rest, account.address),
-        session=lambda from_ms: hyperliquid_session(
+        session=lambda carried: hyperliquid_session(
             patient(section, clock.map.speed), clock, limits=settings.limits, key=account.agent_key, rest=venue.rest,
-            ws=venue.ws, account=account.address, transport=way, fills_from_ms=from_ms,
+            ws=venue.ws, account=account.address, transport=way, fills_from_ms=_since(carried),
         ),
         charge=HyperliquidCharge(
             section=section, rest=venue.rest, ws=venue.ws, account=account.address, key=account.guardian_key
@@ -183,8 +211,8 @@ def _live_hyperliquid(settings: Settings, keys: Mapping[VenueId, Keys], clock: C
     found = _key_of(keys, HYPERLIQUID, "HL_OMM_AGENT_KEY")
     return Desk(
         books=f"{section.chain}|{section.rest}|{section.account.lower()}",
-        session=lambda from_ms: hyperliquid_session(
-            section, clock, limits=settings.limits, key=found.key, fills_from_ms=from_ms
+        session=lambda carried: hyperliquid_session(
+            section, clock, limits=settings.limits, key=found.key, fills_from_ms=_since(carried)
         ),
         charge=HyperliquidCharge(
             section=section, rest=section.rest, ws=section.ws, account=section.account,

@@ -15,7 +15,7 @@ import trio
 from hlomm.daemon import sim_process
 from hlomm.daemon.app import Daemon, RunResult
 from hlomm.daemon.beat import policy
-from hlomm.daemon.desks import Desk, Keys, enabled, held, live_desks, simulated_desks
+from hlomm.daemon.desks import Desk, Keys, Local, enabled, held, live_desks, simulated_desks
 from hlomm.daemon.guardian_process import GuardianKeeper, make_room
 from hlomm.daemon.restart import last_books
 from hlomm.daemon.service import Service
@@ -45,6 +45,8 @@ class RunOptions:
     """Of the venues of a live profile, already decrypted."""
     service: Service
     """Who started this process and wants to know how it is."""
+    local: Local | None = None
+    """Accounts that are nowhere but here, of profile paper."""
 
 
 async def launch(options: RunOptions) -> RunResult:
@@ -54,6 +56,8 @@ async def launch(options: RunOptions) -> RunResult:
         await make_room(options.paths)
         if options.loaded.profile == "sim":
             return await _simulated(options)
+        if options.local is not None:
+            return await _run(options, options.local.clock, options.local.desks, seed=options.local.seed)
         clock = Clock()
         return await _run(options, clock, live_desks(options.loaded.settings, options.keys, clock))
     finally:
@@ -87,14 +91,12 @@ async def _run(
     with held(desks, options.loaded.profile):
         accounts = {desk.venue: desk.books for desk in desks}
         carried = last_books(options.paths.journal, accounts)
-        sessions = {
-            desk.venue: desk.session(None if carried is None else carried.fills_from_ms_of(desk.venue))
-            for desk in desks
-        }
+        sessions = {desk.venue: desk.session(None if carried is None else carried.of(desk.venue)) for desk in desks}
         guardian = _guardian(options, clock, desks)
         daemon = Daemon(
             options.loaded, options.paths, clock, sessions, armed=options.armed, seed=seed, accounts=accounts,
             carried=carried, guardian=guardian, service=options.service, tidy=True,
+            fill_model="" if options.local is None else options.local.fill_model,
         )  # fmt: skip
         try:
             return await daemon.run(duration_s=options.duration_s)
@@ -106,6 +108,9 @@ async def _run(
 def _guardian(options: RunOptions, clock: Clock, desks: Sequence[Desk]) -> GuardianKeeper | None:
     """The keeper of this run's guardian, None where the configuration wants none."""
     settings = options.loaded.settings
+    charges = tuple(desk.charge for desk in desks if desk.charge is not None)
+    if not charges:
+        return None  # orders are in this process and end with it: nothing to make safe
     if not settings.guardian.enabled:
         _log.warning("no guardian", why="guardian.enabled is false: nobody acts if this process is killed or hangs")
         return None
@@ -115,7 +120,7 @@ def _guardian(options: RunOptions, clock: Clock, desks: Sequence[Desk]) -> Guard
         pid=os.getpid(), started=started, profile=options.loaded.profile,
         rules=_rules(settings, options.loaded.profile),
         policy=policy(settings), frozen_s=settings.flatten.deadline_s, clock=clock.map,
-        venues=tuple(desk.charge for desk in desks),
+        venues=charges,
     )  # fmt: skip
     return GuardianKeeper(charge, options.paths, "; ".join(desk.books for desk in desks))
 

@@ -170,9 +170,14 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         """The books of the first account by themselves."""
         return CarriedBooks(**{name: getattr(self, name) for name in CarriedBooks.__struct_fields__})
 
+    def of(self, venue: VenueId) -> CarriedBooks | None:
+        """The books of the account there; None if these know none."""
+        return next((books for books in self.books if books.venue == venue), None)
+
     def fills_from_ms_of(self, venue: VenueId) -> int | None:
         """From when on fills of that venue may be missing; None if these books know no account there."""
-        return next((books.fills_from_ms for books in self.books if books.venue == venue), None)
+        books = self.of(venue)
+        return None if books is None else books.fills_from_ms
 
     @property
     def books(self) -> tuple[CarriedBooks, ...]:

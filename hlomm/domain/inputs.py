@@ -51,6 +51,8 @@ class Booted(_Input, frozen=True, kw_only=True):
     """The venues of this run in order, each with the account there; empty: Hyperliquid alone, with `account`."""
     seed: int | None = None
     """Of the simulator that the run traded at; None where nothing is simulated. No decision reads it."""
+    fill_model: str = ""
+    """Tag of the model that made the fills of this run (paper); empty: the venue did. No decision reads it."""
 
     @property
     def account_of(self) -> dict[VenueId, str]:

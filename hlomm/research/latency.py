@@ -82,6 +82,11 @@ class Drawn:
 Delay = Constant | Drawn
 
 
+def least_ns(delay: Delay) -> int:
+    """The shortest there can be."""
+    return delay.ns if isinstance(delay, Constant) else min(delay.samples_ns)
+
+
 @attrs.frozen(kw_only=True)
 class Latency:
     """All three legs. Defaults: half of the venue's typical 380 ms from sending to the answer, each way."""

@@ -6,12 +6,13 @@ every fee is rounded up. Purchases are rounded up and receipts down, as the engi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from hlomm.domain.fills import Fill, FillKind
-from hlomm.domain.ids import ClientId, VenueOrderId
+from hlomm.domain.ids import ClientId, MarketId, VenueOrderId
 from hlomm.domain.inputs import FeeRates, TokenBalance
-from hlomm.domain.markets import Leg, Market
+from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.sets import SetAction
 from hlomm.domain.times import NS_PER_MS
@@ -29,11 +30,12 @@ class Claims(Protocol):
 class Purse:
     """Cash of all markets together."""
 
-    def __init__(self, cash: Cash) -> None:
+    def __init__(self, cash: Cash, numbered: int = 0) -> None:
+        """`numbered`: what was counted before, so that no movement of an account that goes on has an old name."""
         self.cash = int(cash)
         self.fees = 0
         self.claims: list[Claims] = []
-        self._numbers = 0
+        self._numbers = numbered
 
     def free(self, ignoring: Own | None = None) -> int:
         """What no resting order claims."""
@@ -48,14 +50,14 @@ class Purse:
 class TapeAccount:
     """What is held in one market."""
 
-    def __init__(self, market: Market, purse: Purse, rates: FeeRates) -> None:
+    def __init__(self, market: MarketId, purse: Purse, rates: FeeRates, held: Mapping[Leg, int] | None = None) -> None:
         self._market = market
         self._purse = purse
         self._rates = rates
-        self.tokens = {Leg.YES: 0, Leg.NO: 0}
+        self.tokens = {Leg.YES: 0, Leg.NO: 0} | dict(held or {})
 
     def held(self) -> list[TokenBalance]:
-        return [TokenBalance(self._market.id, leg, Qty(held), Cash(0)) for leg, held in self.tokens.items() if held]
+        return [TokenBalance(self._market, leg, Qty(held), Cash(0)) for leg, held in self.tokens.items() if held]
 
     def trade(
         self, leg: Leg, side: Side, px: Px, qty: int, at_ns: int, *, maker: bool, client_id: ClientId,
@@ -113,7 +115,7 @@ class TapeAccount:
         assert purse.cash >= 0
         assert self.tokens[leg] >= 0
         return Fill(
-            key=f"tape:{purse.number()}", market=self._market.id, leg=leg, side=side, px=px, qty=Qty(qty),
+            key=f"tape:{purse.number()}", market=self._market, leg=leg, side=side, px=px, qty=Qty(qty),
             fee=Cash(fee), kind=kind, maker=maker, client_id=client_id, venue_order_id=venue_order_id,
             venue_ms=at_ns // NS_PER_MS,
         )  # fmt: skip

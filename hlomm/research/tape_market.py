@@ -14,6 +14,8 @@ News of a request comes a response latency after its effect; news of a fill no e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hlomm.domain.fills import Fill
 from hlomm.domain.ids import ClientId, VenueOrderId
 from hlomm.domain.inputs import (
@@ -27,6 +29,7 @@ from hlomm.domain.inputs import (
     OrderClosed,
     OrderOpened,
     OrderRejected,
+    RestingOrder,
 )
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import AmendRequest, OrderRequest, Side, Tif, direction, yes_px
@@ -46,11 +49,12 @@ class TapeMarket:
     """Money is in `account`; what it tells goes by `mail`."""
 
     def __init__(
-        self, market: Market, purse: Purse, model: FillModel, rates: FeeRates, mail: Mail, counts: Counts
-    ) -> None:
+        self, market: Market, purse: Purse, model: FillModel, rates: FeeRates, mail: Mail, counts: Counts,
+        held: Mapping[Leg, int] | None = None,
+    ) -> None:  # fmt: skip
         self._market = market
         self.mail = mail
-        self.account = TapeAccount(market, purse, rates)
+        self.account = TapeAccount(market.id, purse, rates, held)
         self._purse = purse
         self._counts = counts
         self._book = TapeBook()
@@ -142,6 +146,16 @@ class TapeMarket:
             client_id=client_id, found=True, open=False, status=status, venue_order_id=oid, leaves=Qty(0),
             filled=Qty(filled),
         )  # fmt: skip
+
+    def resting(self) -> list[RestingOrder]:
+        """Orders of ours that stand in its book, in the order of their arrival."""
+        return [
+            RestingOrder(
+                client_id=own.request.client_id, venue_order_id=own.oid, market=self._market.id, leg=own.request.leg,
+                side=own.request.side, px=own.px, leaves=Qty(own.left),
+            )
+            for own in map(self._orders.get, self._orders.ids()) if own is not None
+        ]  # fmt: skip
 
     def convert(self, request: ConvertSet, at_ns: int, draw: int) -> None:
         """Pairs and cash for one another; a tape knows no question."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Mapping, Sequence
 
+import attrs
+
 from hlomm.domain.fills import Fill
 from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId
 from hlomm.domain.inputs import (
@@ -17,13 +19,14 @@ from hlomm.domain.inputs import (
     FeeRates,
     OrderAnswer,
     OrderRejected,
+    RestingOrder,
 )
-from hlomm.domain.markets import Market
+from hlomm.domain.markets import Leg, Market
 from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrders, QueryAccount, QueryOrder
 from hlomm.domain.units import Cash, Px, Qty
 from hlomm.research.fill_model import FillModel
 from hlomm.research.tape import Happened, order_of
-from hlomm.research.tape_account import Purse
+from hlomm.research.tape_account import Purse, TapeAccount
 from hlomm.research.tape_counts import Counts
 from hlomm.research.tape_mail import Mail, Request
 from hlomm.research.tape_market import TapeMarket
@@ -34,19 +37,33 @@ PAST_KEPT = 10_000
 """Of a tape that grows, what has happened already is let go of in pieces of this size."""
 
 
+@attrs.frozen(kw_only=True)
+class Opening:
+    """An account that was not begun here."""
+
+    tokens: Mapping[MarketId, Mapping[Leg, int]] = attrs.field(factory=dict)
+    numbered: int = 0
+    """Orders and movements that have a number already."""
+
+
 class TapeVenue:
     """Money is in `purse` and the markets' accounts, what is on its way in `mail`."""
 
     def __init__(
         self, markets: Sequence[Market], cash: Cash, model: FillModel, tape: Sequence[Happened] = (),
-        rates: Mapping[MarketId, FeeRates] | None = None, ahead_ns: int = 0,
+        rates: Mapping[MarketId, FeeRates] | None = None, ahead_ns: int = 0, opening: Opening | None = None,
     ) -> None:  # fmt: skip
-        """Outcome markets; one without rates is free. `ahead_ns`: wall less monotonic time of whoever trades here."""
+        """Outcome markets; one without rates is free. `ahead_ns`: wall less monotonic time of whoever trades here.
+
+        `opening`: what an account that goes on has beside its cash.
+        """
+        opening = Opening() if opening is None else opening
         self.ahead_ns = ahead_ns
         self._tape = tape
         self._place = 0
         self.mail = Mail(model.latency)
-        self.purse = Purse(cash)
+        self.purse = Purse(cash, opening.numbered)
+        self._held = dict(opening.tokens)
         self._model = model
         self.counts = Counts()
         self.markets: dict[MarketId, TapeMarket] = {}
@@ -57,7 +74,9 @@ class TapeVenue:
         """From now on it trades here. One that does already keeps its orders: sessions tell listings again."""
         if market.id in self.markets:
             return
-        self.markets[market.id] = TapeMarket(market, self.purse, self._model, rates, self.mail, self.counts)
+        self.markets[market.id] = TapeMarket(
+            market, self.purse, self._model, rates, self.mail, self.counts, self._held.pop(market.id, None)
+        )
 
     def expect(self, happened: Happened) -> None:
         """Something more that happens here, where the tape grows while it runs; what is late comes next."""
@@ -68,11 +87,24 @@ class TapeVenue:
         insort(self._tape, happened, lo=self._place, key=order_of)
 
     def account(self, asked_ns: int) -> AccountState:
-        tokens = tuple(token for market in self.markets.values() for token in market.account.held())
+        accounts = [*(market.account for market in self.markets.values()), *map(self._unlisted, self._held)]
         return AccountState(
-            venue=HYPERLIQUID, cash=Cash(self.purse.cash), tokens=tokens, orders=(),
+            venue=HYPERLIQUID, cash=Cash(self.purse.cash),
+            tokens=tuple(token for account in accounts for token in account.held()), orders=tuple(self.resting()),
             asked_mono_ns=asked_ns - self.ahead_ns,
         )  # fmt: skip
+
+    def resting(self) -> list[RestingOrder]:
+        """Orders of ours in all markets."""
+        return [order for market in self.markets.values() for order in market.resting()]
+
+    @property
+    def unlisted(self) -> list[MarketId]:
+        """Markets of which tokens are held since before this venue began, and that it does not list."""
+        return list(self._held)
+
+    def _unlisted(self, market: MarketId) -> TapeAccount:
+        return TapeAccount(market, self.purse, FREE, self._held[market])
 
     # -- time
 
@@ -119,14 +151,15 @@ class TapeVenue:
                     if (market := self.markets.get(cancel.market)) is not None:
                         market.cancel(cancel.client_id, at_ns, draw)
             case QueryOrder(client_id=client_id):
-                self.mail.tell(at_ns, draw, self._answer(client_id), client_id)
+                self.mail.tell(at_ns, draw, self.answer(client_id), client_id)
             case QueryAccount():
                 self.mail.tell(at_ns, draw, self.account(request.sent_ns), None)
             case ConvertSet() as conversion:
                 if (market := self.markets.get(conversion.market)) is not None:
                     market.convert(conversion, at_ns, draw)
 
-    def _answer(self, client_id: ClientId) -> OrderAnswer:
+    def answer(self, client_id: ClientId) -> OrderAnswer:
+        """What is known of an order here."""
         for market in self.markets.values():
             if (answer := market.answer(client_id)) is not None:
                 return answer
@@ -138,7 +171,14 @@ class TapeVenue:
     # -- the end
 
     def settle(self, market: MarketId, yes_px: Px, at_ns: int) -> list[Fill]:
-        """Orders go, tokens become what they pay, nothing is accepted any more; news of all of it is on its way."""
+        """Orders go, tokens become what they pay, nothing is accepted any more; news of all of it is on its way.
+
+        What is held of a market that this venue never listed pays too, without a fee: nobody knows its rates any more.
+        """
+        if market in self._held:
+            parts = self._unlisted(market).settle(yes_px, at_ns)
+            del self._held[market]
+            return parts
         return self.markets[market].settle(yes_px, at_ns)
 
     @property

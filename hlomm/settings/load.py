@@ -21,7 +21,9 @@ from hlomm.domain.faults import ConfigError
 from hlomm.settings.contradictions import contradictions, session_contradictions
 from hlomm.settings.schema import ENGINE_SECTIONS, EngineSettings, Settings
 
-PROFILES: Final = ("sim", "testnet", "mainnet")
+PROFILES: Final = ("sim", "paper", "testnet", "mainnet")
+UNREAL: Final = frozenset({"sim", "paper"})
+"""Profiles in which no order of ours ever reaches a real venue."""
 ENV_PREFIX: Final = "HL_OMM__"
 EVENTS_FILE: Final = "events.toml"
 """Section `events`: which contracts of two venues are one event, and who says so."""

@@ -308,10 +308,20 @@ class KeySettings(Section, frozen=True):
     folder: str
 
 
+class Paper(Section, frozen=True):
+    cash: Positive
+    queue: Literal["back", "front", "power", "power3", "log", "log2"]
+    queue_n: Positive
+    latency: str
+    seed: Annotated[int, msgspec.Meta(ge=0)]
+    fees: Literal["today", "recorded"]
+
+
 class Settings(EngineSettings, frozen=True):
     venue: Venues
     keys: KeySettings
     sim: Sim
+    paper: Paper
     daemon: Daemon
     latency: Latency
     guardian: Guardian

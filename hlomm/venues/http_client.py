@@ -52,6 +52,8 @@ class HttpAnswer:
     """Names in lower case."""
 
 
+Permits = Callable[[str, str, Mapping[str, str] | None], None]
+"""Method, path and further headers of a request."""
 Heard = Callable[[str, bytes, bytes], None]
 """Method and path, body of the request, body of the answer."""
 
@@ -64,6 +66,8 @@ class HttpClient:
     _limits: HttpLimits
     heard: Heard | None = None
     """Told of every answer before anybody has read it."""
+    permits: Permits | None = None
+    """Raises for a request that must never leave."""
 
     async def post(self, path: str, body: bytes) -> HttpAnswer:
         """The answer, whatever its status. NotSent or VenueUnavailable if there is none within the deadline."""
@@ -73,6 +77,8 @@ class HttpClient:
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> HttpAnswer:
         """As `post`, by any method and with further headers; `path` may carry a query."""
+        if self.permits is not None:
+            self.permits(method, path, headers)
         try:
             with trio.fail_after(self._limits.request_s):
                 response = await self._client.request(method, path, content=body, headers=headers)

@@ -71,6 +71,8 @@ class WebSocketLink:
     """For the writer alone."""
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     """For whoever opens the link; everything on it runs in here."""
+    permits: Callable[[str], None] | None = None
+    """Raises for a text that must never leave."""
     lost_because: str | None = None
     """Reason the connection ended, None while it lives."""
     backlogged: bool = False
@@ -89,6 +91,8 @@ class WebSocketLink:
 
         `tag` is given back by `unsent` if the frame never began to leave.
         """
+        if self.permits is not None:
+            self.permits(text)
         if self.lost_because is not None:
             raise trio.BrokenResourceError(self.lost_because)
         self._queue.send_nowait(Outgoing(text, tag))

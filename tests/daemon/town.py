@@ -137,9 +137,7 @@ async def town_rig(
     desks = desks_of(town, clock, *sets)
     accounts = {desk.venue: desk.books for desk in desks}
     carried = last_books(paths.journal, accounts)
-    sessions = {
-        desk.venue: desk.session(None if carried is None else carried.fills_from_ms_of(desk.venue)) for desk in desks
-    }
+    sessions = {desk.venue: desk.session(None if carried is None else carried.of(desk.venue)) for desk in desks}
     daemon = Daemon(
         loaded, paths, clock, sessions, armed=Cash(0), seed=7, accounts=accounts, carried=carried, guardian=None
     )

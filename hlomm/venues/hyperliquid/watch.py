@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import trio
 
-from hlomm.domain.ids import HYPERLIQUID, VenueId
-from hlomm.domain.inputs import BboUpdate, BookSnapshot, ClockSkew, Input, MarketListed
+from hlomm.domain.ids import HYPERLIQUID, MarketId, VenueId
+from hlomm.domain.inputs import BboUpdate, BookSnapshot, ClockSkew, Input, MarketListed, MarketSettled
 from hlomm.domain.times import seconds_to_ns
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
@@ -19,6 +19,7 @@ from hlomm.venues.hyperliquid.registry import Registry
 from hlomm.venues.hyperliquid.rest import HyperliquidRest
 from hlomm.venues.hyperliquid.roll import MarketRoll
 from hlomm.venues.hyperliquid.streams import Streams
+from hlomm.venues.hyperliquid.wire.coins import outcome_number
 from hlomm.venues.hyperliquid.wire.frames import (
     ChannelError,
     Hello,
@@ -103,6 +104,12 @@ class HyperliquidWatcher:
         finally:
             self._roll.detach()
             self._outlet.sink = None
+
+    async def settlement(self, market: MarketId) -> MarketSettled | None:
+        """What an outcome paid, None while the venue does not say. VenueUnavailable if it does not answer."""
+        number = outcome_number(market)
+        found = None if number is None else await self._rest.settled_outcome(number)
+        return None if found is None else MarketSettled(market, found.yes_px, found.details)
 
     # -- one connection
 

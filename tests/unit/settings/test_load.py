@@ -128,7 +128,7 @@ def test_broken_toml_missing_file_and_binary_file(tmp_path):
 
 
 def test_unknown_profile_lists_the_known_ones():
-    with pytest.raises(ConfigError, match="sim, testnet, mainnet"):
+    with pytest.raises(ConfigError, match="sim, paper, testnet, mainnet"):
         load("live", environ={})
 
 
