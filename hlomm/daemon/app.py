@@ -114,7 +114,9 @@ class Daemon:
         self._stages = Stages(budgets(settings))
         self.pump = Pump(engine, clock, self.journal, self._route, self._stages)
         self._collector = Collector(self.pump) if tidy and settings.daemon.collector == "gaps" else None
-        self.monitor = Monitor(self.pump, sessions, profile=loaded.profile, armed=armed, guardian=guardian)
+        self.monitor = Monitor(
+            self.pump, sessions, profile=loaded.profile, armed=armed, guardian=guardian, fill_model=fill_model
+        )
         self.ledger = Ledger(paths, self._epoch_ms, self.monitor.alert)
         self.pump.tap, unrecorded = self.ledger.tap, self.ledger.unrecorded
         self._feed = Feed(setting_rows(loaded), LogRing(clock.wall_ms), self.ledger.audit_tail)

@@ -36,13 +36,14 @@ EDGES_NS: Final = NS_PER_S
 class Monitor:
     def __init__(
         self, pump: Pump, sessions: Mapping[VenueId, VenueSession], *, profile: str, armed: Cash,
-        guardian: GuardianKeeper | None = None,
+        guardian: GuardianKeeper | None = None, fill_model: str = "",
     ) -> None:  # fmt: skip
         self._guardian = guardian
         self._pump = pump
         self._sessions = sessions
         self._profile = profile
         self._armed = armed
+        self._fill_model = fill_model
         self.audited: Callable[[], tuple[AuditRow, ...]] = tuple
         """The end of the audit chain, as whoever keeps it knows it."""
         self.queues: list[Callable[[], QueueRow]] = []
@@ -92,7 +93,7 @@ class Monitor:
             pnl_curve=tuple(self._curve), latency_p50_us=p50, latency_p99_us=p99,
             journal=str(self._pump.journal.path), journal_records=self._pump.journal.records,
             guardian=GuardianRow() if self._guardian is None else self._guardian.row(), audit=self.audited(),
-            stages=self._pump.stages.rows(), queues=self._queues(),
+            stages=self._pump.stages.rows(), queues=self._queues(), fill_model=self._fill_model,
         )  # fmt: skip
 
     def _queues(self) -> tuple[QueueRow, ...]:

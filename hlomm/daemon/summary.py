@@ -20,6 +20,7 @@ def summarise(
     snapshot = monitor.snapshot()
     return {
         "profile": profile,
+        "fill_model": snapshot.fill_model or None,
         "seed": seed,
         "duration_s": round(duration_s, 3),
         **engine_document(snapshot.engine),

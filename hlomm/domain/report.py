@@ -368,3 +368,5 @@ class Snapshot(Report, frozen=True):
     """The last links of the chain, oldest first; an action appears within about a second of its being taken."""
     stages: tuple[StageRow, ...] = ()
     queues: tuple[QueueRow, ...] = ()
+    fill_model: str = ""
+    """Tag of the model that fills our orders; empty: the venue does."""

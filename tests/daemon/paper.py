@@ -20,6 +20,7 @@ from hlomm.settings.load import Loaded, load
 from hlomm.settings.paths import StatePaths
 from hlomm.sim.harness import SimulatedVenue, read_host
 from hlomm.venues.clock import Clock
+from hlomm.venues.transport import Connect
 from tests.daemon.conftest import Rig
 
 
@@ -27,12 +28,14 @@ from tests.daemon.conftest import Rig
 class PaperRig(Rig):
     session: PaperSession = attrs.field(kw_only=True)
     loaded: Loaded = attrs.field(kw_only=True)
+    session_tag: str = attrs.field(kw_only=True)
 
     @property
     def books(self) -> tuple[int, dict[str, int]]:
         """Cash and tokens as the engine believes them."""
         portfolio = self.engine.state.portfolio
-        held = {f"{name} {leg}": getattr(one, leg) for name, one in portfolio.positions.items() for leg in ("yes", "no")}
+        legs = ("yes", "no")
+        held = {f"{name} {leg}": getattr(one, leg) for name, one in portfolio.positions.items() for leg in legs}
         return portfolio.cash, {name: qty for name, qty in held.items() if qty}
 
     @property
@@ -43,14 +46,19 @@ class PaperRig(Rig):
 
 
 @asynccontextmanager
-async def on_paper(sim: SimulatedVenue, root: Path, sets: tuple[str, ...] = ()) -> AsyncIterator[PaperRig]:
+async def on_paper(
+    sim: SimulatedVenue, root: Path, sets: tuple[str, ...] = (), connect: Connect | None = None
+) -> AsyncIterator[PaperRig]:
     """A daemon on paper that hears `sim`; it is asked to stop when the block is left."""
     loaded = load("paper", (), sets, environ={})
     paths = StatePaths(root)
     paths.prepare()
     clock = Clock(sim.clock_map, read_host)
     place = Place(section=loaded.settings.venue.hyperliquid, rest=sim.rest, ws=sim.ws)
-    desk = PaperDesk(settings=loaded.settings, place=place, clock=clock, source="test", connect=sim.connect)
+    desk = PaperDesk(
+        settings=loaded.settings, place=place, clock=clock, source="test",
+        connect=sim.connect if connect is None else connect,
+    )  # fmt: skip
     accounts = {HYPERLIQUID: desk.books}
     carried = last_books(paths.journal, accounts)
     session = desk.session(None if carried is None else carried.of(HYPERLIQUID))
@@ -59,7 +67,7 @@ async def on_paper(sim: SimulatedVenue, root: Path, sets: tuple[str, ...] = ()) 
         fill_model=desk.model.tag,
     )  # fmt: skip
     async with trio.open_nursery() as nursery:
-        made = PaperRig(sim, daemon, paths, nursery, session=session, loaded=loaded)
+        made = PaperRig(sim, daemon, paths, nursery, session=session, loaded=loaded, session_tag=desk.model.tag)
 
         async def run() -> None:
             made.result = await daemon.run()

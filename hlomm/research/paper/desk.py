@@ -58,7 +58,8 @@ class PaperDesk:
         """`carried`: how the last run of this account left it."""
         section = self.settings.venue.hyperliquid
         transport = PublicTransport(connect=self.connect, rules=HyperliquidPublic())
-        watcher = HyperliquidWatcher(hyperliquid_at(self.place, section), transport=transport, clock=self.clock)
+        config = hyperliquid_at(self.place, section)
+        watcher = HyperliquidWatcher(config, transport=transport, clock=self.clock, together=True)
         paper = self.settings.paper
         terms = PaperTerms(
             model=self.model, fees=FeesOf(paper.fees),

@@ -24,6 +24,7 @@ import trio
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueId, is_outcome
 from hlomm.domain.inputs import (
+    MARKET_NEWS,
     AccountState,
     BookSnapshot,
     FeeRates,
@@ -174,7 +175,8 @@ class PaperSession:
                     told.append(SessionDown(HYPERLIQUID, reason, rest=True))  # the exchange at home still answers
                 case _:
                     told.append(item)
-        self._data_ns = received_ns
+        if any(type(item) in MARKET_NEWS for item in items):
+            self._data_ns = received_ns
         self._catch_up(now_ns)
         if self._sink is not None:
             self._sink(told, received_ns)

@@ -54,9 +54,12 @@ class HyperliquidWatcher:
     """See `hlomm.venues.watching.Watcher`."""
 
     def __init__(
-        self, config: HyperliquidConfig, *, transport: Transport, clock: Clock, choice: Choice | None = None
-    ) -> None:
+        self, config: HyperliquidConfig, *, transport: Transport, clock: Clock, choice: Choice | None = None,
+        together: bool = False,
+    ) -> None:  # fmt: skip
+        """`together`: news that was read in one piece is told in one piece, for whoever decides on it."""
         self._config = config
+        self._together = together
         self._transport = transport
         self._clock = clock
         self._choice = Choice() if choice is None else choice
@@ -132,8 +135,9 @@ class HyperliquidWatcher:
         )
         try:
             async with self._transport.websocket(
-                config.ws_url, self._on_frame, self._mono_ns, limits, kind=config.websocket
-            ) as link:
+                config.ws_url, self._on_frame, self._mono_ns, limits, kind=config.websocket,
+                burst=self._outlet if self._together else None,
+            ) as link:  # fmt: skip
                 self._link = link
                 await self._live(link, self._liveness)
         finally:
