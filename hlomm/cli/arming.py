@@ -16,10 +16,11 @@ def check_arming(loaded: Loaded, arm: float | None) -> Cash:
             raise UsageError(f"--arm has no meaning in profile {loaded.profile}: nothing there is real")
         return Cash(0)
     limits = loaded.settings.limits
+    shipped = {"default.toml", f"profiles/{loaded.profile}.toml"}
     unset = [
         name
         for name in Limits.__struct_fields__
-        if name.startswith("max_") and loaded.origins.get(f"limits.{name}") == "default.toml"
+        if name.startswith("max_") and loaded.origins.get(f"limits.{name}") in shipped
     ]
     if unset:
         raise ConfigError(

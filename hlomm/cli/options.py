@@ -34,7 +34,7 @@ def reporting(command: F) -> F:
 def config_options(command: F) -> F:
     for option in reversed(
         (
-            click.option("--profile", default="sim", show_default=True, help="sim, testnet or mainnet."),
+            click.option("--profile", default="sim", show_default=True, help="sim, paper, testnet or mainnet."),
             click.option(
                 "--config", "config_files", multiple=True, type=click.Path(path_type=Path),
                 help="TOML file over the defaults; repeatable.",

@@ -19,6 +19,7 @@ from hlomm.daemon import logs
 from hlomm.daemon.launch import RunOptions, launch
 from hlomm.daemon.service import Service
 from hlomm.domain.exits import ExitCode
+from hlomm.domain.units import to_text
 from hlomm.rundir.hardening import no_core_dumps
 from hlomm.settings.load import load
 from hlomm.settings.paths import state_paths
@@ -42,6 +43,8 @@ def run_command(
         _log.warning("core dumps are not off", why=what)
     os.umask(0o077)  # whatever this process and its helpers create is for this user alone
     armed = check_arming(loaded, arm)
+    if profile != "sim":
+        logs.say_always(profile=profile, **({"armed": to_text(armed)} if armed else {}))
     paths = state_paths(state_dir, profile)
     keys = {}
     local = None
@@ -54,7 +57,7 @@ def run_command(
     forget(os.environ)
     service = Service.from_environment(os.environ, os.getpid())
     click.echo(
-        f"hlomm · profile {profile} · state {paths.root}\n"
+        f"hlomm · profile {profile}{f' · ARMED {to_text(armed)}' if armed else ''} · state {paths.root}\n"
         f"look in with: hlomm tui{_where(state_dir, profile)} · stop with Ctrl-C", err=True,
     )  # fmt: skip
     result = trio.run(

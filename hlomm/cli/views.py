@@ -104,6 +104,8 @@ def status(snapshot: Snapshot) -> tuple[Any, str]:
         "ladder": engine.ladder,
         "ladder_reasons": list(engine.ladder_reasons),
         "profile": snapshot.profile,
+        "armed": _number(snapshot.armed),
+        "fill_model": snapshot.fill_model or None,
         "guardian": {
             "state": snapshot.guardian.state, "reason": snapshot.guardian.reason, "pid": snapshot.guardian.pid,
             "answer_age_s": snapshot.guardian.answer_age_s, "restarts": snapshot.guardian.restarts,
@@ -137,7 +139,10 @@ def status(snapshot: Snapshot) -> tuple[Any, str]:
         "journal": snapshot.journal,
     }  # fmt: skip
     lines = [
-        f"{engine.state.upper()}: {engine.reason}   profile {snapshot.profile}   up {snapshot.uptime_s:.0f} s",
+        (
+            f"{engine.state.upper()}: {engine.reason}   profile {snapshot.profile}{_armed(snapshot)}   "
+            f"up {snapshot.uptime_s:.0f} s"
+        ),
         (
             f"equity {to_fixed(engine.equity, 2)}   pnl {_signed(engine.pnl.total)}   drawdown "
             f"{to_fixed(engine.drawdown, 2)}/{to_fixed(engine.drawdown_limit, 2)}   gross {to_fixed(engine.gross, 2)}"
@@ -148,11 +153,18 @@ def status(snapshot: Snapshot) -> tuple[Any, str]:
         age = "-" if row.data_age_s is None else f"{row.data_age_s:.1f} s"
         fuse = f", FUSE {row.fuse}" if row.fuse.startswith("tripped") else ""
         lines.append(f"{row.venue}: {row.session}, data {age} old, {row.open_orders} orders open{fuse}")
-    lines.append(_guardian(snapshot.guardian))
+    if snapshot.fill_model:
+        lines.append(f"fills are made up by a model: {snapshot.fill_model}")
+    else:
+        lines.append(_guardian(snapshot.guardian))
     lines += [_stranded(row) for row in engine.stranded]
     lines.append("   ".join((engine.ladder.upper(), *engine.ladder_reasons[:1])))
     lines += [f"   {reason}" for reason in engine.ladder_reasons[1:]]
     return document, "\n".join(lines)
+
+
+def _armed(snapshot: Snapshot) -> str:
+    return f"   ARMED {to_fixed(snapshot.armed, 0)}" if snapshot.armed else ""
 
 
 def _guardian(row: GuardianRow) -> str:

@@ -12,27 +12,27 @@ from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.times import NS_PER_MS
 from hlomm.keystore.files import SOON_MS, KeyFile, Label
 from hlomm.keystore.folder import GUARDIAN, Found, Keystore, Slot, keystore_at
-from hlomm.settings.load import Loaded
+from hlomm.settings.load import UNREAL, Loaded
 
 NAME: Final = "keystore"
 
 
 def keystore(loaded: Loaded) -> Iterator[Check]:
-    """The folder, then each file that wants a word; nothing of it in profile sim, where nobody needs one."""
+    """The folder, then each file that wants a word; nothing of it in profiles sim and paper, where nobody needs one."""
     store = keystore_at(loaded.settings.keys.folder)
     try:
         files = store.files()
     except ConfigError as error:
         yield _wrong(str(error))
         return
-    if loaded.profile == "sim" and not files:
+    if loaded.profile in UNREAL and not files:
         return
     worries = [check for found in files for check in _file(found)]
     yield from worries
     if any(found.previous and found.key is not None for found in files):
         names = ", ".join(found.path.name for found in files if found.previous)
         yield warn(NAME, f"a rotation waits: {names}", "hlomm keys rotate … --confirm, or --undo")
-    if loaded.profile != "sim":
+    if loaded.profile not in UNREAL:
         yield from _guardian(loaded, store)
     if not worries:
         yield ok(NAME, f"{store.folder} is private to this user; {_scope(files, loaded.profile)}")

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 
 import structlog
 
 from hlomm.daemon.log_ring import tee
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
+
+
+_always: dict[str, object] = {}
+"""What every line says: which profile, and what is armed."""
+
+
+def say_always(**said: object) -> None:
+    """From now on in every line of this process; a terminal has it in its bar."""
+    _always.clear()
+    _always.update(said)
+
+
+def _with_standing(logger: object, method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    del logger, method
+    return {**event, **_always}
 
 
 class _Logger(structlog.PrintLogger):
@@ -36,6 +52,7 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[
             tee,
+            _with_standing,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S" if pretty else "iso", utc=True),
             renderer,

@@ -48,7 +48,7 @@ from tests.daemon.paper import PaperRig, on_paper
 from tests.daemon.test_restart import Died, die_at
 
 ALONE = ("strategy.complete_set.enabled=false", "sets.enabled=false")
-"""The treasury looks every so often, counted from when it was first let: a pause before the comparison would shift it."""
+"""The treasury looks every so often, counted from its first look, which the pause before the comparison would shift."""
 
 
 # -- one exchange
@@ -154,7 +154,7 @@ async def paper_beside_a_recorder(sim: SimulatedVenue, root: Path, store: Path, 
 
 
 async def test_a_run_on_paper_is_the_backtest_of_what_it_heard(tmp_path: Path, autojump_clock) -> None:
-    """Every order, amend and cancel and every fill, to the nanosecond: fills included, so the run need not be passive."""
+    """Every order, amend, cancel and fill, to the nanosecond: what fills is the same too, so it need not be passive."""
     root, store = tmp_path / "state", tmp_path / "store"
     async with simulated_hyperliquid(seed=7) as sim:
         await paper_beside_a_recorder(sim, root, store, 50.0)

@@ -88,7 +88,7 @@ def _all_paused(snapshot: Snapshot) -> bool:
 def _limit(snapshot: Snapshot) -> Span:
     if snapshot.armed:
         return Span(f"armed {number(snapshot.armed, 0)}")
-    return _PLAY_MONEY if snapshot.profile == "sim" else Span(f"armed {DASH}")
+    return _PLAY_MONEY if snapshot.profile == "sim" or snapshot.fill_model else Span(f"armed {DASH}")
 
 
 def _guardian(snapshot: Snapshot, lag_s: float) -> Span:

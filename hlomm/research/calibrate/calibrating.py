@@ -84,6 +84,8 @@ def _read(path: Path) -> _Part:
         raise UsageError(f"{path}: no such file or folder")
     if is_journal(path):
         run = journal_run(path)
+        if run.boot.fill_model:
+            raise UsageError(f"{path}: a run on paper is made up by a model: calibrate from a recording beside it")
         heard = merged([series.of_recording(one.recording, stand_ins=True) for one in run.markets])
         heard.skews = [(ns, str(venue), ms) for ns, venue, ms in run.skews]
         return _Part(path=path, simulated=of_profile(run.boot.profile) is Source.SIM, heard=heard, run=run)

@@ -67,6 +67,8 @@ Heard = Sequence[tuple[int, Fill]]
 def drift(path: File) -> Drift:
     """Of the newest run at a state directory or journal. UsageError where it traded nothing that can be compared."""
     run = journal_run(path)
+    if run.boot.fill_model:
+        raise UsageError(f"{path}: a run on paper is its own backtest: there is no gap between them")
     if not run.markets:
         reasons = "; ".join(f"{one.ticker or one.market}: {one.reason}" for one in run.excluded[:5])
         raise UsageError(f"{path}: no market of this run can be compared ({reasons or 'nothing was traded'})")

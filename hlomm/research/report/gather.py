@@ -74,9 +74,13 @@ def from_journal(path: Path, *, every_s: float, decisions: bool) -> Gathered:
     told = result.text().splitlines()
     if watcher.boot is None:
         raise UsageError(f"{path}: nothing to report: {'; '.join(told)}")
+    told[0] = f"replayed {told[0]}"
+    if model := watcher.boot.fill_model:
+        data = "public data" if watcher.boot.seed is None else "data of a simulator"
+        told.append(f"{data}; our orders never were at the venue, and fills are made up; fill model: {model}")
     return _gathered(
         watcher, sources.of_profile(watcher.boot.profile), name=result.segments[0].partition("-")[0],
-        told=[f"replayed {told[0]}", *told[1:]], sound=result.identical and result.corrupt is None,
+        told=told, sound=result.identical and result.corrupt is None,
     )  # fmt: skip
 
 
@@ -104,11 +108,13 @@ def _admit(boot: Booted) -> None:
 def _gathered(watcher: Watcher, source: Source, *, name: str, told: Sequence[str], sound: bool) -> Gathered:
     assert watcher.boot is not None
     assert watcher.engine is not None
+    heard = " of simulated data," if source is Source.PAPER and watcher.boot.seed is not None else ""
+    origin = f"{source}{heard} {watcher.boot.fill_model}".strip()
     return Gathered(
         source=source, name=name, boot=watcher.boot, version=__version__, first_ns=watcher.first.wall_ns,
         last_ns=watcher.last.wall_ns, final=report(watcher.engine.state), income=income.rows(watcher.engine.state),
         tables={
-            name: table.frame(source).sort("wall_ns", maintain_order=True) for name, table in watcher.tables.items()
+            name: table.frame(origin).sort("wall_ns", maintain_order=True) for name, table in watcher.tables.items()
         },
         markets={market_id: market.market for market_id, market in watcher.markets.items()},
         settled=watcher.settled, configs=watcher.configs, alerts=watcher.alerts, told=[*told, *_missing(watcher)],

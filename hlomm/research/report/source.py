@@ -1,10 +1,11 @@
 """Where the data of a report come from.
 
-One of three tags, printed on everything that is drawn or written:
+One of four tags, printed on everything that is drawn or written:
 
 | tag | what | how it is told |
 |---|---|---|
 | `live` | a journal of a run at real venues | boot record, profile `testnet` or `mainnet` |
+| `paper` | a journal of a run on public data (a simulator's: said), fills made up by a model | profile `paper` |
 | `sim` | a journal of a run at simulated venues; a recording that says so | profile `sim`; column `source` |
 | | a sweep over such recordings | its manifest, which took it from their data |
 | `recorded` | a recorded real market; our orders are filled from its tape | column `source`, else `venue` (below) |
@@ -30,11 +31,12 @@ from hlomm.research.store.read import Store, is_store
 
 class Source(StrEnum):
     LIVE = "live"
+    PAPER = "paper"
     RECORDED = "recorded"
     SIM = "sim"
 
 
-PROFILES: Final = {"sim": Source.SIM, "testnet": Source.LIVE, "mainnet": Source.LIVE}
+PROFILES: Final = {"sim": Source.SIM, "paper": Source.PAPER, "testnet": Source.LIVE, "mainnet": Source.LIVE}
 RECORDED_AT: Final = (str(HYPERLIQUID), str(POLYMARKET), str(KALSHI))
 _OF_RECORDINGS: Final = (Source.RECORDED, Source.SIM)
 

@@ -11,8 +11,6 @@ from typing import Any, Final
 
 import polars as pl
 
-from hlomm.research.report.source import Source
-
 _I, _F, _S, _B = pl.Int64, pl.Float64, pl.String, pl.Boolean
 
 EQUITY: Final = {
@@ -141,7 +139,8 @@ class Table:
         self._pack()
         self._frames = [self._whole().filter(pl.col("wall_ns").is_in(wall_ns.implode()))]
 
-    def frame(self, source: Source) -> pl.DataFrame:
+    def frame(self, source: str) -> pl.DataFrame:
+        """With the origin of its rows in the first column: the tag, and of made-up fills the model too."""
         self._pack()
         return self._whole().select(pl.lit(str(source)).alias("source"), pl.all())
 

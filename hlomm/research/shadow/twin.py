@@ -101,5 +101,7 @@ class Twin:
         market = self.engine.state.markets.get(name)
         if market is None:
             return None
-        others = self.engine.state.others(market)
-        return BookSnapshot(name, others.bids, others.asks, venue_ms)
+        assert self.boot is not None
+        # On paper ours never were in them.
+        others = market.book if self.boot.fill_model else self.engine.state.others(market)
+        return BookSnapshot(name, tuple(others.bids), tuple(others.asks), venue_ms)

@@ -20,12 +20,12 @@ from tests.unit.store.making import at, mark
 
 
 def test_profiles() -> None:
-    assert {name: of_profile(name) for name in ("sim", "testnet", "mainnet")} == {
-        "sim": Source.SIM, "testnet": Source.LIVE, "mainnet": Source.LIVE,
+    assert {name: of_profile(name) for name in ("sim", "paper", "testnet", "mainnet")} == {
+        "sim": Source.SIM, "paper": Source.PAPER, "testnet": Source.LIVE, "mainnet": Source.LIVE,
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("profile", ["", "paper", "SIM", "live", "recorded", "sim "])
+@pytest.mark.parametrize("profile", ["", "Paper", "SIM", "live", "recorded", "sim "])
 def test_a_journal_without_a_tag_is_refused_before_anything_is_made_of_it(profile: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no source tag"):
         of_profile(profile)
