@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Final, TypeGuard
 
 import attrs
 
@@ -24,11 +24,13 @@ from hlomm.domain.inputs import (
     FeeRates,
     FillReceived,
     Input,
+    MarketListed,
     MarketSettled,
     MarkPrice,
     SessionUp,
     StopRequested,
 )
+from hlomm.domain.markets import MarketKind
 from hlomm.domain.report import EngineReport
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, to_fixed
@@ -42,10 +44,11 @@ from hlomm.research.recording import Event
 from hlomm.research.set_aside import set_aside
 from hlomm.research.store.recordings import Session
 from hlomm.research.tape import Told, lines
-from hlomm.research.tape_venue import TapeVenue
+from hlomm.research.tape_venue import Opening, TapeVenue
 from hlomm.research.usable import unsettled
 from hlomm.settings.load import Loaded
 
+NO_WALLET: Final = Cash(0)
 STOP_S = 100
 """Time to come to an end in."""
 
@@ -113,19 +116,23 @@ class SessionResult:
 @set_aside()
 def run_session(
     session: Session, loaded: Loaded, terms: Terms | None = None, onlooker: Onlooker | None = None, *,
-    cash: Cash = START_CASH, rates: FeeRates | None = None, up_ns: int = 0,
+    cash: Cash = START_CASH, rates: FeeRates | None = None, up_ns: int = 0, wallet: Cash = NO_WALLET,
 ) -> SessionResult:  # fmt: skip
     """Run over all of it. `rates` stand for the schedule's where it is known what an account paid.
 
+    With a `wallet` perps are taken at the recorded touch, for hedges; without, that is refused.
     The engine reckons with the rates of the first market, as a session is told one set; each market charges its own.
     """
     terms = Terms() if terms is None else terms
-    of = lines(_with_settlements(session), terms.model.latency.feed)
+    perps = [one.item.market for one in session.events if _is_perp(one.item)] if wallet else []
+    of = lines(_with_settlements(session), terms.model.latency.feed, {perp.id for perp in perps})
     known = {market.id: schedule(market, session.events[0].received_ns, terms.fees) for market in session.markets}
     fees = next(iter(known.values()), None)
     charged = {market: fee.rates if rates is None else rates for market, fee in known.items()}
     rates = fees.rates if rates is None and fees is not None else rates
-    venue = TapeVenue(session.markets, cash, terms.model, of.tape, charged, session.ahead_ns)
+    venue = TapeVenue(session.markets, cash, terms.model, of.tape, charged, session.ahead_ns, Opening(wallet=wallet))
+    for perp in perps:
+        venue.open_perp(perp)
     driver = Driver(loaded, venue, onlooker)
     settled: dict[MarketId, Px] = {}
     driver.boot(of.feed[0].at_ns)
@@ -147,11 +154,15 @@ def run_session(
     final = report(driver.engine.state)
     _stop(driver, of.feed[-1].at_ns)
     books = driver.engine.state.portfolio
-    assert books.cash == venue.purse.cash, "the engine's books and the venue's"
+    assert (books.cash, books.perps.raw) == (venue.purse.cash, venue.wallet.raw), "the engine's books and the venue's"
     return SessionResult(
         session=session, terms=terms, fees=fees, final=final, settled=settled, turns=driver.turns,
         inputs=driver.inputs, digest=driver.engine.digest(),
     )  # fmt: skip
+
+
+def _is_perp(item: Input) -> TypeGuard[MarketListed]:
+    return isinstance(item, MarketListed) and item.market.kind is MarketKind.PERP
 
 
 def _with_settlements(session: Session) -> list[Event]:

@@ -7,17 +7,15 @@ engine's line is the recorded receipts, each put off by what the feed is later t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
 
 import attrs
 import msgspec
 
-from hlomm.domain.inputs import BookSnapshot, TradePrint
+from hlomm.domain.ids import MarketId
+from hlomm.domain.inputs import BboUpdate, BookSnapshot, TradePrint
 from hlomm.research.latency import Delay
 from hlomm.research.recording import Event
-
-_AT_THE_VENUE: Final = (BookSnapshot, TradePrint)
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -28,14 +26,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A change of the book, or a trade, at the venue."""
+    """A change of the book, or a trade, at the venue; of a perp that is traded there, a change of its touch."""
 
     at_ns: int
     told_ns: int
     """When the engine learns of it."""
     place: int
     """In the recording; numbers the draws that belong to it."""
-    item: BookSnapshot | TradePrint
+    item: BookSnapshot | TradePrint | BboUpdate
 
 
 @attrs.frozen(kw_only=True)
@@ -46,17 +44,18 @@ class Lines:
     tape: tuple[Happened, ...]
 
 
-def lines(events: Sequence[Event], feed: Delay) -> Lines:
-    """Time lines of events in the order of their receipt."""
+def lines(events: Sequence[Event], feed: Delay, perps: Collection[MarketId] = ()) -> Lines:
+    """Time lines of events in the order of their receipt. `perps`: those that are traded."""
     told: list[Told] = []
     happened: list[Happened] = []
     latest = 0
     for place, event in enumerate(events):
         latest = max(latest, event.received_ns + feed.at(place))
         told.append(Told(at_ns=latest, event=event))
-        if isinstance(event.item, _AT_THE_VENUE):
+        item = event.item
+        if isinstance(item, BookSnapshot | TradePrint) or (isinstance(item, BboUpdate) and item.market in perps):
             at_ns = min(event.exchange_ns, event.received_ns)
-            happened.append(Happened(at_ns=at_ns, told_ns=latest, place=place, item=event.item))
+            happened.append(Happened(at_ns=at_ns, told_ns=latest, place=place, item=item))
     return Lines(feed=tuple(told), tape=ordered(happened))
 
 

@@ -30,6 +30,7 @@ from hlomm.domain.inputs import (
     OrderOpened,
     OrderRejected,
     RestingOrder,
+    TradePrint,
 )
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import AmendRequest, OrderRequest, Side, Tif, direction, yes_px
@@ -211,6 +212,7 @@ class TapeMarket:
             self._book.snapshot(happened.item)
             self._counts.overrun += self._orders.snapshot()
             return
+        assert isinstance(happened.item, TradePrint)
         item, at_ns, draw = happened.item, happened.at_ns, PRINTS + happened.place
         for own, qty in list(self._orders.hit(item)):
             self.filled_from.append((item.trade_id, qty, item.qty))

@@ -8,7 +8,7 @@ of a market are in `tape_market`; one purse pays for all markets.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -16,9 +16,11 @@ from hlomm.domain.fills import Fill
 from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId
 from hlomm.domain.inputs import (
     AccountState,
+    BboUpdate,
     FeeRates,
     OrderAnswer,
     OrderRejected,
+    PerpBalance,
     RestingOrder,
 )
 from hlomm.domain.markets import Leg, Market
@@ -30,6 +32,7 @@ from hlomm.research.tape_account import Purse, TapeAccount
 from hlomm.research.tape_counts import Counts
 from hlomm.research.tape_mail import Mail, Request
 from hlomm.research.tape_market import TapeMarket
+from hlomm.research.tape_perp import PerpWallet, TapePerp
 
 FREE = FeeRates(venue=HYPERLIQUID, open_maker=0, open_taker=0, close_maker=0, close_taker=0, settle=0)
 
@@ -39,9 +42,12 @@ PAST_KEPT = 10_000
 
 @attrs.frozen(kw_only=True)
 class Opening:
-    """An account that was not begun here."""
+    """What an account has beside its cash."""
 
     tokens: Mapping[MarketId, Mapping[Leg, int]] = attrs.field(factory=dict)
+    wallet: int = 0
+    """Of perps; an empty one lends nothing."""
+    perps: tuple[PerpBalance, ...] = ()
     numbered: int = 0
     """Orders and movements that have a number already."""
 
@@ -64,6 +70,9 @@ class TapeVenue:
         self.mail = Mail(model.latency)
         self.purse = Purse(cash, opening.numbered)
         self._held = dict(opening.tokens)
+        self.wallet = PerpWallet(opening.wallet)
+        self._perps_held = {one.market: one for one in opening.perps}
+        self.perps: dict[MarketId, TapePerp] = {}
         self._model = model
         self.counts = Counts()
         self.markets: dict[MarketId, TapeMarket] = {}
@@ -78,6 +87,12 @@ class TapeVenue:
             market, self.purse, self._model, rates, self.mail, self.counts, self._held.pop(market.id, None)
         )
 
+    def open_perp(self, market: Market) -> None:
+        """From now on it can be taken for hedges; what nobody opens is refused for an empty wallet."""
+        if market.id not in self.perps:
+            held = self._perps_held.pop(market.id, None)
+            self.perps[market.id] = TapePerp(market, self.wallet, self.purse, self.mail, held)
+
     def expect(self, happened: Happened) -> None:
         """Something more that happens here, where the tape grows while it runs; what is late comes next."""
         assert isinstance(self._tape, list)
@@ -91,7 +106,8 @@ class TapeVenue:
         return AccountState(
             venue=HYPERLIQUID, cash=Cash(self.purse.cash),
             tokens=tuple(token for account in accounts for token in account.held()), orders=tuple(self.resting()),
-            asked_mono_ns=asked_ns - self.ahead_ns,
+            asked_mono_ns=asked_ns - self.ahead_ns, perp_cash=Cash(self.wallet.raw),
+            perps=(*self._perps_held.values(), *filter(None, (perp.balance() for perp in self.perps.values()))),
         )  # fmt: skip
 
     def resting(self) -> list[RestingOrder]:
@@ -123,7 +139,10 @@ class TapeVenue:
             happened = self._tape[self._place]
             if arrives_ns is None or happened.at_ns <= arrives_ns:
                 self._place += 1
-                if (market := self.markets.get(happened.item.market)) is not None:
+                if isinstance(happened.item, BboUpdate):
+                    if (perp := self.perps.get(happened.item.market)) is not None:
+                        perp.happens(happened.item)
+                elif (market := self.markets.get(happened.item.market)) is not None:
                     market.happens(happened)
                 return
         self._take(*self.mail.arrived())
@@ -138,6 +157,9 @@ class TapeVenue:
                     if (market := self.markets.get(order.market)) is not None:
                         market.place(order, at_ns, draw)
                         continue
+                    if (perp := self.perps.get(order.market)) is not None:
+                        perp.place(order, at_ns, draw)
+                        continue
                     # The perp wallet is empty; what a hedge would have done is an overlay.
                     text = "empty perp wallet"
                     refused = OrderRejected(client_id=order.client_id, code="PerpMargin", text=text)
@@ -150,6 +172,8 @@ class TapeVenue:
                 for cancel in cancels:
                     if (market := self.markets.get(cancel.market)) is not None:
                         market.cancel(cancel.client_id, at_ns, draw)
+                    elif (perp := self.perps.get(cancel.market)) is not None:
+                        perp.cancel(cancel.client_id, at_ns, draw)
             case QueryOrder(client_id=client_id):
                 self.mail.tell(at_ns, draw, self.answer(client_id), client_id)
             case QueryAccount():
@@ -160,7 +184,8 @@ class TapeVenue:
 
     def answer(self, client_id: ClientId) -> OrderAnswer:
         """What is known of an order here."""
-        for market in self.markets.values():
+        known: Iterable[TapeMarket | TapePerp] = (*self.markets.values(), *self.perps.values())
+        for market in known:
             if (answer := market.answer(client_id)) is not None:
                 return answer
         return OrderAnswer(

@@ -310,6 +310,7 @@ class KeySettings(Section, frozen=True):
 
 class Paper(Section, frozen=True):
     cash: Positive
+    perp_cash: NonNegative
     queue: Literal["back", "front", "power", "power3", "log", "log2"]
     queue_n: Positive
     latency: str

@@ -47,7 +47,7 @@ from tests.daemon.conftest import no_look
 from tests.daemon.paper import PaperRig, on_paper
 from tests.daemon.test_restart import Died, die_at
 
-ALONE = ("strategy.complete_set.enabled=false", "sets.enabled=false")
+ALONE = ("strategy.complete_set.enabled=false", "sets.enabled=false", "hedge.min_tau_s=60", "hedge.closest=20")
 """The treasury looks every so often, counted from its first look, which the pause before the comparison would shift."""
 
 
@@ -60,7 +60,8 @@ class Deeds:
 
     go_ns: int = 0
     stop_ns: int | None = None
-    equity: int = 0
+    money: tuple[int, int] = (0, 0)
+    """Cash and perp wallet when it was let go."""
     rates: FeeRates | None = None
     sent: list[tuple[object, ...]] = attrs.field(factory=list)
     fills: list[tuple[object, ...]] = attrs.field(factory=list)
@@ -70,7 +71,8 @@ class Deeds:
             case FeeRates():
                 self.rates = item
             case OperatorCommand(action=OperatorAction.UNPAUSE):
-                self.go_ns, self.equity = now.wall_ns, engine.state.equity()
+                books = engine.state.portfolio
+                self.go_ns, self.money = now.wall_ns, (books.cash, books.perps.raw)
             case StopRequested() if self.stop_ns is None:
                 self.stop_ns = now.wall_ns
             case FillReceived(fill=one):
@@ -164,12 +166,14 @@ async def test_a_run_on_paper_is_the_backtest_of_what_it_heard(tmp_path: Path, a
     loaded = load("paper", (), ALONE, environ={})
     terms = Terms(model=paper_model(loaded.settings.paper), fees=FeesOf.TODAY)
     result = run_session(
-        load_session(store), loaded, terms, again, cash=Cash(live.equity), rates=live.rates, up_ns=live.go_ns
+        load_session(store), loaded, terms, again, cash=Cash(live.money[0]), wallet=Cash(live.money[1]),
+        rates=live.rates, up_ns=live.go_ns,
     )  # fmt: skip
     assert result.settled
     sent, fills = live.before(live.stop_ns)
     assert len(sent) > 300
     assert len(fills) > 10
+    assert len({row[2] for row in fills if row[2] == "hyperliquid:BTC"}) == 1, "hedges too"
     assert again.before(live.stop_ns) == (sent, fills)
 
 

@@ -12,7 +12,7 @@ from hlomm import __version__
 from hlomm.assembly.engine import build_engine
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import HYPERLIQUID
-from hlomm.domain.inputs import AccountState, BookSnapshot, Booted, Level, MarketListed, SessionUp
+from hlomm.domain.inputs import AccountState, BookSnapshot, Booted, Level, MarketListed, SessionUp, TradePrint
 from hlomm.domain.times import NS_PER_MS, Now
 from hlomm.domain.units import to_float
 from hlomm.domain.view import BookShape
@@ -130,5 +130,6 @@ def _venue(tape: Sequence[Happened]) -> tuple[Any, list[Sides]]:
             snapshots.append((item.bids, item.asks))
             rows[place] = one.at_ns, 0, len(snapshots) - 1, 0, 0, one.told_ns
         else:
+            assert isinstance(item, TradePrint), "one contract, and no perp"
             rows[place] = one.at_ns, -int(item.aggressor), len(snapshots) - 1, item.px, item.qty, one.told_ns
     return rows, snapshots

@@ -7,6 +7,7 @@ import attrs
 from hlomm.assembly.numbers import scaled
 from hlomm.domain.carried import CarriedBooks
 from hlomm.domain.faults import ConfigError
+from hlomm.domain.inputs import PerpBalance
 from hlomm.domain.markets import Leg
 from hlomm.domain.units import Cash
 from hlomm.research.fee_schedule import FeesOf
@@ -64,14 +65,17 @@ class PaperDesk:
         terms = PaperTerms(
             model=self.model, fees=FeesOf(paper.fees),
             cash=Cash(scaled(paper.cash)) if carried is None else carried.cash,
-            opening=Opening(numbered=self.clock.wall_ms() * _NUMBERS_A_MS)
-            if carried is None
-            else opening(carried, self.clock.wall_ms()),
+            opening=self._opening(carried),
         )  # fmt: skip
         return PaperSession(watcher, self.clock, terms)
 
-
-def opening(books: CarriedBooks, wall_ms: int) -> Opening:
-    """What the books of the last run hold. A fill that a crash kept from being told is not in them: it never was."""
-    tokens = {one.market: {Leg.YES: int(one.yes), Leg.NO: int(one.no)} for one in books.positions if one.yes or one.no}
-    return Opening(tokens=tokens, numbered=wall_ms * _NUMBERS_A_MS)
+    def _opening(self, books: CarriedBooks | None) -> Opening:
+        """What the books of the last run hold. A fill that a crash kept from being told is not there: it never was."""
+        numbered = self.clock.wall_ms() * _NUMBERS_A_MS
+        if books is None:
+            return Opening(wallet=scaled(self.settings.paper.perp_cash), numbered=numbered)
+        tokens = {
+            one.market: {Leg.YES: int(one.yes), Leg.NO: int(one.no)} for one in books.positions if one.yes or one.no
+        }
+        perps = tuple(PerpBalance(one.market, one.qty, one.cost) for one in books.perps if one.qty)
+        return Opening(tokens=tokens, wallet=books.perp_cash or 0, perps=perps, numbered=numbered)

@@ -26,6 +26,7 @@ from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueId, is_outcom
 from hlomm.domain.inputs import (
     MARKET_NEWS,
     AccountState,
+    BboUpdate,
     BookSnapshot,
     FeeRates,
     FillReceived,
@@ -159,7 +160,7 @@ class PaperSession:
         told: list[Input] = []
         for item in items:
             match item:
-                case BookSnapshot() | TradePrint():
+                case BookSnapshot() | TradePrint() | BboUpdate():
                     self._happened(item, now_ns)
                     told.append(item)
                 case MarketListed(market=market):
@@ -182,14 +183,17 @@ class PaperSession:
             self._sink(told, received_ns)
         self._poke.set()
 
-    def _happened(self, item: BookSnapshot | TradePrint, now_ns: int) -> None:
+    def _happened(self, item: BookSnapshot | TradePrint | BboUpdate, now_ns: int) -> None:
         """Onto the tape; what a backtest would leave out of a recording is left out here."""
         if isinstance(item, BookSnapshot):
             self._books[item.market] = item
-        if item.market not in self._exchange.markets:
+        elif isinstance(item, BboUpdate) and item.market in self._exchange.perps:
+            bids, asks = (() if level is None else (level,) for level in (item.bid, item.ask))
+            self._books[item.market] = BookSnapshot(item.market, bids, asks, item.venue_ms)
+        traded = self._exchange.perps if isinstance(item, BboUpdate) else self._exchange.markets
+        if item.market not in traded:
             return
-        crossed = isinstance(item, BookSnapshot) and item.bids and item.asks and item.bids[0][0] >= item.asks[0][0]
-        if crossed or nonsense(item) is not None:
+        if _crossed(item) or nonsense(item) is not None:
             self._counters.add("rows_not_used")
             return
         at_ns = min(item.venue_ms * NS_PER_MS or now_ns, now_ns)
@@ -202,7 +206,8 @@ class PaperSession:
         self._exchange.expect(Happened(at_ns=at_ns, told_ns=now_ns, place=self._places, item=item))
 
     def _listed(self, market: Market, now_ns: int) -> None:
-        if market.kind is not MarketKind.OUTCOME:
+        if market.kind is MarketKind.PERP:
+            self._exchange.open_perp(market)
             return
         fees = schedule(market, now_ns, self._terms.fees)
         self._exchange.open(market, fees.rates)
@@ -321,3 +326,12 @@ class PaperSession:
         while (at_ns := self._exchange.mail.next_request_ns()) is not None:
             await self._clock.sleep(max(at_ns - self._now_ns(), 0) / NS_PER_S)
             self._catch_up(max(at_ns, self._now_ns()), 0)
+
+
+def _crossed(item: BookSnapshot | TradePrint | BboUpdate) -> bool:
+    match item:
+        case BookSnapshot(bids=bids, asks=asks):
+            return bool(bids and asks) and bids[0][0] >= asks[0][0]
+        case BboUpdate(bid=bid, ask=ask):
+            return bid is not None and ask is not None and bid[0] >= ask[0]
+    return False
