@@ -1,4 +1,4 @@
-"""A real daemon on paper beside a real simulator: it trades at home, a lost road costs nothing, Ctrl-C leaves nothing."""
+"""A real daemon on paper beside a real simulator: it trades at home through a cut, a kill and Ctrl-C."""
 
 from __future__ import annotations
 

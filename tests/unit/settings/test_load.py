@@ -15,7 +15,7 @@ def problems(*sets: str, files=(), environ=None) -> list[str]:
 
 
 def test_defaults_load_for_every_profile():
-    for profile in ("sim", "testnet", "mainnet"):
+    for profile in ("sim", "paper", "testnet", "mainnet"):
         loaded = load(profile, environ={})
         assert loaded.settings.limits.max_position > 0
         assert loaded.origins["limits.max_position"] == "default.toml"
