@@ -73,10 +73,12 @@ def hyperliquid_session(
     `limits` are what its fuse is made of; None for a session that is never run but only asked (guardian).
     `fills_from_ms` is the venue time from which on the books of an earlier run may lack fills.
     """
+    whose = account or section.account
     config = HyperliquidConfig(
         rest_url=rest or section.rest, ws_url=ws or section.ws, chain=Chain[section.chain.upper()],
-        account=account or section.account, agent_key=Key.parse(key), underlyings=section.underlyings,
-        quote_token=section.quote_token or None, websocket=WebSocketKind(section.transport),
+        account=whose, vault=whose if section.sub_account else None, agent_key=Key.parse(key),
+        underlyings=section.underlyings, quote_token=section.quote_token or None,
+        websocket=WebSocketKind(section.transport),
         request_deadline_s=section.request_s, post_deadline_s=section.post_s,
         expires_after_s=section.expires_after_s, reconcile_every_s=section.reconcile_s, ping_every_s=section.ping_s,
         pong_deadline_s=section.pong_s, silence_s=section.silence_s, fills_from_ms=fills_from_ms,

@@ -57,12 +57,13 @@ def main() -> None:
 )
 @PASSWORD_FD
 @click.option("--i-know", is_flag=True, help="Live profiles: sign with the account's own key, which can withdraw.")
+@click.option("--canary", is_flag=True, help="On the sub-account of [canary], at smallest sizes.")
 @JSON
 @reporting
 def run(
     *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
     sim_file: Path | None, venues: str | None, duration: float | None, seed: int, speed: float, buckets: str | None,
-    arm: float | None, password_fd: int | None, i_know: bool, as_json: bool,
+    arm: float | None, password_fd: int | None, i_know: bool, canary: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Trade, in the foreground, until Ctrl-C (which cancels, flattens and leaves)."""
     from hlomm.cli.run import run_command
@@ -73,7 +74,7 @@ def run(
         run_command(
             profile=profile, config_files=config_files, sets=sets, state_dir=state_dir, sim_file=sim_file,
             venues=venues, duration_s=duration, seed=seed, speed=speed, arm=arm,
-            password_fd=password_fd, i_know=i_know, as_json=as_json,
+            password_fd=password_fd, i_know=i_know, canary=canary, as_json=as_json,
         )
     )  # fmt: skip
 

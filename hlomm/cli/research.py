@@ -283,18 +283,28 @@ def drift(*, path: Path, as_json: bool) -> None:
 )
 @click.option("--gif", is_flag=True, help="The surfaces over time as animated GIFs beside it.")
 @click.option("--parquet", is_flag=True, help="Fills, quotes, equity and decisions as Parquet files beside it.")
+@click.option("--promotion", is_flag=True, help="Of a state directory: its ledger against the criteria of [canary].")
 @click.option("--drift", is_flag=True, help="Of a run: also what it made against its own backtest (takes minutes).")
 @JSON
 @reporting
 def report(
     *, path: Path, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str | None,
-    out: Path | None, every: float, gif: bool, parquet: bool, drift: bool, as_json: bool,
+    out: Path | None, every: float, gif: bool, parquet: bool, drift: bool, promotion: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """A run or a recording as one HTML page that needs no network.
 
     PATH is a state directory, a journal, a folder as `hlomm backtest` reads it, or one that `hlomm sweep` wrote. Every
     figure shows where its data come from: live, recorded or sim.
     """
+    if promotion:
+        from hlomm.cli.promotion import promotion_command
+        from hlomm.domain.faults import UsageError
+
+        more = strategy is not None or out is not None or gif or parquet or drift
+        if more:
+            raise UsageError("--promotion is a table of its own: of the other options only --profile, --config, --set")
+        finish(promotion_command(path, profile=profile, config_files=config_files, sets=sets, as_json=as_json))
+        return
     from hlomm.cli.report import report_command
 
     finish(

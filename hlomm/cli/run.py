@@ -12,6 +12,7 @@ import structlog
 import trio
 
 from hlomm.cli.arming import check_arming
+from hlomm.cli.canary import as_canary, state_of
 from hlomm.cli.keys import forget, venue_keys
 from hlomm.cli.password import Password
 from hlomm.cli.venues import chosen_sets, simulated
@@ -19,6 +20,7 @@ from hlomm.daemon import logs
 from hlomm.daemon.launch import RunOptions, launch
 from hlomm.daemon.service import Service
 from hlomm.domain.exits import ExitCode
+from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.units import to_text
 from hlomm.rundir.hardening import no_core_dumps
 from hlomm.settings.load import load
@@ -30,9 +32,11 @@ _log = structlog.get_logger("hlomm")
 def run_command(
     *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
     sim_file: Path | None, venues: str | None, duration_s: float | None, seed: int, speed: float, arm: float | None,
-    password_fd: int | None, i_know: bool, as_json: bool,
+    password_fd: int | None, i_know: bool, canary: bool, as_json: bool,
 ) -> ExitCode:  # fmt: skip
     undone = no_core_dumps()
+    if canary and profile == "sim" and venues is None:
+        venues = HYPERLIQUID
     if venues is not None:
         beneath, sets = None, (*chosen_sets(venues), *sets)
     else:
@@ -43,9 +47,12 @@ def run_command(
         _log.warning("core dumps are not off", why=what)
     os.umask(0o077)  # whatever this process and its helpers create is for this user alone
     armed = check_arming(loaded, arm)
+    own, label = loaded, profile
+    if canary:
+        loaded, label = as_canary(loaded), state_of(profile)
     if profile != "sim":
-        logs.say_always(profile=profile, **({"armed": to_text(armed)} if armed else {}))
-    paths = state_paths(state_dir, profile)
+        logs.say_always(profile=label, **({"armed": to_text(armed)} if armed else {}))
+    paths = state_paths(state_dir, label)
     keys = {}
     local = None
     if profile == "paper":
@@ -53,18 +60,18 @@ def run_command(
 
         local = paper_desks(loaded, sim_file)
     elif profile != "sim":
-        keys = venue_keys(loaded, os.environ, Password(os.environ, password_fd), i_know=i_know)
+        keys = venue_keys(own, os.environ, Password(os.environ, password_fd), i_know=i_know)
     forget(os.environ)
     service = Service.from_environment(os.environ, os.getpid())
     click.echo(
-        f"hlomm · profile {profile}{f' · ARMED {to_text(armed)}' if armed else ''} · state {paths.root}\n"
-        f"look in with: hlomm tui{_where(state_dir, profile)} · stop with Ctrl-C", err=True,
+        f"hlomm · profile {label}{f' · ARMED {to_text(armed)}' if armed else ''} · state {paths.root}\n"
+        f"look in with: hlomm tui{_where(state_dir, label)} · stop with Ctrl-C", err=True,
     )  # fmt: skip
     result = trio.run(
         launch,
         RunOptions(
             loaded=loaded, paths=paths, sim_file=sim_file, duration_s=duration_s, seed=seed, speed=speed, armed=armed,
-            keys=keys, service=service, local=local,
+            keys=keys, service=service, local=local, label=label,
         ),
         strict_exception_groups=True,
     )  # fmt: skip

@@ -88,8 +88,9 @@ class Daemon:
         tidy: bool = False,
         service: Service | None = None,
         fill_model: str = "",
+        label: str = "",
     ) -> None:
-        """`fill_model`: tag of what fills our orders, where no venue does.
+        """`fill_model`: tag of what fills our orders, where no venue does. `label`: of the profile, as it is shown.
 
         `tidy`: the process is ours alone, so that garbage may be collected when it suits us.
         """
@@ -115,7 +116,7 @@ class Daemon:
         self.pump = Pump(engine, clock, self.journal, self._route, self._stages)
         self._collector = Collector(self.pump) if tidy and settings.daemon.collector == "gaps" else None
         self.monitor = Monitor(
-            self.pump, sessions, profile=loaded.profile, armed=armed, guardian=guardian, fill_model=fill_model
+            self.pump, sessions, profile=label or loaded.profile, armed=armed, guardian=guardian, fill_model=fill_model
         )
         self.ledger = Ledger(paths, self._epoch_ms, self.monitor.alert)
         self.pump.tap, unrecorded = self.ledger.tap, self.ledger.unrecorded
@@ -123,7 +124,12 @@ class Daemon:
         self.monitor.audited = self.ledger.audited
         self.monitor.queues.append(self.ledger.queue_row)
         self._link = LinkServer(
-            paths.socket, self.pump, self.monitor, profile=loaded.profile, feed=self._feed, unrecorded=unrecorded
+            paths.socket,
+            self.pump,
+            self.monitor,
+            profile=label or loaded.profile,
+            feed=self._feed,
+            unrecorded=unrecorded,
         )
         self.last_resort = LastResort(settings.daemon.hard_stop_s)
         self._stop_wanted = trio.Event()

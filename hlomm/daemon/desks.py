@@ -16,10 +16,11 @@ from hlomm.domain.carried import CarriedBooks
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
 from hlomm.domain.secret import Secret
-from hlomm.rundir.lock import account_lock
+from hlomm.rundir.lock import account_lock, signer_lock
 from hlomm.settings.charge import HyperliquidCharge, KalshiCharge, PolymarketCharge, VenueCharge
 from hlomm.settings.schema import Kalshi, Polymarket, Settings
 from hlomm.venues.clock import Clock
+from hlomm.venues.curve import Key
 from hlomm.venues.polymarket.auth import ApiKey
 from hlomm.venues.protocol import VenueSession
 from hlomm.venues.transport import Transport
@@ -54,6 +55,8 @@ class Desk:
     session: MakeSession
     charge: VenueCharge | None
     """What guards it; None for an account that is nowhere but in this process."""
+    signer: str = ""
+    """Address of the key that signs for it, where two processes must not share one: they would draw the same nonces."""
     venue: VenueId = attrs.field()
 
     @venue.default
@@ -82,6 +85,8 @@ def held(desks: Sequence[Desk], profile: str) -> Iterator[None]:
             charge = desk.charge
             if charge is not None:
                 locks.callback(account_lock(charge.venue, charge.place(profile), charge.account).release)
+            if desk.signer:
+                locks.callback(signer_lock(desk.venue, desk.signer).release)
         yield
 
 
@@ -156,14 +161,19 @@ def _simulated_hyperliquid(settings: Settings, document: SimDocument, clock: Clo
     venue = document.venues.hyperliquid
     assert venue is not None
     account, section = venue.accounts[0], settings.venue.hyperliquid
+    address = account.sub_address if section.sub_account else account.address
+    if not address:
+        raise ConfigError(
+            "this simulator has no sub-account: start a newer one, or leave venue.hyperliquid.sub_account"
+        )
     return Desk(
-        books=_simulated(document, venue.rest, account.address),
+        books=_simulated(document, venue.rest, address),
         session=lambda carried: hyperliquid_session(
             patient(section, clock.map.speed), clock, limits=settings.limits, key=account.agent_key, rest=venue.rest,
-            ws=venue.ws, account=account.address, transport=way, fills_from_ms=_since(carried),
+            ws=venue.ws, account=address, transport=way, fills_from_ms=_since(carried),
         ),
         charge=HyperliquidCharge(
-            section=section, rest=venue.rest, ws=venue.ws, account=account.address, key=account.guardian_key
+            section=section, rest=venue.rest, ws=venue.ws, account=address, key=account.guardian_key
         ),
     )  # fmt: skip
 
@@ -210,7 +220,7 @@ def _live_hyperliquid(settings: Settings, keys: Mapping[VenueId, Keys], clock: C
     _need("venue.hyperliquid", {"account": section.account})
     found = _key_of(keys, HYPERLIQUID, "HL_OMM_AGENT_KEY")
     return Desk(
-        books=f"{section.chain}|{section.rest}|{section.account.lower()}",
+        books=f"{section.chain}|{section.rest}|{section.account.lower()}", signer=Key.parse(found.key).address,
         session=lambda carried: hyperliquid_session(
             section, clock, limits=settings.limits, key=found.key, fills_from_ms=_since(carried)
         ),

@@ -45,6 +45,8 @@ class RunOptions:
     """Of the venues of a live profile, already decrypted."""
     service: Service
     """Who started this process and wants to know how it is."""
+    label: str = ""
+    """What people are shown for the profile, where that does not say it all."""
     local: Local | None = None
     """Accounts that are nowhere but here, of profile paper."""
 
@@ -97,6 +99,7 @@ async def _run(
             options.loaded, options.paths, clock, sessions, armed=options.armed, seed=seed, accounts=accounts,
             carried=carried, guardian=guardian, service=options.service, tidy=True,
             fill_model="" if options.local is None else options.local.fill_model,
+            label=options.label,
         )  # fmt: skip
         try:
             return await daemon.run(duration_s=options.duration_s)

@@ -35,6 +35,7 @@ class SimAccount(msgspec.Struct, frozen=True):
     guardian_key: Secret
     guardian_address: str
     name: str = ""
+    sub_address: str = ""
 
 
 class SimVenue(msgspec.Struct, frozen=True):

@@ -43,8 +43,15 @@ def account_lock(venue: str, place: str, account: str) -> Lock:
 
     It lies under this user's own state home: daemons of two users, or on two machines, do not see each other.
     """
-    key = f"{venue}-{place.rstrip('/')}-{account}".lower()
-    readable = "".join(c if c.isalnum() else "-" for c in key)[:120]
-    name = f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.lock"
-    advice = "stop it first: one account has one daemon"
-    return Lock(Path(platformdirs.user_state_dir("hlomm")) / "accounts" / name, f"account {account}", advice)
+    return _lock(f"{venue}-{place.rstrip('/')}-{account}", f"account {account}", "one account has one daemon")
+
+
+def signer_lock(venue: str, address: str) -> Lock:
+    """Held per key that signs: a sub-account's daemon beside its master's needs an agent of its own."""
+    return _lock(f"{venue}-signer-{address}", f"the key of agent {address}", "one key has one daemon, approve another")
+
+
+def _lock(key: str, what: str, why: str) -> Lock:
+    readable = "".join(c if c.isalnum() else "-" for c in key.lower())[:120]
+    name = f"{readable}-{hashlib.sha256(key.lower().encode()).hexdigest()[:16]}.lock"
+    return Lock(Path(platformdirs.user_state_dir("hlomm")) / "accounts" / name, what, f"stop it first: {why}")

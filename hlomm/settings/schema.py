@@ -134,6 +134,7 @@ class Hyperliquid(Section, frozen=True):
     transport: WebSocket
     chain: Literal["mainnet", "testnet"]
     account: str
+    sub_account: bool
     key_file: str
     guardian_key_file: str
     quote_token: str
@@ -318,11 +319,21 @@ class Paper(Section, frozen=True):
     fees: Literal["today", "recorded"]
 
 
+class Canary(Section, frozen=True):
+    account: str
+    size: Positive
+    fills: Count
+    settlements: Count
+    days: NonNegative
+    psr: Fraction
+
+
 class Settings(EngineSettings, frozen=True):
     venue: Venues
     keys: KeySettings
     sim: Sim
     paper: Paper
+    canary: Canary
     daemon: Daemon
     latency: Latency
     guardian: Guardian

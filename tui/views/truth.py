@@ -28,6 +28,7 @@ _NO_GUARDIAN: Final = Span(f"guardian {DASH}")
 READ_ONLY: Final = Span("READ-ONLY", Tone.STRONG)
 """In place of the key of the hour: this terminal has no orders to give."""
 _PLAY_MONEY: Final = Span("play money")
+_SIMULATED: Final = ("sim", "sim-canary")
 
 
 def word(store: Store, now_s: float) -> str:
@@ -88,7 +89,7 @@ def _all_paused(snapshot: Snapshot) -> bool:
 def _limit(snapshot: Snapshot) -> Span:
     if snapshot.armed:
         return Span(f"armed {number(snapshot.armed, 0)}")
-    return _PLAY_MONEY if snapshot.profile == "sim" or snapshot.fill_model else Span(f"armed {DASH}")
+    return _PLAY_MONEY if snapshot.profile in _SIMULATED or snapshot.fill_model else Span(f"armed {DASH}")
 
 
 def _guardian(snapshot: Snapshot, lag_s: float) -> Span:

@@ -25,6 +25,8 @@ class Agents:
 
     def __init__(self) -> None:
         self._by_address: dict[str, Agent] = {}
+        self.sub_accounts: dict[str, str] = {}
+        """Their masters."""
 
     def approve(self, agent: Agent) -> bool:
         """Register; False when the master already has as many agents as the venue allows."""

@@ -107,7 +107,9 @@ class Gateway:
         signer = signatures.recover(digest, signature.r, signature.s, signature.v)
         account = self._account_of(signer)
         if vault is not None:
-            raise WholeActionRefused(refusals.vault_not_registered(vault))
+            if self._agents.sub_accounts.get(vault) != account.address:
+                raise WholeActionRefused(refusals.vault_not_registered(vault))
+            account = self._exchange.accounts[vault]
         self._use_nonce(signer, envelope.nonce)
         now_ns = self._exchange.tape.now_ns
         weight = weight_of(action)

@@ -23,6 +23,8 @@ from hlomm.sim.world import Commit, World
 
 _NAMES: Final = ("daemon", "free-1", "free-2", "free-3")
 FUNDING: Final = 10_000 * SCALE
+SUB_FUNDING: Final = 500 * SCALE
+"""Of the sub-account that the first one has: enough for smallest orders."""
 """What each account starts with, in spot and again in perp."""
 
 
@@ -38,6 +40,8 @@ class FundedAccount:
     guardian_key: str
     guardian_address: str
     """A second agent: nonces are counted per signer, so a process beside the first needs a key of its own."""
+    sub_address: str
+    """The first one's sub-account: it has no key, the master's agents sign for it and name it as the vault."""
 
 
 def funded_accounts(seed: int) -> list[FundedAccount]:
@@ -46,9 +50,9 @@ def funded_accounts(seed: int) -> list[FundedAccount]:
 
 
 def _funded_account(seed: int, name: str) -> FundedAccount:
-    key, agent, guardian = (
+    key, agent, guardian, sub = (
         coincurve.PrivateKey(keccak(f"hlomm-sim/{seed}/{name}/{role}".encode()))
-        for role in ("key", "agent", "guardian")
+        for role in ("key", "agent", "guardian", "sub")
     )
     return FundedAccount(
         name=name,
@@ -58,6 +62,7 @@ def _funded_account(seed: int, name: str) -> FundedAccount:
         agent_address=address_of(agent.public_key),
         guardian_key="0x" + guardian.secret.hex(),
         guardian_address=address_of(guardian.public_key),
+        sub_address=address_of(sub.public_key) if name == _NAMES[0] else "",
     )
 
 
@@ -101,6 +106,9 @@ class Venue:
         self.accounts = funded_accounts(seed)
         for keys in self.accounts:
             self._open(keys, origin_ns)
+        first = self.accounts[0]
+        self.exchange.open_account(first.sub_address, f"{first.name}-sub", spot=SUB_FUNDING, perp=SUB_FUNDING)
+        self.agents.sub_accounts[first.sub_address] = first.address
         traded = self.exchange.accounts[self.accounts[0].address]
         traded.volume += config.rules.prior_volume_usd * SCALE
 

@@ -46,6 +46,7 @@ async def test_a_real_client_on_loopback(rest_client: Any, websocket_client: Any
             assert venue["chain"] == "Testnet"
             assert set(venue["accounts"][0]) == {
                 "address", "key", "agent_key", "agent_address", "guardian_key", "guardian_address", "name",
+                "sub_address",
             }  # fmt: skip
             port = int(venue["rest"].rpartition(":")[2])
             rest = rest_client(await trio.open_tcp_stream("127.0.0.1", port))
