@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from hlomm.domain.exits import ExitCode
-from hlomm.domain.faults import InvariantBroken
+from hlomm.domain.faults import InvariantBroken, UsageError
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import (
     FeeRates,
@@ -26,6 +26,8 @@ from hlomm.domain.times import Now
 from hlomm.domain.units import Cash
 from hlomm.engine.core import Engine
 from hlomm.research.backtest import Terms
+from hlomm.research.calibrate.calibrating import calibrate
+from hlomm.research.drift.drifting import drift
 from hlomm.research.fee_schedule import FeesOf
 from hlomm.research.paper.desk import paper_model
 from hlomm.research.record.recorder import Ear, Stamps
@@ -33,6 +35,8 @@ from hlomm.research.record.sources import Place, sources
 from hlomm.research.record.tap import TappedTransport
 from hlomm.research.record.writer import Writer
 from hlomm.research.replay import replay
+from hlomm.research.report.gather import from_journal
+from hlomm.research.report.source import Source
 from hlomm.research.session import run_session
 from hlomm.research.store.recordings import load_session
 from hlomm.settings.load import load
@@ -195,7 +199,16 @@ async def test_nothing_of_ours_is_at_the_venue_and_stopping_leaves_nothing_at_ho
     assert result.summary["fill_model"] == run.session_tag
     assert result.summary["account"]["hyperliquid"]["differences"] == []
     assert run.books == run.account
-    assert replay(run.paths.root).identical
+    gathered = from_journal(run.paths.root, every_s=5.0, decisions=False)
+    assert (gathered.source, gathered.sound) == (Source.PAPER, True)
+    assert set(gathered.tables["fills"]["source"]) == {f"paper {run.session_tag}"}, (
+        "rows of two models never look alike"
+    )
+    assert any("fills are made up" in one for one in gathered.told)
+    with pytest.raises(UsageError, match="is its own backtest"):
+        drift(run.paths.root)
+    with pytest.raises(UsageError, match="made up by a model"):
+        calibrate([run.paths.root], load("paper", (), (), environ={}))
 
 
 def _in_first_to_settle(run: PaperRig) -> list[str]:

@@ -259,6 +259,17 @@ def test_unknown_vault(bench: Bench) -> None:
     assert reply["response"] == "Vault not registered: 0x" + "2" * 40
 
 
+def test_a_sub_account_is_its_masters_to_trade_and_nobody_elses(bench: Bench, signer: Any, wire: Any) -> None:
+    keys, other = bench.venue.accounts[:2]
+    accounts = bench.venue.exchange.accounts
+    order = wire.orders(wire.order(bench.asset, buy=True, px="0.4", sz="100"))
+    stranger = signer(other.agent_key, ORIGIN // 10**6)
+    assert bench.send(stranger(order, vault=keys.sub_address))["response"].startswith("Vault not registered")
+    assert "resting" in bench.statuses(bench.agent(order, vault=keys.sub_address))[0]
+    blotters = {name: bench.venue.exchange.tape.blotter_of(accounts[name]) for name in (keys.address, keys.sub_address)}
+    assert {name: len(blotter.open) for name, blotter in blotters.items()} == {keys.address: 0, keys.sub_address: 1}
+
+
 def test_nonces_are_used_up_even_by_refused_actions(bench: Bench, wire: Any) -> None:
     nonce = ORIGIN // 10**6 + 77
     small = wire.orders(wire.order(bench.asset, buy=True, px="0.4", sz="5"))
