@@ -26,7 +26,8 @@ from hlomm.strategy.avellaneda import Avellaneda
 from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid import gateway
 from hlomm.venues.protocol import VenueSession
-from hlomm.venues.transport import Address, Transport, open_stream
+from hlomm.venues.socket_stream import open_stream
+from hlomm.venues.transport import Address, Transport
 
 ROOM: Final = (
     "limits.max_loss_event=100000", "limits.max_loss_underlying=100000", "limits.max_loss_total=100000",

@@ -13,7 +13,17 @@ from typing import Any, Final
 
 from hlomm import __version__
 
-LIBRARIES: Final = ("trio", "trio-websocket", "wsproto", "msgspec", "msgpack", "coincurve", "safe-pysha3", "h11")
+LIBRARIES: Final = (
+    "trio",
+    "trio-websocket",
+    "websockets",
+    "wsproto",
+    "msgspec",
+    "msgpack",
+    "coincurve",
+    "safe-pysha3",
+    "h11",
+)
 """What the hot path is made of."""
 
 

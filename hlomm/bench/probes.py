@@ -31,6 +31,7 @@ from hlomm.venues.hyperliquid.batches import Encoder
 from hlomm.venues.hyperliquid.market_feed import MarketFeed
 from hlomm.venues.transport import Connect
 from hlomm.venues.websocket import WebSocketLink
+from hlomm.venues.websocket_direct import Eager
 
 WAITING_MAX: Final = 4_096
 """Frames queued and not written yet, of which the decision is remembered."""
@@ -318,6 +319,12 @@ class Tap(trio.abc.Stream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         await self._stream.send_all(data)
         self._listener.has_sent()
+
+    def send_some(self, data: bytes) -> int:
+        sent = self._stream.send_some(data) if isinstance(self._stream, Eager) else 0
+        if sent == len(data):
+            self._listener.has_sent()
+        return sent
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
