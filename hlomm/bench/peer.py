@@ -73,12 +73,12 @@ class Peer:
 
 
 @asynccontextmanager
-async def loopback() -> AsyncIterator[Peer]:
-    """A venue in a process of its own. Default TLS contexts trust it for the length of the block."""
+async def loopback(markets: int = 1) -> AsyncIterator[Peer]:
+    """A venue of so many contracts in a process of its own. Default TLS contexts trust it while the block lasts."""
     with tempfile.TemporaryDirectory(prefix="hlomm-bench-") as folder:
         pem, key = certificate.make(Path(folder))
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "hlomm.bench.serve", str(pem), str(key)],
+            [sys.executable, "-m", "hlomm.bench.serve", str(pem), str(key), str(markets)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         try:

@@ -30,8 +30,8 @@ from hlomm.sim.refusals import WholeActionRefused
 
 Json = dict[str, Any]
 
-PERIOD: Final = "7d"
-"""Of the contract that is quoted; its end is days away whenever the measurement is made."""
+PERIOD_DAYS: Final = 7
+"""Of the first contract that is quoted: their ends are days away whenever the measurement is made."""
 KEPT: Final = 200
 """Actions of which the signature is verified."""
 SEED: Final = 1
@@ -40,23 +40,29 @@ _OK: Final = "success"
 _MISSING: Final = "Order was never placed, already canceled, or filled."
 
 
-def _config() -> SimConfig:
-    """One contract beside the short one that a listing cannot do without; no other traders, and room for everything."""
+def periods(markets: int) -> tuple[str, ...]:
+    """A series of one contract each; every one of them settles at a time of its own."""
+    return tuple(f"{PERIOD_DAYS + number}d" for number in range(markets))
+
+
+def _config(markets: int) -> SimConfig:
+    """Contracts beside the short one that a listing cannot do without; no other traders, and room for everything."""
     return SimConfig(
         flow=FlowConfig(enabled=False),
-        listing=ListingConfig(periods=("3m", PERIOD)),
+        listing=ListingConfig(periods=("3m", *periods(markets))),
         rules=RulesConfig(address_budget=10**9, prior_volume_usd=10**9),
     )
 
 
 @attrs.define(eq=False)
 class BenchVenue:
-    """One account, one outcome and its perp."""
+    """One account, some outcomes and their perp."""
 
+    markets: int = 1
     _sim: Venue = attrs.field(init=False)
     _info: Info = attrs.field(init=False)
-    coin: str = attrs.field(init=False)
-    """YES of the outcome."""
+    coins: tuple[str, ...] = attrs.field(init=False)
+    """YES of the outcomes."""
     price: float = attrs.field(init=False)
     """Of the perp."""
     orders: dict[str, Json] = attrs.field(factory=dict)
@@ -68,14 +74,13 @@ class BenchVenue:
     _kept: list[Json] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        config = _config()
+        config = _config(self.markets)
         self._sim = Venue(config, SEED, first_origin(config.listing, time.time_ns()))
         outcomes = self._sim.exchange.outcomes
-        long, short = max(outcomes), min(outcomes)
-        assert f"period:{PERIOD}" in outcomes[long].spec.description
-        del outcomes[short]
+        del outcomes[next(number for number, one in outcomes.items() if "period:3m" in one.spec.description)]
+        assert len(outcomes) == self.markets
         self._info = Info(self._sim)
-        self.coin = outcome_coin(long, Leg.YES)
+        self.coins = tuple(outcome_coin(number, Leg.YES) for number in outcomes)
         self.price = float(self._sim.exchange.perp.mark_ticks) / 10
 
     @property

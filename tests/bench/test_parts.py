@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 
@@ -42,6 +43,16 @@ def test_every_frame_is_one_that_the_session_reads() -> None:
         if isinstance(decoded.frame, BookSnapshot):
             assert len(decoded.frame.bids) == len(decoded.frame.asks) == frames.LEVELS
             assert decoded.frame.venue_ms == STAMP
+
+
+def test_every_contract_gets_every_kind_of_frame() -> None:
+    coins = [f"#{10 * number}" for number in range(118, 168)]
+    told = Counter((frame.kind, frame.head.partition(b'"coin":"')[2].partition(b'"')[0]) for frame in
+                   islice(frames.across(coins, 80_000.0), 5_000))  # fmt: skip
+    assert {coin for kind, coin in told if kind == "l2Book"} == {coin.encode() for coin in coins}
+    assert min(count for (kind, _), count in told.items() if kind == "l2Book") >= 60
+    alone = list(islice(frames.mixed(coins[0], 80_000.0), 300))
+    assert list(islice(frames.across(coins[:1], 80_000.0), 300)) == alone
 
 
 def test_a_book_is_as_long_as_one_that_was_recorded() -> None:
@@ -98,7 +109,7 @@ def test_the_venue_refuses_what_is_not_there_and_checks_signatures() -> None:
     assert "error" in reply["response"]["data"]["statuses"][0]
     assert news == []
     agent, stranger = FastCore(venue.account["agent_key"]), FastCore(KEY)
-    (book, *_), wrong = frames.books(venue.coin), 0
+    (book, *_), wrong = frames.books(venue.coins[0]), 0
     for number, core in enumerate((agent, stranger)):
         body = core.order_for(book.at(STAMP).decode(), STAMP, f"0x{number:032x}")
         assert body is not None
