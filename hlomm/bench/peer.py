@@ -14,8 +14,9 @@ import attrs
 import msgspec
 import trio
 
-from hlomm.bench import certificate
+from hlomm.bench.trust import trusted
 from hlomm.domain.faults import VenueUnavailable
+from hlomm.rundir import certificate
 
 Json = dict[str, Any]
 
@@ -85,7 +86,7 @@ async def loopback(markets: int = 1) -> AsyncIterator[Peer]:
             peer = Peer(process)
             where = await peer.heard(START_S)
             peer.rest, peer.ws, peer.account, peer.coin = (where[name] for name in ("rest", "ws", "account", "coin"))
-            with certificate.trusted(pem):
+            with trusted(pem):
                 yield peer
         finally:
             with trio.move_on_after(_STOP_S, shield=True):

@@ -23,11 +23,11 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Ping, Request, TextMessage
 from wsproto.utilities import RemoteProtocolError
 
-from hlomm.bench.certificate import HOST
 from hlomm.bench.frames import Frame, across
 from hlomm.bench.venue import BenchVenue
 from hlomm.daemon.histogram import Histogram
 from hlomm.domain.times import NS_PER_MS
+from hlomm.rundir.certificate import HOST
 from hlomm.sim.hl.schema import Malformed
 from hlomm.sim.http_server import ConnectionOver, HttpReply, HttpServer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
@@ -12,16 +13,18 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 
-from hlomm.bench import certificate, frames, naive, quiet, shown
+from hlomm.bench import frames, naive, quiet, shown
 from hlomm.bench.naive import NaiveCore
 from hlomm.bench.quiet import Watch
 from hlomm.bench.rungs import FastCore
 from hlomm.bench.sampling import looking, shares
 from hlomm.bench.synthetic import recording
+from hlomm.bench.trust import trusted
 from hlomm.bench.venue import BenchVenue
 from hlomm.daemon.histogram import Histogram
 from hlomm.domain.inputs import BboUpdate, BookSnapshot
 from hlomm.domain.secret import Secret
+from hlomm.rundir import certificate
 from hlomm.venues.curve import Key
 from hlomm.venues.hyperliquid.signing import Chain, Signer
 from hlomm.venues.hyperliquid.wire.frames import decode_frame
@@ -182,6 +185,6 @@ def test_a_certificate_is_trusted_for_the_length_of_a_block(tmp_path: Path, monk
     monkeypatch.setenv("SSL_CERT_FILE", "before")
     pem, key = certificate.make(tmp_path)
     assert key.stat().st_mode & 0o077 == 0
-    with certificate.trusted(pem):
-        assert certificate.os.environ["SSL_CERT_FILE"] == str(pem)
-    assert certificate.os.environ["SSL_CERT_FILE"] == "before"
+    with trusted(pem):
+        assert os.environ["SSL_CERT_FILE"] == str(pem)
+    assert os.environ["SSL_CERT_FILE"] == "before"

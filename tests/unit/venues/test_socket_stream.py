@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import trio
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from hlomm.bench import certificate
+from hlomm.bench.trust import trusted
+from hlomm.rundir import certificate
 from hlomm.venues.socket_stream import SocketStream, open_stream
 from hlomm.venues.transport import Transport
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
@@ -40,9 +41,10 @@ async def served(handler: Handler, pem: tuple[Path, Path], *, tls: bool) -> Asyn
     context.load_cert_chain(*pem)
 
     async def handle(stream: trio.SocketStream) -> None:
-        await handler(trio.SSLStream(stream, context, server_side=True) if tls else stream)
+        with suppress(trio.BrokenResourceError):  # the other side closes without a goodbye
+            await handler(trio.SSLStream(stream, context, server_side=True) if tls else stream)
 
-    with certificate.trusted(pem[0]), trio.fail_after(20):
+    with trusted(pem[0]), trio.fail_after(20):
         async with trio.open_nursery() as nursery:
             listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
             nursery.start_soon(trio.serve_listeners, handle, listeners)
@@ -159,7 +161,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
 
     other, _ = certificate.make(tmp_path_factory.mktemp("other"))
     async with served(never, pem, tls=True) as port:
-        with certificate.trusted(other), pytest.raises(ssl.SSLCertVerificationError):
+        with trusted(other), pytest.raises(ssl.SSLCertVerificationError):
             await open_stream("127.0.0.1", port, True)
         with pytest.raises(ssl.SSLCertVerificationError):
             await open_stream("localhost", port, True)  # the certificate is that of the address
