@@ -67,9 +67,10 @@ async def measure(plan: Plan) -> Json:
             for rate in (*plan.rates, *((FLOOD,) if plan.flood else ())):
                 frames = max(round(rate * plan.seconds), LEAST_FRAMES) if rate else plan.flood
                 rates[f"{rate:g}" if rate else "flood"] = await _phase(desk, peer, probes, rate, frames)
-            daemon = _daemon(desk)
+            daemon, rehearsal = _daemon(desk), desk.daemon.rehearsal
         signatures = await peer.verify()
-    return _document(plan, rates, early, daemon, signatures)
+    rehearsed = 0 if rehearsal is None else rehearsal.plays
+    return _document(plan, rates, early, daemon, signatures) | {"rehearsed": rehearsed}
 
 
 def _document(plan: Plan, rates: Json, early: list[str], daemon: Json, signatures: Json) -> Json:

@@ -74,7 +74,7 @@ class SocketStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint_if_cancelled()
         most, waited = RECEIVE_BYTES if max_bytes is None else max_bytes, False
         while True:
-            data = self._receive(most)
+            data = self.receive_now(most)
             if data is not None:
                 break
             waited = True
@@ -83,8 +83,8 @@ class SocketStream(trio.abc.Stream):
             await trio.lowlevel.cancel_shielded_checkpoint()  # a peer that never stops must not starve the others
         return data
 
-    def _receive(self, most: int) -> bytes | None:
-        """What is there now, None if that is nothing."""
+    def receive_now(self, most: int) -> bytes | None:
+        """What is there now, b"" at the end, None if nothing is. trio.BrokenResourceError, trio.ClosedResourceError."""
         data = self._receive_once(most)
         if not self._more_at_once or not data:
             return data

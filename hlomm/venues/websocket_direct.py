@@ -43,7 +43,7 @@ class Eager(Protocol):
 
 
 @attrs.define(eq=False)
-class _Socket:
+class Socket:
     """The framing of one connection, and the two tasks on it."""
 
     link: WebSocketLink
@@ -104,8 +104,8 @@ class _Socket:
     async def read(self) -> None:
         """Hand on what comes, until the connection is lost."""
         link = self.link
+        self._take_all()  # came with the upgrade
         while True:
-            self._take_all()
             try:
                 data = await self.stream.receive_some(self.limits.receive_bytes)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -113,8 +113,13 @@ class _Socket:
             if not data:
                 link.closed_by_peer(_ABNORMAL, _named(_ABNORMAL), None)
                 await trio.lowlevel.checkpoint()  # never passed: the scope is cancelled
-            link.backlogged = len(data) >= self.limits.receive_bytes
-            self.ws.receive_data(data)
+            self.take(data)
+
+    def take(self, data: bytes | bytearray) -> None:
+        """Hand on what the stream gave."""
+        self.link.backlogged = len(data) >= self.limits.receive_bytes
+        self.ws.receive_data(data)
+        self._take_all()
 
     def _take_all(self) -> None:
         """Every message that is whole, and what else the peer has said."""
@@ -230,7 +235,7 @@ async def open_link(
     uri = WebSocketURI(secure=False, host="", port=80, path=path, query="")  # only `path` is used, and the Host is ours
     ws = ClientProtocol(uri, max_size=limits.frame_bytes_max, logger=_QUIET)
     send_some = stream.send_some if isinstance(stream, Eager) else None
-    socket = _Socket(link, stream, limits, on_frame, now_ns, burst, ws, send_some)
+    socket = Socket(link, stream, limits, on_frame, now_ns, burst, ws, send_some)
     await socket.upgrade(host, path, headers)
     with link.scope:
         async with trio.open_nursery() as nursery:
