@@ -35,6 +35,7 @@ from hlomm.daemon.link_server import LinkServer
 from hlomm.daemon.log_ring import LogRing, listening
 from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
+from hlomm.daemon.rehearsal import Rehearsal
 from hlomm.daemon.service import Service
 from hlomm.daemon.stages import Stages, budgets
 from hlomm.daemon.summary import account_document, summarise
@@ -92,7 +93,7 @@ class Daemon:
     ) -> None:
         """`fill_model`: tag of what fills our orders, where no venue does. `label`: of the profile, as it is shown.
 
-        `tidy`: the process is ours alone, so that garbage may be collected when it suits us.
+        `tidy`: the process is ours alone: garbage may be collected when it suits us, and gaps used to rehearse.
         """
         self._loaded = loaded
         self._service = Service() if service is None else service
@@ -114,6 +115,10 @@ class Daemon:
         self.journal = JournalWriter(paths.journal, self._epoch_ms, segment_bytes=settings.daemon.segment_mb << 20)
         self._stages = Stages(budgets(settings))
         self.pump = Pump(engine, clock, self.journal, self._route, self._stages)
+        every_s = settings.daemon.rehearse_s
+        # On paper no order is ever signed, so that there is nothing to rehearse, and no signer.
+        rehearses = tidy and every_s and not fill_model
+        self.rehearsal = Rehearsal(loaded, self.pump, every_s) if rehearses else None
         self._collector = Collector(self.pump) if tidy and settings.daemon.collector == "gaps" else None
         self.monitor = Monitor(
             self.pump, sessions, profile=label or loaded.profile, armed=armed, guardian=guardian, fill_model=fill_model
@@ -166,6 +171,8 @@ class Daemon:
                 outer.start_soon(self._stages.watch_loop, self.monitor.alert)
                 if self._collector is not None:
                     outer.start_soon(self._collector.keep)
+                if self.rehearsal is not None:
+                    outer.start_soon(self.rehearsal.keep)
                 if duration_s is not None:
                     outer.start_soon(self._end_after, duration_s)
                 self._boot()

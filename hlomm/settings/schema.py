@@ -217,6 +217,7 @@ class Daemon(Section, frozen=True):
     fsync_s: Positive
     segment_mb: Annotated[int, msgspec.Meta(ge=1, le=4096)]
     collector: Literal["gaps", "python"]
+    rehearse_s: Annotated[float, msgspec.Meta(ge=0, le=10)]
     log: Literal["debug", "info", "warning"]
 
 
