@@ -10,8 +10,9 @@ import attrs
 from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import Input
 from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, Output, PlaceOrders, QueryAccount, QueryOrder
-from hlomm.research.latency import Latency
+from hlomm.research.latency import MAX_NS, Latency
 
+ORDERS_KEPT: Final = 10_000
 PRINTS: Final = 1 << 40
 """Draws of prints are numbered from here on, those of requests from 0."""
 _HEARD: Final = PlaceOrders | AmendOrders | CancelOrders | QueryOrder | QueryAccount | ConvertSet
@@ -34,6 +35,7 @@ class Mail:
         self._requests: list[tuple[int, int, Request]] = []
         self._news: list[tuple[int, int, Input]] = []
         self._latest_of: dict[ClientId, int] = {}
+        self._room = ORDERS_KEPT
         self._latest_request = self._latest_news = 0
         self._sequence = 0
         self.sent = 0
@@ -54,9 +56,16 @@ class Mail:
             at_ns = max(at_ns, self._latest_news)
         else:
             at_ns = self._latest_of[client_id] = max(at_ns, self._latest_of.get(client_id, 0))
+            if len(self._latest_of) > self._room:
+                self._let_go(at_ns)
         self._latest_news = max(self._latest_news, at_ns)
         self._sequence += 1
         heapq.heappush(self._news, (at_ns, self._sequence, item))
+
+    def _let_go(self, now_ns: int) -> None:
+        """Of orders whose last news is so old that no later one could overtake it."""
+        self._latest_of = {name: at_ns for name, at_ns in self._latest_of.items() if at_ns > now_ns - 2 * MAX_NS}
+        self._room = 2 * len(self._latest_of) + ORDERS_KEPT
 
     def next_request_ns(self) -> int | None:
         return self._requests[0][0] if self._requests else None

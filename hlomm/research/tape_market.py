@@ -59,8 +59,8 @@ class TapeMarket:
         self._purse = purse
         self._counts = counts
         self._book = TapeBook()
-        self._orders = OwnOrders(model, self._book, market.lot)
-        purse.claims.append(self._orders)
+        self.orders = OwnOrders(model, self._book, market.lot)
+        purse.claims.append(self.orders)
         self._finished: dict[ClientId, tuple[VenueOrderId, int, str]] = {}
         self._over = False
         self.filled_from: list[tuple[str, int, int]] = []
@@ -89,13 +89,13 @@ class TapeMarket:
 
     def _rest(self, own: Own, at_ns: int, draw: int) -> None:
         client_id, stamp = own.request.client_id, at_ns // NS_PER_MS
-        self._orders.join(own)
+        self.orders.join(own)
         opened = OrderOpened(client_id=client_id, venue_order_id=own.oid, leaves=Qty(own.left), venue_ms=stamp)
         self.mail.tell(at_ns, draw, opened, client_id)
 
     def amend(self, amend: AmendRequest, at_ns: int, draw: int) -> None:
         """A cancel and a new order under the same client id; an amend is always post-only."""
-        own = self._orders.get(amend.client_id)
+        own = self.orders.get(amend.client_id)
         if own is None:
             text = "Cannot modify canceled or filled order"
             failed = AmendFailed(client_id=amend.client_id, code="ModifyDead", text=text)
@@ -117,7 +117,7 @@ class TapeMarket:
             self.mail.tell(at_ns, draw, CancelFailed(client_id=client_id, code="MissingOrder", text=text), client_id)
 
     def _close(self, client_id: ClientId, at_ns: int, draw: int, status: str, not_before_ns: int = 0) -> bool:
-        own = self._orders.pop(client_id)
+        own = self.orders.pop(client_id)
         if own is not None:
             self._finish(own, at_ns, draw, status, not_before_ns)
         return own is not None
@@ -133,7 +133,7 @@ class TapeMarket:
 
     def answer(self, client_id: ClientId) -> OrderAnswer | None:
         """None for an order that never came here."""
-        own = self._orders.get(client_id)
+        own = self.orders.get(client_id)
         if own is not None:
             return OrderAnswer(
                 client_id=client_id, found=True, open=True, status="open", venue_order_id=own.oid,
@@ -155,7 +155,7 @@ class TapeMarket:
                 client_id=own.request.client_id, venue_order_id=own.oid, market=self._market.id, leg=own.request.leg,
                 side=own.request.side, px=own.px, leaves=Qty(own.left),
             )
-            for own in map(self._orders.get, self._orders.ids()) if own is not None
+            for own in map(self.orders.get, self.orders.ids()) if own is not None
         ]  # fmt: skip
 
     def convert(self, request: ConvertSet, at_ns: int, draw: int) -> None:
@@ -193,11 +193,11 @@ class TapeMarket:
 
     def _crosses(self, way: int, at: int, ignoring: Own | None) -> bool:
         """Whether it would meet the recorded book or an order of ours, which the venue's book has too."""
-        touches = self._book.touch(-way), self._orders.touch(-way, ignoring)
+        touches = self._book.touch(-way), self.orders.touch(-way, ignoring)
         return any(touch is not None and (at - touch) * way >= 0 for touch in touches)
 
     def _free_tokens(self, leg: Leg, ignoring: Own | None = None) -> int:
-        return self.account.tokens[leg] - self._orders.offered(leg, ignoring)
+        return self.account.tokens[leg] - self.orders.offered(leg, ignoring)
 
     def _free_cash(self, ignoring: Own | None = None) -> int:
         return self._purse.free(ignoring)
@@ -210,11 +210,11 @@ class TapeMarket:
     def happens(self, happened: Happened) -> None:
         if isinstance(happened.item, BookSnapshot):
             self._book.snapshot(happened.item)
-            self._counts.overrun += self._orders.snapshot()
+            self._counts.overrun += self.orders.snapshot()
             return
         assert isinstance(happened.item, TradePrint)
         item, at_ns, draw = happened.item, happened.at_ns, PRINTS + happened.place
-        for own, qty in list(self._orders.hit(item)):
+        for own, qty in list(self.orders.hit(item)):
             self.filled_from.append((item.trade_id, qty, item.qty))
             if own.yes_px == item.px:
                 self._counts.at_level += 1
@@ -254,7 +254,7 @@ class TapeMarket:
             self._make_way(side, own.yes_px, at_ns, draw, level=True)
 
     def _make_way(self, side: int, px: int, at_ns: int, draw: int, *, level: bool) -> None:
-        for client_id in self._orders.in_the_way(side, px, level=level):
+        for client_id in self.orders.in_the_way(side, px, level=level):
             self._counts.self_trades += 1
             self._close(client_id, at_ns, draw, "selfTradeCanceled")
 
@@ -263,6 +263,6 @@ class TapeMarket:
     def settle(self, yes_px: Px, at_ns: int) -> list[Fill]:
         """Orders go, tokens become what they pay, nothing is accepted any more; news of all of it is on its way."""
         self._over = True
-        for client_id in self._orders.ids():
+        for client_id in self.orders.ids():
             self._close(client_id, at_ns, self.mail.sent, "outcomeSettledCanceled")
         return self.account.settle(yes_px, at_ns)

@@ -30,7 +30,8 @@ from hlomm.domain.orders import OrderRequest, Side, Tif
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, Cash, Px, Qty, notional_ceil, notional_floor
 from hlomm.research.tape_account import Purse
-from hlomm.research.tape_mail import Mail
+from hlomm.research.tape_mail import ORDERS_KEPT, Mail
+from hlomm.venues.bounded import BoundedMap
 
 TAKER_FEE: Final = 45_000
 """In 1e-8 of notional."""
@@ -59,7 +60,7 @@ class TapePerp:
         self.cost = 0 if held is None else int(held.cost)
         self._touch: dict[Side, tuple[int, int]] = {}
         """What a taker of that side meets: (price, size left)."""
-        self._finished: dict[ClientId, tuple[VenueOrderId, int, str]] = {}
+        self._finished = BoundedMap[ClientId, tuple[VenueOrderId, int, str]](ORDERS_KEPT)
 
     def balance(self) -> PerpBalance | None:
         return PerpBalance(self._market.id, Qty(self.qty), Cash(self.cost)) if self.qty else None
@@ -74,7 +75,7 @@ class TapePerp:
         oid = VenueOrderId(str(self._purse.number()))
         if code is not None:
             if code == "IocCancel":
-                self._finished[order.client_id] = (oid, 0, "iocCancelRejected")
+                self._finished.put(order.client_id, (oid, 0, "iocCancelRejected"))
             refused = OrderRejected(client_id=order.client_id, code=code, text=code)
             self._mail.tell(at_ns, draw, refused, order.client_id)
             return
@@ -82,7 +83,7 @@ class TapePerp:
         qty = min(self._wanted(order), size)
         self._touch[order.side] = (px, size - qty)
         fill = self._traded(order, Px(px), qty, oid, at_ns)
-        self._finished[order.client_id] = (oid, qty, "filled")
+        self._finished.put(order.client_id, (oid, qty, "filled"))
         self._mail.tell(at_ns, draw, FillReceived(fill), order.client_id)
         closed = OrderClosed(
             client_id=order.client_id, venue_order_id=oid, status="filled", filled=Qty(qty),
@@ -97,9 +98,10 @@ class TapePerp:
 
     def answer(self, client_id: ClientId) -> OrderAnswer | None:
         """None for an order that never came here."""
-        if client_id not in self._finished:
+        finished = self._finished.get(client_id)
+        if finished is None:
             return None
-        oid, filled, status = self._finished[client_id]
+        oid, filled, status = finished
         return OrderAnswer(
             client_id=client_id, found=True, open=False, status=status, venue_order_id=oid, leaves=Qty(0),
             filled=Qty(filled),

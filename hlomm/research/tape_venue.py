@@ -206,6 +206,12 @@ class TapeVenue:
             return parts
         return self.markets[market].settle(yes_px, at_ns)
 
+    def forget(self, market: MarketId) -> None:
+        """A market that has settled, its news told: nothing is known of its orders any more."""
+        gone = self.markets.pop(market)
+        assert not gone.account.held(), "what is held of a market is not forgotten"
+        self.purse.claims.remove(gone.orders)
+
     @property
     def filled_from(self) -> list[tuple[str, int, int]]:
         """(trade id, our fill, size of the print) of every market, for the audit."""

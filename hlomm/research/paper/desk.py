@@ -21,7 +21,8 @@ from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid.public import HyperliquidPublic
 from hlomm.venues.hyperliquid.watch import HyperliquidWatcher
 from hlomm.venues.public_transport import PublicTransport
-from hlomm.venues.transport import Connect, open_stream
+from hlomm.venues.socket_stream import open_stream
+from hlomm.venues.transport import Connect
 
 _NUMBERS_A_MS = 1_000
 """No run counts more orders and movements than so many a millisecond: numbers of two runs never meet."""

@@ -14,6 +14,7 @@ While the streams are down nothing new is taken; cancels are, and what is held s
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,6 +23,7 @@ import structlog
 import trio
 
 from hlomm.domain.faults import VenueUnavailable
+from hlomm.domain.fills import Fill
 from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueId, is_outcome
 from hlomm.domain.inputs import (
     MARKET_NEWS,
@@ -31,6 +33,7 @@ from hlomm.domain.inputs import (
     FeeRates,
     FillReceived,
     Input,
+    MarketDelisted,
     MarketListed,
     MarketSettled,
     OrderRejected,
@@ -60,6 +63,8 @@ from hlomm.venues.protocol import SaleRules, SessionStatistics, Sink
 DEAF: Final = "PaperDeaf"
 ASK_SETTLED_S: Final = 20.0
 """Between two questions what a contract paid that settled while nobody ran."""
+FORGOTTEN_NS: Final = 600 * NS_PER_S
+"""After its settlement: nothing of a contract is under way any more."""
 
 _log = structlog.get_logger("hlomm.paper")
 
@@ -89,6 +94,10 @@ class PaperSession:
         self._hold_ns = least_ns(terms.model.latency.response)
         self._exchange = TapeVenue((), terms.cash, terms.model, [], ahead_ns=self._ahead_ns, opening=terms.opening)
         self._books: dict[MarketId, BookSnapshot] = {}
+        self._over: deque[tuple[int, MarketId]] = deque()
+        """Contracts that have settled, and when they may be forgotten."""
+        self._unpaid: dict[MarketId, None] = {}
+        """Contracts of which the watcher gave up to learn what they paid."""
         self._rates: FeeRates | None = None
         self._rates_told = False
         self._places = 0
@@ -119,7 +128,7 @@ class PaperSession:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._keep_time)
                 nursery.start_soon(self._watcher.run, self._heard)
-                nursery.start_soon(self._settle_unlisted)
+                nursery.start_soon(self._settle_late)
                 await self._first_up.wait()
                 task_status.started()
         finally:
@@ -166,6 +175,9 @@ class PaperSession:
                 case MarketListed(market=market):
                     self._listed(market, now_ns)
                     told += [item, *self._rates_once()] if self._state == LIVE else [item]
+                case MarketDelisted(market=name) if name in self._exchange.markets:
+                    self._unpaid[name] = None
+                    told.append(item)
                 case MarketSettled():
                     told += [*self._settled(item, now_ns), item]
                 case SessionUp():
@@ -225,19 +237,26 @@ class PaperSession:
     def _settled(self, item: MarketSettled, now_ns: int) -> list[Input]:
         if item.market not in self._exchange.markets:
             return []
+        return [FillReceived(part) for part in self._paid(item, now_ns)]
+
+    def _paid(self, item: MarketSettled, now_ns: int) -> list[Fill]:
         self._catch_up(now_ns, 0)
-        return [FillReceived(part) for part in self._exchange.settle(item.market, item.yes_px, now_ns)]
+        self._unpaid.pop(item.market, None)
+        self._books.pop(item.market, None)
+        if item.market in self._exchange.markets:
+            self._over.append((now_ns + FORGOTTEN_NS, item.market))
+        return self._exchange.settle(item.market, item.yes_px, now_ns)
 
     def _up(self) -> None:
         self._ups += 1
         self._state = LIVE
         self._first_up.set()
 
-    async def _settle_unlisted(self) -> None:
-        """Contracts that an earlier run held and that the venue does not list any more: they pay what they paid."""
+    async def _settle_late(self) -> None:
+        """Contracts that settled while nobody ran, or of which the venue did not say so: they pay what they paid."""
         await self._first_up.wait()
-        while self._exchange.unlisted:
-            for market in self._exchange.unlisted:
+        while True:
+            for market in (*self._exchange.unlisted, *self._unpaid):
                 try:
                     settled = await self._watcher.settlement(market)
                 except VenueUnavailable:
@@ -245,8 +264,12 @@ class PaperSession:
                     continue
                 if settled is not None and self._sink is not None:
                     _log.info("settled meanwhile", market=market, yes_px=settled.yes_px, detail=settled.detail)
-                    for part in self._exchange.settle(market, settled.yes_px, self._now_ns()):
+                    for part in self._paid(settled, self._now_ns()):
                         self._sink([FillReceived(part)], 0)
+            while self._over and self._over[0][0] <= self._now_ns():
+                _, market = self._over.popleft()
+                if market in self._exchange.markets:
+                    self._exchange.forget(market)
             await self._clock.sleep(ASK_SETTLED_S)
 
     # -- what the engine wants

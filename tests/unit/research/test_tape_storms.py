@@ -100,7 +100,7 @@ def test_what_is_told_is_what_the_account_has(queue, steps, yes):
     for step in steps:
         for item in act(bench, placed, step):
             purse.hear(item)
-        own = [market._orders.get(key) for key in market._orders.ids()]
+        own = [market.orders.get(key) for key in market.orders.ids()]
         bids, asks = ([one.yes_px for one in own if one.direction == way] for way in (1, -1))
         assert max(bids, default=0) < min(asks, default=SCALE), "our own orders never cross"
         for side, levels in market._book._levels.items():

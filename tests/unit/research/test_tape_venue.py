@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.ids import HYPERLIQUID, ClientIds
 from hlomm.domain.inputs import (
     AmendFailed,
     CancelFailed,
@@ -27,8 +27,9 @@ from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.pricing.queues import QueueModel
 from hlomm.research import tape_venue
 from hlomm.research.tape import Happened
+from hlomm.research.tape_mail import Mail
 from hlomm.research.tape_venue import FREE
-from tests.support.tape import MARKET, MS, Bench, lots, px
+from tests.support.tape import LATENCY, MARKET, MS, Bench, lots, px
 
 
 def test_order_joins_the_back_and_only_prints_move_it():
@@ -496,3 +497,30 @@ def test_a_tape_that_grows_lets_go_of_what_is_past(monkeypatch):
         filled += sum(news.fill.qty for news in bench.later(60) if isinstance(news, FillReceived))
         assert len(bench.tape) <= 52
     assert filled == lots(40), "and nothing that was still to come"
+
+
+def test_a_settled_market_is_forgotten_with_all_that_it_claimed():
+    bench = Bench()
+    bench.place(Side.BUY, 0.40, 100)
+    bench.later()
+    (market,) = list(bench.venue.markets)
+    assert bench.purse.claims
+    bench.venue.settle(market, Px(SCALE), bench.now)
+    bench.later()
+    bench.venue.forget(market)
+    assert not bench.venue.markets
+    assert not bench.purse.claims
+    late = bench.place(Side.BUY, 0.40, 100)
+    (refused,) = bench.later()
+    assert refused.client_id == late.client_id
+
+
+def test_news_of_orders_long_gone_takes_no_room(monkeypatch):
+    monkeypatch.setattr("hlomm.research.tape_mail.ORDERS_KEPT", 5)
+    mail, ids = Mail(LATENCY), ClientIds(1)
+    for second in range(500):
+        client_id = ids.mint()
+        gone = CancelFailed(client_id=client_id, code="MissingOrder", text="")
+        mail.tell(second * 1_000 * MS, second, gone, client_id)
+        mail.due(second * 1_000 * MS)
+    assert len(mail._latest_of) < 300, "two minutes of them, and as many again before the next look"
