@@ -43,7 +43,7 @@ from hlomm.research.tape_account import Purse, TapeAccount
 from hlomm.research.tape_book import TapeBook
 from hlomm.research.tape_counts import Counts
 from hlomm.research.tape_mail import PRINTS, Mail
-from hlomm.research.tape_orders import Own, OwnOrders
+from hlomm.research.tape_orders import Finished, Own, OwnOrders, answer_of
 
 
 class TapeMarket:
@@ -61,7 +61,7 @@ class TapeMarket:
         self._book = TapeBook()
         self.orders = OwnOrders(model, self._book, market.lot)
         purse.claims.append(self.orders)
-        self._finished: dict[ClientId, tuple[VenueOrderId, int, str]] = {}
+        self._finished: dict[ClientId, Finished] = {}
         self._over = False
         self.filled_from: list[tuple[str, int, int]] = []
         """(trade id, our fill, size of the print), for the audit."""
@@ -140,13 +140,7 @@ class TapeMarket:
                 leaves=Qty(own.left), filled=Qty(own.filled), px=own.px,
             )  # fmt: skip
         finished = self._finished.get(client_id)
-        if finished is None:
-            return None
-        oid, filled, status = finished
-        return OrderAnswer(
-            client_id=client_id, found=True, open=False, status=status, venue_order_id=oid, leaves=Qty(0),
-            filled=Qty(filled),
-        )  # fmt: skip
+        return None if finished is None else answer_of(client_id, finished)
 
     def resting(self) -> list[RestingOrder]:
         """Orders of ours that stand in its book, in the order of their arrival."""

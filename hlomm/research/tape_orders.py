@@ -8,16 +8,29 @@ from typing import Final
 import attrs
 
 from hlomm.domain.ids import ClientId, VenueOrderId
-from hlomm.domain.inputs import TradePrint
+from hlomm.domain.inputs import OrderAnswer, TradePrint
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Side, direction, yes_px
-from hlomm.domain.units import SCALE, Px, notional_ceil, to_float
+from hlomm.domain.units import SCALE, Px, Qty, notional_ceil, to_float
 from hlomm.pricing.queues import QueuePosition
 from hlomm.research.fill_model import FillModel
 from hlomm.research.tape_book import TapeBook
 
 _DEEP: Final = 1e15
 """Queue ahead of an order deeper than the recorded book: nothing is known of it, so nothing fills at its price."""
+
+
+Finished = tuple[VenueOrderId, int, str]
+"""The venue's id of an order that has ended, all it filled, and the word for its end."""
+
+
+def answer_of(client_id: ClientId, finished: Finished) -> OrderAnswer:
+    """What a question about it is told."""
+    oid, filled, status = finished
+    return OrderAnswer(
+        client_id=client_id, found=True, open=False, status=status, venue_order_id=oid, leaves=Qty(0),
+        filled=Qty(filled),
+    )  # fmt: skip
 
 
 @attrs.define(eq=False, kw_only=True)

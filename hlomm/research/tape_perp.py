@@ -31,6 +31,7 @@ from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, Cash, Px, Qty, notional_ceil, notional_floor
 from hlomm.research.tape_account import Purse
 from hlomm.research.tape_mail import ORDERS_KEPT, Mail
+from hlomm.research.tape_orders import Finished, answer_of
 from hlomm.venues.bounded import BoundedMap
 
 TAKER_FEE: Final = 45_000
@@ -60,7 +61,7 @@ class TapePerp:
         self.cost = 0 if held is None else int(held.cost)
         self._touch: dict[Side, tuple[int, int]] = {}
         """What a taker of that side meets: (price, size left)."""
-        self._finished = BoundedMap[ClientId, tuple[VenueOrderId, int, str]](ORDERS_KEPT)
+        self._finished = BoundedMap[ClientId, Finished](ORDERS_KEPT)
 
     def balance(self) -> PerpBalance | None:
         return PerpBalance(self._market.id, Qty(self.qty), Cash(self.cost)) if self.qty else None
@@ -99,13 +100,7 @@ class TapePerp:
     def answer(self, client_id: ClientId) -> OrderAnswer | None:
         """None for an order that never came here."""
         finished = self._finished.get(client_id)
-        if finished is None:
-            return None
-        oid, filled, status = finished
-        return OrderAnswer(
-            client_id=client_id, found=True, open=False, status=status, venue_order_id=oid, leaves=Qty(0),
-            filled=Qty(filled),
-        )  # fmt: skip
+        return None if finished is None else answer_of(client_id, finished)
 
     def _refusal(self, order: OrderRequest) -> str | None:
         if order.tif is not Tif.IOC:
