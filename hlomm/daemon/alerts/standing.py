@@ -1,0 +1,169 @@
+"""Which conditions stand, so that each is said once, again after a while, and once that it is over.
+
+A condition must hold before it is said, and be over for a while before that is believed: what flickers is one
+condition. What has become worse is said at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+from hlomm.daemon.alerts.conditions import Found, Rule
+from hlomm.domain.faults import IllegalTransition
+from hlomm.domain.outputs import AlertLevel
+
+STANDING_MAX: Final = 200
+"""Conditions at once; more of them say nothing that these do not."""
+_HEIGHT: Final = {level: height for height, level in enumerate(AlertLevel)}
+
+
+class Stage(StrEnum):
+    CLEAR = "clear"
+    HOLDING = "holding"
+    """It is so, and may pass."""
+    RAISED = "raised"
+    """It has been said."""
+    ENDING = "ending"
+    """It is no longer so, and may come back."""
+
+
+class Event(StrEnum):
+    PRESENT = "present"
+    ABSENT = "absent"
+    WORSE = "worse"
+    """Present, on a higher level than was said."""
+    DUE = "due"
+    """It has been in this stage for as long as matters there."""
+
+
+class Say(StrEnum):
+    NOTHING = "nothing"
+    RAISED = "raised"
+    AGAIN = "again"
+    OVER = "over"
+
+
+_G = Stage
+_E = Event
+
+TRANSITIONS: Final[dict[tuple[Stage, Event], Stage]] = {
+    (_G.CLEAR, _E.PRESENT): _G.HOLDING,
+    (_G.CLEAR, _E.ABSENT): _G.CLEAR,
+    (_G.HOLDING, _E.PRESENT): _G.HOLDING,
+    (_G.HOLDING, _E.WORSE): _G.HOLDING,
+    (_G.HOLDING, _E.ABSENT): _G.CLEAR,
+    (_G.HOLDING, _E.DUE): _G.RAISED,
+    (_G.RAISED, _E.PRESENT): _G.RAISED,
+    (_G.RAISED, _E.WORSE): _G.RAISED,
+    (_G.RAISED, _E.ABSENT): _G.ENDING,
+    (_G.RAISED, _E.DUE): _G.RAISED,
+    (_G.ENDING, _E.PRESENT): _G.RAISED,
+    (_G.ENDING, _E.WORSE): _G.RAISED,
+    (_G.ENDING, _E.ABSENT): _G.ENDING,
+    (_G.ENDING, _E.DUE): _G.CLEAR,
+}
+SAYS: Final = {
+    (_G.HOLDING, _E.DUE): Say.RAISED,
+    (_G.RAISED, _E.WORSE): Say.RAISED,
+    (_G.ENDING, _E.WORSE): Say.RAISED,
+    (_G.RAISED, _E.DUE): Say.AGAIN,
+    (_G.ENDING, _E.DUE): Say.OVER,
+}
+"""What is said of the pairs of the table; of the others nothing."""
+
+
+def advance(stage: Stage, event: Event) -> Stage:
+    """Next stage; IllegalTransition for a pair outside the table."""
+    try:
+        return TRANSITIONS[(stage, event)]
+    except KeyError:
+        raise IllegalTransition(f"no {event.value} while {stage.value}") from None
+
+
+@attrs.define(eq=False)
+class Standing:
+    """One condition that is, was, or may be again."""
+
+    rule: Rule
+    found: Found
+    """As last seen."""
+    level: AlertLevel
+    """The worst so far."""
+    began_s: float
+    since_s: float
+    """Of this stage; of a raised one: last said."""
+    stage: Stage = Stage.CLEAR
+
+    def meet(self, event: Event, now_s: float) -> Say:
+        before, self.stage = self.stage, advance(self.stage, event)
+        said = SAYS.get((before, event), Say.NOTHING)
+        # Coming back from the end is no new beginning: the reminder keeps its pace.
+        if said is not Say.NOTHING or (self.stage is not before and before is not Stage.ENDING):
+            self.since_s = now_s
+        return said
+
+
+@attrs.frozen
+class Said:
+    say: Say
+    standing: Standing
+
+
+@attrs.define(eq=False)
+class Register:
+    """All of them. Times are monotonic seconds of one clock."""
+
+    remind_s: float
+    _rows: dict[tuple[str, str], Standing] = attrs.field(factory=dict)
+
+    def see(self, found: Iterable[tuple[Rule, Found]], now_s: float) -> list[Said]:
+        """Hold what is so now against what was: what is to be said, in the order of the rules, endings last."""
+        said = list(self._present(found, now_s))
+        seen = {key for key, _ in said}
+        news = [one for _, one in said if one is not None]
+        for key, row in list(self._rows.items()):
+            if key not in seen:
+                news += self._tell(row, row.meet(Event.ABSENT, now_s))
+                news += self._due(row, now_s)
+                if row.stage is Stage.CLEAR:
+                    del self._rows[key]
+        return news
+
+    def raised(self) -> list[Standing]:
+        """Those that were said and are not over."""
+        return [row for row in self._rows.values() if row.stage in (Stage.RAISED, Stage.ENDING)]
+
+    def _present(
+        self, found: Iterable[tuple[Rule, Found]], now_s: float
+    ) -> Iterator[tuple[tuple[str, str], Said | None]]:  # fmt: skip
+        for rule, one in found:
+            key, level = (rule.code, one.subject), one.level or rule.level
+            row = self._rows.get(key)
+            if row is None:
+                if len(self._rows) >= STANDING_MAX:
+                    continue
+                row = self._rows[key] = Standing(rule, one, level, now_s, now_s)
+            worse = _HEIGHT[level] > _HEIGHT[row.level]
+            row.found, row.level = one, level if worse else row.level
+            news = [
+                *self._tell(row, row.meet(Event.WORSE if worse else Event.PRESENT, now_s)),
+                *self._due(row, now_s),
+            ]
+            yield key, news[-1] if news else None
+
+    def _due(self, row: Standing, now_s: float) -> list[Said]:
+        after_s = {
+            Stage.HOLDING: row.rule.hold_s, Stage.RAISED: self.remind_s, Stage.ENDING: row.rule.calm_s,
+        }.get(row.stage)  # fmt: skip
+        if after_s is None or now_s - row.since_s < after_s:
+            return []
+        return self._tell(row, row.meet(Event.DUE, now_s))
+
+    def _tell(self, row: Standing, say: Say) -> list[Said]:
+        """A rule that does not speak of its end does not repeat itself either."""
+        mute = say is Say.NOTHING or (say in (Say.AGAIN, Say.OVER) and not row.rule.over)
+        return [] if mute else [Said(say, attrs.evolve(row))]
