@@ -82,8 +82,9 @@ def alerts_command(given: Given, *, test: bool, as_json: bool) -> ExitCode:
 def _looks(loaded: Loaded, path: Path) -> Looks:
     guardian = guardian_beside(path)
     return Looks(
-        StatePaths(path.parent), keystore_at(loaded.settings.keys.folder), lambda: tell_guardian(guardian, Ask(id=1))
-    )
+        StatePaths(path.parent), keystore_at(loaded.settings.keys.folder),
+        lambda: tell_guardian(guardian, Ask(id=1), Access.VIEWER),
+    )  # fmt: skip
 
 
 async def _until_signalled(watch: Watch) -> None:

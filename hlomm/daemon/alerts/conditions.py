@@ -26,6 +26,8 @@ _DAY_MS: Final = 86_400_000
 _GIB: Final = 1 << 30
 _FULL: Final = 10
 """A disk with less than this part of what is wanted is about to halt trading."""
+_STARTS_S: Final = 60.0
+"""For so long a daemon may have no session yet."""
 INFO, WARNING, CRITICAL = AlertLevel.INFO, AlertLevel.WARNING, AlertLevel.CRITICAL
 
 
@@ -116,7 +118,8 @@ def _stopped(world: World) -> Iterator[Found]:
 
 
 def _unattended(world: World) -> Iterator[Found]:
-    if world.owned and world.snapshot is None and world.guardian is None:
+    late = world.silent_s >= world.rules.daemon_silent_s
+    if world.owned and world.snapshot is None and world.guardian is None and late:
         yield Found(
             what="no daemon and no guardian answers, and the last run has not said goodbye: its orders may rest"
         )
@@ -141,12 +144,18 @@ def _guardian_in(phase: Phase, says: str) -> Callable[[World], Iterator[Found]]:
 
 
 def _venues(world: World) -> Iterator[Found]:
-    for row in () if world.snapshot is None else world.snapshot.venues:
+    if world.snapshot is None or _begins(world.snapshot):
+        return
+    for row in world.snapshot.venues:
         if row.session != LIVE:
             yield Found(subject=row.venue, what=f"{row.venue}: session {row.session}; it is not quoted there meanwhile")
         elif row.data_age_s is not None and row.data_age_s > world.rules.venue_silent_s:
             what = f"{row.venue}: nothing heard for {row.data_age_s:.1f} s; what is too old is not quoted"
             yield Found(subject=row.venue, what=what)
+
+
+def _begins(snapshot: Snapshot) -> bool:
+    return snapshot.engine.state == HaltState.STARTING and snapshot.uptime_s < _STARTS_S
 
 
 def _fuses(world: World) -> Iterator[Found]:
@@ -225,7 +234,7 @@ RULES: Final = (
     Rule(code="daemon_absent", level=WARNING, find=_absent, hold_s=10, over="a daemon answers",
          next="start it, or see why it does not start"),
     Rule(code="daemon_stopped", level=INFO, find=_stopped, next="nothing"),
-    Rule(code="unattended", level=CRITICAL, find=_unattended, hold_s=3, over="somebody attends to the account again",
+    Rule(code="unattended", level=CRITICAL, find=_unattended, over="somebody attends to the account again",
          next="start `hlomm run`, or cancel at the venue's site"),
     Rule(code="halted", level=CRITICAL, find=_halted, over="it trades again",
          next="read the reason, `hlomm bundle`, look at the account, `hlomm resume`"),

@@ -68,7 +68,7 @@ def _pnl(pnl: Pnl, before: Pnl | None) -> str:
 def _inventory(engine: EngineReport) -> str:
     held = [(row.ticker, Qty(row.yes - row.no)) for row in engine.positions if row.yes - row.no and row.settled is None]
     held.sort(key=lambda one: -abs(one[1]))
-    shown = ", ".join(f"{_signed(qty)} {ticker}" for ticker, qty in held[:HELD_SHOWN]) or "flat"
+    shown = ", ".join(f"{'+' if qty > 0 else ''}{to_text(qty)} {ticker}" for ticker, qty in held[:HELD_SHOWN]) or "flat"
     more = f" and {len(held) - HELD_SHOWN} more" if len(held) > HELD_SHOWN else ""
     gross = f"gross {to_fixed(engine.gross, 2)} of {to_fixed(engine.gross_limit, 2)}"
     return f"inventory {shown}{more}; {gross}, worst settlement {_signed(-engine.worst_loss)}"
@@ -85,7 +85,7 @@ def balance(fills: Sequence[FillRow]) -> str:
     up, down = [qty for qty in ways if qty > 0], [-qty for qty in ways if qty < 0]
     return (
         f"{len(fills)}: {len(up)} for YES {to_text(sum(up))}, {len(down)} for NO {to_text(sum(down))}, "
-        f"balance {_signed(sum(ways))}"
+        f"balance {'+' if sum(ways) > 0 else ''}{to_text(sum(ways))}"
     )
 
 

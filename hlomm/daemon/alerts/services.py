@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import random
+import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -153,9 +154,9 @@ def services(urls: Sequence[Secret], *, send_s: float, keep_s: float) -> list[Se
     _hush()
     asset = apprise.AppriseAsset(app_id="hlomm", app_desc="hlomm", service_timeout=0, storage_mode="memory")
     asset.async_mode = False  # in our thread, not in a pool of its own that the end of the process waits for
-    return [
-        _service(number, url, asset, send_s=send_s, keep_s=keep_s) for number, url in enumerate(urls, 1)
-    ]  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Python, about what some plugin imports
+        return [_service(number, url, asset, send_s=send_s, keep_s=keep_s) for number, url in enumerate(urls, 1)]
 
 
 def _service(number: int, url: Secret, asset: apprise.AppriseAsset, *, send_s: float, keep_s: float) -> Service:

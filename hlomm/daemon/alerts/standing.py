@@ -95,15 +95,16 @@ class Standing:
     """The worst so far."""
     began_s: float
     since_s: float
-    """Of this stage; of a raised one: last said."""
+    """Of this stage."""
+    said_s: float
+    """When it was last said. Coming back from the end is no new beginning: the reminder keeps its pace."""
     stage: Stage = Stage.CLEAR
 
     def meet(self, event: Event, now_s: float) -> Say:
         before, self.stage = self.stage, advance(self.stage, event)
         said = SAYS.get((before, event), Say.NOTHING)
-        # Coming back from the end is no new beginning: the reminder keeps its pace.
-        if said is not Say.NOTHING or (self.stage is not before and before is not Stage.ENDING):
-            self.since_s = now_s
+        self.since_s = self.since_s if self.stage is before else now_s
+        self.said_s = self.said_s if said is Say.NOTHING else now_s
         return said
 
 
@@ -146,7 +147,7 @@ class Register:
             if row is None:
                 if len(self._rows) >= STANDING_MAX:
                     continue
-                row = self._rows[key] = Standing(rule, one, level, now_s, now_s)
+                row = self._rows[key] = Standing(rule, one, level, now_s, now_s, now_s)
             worse = _HEIGHT[level] > _HEIGHT[row.level]
             row.found, row.level = one, level if worse else row.level
             news = [
@@ -156,10 +157,16 @@ class Register:
             yield key, news[-1] if news else None
 
     def _due(self, row: Standing, now_s: float) -> list[Said]:
-        after_s = {
-            Stage.HOLDING: row.rule.hold_s, Stage.RAISED: self.remind_s, Stage.ENDING: row.rule.calm_s,
-        }.get(row.stage)  # fmt: skip
-        if after_s is None or now_s - row.since_s < after_s:
+        match row.stage:
+            case Stage.HOLDING:
+                due_s = row.since_s + row.rule.hold_s
+            case Stage.RAISED:
+                due_s = row.said_s + self.remind_s
+            case Stage.ENDING:
+                due_s = row.since_s + row.rule.calm_s
+            case Stage.CLEAR:
+                return []
+        if now_s < due_s:
             return []
         return self._tell(row, row.meet(Event.DUE, now_s))
 

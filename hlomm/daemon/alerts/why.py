@@ -25,7 +25,7 @@ _REASONS: Final = tuple(
         (r"timed out|Timeout", "it does not answer in time — is it down, or a firewall between?"),
         (
             r"error=3\d\d",
-            "it redirects elsewhere, which is not followed, so nothing was sent — put the final address into the URL",
+            "it redirects elsewhere, which is not followed — put the final address into the URL",
         ),
         (r"error=(?:401|403|404|410)", "it does not know or not allow us — is the token still good? make a new one"),
         (r"error=429", "it has had too many messages — lower alerts.per_minute"),
