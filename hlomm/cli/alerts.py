@@ -15,7 +15,6 @@ import trio
 
 from hlomm.cli.alert_urls import alert_urls
 from hlomm.cli.client import Client, guardian_beside, socket_path, tell_guardian
-from hlomm.cli.keys import forget
 from hlomm.daemon.alerts.digest import whose
 from hlomm.daemon.alerts.looks import Looks
 from hlomm.daemon.alerts.message import Message
@@ -60,12 +59,11 @@ def alerts_command(given: Given, *, test: bool, as_json: bool) -> ExitCode:
     loaded = load(given.profile, given.config_files, given.sets)
     rules = loaded.settings.alerts
     found = services(alert_urls(rules.urls_file, os.environ), send_s=rules.send_s, keep_s=rules.keep_s)
-    forget(os.environ)
     configure(loaded.settings.daemon.log)
     for what in undone:
         _log.warning("core dumps are not off", why=what)
     if test:
-        return _report(trio.run(_try, found, given.profile, strict_exception_groups=True), as_json=as_json)
+        return report(trio.run(attempts, found, given.profile, strict_exception_groups=True), as_json=as_json)
     path = socket_path(given.profile, given.state_dir, given.socket_file)
     snapshots = Snapshots(lambda: Client(path, DAEMON_S, access=Access.VIEWER))
     watch = Watch(rules, given.profile, snapshots, _looks(loaded, path), found)
@@ -96,8 +94,8 @@ async def _until_signalled(watch: Watch) -> None:
                 return
 
 
-async def _try(found: list[Service], profile: str) -> list[dict[str, Any]]:
-    """One message to each, all at once."""
+async def attempts(found: list[Service], profile: str) -> list[dict[str, Any]]:
+    """One message to each, all at once: what became of it, by number."""
     message = Message(
         level=AlertLevel.INFO, code="test", title=f"{whose(None, profile)}: test",
         body="this is a test of `hlomm alerts`: nothing happened, nothing was done — nothing to do",
@@ -114,7 +112,7 @@ async def _try(found: list[Service], profile: str) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: int(row["service"]))
 
 
-def _report(rows: list[dict[str, Any]], *, as_json: bool) -> ExitCode:
+def report(rows: list[dict[str, Any]], *, as_json: bool) -> ExitCode:
     if as_json:
         click.echo(json.dumps({"services": rows}))
     else:

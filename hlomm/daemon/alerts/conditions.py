@@ -28,6 +28,8 @@ _FULL: Final = 10
 """A disk with less than this part of what is wanted is about to halt trading."""
 _STARTS_S: Final = 60.0
 """For so long a daemon may have no session yet."""
+_HALTED: Final = (HaltState.FLATTENING, HaltState.HALTED)
+_ENDING: Final = (HaltState.STOPPING, HaltState.STOPPED)
 INFO, WARNING, CRITICAL = AlertLevel.INFO, AlertLevel.WARNING, AlertLevel.CRITICAL
 
 
@@ -93,7 +95,27 @@ class Rule:
     calm_s: float = 5.0
     """How long it must be over before that is believed."""
     over: str = ""
-    """What is said then; empty: nothing, and nothing is said again meanwhile either."""
+    """What is said then; empty: nothing."""
+    once: bool = False
+    """It is not said again, however long it lasts."""
+    known: Callable[[World], bool] = lambda _: True
+    """Whether that world can tell at all: what a daemon said is not over because it says nothing any more."""
+
+
+def _daemon(world: World) -> bool:
+    return world.snapshot is not None
+
+
+def _trading(world: World) -> bool:
+    """It has come to where it can be held to what it should be, and is not on its way out."""
+    snapshot = world.snapshot
+    if snapshot is None or snapshot.engine.state in _ENDING:
+        return False
+    return snapshot.engine.state != HaltState.STARTING or snapshot.uptime_s >= _STARTS_S
+
+
+def _guardian(world: World) -> bool:
+    return world.guardian is not None
 
 
 def _short(error: str) -> str:
@@ -126,7 +148,7 @@ def _unattended(world: World) -> Iterator[Found]:
 
 
 def _halted(world: World) -> Iterator[Found]:
-    if world.snapshot is not None and world.snapshot.engine.state in (HaltState.FLATTENING, HaltState.HALTED):
+    if world.snapshot is not None and world.snapshot.engine.state in _HALTED:
         yield Found(what=f"HALTED: {world.snapshot.engine.reason or 'no reason is known'}; everything is cancelled")
 
 
@@ -144,18 +166,12 @@ def _guardian_in(phase: Phase, says: str) -> Callable[[World], Iterator[Found]]:
 
 
 def _venues(world: World) -> Iterator[Found]:
-    if world.snapshot is None or _begins(world.snapshot):
-        return
-    for row in world.snapshot.venues:
+    for row in () if world.snapshot is None else world.snapshot.venues:
         if row.session != LIVE:
             yield Found(subject=row.venue, what=f"{row.venue}: session {row.session}; it is not quoted there meanwhile")
         elif row.data_age_s is not None and row.data_age_s > world.rules.venue_silent_s:
             what = f"{row.venue}: nothing heard for {row.data_age_s:.1f} s; what is too old is not quoted"
             yield Found(subject=row.venue, what=what)
-
-
-def _begins(snapshot: Snapshot) -> bool:
-    return snapshot.engine.state == HaltState.STARTING and snapshot.uptime_s < _STARTS_S
 
 
 def _fuses(world: World) -> Iterator[Found]:
@@ -233,38 +249,39 @@ RULES: Final = (
          next="look at the host and at guardian.log, then start it"),
     Rule(code="daemon_absent", level=WARNING, find=_absent, hold_s=10, over="a daemon answers",
          next="start it, or see why it does not start"),
-    Rule(code="daemon_stopped", level=INFO, find=_stopped, next="nothing"),
+    Rule(code="daemon_stopped", level=INFO, find=_stopped, once=True, next="nothing to do"),
     Rule(code="unattended", level=CRITICAL, find=_unattended, over="somebody attends to the account again",
          next="start `hlomm run`, or cancel at the venue's site"),
-    Rule(code="halted", level=CRITICAL, find=_halted, over="it trades again",
+    Rule(code="halted", level=CRITICAL, find=_halted, known=_trading, over="it trades again",
          next="read the reason, `hlomm bundle`, look at the account, `hlomm resume`"),
-    Rule(code="guardian_down", level=CRITICAL, find=_no_guardian, over="a guardian watches again",
-         next="see guardian.log; restart the daemon if none comes back"),
+    Rule(code="guardian_down", level=CRITICAL, find=_no_guardian, known=_trading, hold_s=3,
+         over="a guardian watches again", next="see guardian.log; restart the daemon if none comes back"),
     Rule(code="guardian_warned", level=WARNING, find=_guardian_in(Phase.WARNED, "the guardian hears the daemon late"),
-         calm_s=10, over="the guardian hears the daemon in time again", next="what else runs on this machine?"),
-    Rule(code="guardian_acting", level=CRITICAL, over="the guardian is done acting",
-         find=_guardian_in(Phase.ACTING, "the guardian cancels and flattens in place of the daemon"),
-         next="watch it with `hlomm status`"),
-    Rule(code="guardian_done", level=WARNING, find=_guardian_in(Phase.DONE, "the guardian has made the account safe"),
+         known=_guardian, calm_s=10, over="the guardian hears the daemon in time again",
+         next="what else runs on this machine?"),
+    Rule(code="guardian_acting", level=CRITICAL, known=_guardian, next="watch it with `hlomm status`",
+         find=_guardian_in(Phase.ACTING, "the guardian cancels and flattens in place of the daemon")),
+    Rule(code="guardian_done", level=WARNING, known=_guardian, once=True,
+         find=_guardian_in(Phase.DONE, "the guardian has made the account safe"),
          next="look at the account, find out why the daemon died, start it, `hlomm resume`"),
-    Rule(code="guardian_gave_up", level=CRITICAL, over="the guardian is no longer at a loss",
+    Rule(code="guardian_gave_up", level=CRITICAL, known=_guardian, over="another guardian is in its place",
          find=_guardian_in(Phase.GAVE_UP, "the guardian could not make the account safe"),
          next="cancel and sell at the venue's site, now"),
-    Rule(code="venue_silent", level=WARNING, find=_venues, calm_s=10, over="it is heard again",
+    Rule(code="venue_silent", level=WARNING, find=_venues, known=_trading, calm_s=10, over="it is heard again",
          next="nothing if it comes back; see its status page"),
-    Rule(code="fuse_tripped", level=CRITICAL, find=_fuses, over="its fuse is whole",
+    Rule(code="fuse_tripped", level=CRITICAL, find=_fuses, known=_trading, over="its fuse is whole",
          next="find out why, restart the daemon, `hlomm resume`"),
-    Rule(code="deadman_failing", level=WARNING, find=_deadmen, over="its dead-man is renewed again",
+    Rule(code="deadman_failing", level=WARNING, find=_deadmen, known=_trading, over="its dead-man is renewed again",
          next="see the venue's status page; `hlomm status` says what a lost network would strand"),
     Rule(code="key_expiring", level=WARNING, find=_keys, over="no longer near its end", next="restart the daemon then"),
-    Rule(code="budget_runway", level=WARNING, find=_runways, calm_s=300, over="its actions last longer again",
-         next="trade volume, or widen `quotes`"),
+    Rule(code="budget_runway", level=WARNING, find=_runways, known=_trading, calm_s=300,
+         over="its actions last longer again", next="trade volume, or widen `quotes`"),
     Rule(code="disk_low", level=WARNING, find=_disk, calm_s=60, over="there is room again", next="make room"),
-    Rule(code="drawdown", level=WARNING, find=_drawdown, calm_s=300, over="drawdown is below its mark again",
-         next="nothing, or `hlomm kill`"),
-    Rule(code="restrained", level=WARNING, find=_restrained, hold_s=30, calm_s=60, over="it quotes as it should again",
-         next="`hlomm explain` and `hlomm status` say more"),
-    Rule(code="strategy_stopped", level=WARNING, find=_strategies, over="it runs again",
+    Rule(code="drawdown", level=WARNING, find=_drawdown, known=_daemon, calm_s=300,
+         over="drawdown is below its mark again", next="nothing, or `hlomm kill`"),
+    Rule(code="restrained", level=WARNING, find=_restrained, known=_trading, hold_s=30, calm_s=60,
+         over="it quotes as it should again", next="`hlomm explain` and `hlomm status` say more"),
+    Rule(code="strategy_stopped", level=WARNING, find=_strategies, known=_trading, over="it runs again",
          next="`hlomm unpause` it, or restart when it is mended"),
     Rule(code="alerts_undelivered", level=WARNING, find=_services, hold_s=60, over="its messages get through again",
          next="mend its URL or the service; `hlomm alerts --test` tries them all"),
@@ -272,3 +289,8 @@ RULES: Final = (
 
 COVERED: Final = frozenset({"danger", "guardian_down", "guardian_up", "session_lost", "fuse_tripped", "strategy_fault"})
 """Alerts of the daemon that a rule tells, for as long as it is so: they are not sent besides."""
+
+
+def look(world: World) -> list[tuple[Rule, list[Found]]]:
+    """What each rule finds, of those that can tell."""
+    return [(rule, list(rule.find(world))) for rule in RULES if rule.known(world)]

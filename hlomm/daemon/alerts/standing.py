@@ -6,7 +6,7 @@ condition. What has become worse is said at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -121,13 +121,18 @@ class Register:
     remind_s: float
     _rows: dict[tuple[str, str], Standing] = attrs.field(factory=dict)
 
-    def see(self, found: Iterable[tuple[Rule, Found]], now_s: float) -> list[Said]:
-        """Hold what is so now against what was: what is to be said, in the order of the rules, endings last."""
-        said = list(self._present(found, now_s))
+    def see(self, looked: Iterable[tuple[Rule, Sequence[Found]]], now_s: float) -> list[Said]:
+        """Hold what is so now against what was: what is to be said, endings last.
+
+        What a rule that could not tell has found before stays as it is.
+        """
+        rules = list(looked)
+        known = {rule.code for rule, _ in rules}
+        said = list(self._present([(rule, one) for rule, found in rules for one in found], now_s))
         seen = {key for key, _ in said}
         news = [one for _, one in said if one is not None]
         for key, row in list(self._rows.items()):
-            if key not in seen:
+            if key not in seen and row.rule.code in known:
                 news += self._tell(row, row.meet(Event.ABSENT, now_s))
                 news += self._due(row, now_s)
                 if row.stage is Stage.CLEAR:
@@ -171,6 +176,5 @@ class Register:
         return self._tell(row, row.meet(Event.DUE, now_s))
 
     def _tell(self, row: Standing, say: Say) -> list[Said]:
-        """A rule that does not speak of its end does not repeat itself either."""
-        mute = say is Say.NOTHING or (say in (Say.AGAIN, Say.OVER) and not row.rule.over)
+        mute = say is Say.NOTHING or (say is Say.AGAIN and row.rule.once) or (say is Say.OVER and not row.rule.over)
         return [] if mute else [Said(say, attrs.evolve(row))]

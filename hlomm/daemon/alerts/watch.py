@@ -8,14 +8,14 @@ service is ever waited for, and the daemon is asked as any viewer asks: at most 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 import attrs
 import structlog
 import trio
 
-from hlomm.daemon.alerts.conditions import COVERED, RULES, Found, Rule, World
+from hlomm.daemon.alerts.conditions import COVERED, World, look
 from hlomm.daemon.alerts.digest import digest, fills_line, lasted, whose
 from hlomm.daemon.alerts.looks import Deadmen, Farewell, Looks, Outside
 from hlomm.daemon.alerts.message import Message, one_line
@@ -36,7 +36,8 @@ LOOKED_S: Final = 10.0
 FILLS_S: Final = 60.0
 FILLS_KEPT: Final = 1_000
 """Of the time since the last digest."""
-FAREWELL_S: Final = 5.0
+FAREWELL_S: Final = 3.0
+"""For what waits when the process is told to end."""
 _HEIGHT: Final[dict[str, int]] = {level: height for height, level in enumerate(AlertLevel)}
 
 
@@ -96,7 +97,7 @@ class Watch:
             self._outside = await trio.to_thread.run_sync(self.looks.look, abandon_on_cancel=True)
         now_s = trio.current_time()
         world = self._world(seen, now_s)
-        for said in self._register.see(found_in(world), now_s):
+        for said in self._register.see(look(world), now_s):
             self._tell(said, now_s)
         if seen.snapshot is not None:
             self._read(seen.snapshot, now_s)
@@ -181,8 +182,3 @@ class Watch:
                   text=message.body)  # fmt: skip
         for service in self.services:
             service.put(message)
-
-
-def found_in(world: World) -> Iterable[tuple[Rule, Found]]:
-    """Everything that the rules find."""
-    return [(rule, found) for rule in RULES for found in rule.find(world)]

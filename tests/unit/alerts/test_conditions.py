@@ -8,10 +8,9 @@ import attrs
 import msgspec
 import pytest
 
-from hlomm.daemon.alerts.conditions import COVERED, RULES, Found, KeyLife, World
+from hlomm.daemon.alerts.conditions import COVERED, RULES, Found, KeyLife, Rule, World, look
 from hlomm.daemon.alerts.looks import FAILED, RENEWED, Deadmen, Farewell, Outside
 from hlomm.daemon.alerts.message import Health, one_line
-from hlomm.daemon.alerts.watch import found_in
 from hlomm.domain.desk_rows import StrategyRow
 from hlomm.domain.ids import KALSHI, VenueId
 from hlomm.domain.outputs import AlertLevel, HaltState
@@ -21,6 +20,11 @@ from hlomm.link.guardian import Phase, Told
 from hlomm.settings.load import load
 from tests.support.canaries import of_text
 from tests.tui.examples import VENUE, cash, snapshot
+
+
+def found_in(there: World) -> list[tuple[Rule, Found]]:
+    return [(rule, one) for rule, found in look(there) for one in found]
+
 
 RULES_OF = load("sim", environ={}).settings.alerts
 UP = GuardianRow(state="up", pid=1, answer_age_s=0.1)
@@ -143,6 +147,19 @@ def test_two_venues_are_two_conditions() -> None:
     both = msgspec.structs.replace(daemon(venue={"data_age_s": 9.0}), venues=(VENUE, other))
     both = msgspec.structs.replace(both, venues=(*both.venues, daemon(venue={"data_age_s": 9.0}).venues[0]))
     assert [one.subject for _, one in found_in(world(snapshot=both))] == [KALSHI, HL]
+
+
+def test_a_daemon_that_says_nothing_has_not_ended_what_it_said() -> None:
+    """Nor one that is starting or stopping: HALTED is over when it trades, not when it is gone."""
+    of_daemon = {"halted", "guardian_down", "venue_silent", "fuse_tripped", "deadman_failing", "budget_runway",
+                 "drawdown", "restrained", "strategy_stopped"}  # fmt: skip
+    of_guardian = set(PHASES.values())
+    told_by = {rule.code for rule, _ in look(gone(guardian=None))}
+    assert {rule.code for rule in RULES} - told_by == of_daemon | of_guardian
+    for state in ("starting", "stopping", "stopped"):
+        there = {rule.code for rule, _ in look(world(snapshot=beginning(state=state, uptime_s=5.0, session="live")))}
+        assert of_daemon - there == of_daemon - {"drawdown"}, state
+    assert {rule.code for rule, _ in look(world())} == {rule.code for rule in RULES}
 
 
 # -- failures of a dead-man

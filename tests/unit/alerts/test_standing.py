@@ -35,8 +35,8 @@ def story(
     register, told = Register(REMIND_S), []
     for second in range(until):
         level = next((level for (begin, end), level in course.items() if begin <= second < end), None)
-        found = [] if level is None else [(one, Found(what="x", subject="hl", level=level))]
-        told += [(second, said.say.value) for said in register.see(found, float(second))]
+        found = [] if level is None else [Found(what="x", subject="hl", level=level)]
+        told += [(second, said.say.value) for said in register.see([(one, found)], float(second))]
     return told
 
 
@@ -61,18 +61,29 @@ def test_stories(course: dict[tuple[int, int], AlertLevel | None], said: list[tu
     assert story(course) == said
 
 
-def test_one_that_does_not_speak_of_its_end_is_said_once() -> None:
-    assert story({(0, 2_000): INFO}, rule(over="", hold_s=0)) == [(0, "raised")]
+def test_one_that_does_not_speak_of_its_end_and_one_that_is_said_once() -> None:
+    assert story({(0, 700): INFO}, rule(over="", hold_s=0)) == [(0, "raised"), (600, "again")]
+    assert story({(0, 700): INFO}, rule(once=True, hold_s=0)) == [(0, "raised"), (710, "over")]
+
+
+def test_what_nobody_can_tell_of_stays_as_it_is() -> None:
+    register, quick = Register(REMIND_S), rule(hold_s=0)
+    assert len(register.see([(quick, [Found(what="x")])], 0.0)) == 1
+    for second in range(1, 5_000):
+        assert register.see([], float(second)) == []
+    assert [said.say.value for said in register.see([(quick, [Found(what="x")])], 5_000.0)] == ["again"]
+    assert register.see([(quick, [])], 5_001.0) == []
+    assert [said.say.value for said in register.see([(quick, [])], 5_011.0)] == ["over"]
 
 
 def test_each_subject_stands_by_itself_and_there_is_an_end_to_them() -> None:
     register = Register(REMIND_S)
     quick = rule(hold_s=0)
-    found = [(quick, Found(what="x", subject=str(n))) for n in range(STANDING_MAX + 50)]
-    assert len(register.see(found, 0.0)) == STANDING_MAX
+    found = [Found(what="x", subject=str(n)) for n in range(STANDING_MAX + 50)]
+    assert len(register.see([(quick, found)], 0.0)) == STANDING_MAX
     assert len(register.raised()) == STANDING_MAX
-    assert [said.say.value for said in register.see(found[1:], 1.0)] == []
-    assert [said.standing.found.subject for said in register.see(found[1:], 20.0)] == ["0"]
+    assert [said.say.value for said in register.see([(quick, found[1:])], 1.0)] == []
+    assert [said.standing.found.subject for said in register.see([(quick, found[1:])], 20.0)] == ["0"]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from([WARNING, CRITICAL])), max_size=200), st.integers(1, 40))
@@ -81,12 +92,12 @@ def test_however_it_comes_and_goes_it_is_raised_before_it_is_over_and_never_over
 ) -> None:
     register, last = Register(REMIND_S), "over"
     for place, (there, level) in enumerate(course):
-        found = [(PLAIN, Found(what="x", level=level))] if there else []
-        for said in register.see(found, float(place * step)):
+        found = [Found(what="x", level=level)] if there else []
+        for said in register.see([(PLAIN, found)], float(place * step)):
             assert (last, said.say.value) not in (("over", "over"), ("over", "again"))
             last = said.say.value
     for second in range(2):
-        for said in register.see([], 1e6 + 100 * second):
+        for said in register.see([(PLAIN, [])], 1e6 + 100 * second):
             last = said.say.value
     assert last == "over"
     assert not register.raised()
