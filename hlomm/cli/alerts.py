@@ -65,33 +65,39 @@ def alerts_command(given: Given, *, test: bool, as_json: bool) -> ExitCode:
     if test:
         return report(trio.run(attempts, found, given.profile, strict_exception_groups=True), as_json=as_json)
     path = socket_path(given.profile, given.state_dir, given.socket_file)
-    snapshots = Snapshots(lambda: Client(path, DAEMON_S, access=Access.VIEWER))
-    watch = Watch(rules, given.profile, snapshots, _looks(loaded, path), found)
+    watch = watch_of(loaded, path, found)
     names = [f"{one.number} {one.scheme}" for one in found]
     ready = {"ready": True, "services": names}
     click.echo(json.dumps(ready) if as_json else f"alerts to {', '.join(names)} — Ctrl-C ends it")
     try:
         trio.run(_until_signalled, watch, strict_exception_groups=True)
     finally:
-        snapshots.close()
+        watch.snapshots.close()
     return ExitCode.CLEAN
 
 
-def _looks(loaded: Loaded, path: Path) -> Looks:
+def watch_of(loaded: Loaded, path: Path, found: list[Service]) -> Watch:
+    """Of the daemon behind a socket and of the guardian beside it: a viewer to both."""
     guardian = guardian_beside(path)
-    return Looks(
+    snapshots = Snapshots(lambda: Client(path, DAEMON_S, access=Access.VIEWER))
+    looks = Looks(
         StatePaths(path.parent), keystore_at(loaded.settings.keys.folder),
         lambda: tell_guardian(guardian, Ask(id=1), Access.VIEWER),
     )  # fmt: skip
+    return Watch(loaded.settings.alerts, loaded.profile, snapshots, looks, found)
 
 
 async def _until_signalled(watch: Watch) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch.run)
+        await _signal()
+        nursery.cancel_scope.cancel(reason="told to end")
+
+
+async def _signal() -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(watch.run)
-            async for _ in signals:
-                nursery.cancel_scope.cancel(reason="told to end")
-                return
+        async for _ in signals:
+            return
 
 
 async def attempts(found: list[Service], profile: str) -> list[dict[str, Any]]:

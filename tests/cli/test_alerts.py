@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from hlomm.cli.alert_urls import CREDENTIAL, URLS_MAX, VARIABLE, alert_urls
-from hlomm.cli.alerts import attempts, report
+from hlomm.cli.alerts import attempts, report, watch_of
+from hlomm.cli.client import guardian_beside
 from hlomm.cli.main import main
 from hlomm.daemon.alerts.services import services
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.secret import Secret
+from hlomm.link.protocol import Access, Frames, Hello
 from hlomm.settings.load import load
 from tests.cli.conftest import Hlomm
 from tests.cli.test_metrics import Missing
@@ -120,3 +127,30 @@ def test_an_url_that_is_none_is_said_in_one_line_and_not_shown(hlomm: Hlomm, tmp
     assert done.err.startswith("hlomm: alert URL 1: discord:// wants more, or other things — see ")
     assert done.err.count("\n") == 1
     assert TOKEN not in done.err
+
+
+@contextmanager
+def listening_for_a_hello(path: Path, heard: list[Access]) -> Iterator[None]:
+    """Hears how somebody introduces himself, and hangs up."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+
+        def answer() -> None:
+            with listener.accept()[0] as wire:
+                (body,) = Frames().feed(wire.recv(1 << 16))
+                heard.append(msgspec.msgpack.decode(body, type=Hello).access)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield
+        thread.join(10)
+
+
+async def test_it_is_a_viewer_to_daemon_and_guardian(tmp_path: Path) -> None:
+    """Nothing that it does, or is made to do, can be a command."""
+    loaded, path, heard = load("sim", environ={}), tmp_path / "hlomm.sock", []
+    watch = watch_of(loaded, path, [])
+    with listening_for_a_hello(path, heard), listening_for_a_hello(guardian_beside(path), heard):
+        await watch.look()
+    assert heard == [Access.VIEWER, Access.VIEWER]

@@ -30,7 +30,7 @@ from hlomm.link.guardian import Told
 from hlomm.settings.load import load
 from hlomm.settings.paths import StatePaths
 from tests.support.endpoint import HANGS, endpoint
-from tests.tui.examples import snapshot
+from tests.tui.examples import VENUE, snapshot
 
 UP = GuardianRow(state="up", pid=1, answer_age_s=0.1)
 GONE = "no daemon answers at /nowhere — start one with `hlomm run`"
@@ -134,7 +134,7 @@ async def test_a_storm_of_alerts_is_a_few_messages_and_a_count(autojump_clock: A
     with endpoint() as there:
         said: list[AlertRow] = []
         link = Link(lambda: msgspec.structs.replace(snapshot(), alerts=tuple(said[-50:])))
-        made = desk(tmp_path, link, there.url(), sets=("digest_s=0", "per_minute=9", "again_s=300"))
+        made = desk(tmp_path, link, there.url(), sets=("digest_s=0", "per_minute=18", "again_s=300"))
         async with watching(made):
             await trio.sleep(3)
             for second in range(30):
@@ -147,10 +147,37 @@ async def test_a_storm_of_alerts_is_a_few_messages_and_a_count(autojump_clock: A
     titles = there.titles()
     assert {"flatten_deadline", "level_of_a_later_daemon"} <= set(titles)
     assert "settled" not in titles
-    assert len(titles) <= 3 * 9
+    assert len(titles) <= 4 * 18
     (held, *_) = (str(one["message"]) for one in there.received if one["title"].endswith("held_back"))
     assert "more held back: 1 kind" in held
     assert all("@everyone" not in str(one["message"]) for one in there.received)
+
+
+async def test_what_stands_is_not_held_back_but_waits_for_its_place(autojump_clock: Any, tmp_path: Path) -> None:
+    """Said as soon as there is room, the worst first; what was over by then is not said at all."""
+    with endpoint() as there:
+        said = [row(n, "critical", f"kind{n}") for n in range(1)]
+        state = {"venue": "live", "state": "running"}
+
+        def make() -> Snapshot:
+            venue = msgspec.structs.replace(VENUE, session=state["venue"])
+            calm = snapshot(venues=(venue,), state=state["state"], reason="x")
+            return msgspec.structs.replace(calm, alerts=tuple(said))
+
+        made = desk(tmp_path, Link(make), there.url(), sets=("digest_s=0", "per_minute=6"))
+        async with watching(made):
+            await trio.sleep(3)
+            said += [row(n, "critical", f"kind{n}") for n in range(1, 40)]
+            await trio.sleep(2)
+            state["venue"] = "down"
+            await trio.sleep(3)
+            state["venue"], state["state"] = "live", "halted"
+            await trio.sleep(100)
+    titles = there.titles()
+    assert titles.count("halted") == 1
+    assert titles.index("halted") == 3, "the first for which there was room"
+    assert "venue_silent" not in titles
+    assert "held_back" in titles
 
 
 async def test_an_endpoint_that_is_down_takes_nothing_from_another_and_is_told_about(

@@ -96,8 +96,8 @@ class Rule:
     """How long it must be over before that is believed."""
     over: str = ""
     """What is said then; empty: nothing."""
-    once: bool = False
-    """It is not said again, however long it lasts."""
+    seldom: int = 1
+    """It is said again after so many times `remind_s`; 0: never, however long it lasts."""
     known: Callable[[World], bool] = lambda _: True
     """Whether that world can tell at all: what a daemon said is not over because it says nothing any more."""
 
@@ -247,9 +247,9 @@ def _services(world: World) -> Iterator[Found]:
 RULES: Final = (
     Rule(code="daemon_gone", level=CRITICAL, find=_gone, over="a daemon answers again",
          next="look at the host and at guardian.log, then start it"),
-    Rule(code="daemon_absent", level=WARNING, find=_absent, hold_s=10, over="a daemon answers",
+    Rule(code="daemon_absent", level=WARNING, find=_absent, hold_s=10, seldom=6, over="a daemon answers",
          next="start it, or see why it does not start"),
-    Rule(code="daemon_stopped", level=INFO, find=_stopped, once=True, next="nothing to do"),
+    Rule(code="daemon_stopped", level=INFO, find=_stopped, seldom=0, next="nothing to do"),
     Rule(code="unattended", level=CRITICAL, find=_unattended, over="somebody attends to the account again",
          next="start `hlomm run`, or cancel at the venue's site"),
     Rule(code="halted", level=CRITICAL, find=_halted, known=_trading, over="it trades again",
@@ -261,7 +261,7 @@ RULES: Final = (
          next="what else runs on this machine?"),
     Rule(code="guardian_acting", level=CRITICAL, known=_guardian, next="watch it with `hlomm status`",
          find=_guardian_in(Phase.ACTING, "the guardian cancels and flattens in place of the daemon")),
-    Rule(code="guardian_done", level=WARNING, known=_guardian, once=True,
+    Rule(code="guardian_done", level=WARNING, known=_guardian, seldom=0,
          find=_guardian_in(Phase.DONE, "the guardian has made the account safe"),
          next="look at the account, find out why the daemon died, start it, `hlomm resume`"),
     Rule(code="guardian_gave_up", level=CRITICAL, known=_guardian, over="another guardian is in its place",
@@ -273,15 +273,16 @@ RULES: Final = (
          next="find out why, restart the daemon, `hlomm resume`"),
     Rule(code="deadman_failing", level=WARNING, find=_deadmen, known=_trading, over="its dead-man is renewed again",
          next="see the venue's status page; `hlomm status` says what a lost network would strand"),
-    Rule(code="key_expiring", level=WARNING, find=_keys, over="no longer near its end", next="restart the daemon then"),
-    Rule(code="budget_runway", level=WARNING, find=_runways, known=_trading, calm_s=300,
+    Rule(code="key_expiring", level=WARNING, find=_keys, seldom=24, over="no longer near its end",
+         next="restart the daemon then"),
+    Rule(code="budget_runway", level=WARNING, find=_runways, known=_trading, calm_s=300, seldom=6,
          over="its actions last longer again", next="trade volume, or widen `quotes`"),
-    Rule(code="disk_low", level=WARNING, find=_disk, calm_s=60, over="there is room again", next="make room"),
-    Rule(code="drawdown", level=WARNING, find=_drawdown, known=_daemon, calm_s=300,
+    Rule(code="disk_low", level=WARNING, find=_disk, calm_s=60, seldom=6, over="there is room again", next="make room"),
+    Rule(code="drawdown", level=WARNING, find=_drawdown, known=_daemon, calm_s=300, seldom=6,
          over="drawdown is below its mark again", next="nothing, or `hlomm kill`"),
     Rule(code="restrained", level=WARNING, find=_restrained, known=_trading, hold_s=30, calm_s=60,
          over="it quotes as it should again", next="`hlomm explain` and `hlomm status` say more"),
-    Rule(code="strategy_stopped", level=WARNING, find=_strategies, known=_trading, over="it runs again",
+    Rule(code="strategy_stopped", level=WARNING, find=_strategies, known=_trading, seldom=24, over="it runs again",
          next="`hlomm unpause` it, or restart when it is mended"),
     Rule(code="alerts_undelivered", level=WARNING, find=_services, hold_s=60, over="its messages get through again",
          next="mend its URL or the service; `hlomm alerts --test` tries them all"),

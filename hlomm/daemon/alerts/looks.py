@@ -49,9 +49,14 @@ class Looks:
         if self._count % SLOW_EVERY == 0:
             self._disk_free, self._keys = self._free(), self._lives()
         self._count += 1
-        return Outside(
-            owned=self.paths.owned.exists(), guardian=self._guardian(), disk_free=self._disk_free, keys=self._keys
-        )
+        return Outside(owned=self._owned(), guardian=self._guardian(), disk_free=self._disk_free, keys=self._keys)
+
+    def _owned(self) -> bool:
+        """What cannot be looked at is not said to be there; then nobody answers there either, and that is said."""
+        try:
+            return self.paths.owned.exists()
+        except OSError:
+            return False
 
     def _guardian(self) -> Told | None:
         try:

@@ -12,7 +12,7 @@ from hlomm.domain.times import seconds_to_ns
 from hlomm.venues.pacing import TokenBucket
 
 RESERVED: Final = 3
-"""One place in so many of a minute is for what is critical alone."""
+"""One place in so many is for what is critical alone."""
 SHOWN: Final = 6
 CODES_MAX: Final = 500
 """Of alerts whose last time is remembered."""
@@ -29,19 +29,21 @@ class Pace:
 
     @_bucket.default
     def _full(self) -> TokenBucket:
-        return TokenBucket(capacity=self.per_minute, refill_per_s=self.per_minute / 60)
+        # Half at once and half in the course of a minute: no minute ever has more than all.
+        return TokenBucket(capacity=self.per_minute / 2, refill_per_s=self.per_minute / 120)
 
-    def lets(self, level: AlertLevel, code: str, now_s: float) -> bool:
-        """Whether a message may be sent now; if not it is held back and counted."""
-        keep = 0 if level is AlertLevel.CRITICAL else self.per_minute // RESERVED
-        if self._bucket.try_take(1, seconds_to_ns(now_s), keep=keep):
-            return True
+    def lets(self, level: AlertLevel, now_s: float) -> bool:
+        """Whether a message may be sent now; then its place is taken."""
+        keep = 0 if level is AlertLevel.CRITICAL else self._bucket.capacity / RESERVED
+        return self._bucket.try_take(1, seconds_to_ns(now_s), keep=keep)
+
+    def hold(self, code: str) -> None:
+        """Count a message that is not sent at all."""
         self.held[code] += 1
-        return False
 
     def release(self, now_s: float) -> str:
         """What was held back, once there is room to say so; empty if nothing was, or there is no room yet."""
-        if not self.held or not self._bucket.try_take(1, seconds_to_ns(now_s), keep=self.per_minute // 2):
+        if not self.held or not self.lets(AlertLevel.INFO, now_s):
             return ""
         text = counted(self.held)
         self.held = Counter()

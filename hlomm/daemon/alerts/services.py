@@ -23,7 +23,7 @@ import trio
 from apprise.manager_plugins import NotificationManager
 
 from hlomm.daemon.alerts.message import Health, Message
-from hlomm.daemon.alerts.why import HANGS, UNKNOWN, why_not
+from hlomm.daemon.alerts.why import HANGS, UNKNOWN, about_the_message, why_not
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.outputs import AlertLevel
 from hlomm.domain.secret import Secret
@@ -35,6 +35,8 @@ QUEUE_MAX: Final = 100
 """Messages that wait for one service; then the oldest one goes."""
 HANGING_MAX: Final = 3
 """Threads that one service may keep; while it keeps them all nothing is sent there."""
+REFUSED_MAX: Final = 3
+"""A message that is refused so often, and not because of who or where we are, makes room for the next."""
 PAUSE_BASE_S: Final = 2.0
 PAUSE_CAP_S: Final = 120.0
 LATE_S: Final = 60.0
@@ -65,6 +67,8 @@ class Service:
     _why: str = ""
     _sent: int = 0
     _lost: int = 0
+    _refused: int = 0
+    """How often the message that is next was refused for what it is."""
     _untold: int = 0
     """Of the lost ones, those that no message has told of."""
 
@@ -75,8 +79,7 @@ class Service:
                 del self._queue[place]
                 break
         if len(self._queue) >= QUEUE_MAX:
-            self._queue.popleft()
-            self._lose()
+            self._drop(*self._queue[0])
         self._queue.append((trio.current_time(), message))
         self._news.set()
 
@@ -104,8 +107,7 @@ class Service:
     async def _next(self, *, patient: bool = True) -> str:
         made_s, message = self._queue[0]
         if trio.current_time() - made_s > self.keep_s:
-            self._queue.popleft()
-            self._lose()
+            self._drop(made_s, message)
             return ""
         why = await self.attempt(self._dressed(made_s, message))
         if not why:
@@ -115,6 +117,10 @@ class Service:
             self._failing_since_s = trio.current_time()
             _log.warning("alert service fails", service=self.number, scheme=self.scheme, why=why)
         self._why, self._failures = why, self._failures + 1
+        if about_the_message(why):
+            self._refused += 1
+            if self._refused >= REFUSED_MAX:
+                self._drop(made_s, message)
         if patient:
             pause_s = backoff_s(
                 self._failures - 1, base_s=PAUSE_BASE_S, cap_s=PAUSE_CAP_S, jitter=random.random()  # noqa: S311
@@ -129,8 +135,7 @@ class Service:
         return HANGS
 
     def _done(self, made_s: float, message: Message) -> None:
-        if self._queue and self._queue[0] == (made_s, message):  # else it has lost its place meanwhile
-            self._queue.popleft()
+        self._leave(made_s, message)
         if self._failures:
             _log.info("alert service takes messages again", service=self.number, scheme=self.scheme, lost=self._untold)
         self._failures, self._why, self._untold, self._sent = 0, "", 0, self._sent + 1
@@ -138,10 +143,16 @@ class Service:
     def _dressed(self, made_s: float, message: Message) -> Message:
         late_s = trio.current_time() - made_s
         late = f"[{late_s / 60:.0f} min late] " if late_s >= LATE_S else ""
-        lost = f" ({self._untold} earlier messages were lost while this service failed)" if self._untold else ""
+        lost = f" (lost while this service failed: {self._untold})" if self._untold else ""
         return attrs.evolve(message, body=f"{late}{message.body}{lost}")
 
-    def _lose(self) -> None:
+    def _leave(self, made_s: float, message: Message) -> None:
+        self._refused = 0
+        if self._queue and self._queue[0] == (made_s, message):  # else it has lost its place meanwhile
+            self._queue.popleft()
+
+    def _drop(self, made_s: float, message: Message) -> None:
+        self._leave(made_s, message)
         self._lost += 1
         self._untold += 1
 

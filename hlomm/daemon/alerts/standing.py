@@ -166,7 +166,9 @@ class Register:
             case Stage.HOLDING:
                 due_s = row.since_s + row.rule.hold_s
             case Stage.RAISED:
-                due_s = row.said_s + self.remind_s
+                if not row.rule.seldom:
+                    return []
+                due_s = row.said_s + row.rule.seldom * self.remind_s
             case Stage.ENDING:
                 due_s = row.since_s + row.rule.calm_s
             case Stage.CLEAR:
@@ -176,5 +178,5 @@ class Register:
         return self._tell(row, row.meet(Event.DUE, now_s))
 
     def _tell(self, row: Standing, say: Say) -> list[Said]:
-        mute = say is Say.NOTHING or (say is Say.AGAIN and row.rule.once) or (say is Say.OVER and not row.rule.over)
+        mute = say is Say.NOTHING or (say is Say.OVER and not row.rule.over)
         return [] if mute else [Said(say, attrs.evolve(row))]

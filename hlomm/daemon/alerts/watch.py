@@ -56,9 +56,12 @@ class Watch:
     _deadmen: Deadmen = attrs.field(factory=Deadmen)
     _farewell: Farewell = attrs.field(factory=Farewell)
     _outside: Outside = attrs.field(factory=lambda: Outside(owned=False, guardian=None, disk_free=None, keys=()))
+    _lookers: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(1))
     _snapshot: Snapshot | None = None
     """The last that there was."""
     _silent_since_s: float | None = None
+    _owed: dict[tuple[str, str], Message] = attrs.field(factory=dict)
+    """About conditions, by code and subject: for what there was no room yet."""
     _fills: list[FillRow] = attrs.field(factory=list)
     """Since the last digest."""
     _fills_missed: int = 0
@@ -86,7 +89,7 @@ class Watch:
                     await self.look()
                     await trio.sleep(LOOK_S)
         finally:
-            with trio.CancelScope(shield=True):
+            with trio.move_on_after(2 * FAREWELL_S, shield=True):
                 async with trio.open_nursery() as nursery:
                     for service in self.services:
                         nursery.start_soon(service.drain, FAREWELL_S)
@@ -94,16 +97,19 @@ class Watch:
     async def look(self) -> None:
         seen = await self.snapshots.get()
         with trio.move_on_after(LOOKED_S):
-            self._outside = await trio.to_thread.run_sync(self.looks.look, abandon_on_cancel=True)
+            self._outside = await trio.to_thread.run_sync(
+                self.looks.look, abandon_on_cancel=True, limiter=self._lookers
+            )  # fmt: skip
         now_s = trio.current_time()
         world = self._world(seen, now_s)
         for said in self._register.see(look(world), now_s):
             self._tell(said, now_s)
         if seen.snapshot is not None:
             self._read(seen.snapshot, now_s)
+        self._pay(now_s)
         held = self._pace.release(now_s)
         if held:
-            self._put(Message(level=AlertLevel.INFO, code="held_back", title=self._title("held_back"), body=held))
+            self._put(self._message(AlertLevel.INFO, "held_back", held))
 
     # -- what is so
 
@@ -132,7 +138,19 @@ class Watch:
             Say.OVER: f"over after {stood}: {about}{rule.over}",
             Say.AGAIN: f"still so after {stood}: {row.found.what} — {rule.next}",
         }.get(said.say, f"{row.found.what} — {rule.next}")
-        self._offer(level, rule.code, body, now_s, over=ended)
+        message = self._message(level, rule.code, body, over=ended)
+        key = rule.code, row.found.subject
+        if ended and self._owed.pop(key, None) is not None:
+            return  # it has come and gone before there was room to say so
+        self._owed[key] = message
+        self._pay(now_s)
+
+    def _pay(self, now_s: float) -> None:
+        """What stands is not held back but said as soon as there is room, the worst first."""
+        for key, message in sorted(self._owed.items(), key=lambda one: -_HEIGHT[one[1].level]):
+            if self._pace.lets(message.level, now_s):
+                del self._owed[key]
+                self._put(message)
 
     # -- what is new
 
@@ -170,12 +188,15 @@ class Watch:
 
     # -- out
 
-    def _offer(self, level: AlertLevel, code: str, body: str, now_s: float, *, over: bool = False) -> None:
-        if self._pace.lets(level, code, now_s):
-            self._put(Message(level=level, code=code, title=self._title(code), body=one_line(body), over=over))
+    def _offer(self, level: AlertLevel, code: str, body: str, now_s: float) -> None:
+        if self._pace.lets(level, now_s):
+            self._put(self._message(level, code, body))
+        else:
+            self._pace.hold(code)
 
-    def _title(self, code: str) -> str:
-        return one_line(f"{whose(self._snapshot, self.profile)}: {code}")
+    def _message(self, level: AlertLevel, code: str, body: str, *, over: bool = False) -> Message:
+        title = one_line(f"{whose(self._snapshot, self.profile)}: {code}")
+        return Message(level=level, code=code, title=title, body=one_line(body), over=over)
 
     def _put(self, message: Message) -> None:
         _log.info("alert", code=message.code, of=message.level.value, over=message.over, title=message.title,

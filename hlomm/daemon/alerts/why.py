@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+_REFUSED: Final = "it refuses the message — see the service's page at apprise's site"
 _REASONS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), why)
     for pattern, why in (
@@ -29,7 +30,7 @@ _REASONS: Final = tuple(
         ),
         (r"error=(?:401|403|404|410)", "it does not know or not allow us — is the token still good? make a new one"),
         (r"error=429", "it has had too many messages — lower alerts.per_minute"),
-        (r"error=4\d\d", "it refuses the message — see the service's page at apprise's site"),
+        (r"error=4\d\d", _REFUSED),
         (r"error=5\d\d", "it has a fault of its own — see its status page"),
         (r"unreachable|reset by peer|RemoteDisconnected|Connection aborted", "the connection broke — is it down?"),
     )
@@ -37,6 +38,11 @@ _REASONS: Final = tuple(
 _STATUS: Final = re.compile(r"error=(\d{3})\b")
 UNKNOWN: Final = "it was not taken, and no reason is known — try it with the service's own means"
 HANGS: Final = "it hangs — is it down, or a firewall between?"
+
+
+def about_the_message(why: str) -> bool:
+    """Whether another message could fare better."""
+    return why.endswith(_REFUSED)
 
 
 def why_not(log: str) -> str:

@@ -16,7 +16,7 @@ from trio.testing import MockClock
 
 from hlomm.daemon.alerts import services as module
 from hlomm.daemon.alerts.message import LINE_MAX, Message, one_line
-from hlomm.daemon.alerts.services import HANGING_MAX, QUEUE_MAX, Service, services
+from hlomm.daemon.alerts.services import HANGING_MAX, QUEUE_MAX, REFUSED_MAX, Service, services
 from hlomm.daemon.alerts.why import HANGS, UNKNOWN, why_not
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.outputs import AlertLevel
@@ -210,7 +210,7 @@ async def test_it_is_tried_again_ever_more_rarely_and_says_what_was_lost_how_lat
     assert len(line.at) < 40, "not in a hurry"
     (got,) = line.got
     assert got.body.startswith("[")
-    assert got.body.endswith(" min late] n1 (1 earlier messages were lost while this service failed)")
+    assert got.body.endswith(" min late] n1 (lost while this service failed: 1)")
     assert (made.health().failing_s, made.health().why, made.health().lost) == (0, "", 1)
 
 
@@ -228,6 +228,29 @@ async def test_a_queue_that_is_full_loses_its_oldest_and_an_old_digest_its_place
     line.why = ""
     await other.drain(5)
     assert [one.body for one in line.got] == ["n49", "n50"]
+
+
+@pytest.mark.parametrize(
+    ("status", "tries", "got"),
+    [(400, REFUSED_MAX, ["n1 (lost while this service failed: 1)"]), (401, 9, ["n0", "n1"])],
+)  # fmt: skip
+async def test_a_message_that_is_refused_for_what_it_is_makes_room_for_the_next(
+    autojump_clock: MockClock, status: int, tries: int, got: list[str]
+) -> None:
+    """One that is refused for who we are does not: the next would fare no better."""
+    line = Line(why=why_not(f"error={status}."))
+    made = line.service()
+
+    async def body() -> None:
+        made.put(numbered(0))
+        made.put(numbered(1))
+        while len(line.at) < tries:
+            await trio.sleep(0.5)
+        line.why = ""
+        await trio.sleep(200)
+
+    await running(made, body)
+    assert [one.body.rpartition("] ")[2] for one in line.got] == got
 
 
 async def test_one_that_hangs_costs_a_few_threads_and_nobody_waits() -> None:
