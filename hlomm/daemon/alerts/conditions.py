@@ -136,7 +136,7 @@ def _absent(world: World) -> Iterator[Found]:
 
 def _stopped(world: World) -> Iterator[Found]:
     if world.snapshot is None and world.met and world.clean:
-        yield Found(what="the daemon was stopped and has left nothing behind")
+        yield Found(what="the daemon was stopped in good order")
 
 
 def _unattended(world: World) -> Iterator[Found]:

@@ -80,7 +80,7 @@ CASES: list[tuple[str, World, list[tuple[str, AlertLevel]], str]] = [
     ("hung, guardian at work", gone(guardian=told(Phase.ACTING)), [("daemon_gone", C), ("guardian_acting", C)], ""),
     ("never seen", gone(met=False), [("daemon_absent", W)], "no daemon has answered since"),
     ("never seen, left unattended", gone(met=False, guardian=None), [("daemon_absent", W), ("unattended", C)], ""),
-    ("stopped", gone(clean=True, owned=False, guardian=None), [("daemon_stopped", I)], "left nothing behind"),
+    ("stopped", gone(clean=True, owned=False, guardian=None), [("daemon_stopped", I)], "in good order"),
     ("unattended", gone(guardian=None), [("daemon_gone", C), ("unattended", C)], "its orders may rest"),
     ("halted", world(snapshot=daemon(state="halted", reason="drawdown")), [("halted", C)], "HALTED: drawdown"),
     ("flattening", world(snapshot=daemon(state="flattening", reason="")), [("halted", C)], "no reason is known"),
