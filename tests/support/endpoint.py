@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from hlomm.bench.certificate import make
+from hlomm.rundir.certificate import make
 
 HANGS = -1
 """In place of a status: the request is read and never answered."""
