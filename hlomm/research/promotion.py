@@ -24,7 +24,7 @@ from hlomm.domain.faults import UsageError
 from hlomm.domain.units import SCALE, notional_ceil, notional_floor, to_fixed
 from hlomm.pricing.trials import Moments, min_trl, moments, psr
 from hlomm.rundir.ledger_schema import connect
-from hlomm.settings.schema import Canary
+from hlomm.settings.rehearsals import Canary
 
 MS_PER_MIN: Final = 60_000
 MS_PER_DAY: Final = 86_400_000

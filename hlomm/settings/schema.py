@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from hlomm.settings.kinds import Count, Factor, Fraction, NonNegative, Positive, Section, Share
+from hlomm.settings.rehearsals import Canary, Paper
 from hlomm.settings.strategies import Strategies
 
 
@@ -329,25 +330,6 @@ class EngineSettings(Section, frozen=True):
 
 class KeySettings(Section, frozen=True):
     folder: str
-
-
-class Paper(Section, frozen=True):
-    cash: Positive
-    perp_cash: NonNegative
-    queue: Literal["back", "front", "power", "power3", "log", "log2"]
-    queue_n: Positive
-    latency: str
-    seed: Annotated[int, msgspec.Meta(ge=0)]
-    fees: Literal["today", "recorded"]
-
-
-class Canary(Section, frozen=True):
-    account: str
-    size: Positive
-    fills: Count
-    settlements: Count
-    days: NonNegative
-    psr: Fraction
 
 
 class Settings(EngineSettings, frozen=True):

@@ -16,7 +16,8 @@ from hlomm.research.latency import Constant, parse_latency
 from hlomm.research.paper.session import PaperSession, PaperTerms
 from hlomm.research.record.sources import Place, hyperliquid_at
 from hlomm.research.tape_venue import Opening
-from hlomm.settings.schema import Paper, Settings
+from hlomm.settings.rehearsals import Paper
+from hlomm.settings.schema import Settings
 from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid.public import HyperliquidPublic
 from hlomm.venues.hyperliquid.watch import HyperliquidWatcher

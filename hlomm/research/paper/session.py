@@ -45,14 +45,13 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Market, MarketKind
 from hlomm.domain.orders import CancelRequest, OrderRequest
 from hlomm.domain.outputs import CancelOrders, Output, PlaceOrders
-from hlomm.domain.times import NS_PER_MS, NS_PER_S
+from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Cash
 from hlomm.research.fee_schedule import FeesOf, schedule
 from hlomm.research.fill_model import FillModel
 from hlomm.research.latency import least_ns
-from hlomm.research.tape import Happened
+from hlomm.research.paper.tape import LiveTape
 from hlomm.research.tape_venue import Opening, TapeVenue
-from hlomm.research.usable import MAX_PRINT_AGE_NS, nonsense
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.limits import SALES
@@ -93,15 +92,14 @@ class PaperSession:
         self._ahead_ns = now.wall_ns - now.mono_ns
         self._hold_ns = least_ns(terms.model.latency.response)
         self._exchange = TapeVenue((), terms.cash, terms.model, [], ahead_ns=self._ahead_ns, opening=terms.opening)
-        self._books: dict[MarketId, BookSnapshot] = {}
         self._over: deque[tuple[int, MarketId]] = deque()
         """Contracts that have settled, and when they may be forgotten."""
         self._unpaid: dict[MarketId, None] = {}
         """Contracts of which the watcher gave up to learn what they paid."""
         self._rates: FeeRates | None = None
         self._rates_told = False
-        self._places = 0
         self._counters = Counters()
+        self._tape = LiveTape(self._exchange, self._hold_ns, self._counters)
         self._sink: Sink | None = None
         self._state = DOWN
         self._ups = 0
@@ -170,7 +168,7 @@ class PaperSession:
         for item in items:
             match item:
                 case BookSnapshot() | TradePrint() | BboUpdate():
-                    self._happened(item, now_ns)
+                    self._tape.happened(item, now_ns)
                     told.append(item)
                 case MarketListed(market=market):
                     self._listed(market, now_ns)
@@ -194,28 +192,6 @@ class PaperSession:
         if self._sink is not None:
             self._sink(told, received_ns)
         self._poke.set()
-
-    def _happened(self, item: BookSnapshot | TradePrint | BboUpdate, now_ns: int) -> None:
-        """Onto the tape; what a backtest would leave out of a recording is left out here."""
-        if isinstance(item, BookSnapshot):
-            self._books[item.market] = item
-        elif isinstance(item, BboUpdate) and item.market in self._exchange.perps:
-            bids, asks = (() if level is None else (level,) for level in (item.bid, item.ask))
-            self._books[item.market] = BookSnapshot(item.market, bids, asks, item.venue_ms)
-        traded = self._exchange.perps if isinstance(item, BboUpdate) else self._exchange.markets
-        if item.market not in traded:
-            return
-        if _crossed(item) or nonsense(item) is not None:
-            self._counters.add("rows_not_used")
-            return
-        at_ns = min(item.venue_ms * NS_PER_MS or now_ns, now_ns)
-        if isinstance(item, TradePrint) and now_ns - at_ns > MAX_PRINT_AGE_NS:
-            self._counters.add("prints_replayed")
-            return
-        if now_ns - at_ns > self._hold_ns:
-            self._counters.add("fed_late")
-        self._places += 1
-        self._exchange.expect(Happened(at_ns=at_ns, told_ns=now_ns, place=self._places, item=item))
 
     def _listed(self, market: Market, now_ns: int) -> None:
         if market.kind is MarketKind.PERP:
@@ -242,7 +218,7 @@ class PaperSession:
     def _paid(self, item: MarketSettled, now_ns: int) -> list[Fill]:
         self._catch_up(now_ns, 0)
         self._unpaid.pop(item.market, None)
-        self._books.pop(item.market, None)
+        self._tape.books.pop(item.market, None)
         if item.market in self._exchange.markets:
             self._over.append((now_ns + FORGOTTEN_NS, item.market))
         return self._exchange.settle(item.market, item.yes_px, now_ns)
@@ -314,7 +290,7 @@ class PaperSession:
 
     async def fetch_book(self, market: MarketId) -> BookSnapshot | None:
         await trio.lowlevel.checkpoint()
-        return self._books.get(market)
+        return self._tape.books.get(market)
 
     def sale_rules(self, market: MarketId) -> SaleRules | None:
         return SALES if is_outcome(market) else None
@@ -349,12 +325,3 @@ class PaperSession:
         while (at_ns := self._exchange.mail.next_request_ns()) is not None:
             await self._clock.sleep(max(at_ns - self._now_ns(), 0) / NS_PER_S)
             self._catch_up(max(at_ns, self._now_ns()), 0)
-
-
-def _crossed(item: BookSnapshot | TradePrint | BboUpdate) -> bool:
-    match item:
-        case BookSnapshot(bids=bids, asks=asks):
-            return bool(bids and asks) and bids[0][0] >= asks[0][0]
-        case BboUpdate(bid=bid, ask=ask):
-            return bid is not None and ask is not None and bid[0] >= ask[0]
-    return False
