@@ -26,6 +26,7 @@ from hlomm.engine.config import OneSided
 from hlomm.engine.exposure import Exposure, available, exposure, locked_cost, mid_own
 from hlomm.engine.order import Order
 from hlomm.engine.position import Position
+from hlomm.engine.room import Room
 from hlomm.engine.state import MarketState, State
 
 
@@ -86,10 +87,11 @@ def judge(state: State, want: Proposal) -> Verdict:
     refusal = _may_send(state, want) or (None if want.purpose is Purpose.FLATTEN else _may_quote(state, want, shape))
     if refusal is not None:
         return refusal
-    qty, limit, numbers = int(want.qty), "", ""
-    for room, name, text in _rooms(state, want, shape):
-        if room < qty:
-            qty, limit, numbers = max(floor_to(room, market.market.lot), 0), name, text
+    qty, binding = int(want.qty), None
+    for room in _rooms(state, want, shape):
+        if room[0] < qty:
+            qty, binding = max(floor_to(room[0], market.market.lot), 0), room
+    limit, numbers = ("", "") if binding is None else (binding[1], binding[2]())
     if qty <= 0:
         return Reject(limit, numbers)
     if (small := _too_small(state, want, qty)) is not None:
@@ -186,8 +188,8 @@ def _may_afford(state: State, want: Proposal) -> Reject | None:
     return None
 
 
-def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, str, str]]:
-    """(largest quantity allowed, limit, numbers) of every limit that may shrink the order."""
+def _rooms(state: State, want: Proposal, shape: BookShape) -> list[Room]:
+    """That of every limit that may shrink the order."""
     market, limits = want.market, state.config.limits
     if want.purpose is Purpose.FLATTEN:
         return reducing.rooms(state, market, want.leg, want.side, want.px, free_cash(state, market.market.venue))
@@ -197,25 +199,26 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, st
         return [*hedge, *payoff_limits.hedge_rooms(state, market, want.side, want.px, reduces=reduces)]
     position = state.portfolio.position(market.market.id)
     orders = state.orders.exposed_in(market.market.id)
-    rooms: list[tuple[int, str, str]] = []
+    rooms: list[Room] = []
     if want.side is Side.SELL:
         # The venue lets no token be sold twice, so a sale may claim what the one it replaces has claimed.
         withheld = state.withheld(market.market.id, want.leg)
         free = available(position, exposure(position, orders, want.replaces), want.leg, withheld)
-        rooms.append((free, "tokens", f"{to_text(free)} {want.leg.name} free to sell"))
+        rooms.append((free, "tokens", lambda: f"{to_text(free)} {want.leg.name} free to sell"))
     pending = exposure(position, orders)
     worst = pending.longest if want.direction > 0 else -pending.shortest
     if shape is not BookShape.TWO_SIDED and limits.one_sided is OneSided.REDUCE_ONLY:
-        text = f"book is {shape.value}: only reducing net {to_text(position.net)}"
-        rooms.append((max(-worst, 0), "one_sided", text))
+        rooms.append(
+            (max(-worst, 0), "one_sided", lambda: f"book is {shape.value}: only reducing net {to_text(position.net)}")
+        )
     rooms.extend(payoff_limits.rooms(state, market, want.leg, want.side, want.px))
     cap = limits.max_position
     rooms.append(
-        (max(cap - worst, 0), "max_position", f"worst case {to_text(worst * want.direction)} of {to_text(cap)}")
+        (max(cap - worst, 0), "max_position", lambda: f"worst case {to_text(worst * want.direction)} of {to_text(cap)}")
     )
     forbidden = restraint.reduce_only(state, market, want.direction)
     if forbidden is not None:
-        rooms.append((max(-worst, 0), "reduce_only", forbidden))
+        rooms.append((max(-worst, 0), "reduce_only", lambda: forbidden))
     if not stranded.armed(state, state.venues[market.market.venue]):
         rooms.append(_stranded_room(state, want))
     if want.side is Side.BUY:
@@ -224,36 +227,42 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, st
         gross, most = reachable_gross(state, want), limits.max_gross_notional
         if gross > most:
             single = max(position.held(want.leg) - position.pairs - _selling(pending, want.leg), 0)
-            text = f"{to_text(gross)} locked of {to_text(most)} once pairs come apart"
-            rooms.append((single, "max_gross_notional", text))
+            rooms.append(
+                (
+                    single, "max_gross_notional",
+                    lambda: f"{to_text(gross)} locked of {to_text(most)} once pairs come apart",
+                )
+            )  # fmt: skip
     return rooms
 
 
-def _stranded_room(state: State, want: Proposal) -> tuple[int, str, str]:
+def _stranded_room(state: State, want: Proposal) -> Room:
     venue, market_id = want.market.market.venue, want.market.market.id
     position = state.portfolio.position(market_id)
     claimed = _selling(exposure(position, state.orders.exposed_in(market_id), want.replaces), want.leg)
     single = position.held(want.leg) - position.pairs - claimed
     cap, left = state.config.limits.max_resting_without_deadman, stranded.stranded(state, venue)
-    text = f"{to_text(left)} would be stranded of {to_text(cap)}, {venue} has no dead-man armed"
-    return stranded.room(state, venue, want.px, want.side, single), "max_resting_without_deadman", text
+    return (
+        stranded.room(cap - left, want.px, want.side, single), "max_resting_without_deadman",
+        lambda: f"{to_text(left)} would be stranded of {to_text(cap)}, {venue} has no dead-man armed",
+    )  # fmt: skip
 
 
 def _selling(pending: Exposure, leg: Leg) -> int:
     return pending.selling_yes if leg is Leg.YES else pending.selling_no
 
 
-def _cash_rooms(state: State, want: Proposal) -> list[tuple[int, str, str]]:
+def _cash_rooms(state: State, want: Proposal) -> list[Room]:
     limits, px = state.config.limits, max(want.px, 1)
     gross, free = reachable_gross(state, want), free_cash(state, want.market.market.venue)
     per_order = limits.max_order_notional
     return [
-        (per_order * SCALE // px, "max_order_notional", f"{to_text(per_order)} per order"),
+        (per_order * SCALE // px, "max_order_notional", lambda: f"{to_text(per_order)} per order"),
         (
             max(limits.max_gross_notional - gross, 0) * SCALE // px, "max_gross_notional",
-            f"{to_text(gross)} locked of {to_text(limits.max_gross_notional)}",
+            lambda: f"{to_text(gross)} locked of {to_text(limits.max_gross_notional)}",
         ),
-        (max(free, 0) * SCALE // px, "cash", f"{to_text(free)} free"),
+        (max(free, 0) * SCALE // px, "cash", lambda: f"{to_text(free)} free"),
     ]  # fmt: skip
 
 

@@ -10,15 +10,15 @@ from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, to_fixed
 from hlomm.engine import payoffs
 from hlomm.engine.payoffs import Ending, Profile
+from hlomm.engine.room import Room
 from hlomm.engine.stakes import name_of, stakes_of
 from hlomm.engine.state import MarketState, State
 
-Room = tuple[int, str, str]
 _BOUNDLESS: Final = 1 << 62
 
 
 def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> list[Room]:
-    """(largest quantity allowed, limit, numbers) of an order in an outcome at an own-coin price."""
+    """Those of an order in an outcome at an own-coin price."""
 
     def unit(ending: Ending) -> int:
         return payoffs.unit_loss(leg, side, px, yes=payoffs.pays_yes(market.market, ending))
@@ -39,7 +39,7 @@ def hedge_rooms(state: State, market: MarketState, side: Side, px: int, *, reduc
     """The same of an order in a perp: a hedge loses where what it hedges gains. A reduction adds nothing to a jump."""
     perp = payoffs.perp_stake(state, market.market.id)
     if perp is None:
-        return [(0, "max_loss_underlying", "no price of the perp is known")]
+        return [(0, "max_loss_underlying", lambda: "no price of the perp is known")]
     limits, stakes, name = state.config.limits, stakes_of(state), market.market.id
     ways, elsewhere = stakes.hedge_ways(name, perp), stakes.total() - max(stakes.worst(name), 0)
 
@@ -90,10 +90,14 @@ def _narrowest(profile: Profile, units: Sequence[int], limit: int) -> tuple[int,
 
 
 def _told(room: int, profile: Profile, at: int | None, limit: int, name: str) -> Room:
+    return room, name, lambda: _numbers(profile, at, limit)
+
+
+def _numbers(profile: Profile, at: int | None, limit: int) -> str:
     if at is None:
-        return room, name, "loses in no settlement"
+        return "loses in no settlement"
     where = "" if profile.at == payoffs.EITHER else _where(profile.at[at])
-    return room, name, f"{to_fixed(max(profile.losses[at], 0), 2)} could be lost{where} of {to_fixed(max(limit, 0), 2)}"
+    return f"{to_fixed(max(profile.losses[at], 0), 2)} could be lost{where} of {to_fixed(max(limit, 0), 2)}"
 
 
 def _where(ending: Ending) -> str:

@@ -68,12 +68,12 @@ def stranded(state: State, venue: VenueId) -> Cash:
     return Cash(taken)
 
 
-def room(state: State, venue: VenueId, px: int, side: Side, single: int) -> int:
-    """Contracts that another order at that own-coin price may have under the cap, rounded down.
+def room(left: int, px: int, side: Side, single: int) -> int:
+    """Contracts that another order at that own-coin price may have under what is left of the cap, rounded down.
 
     `single` is how many tokens a sale can take that are in no pair and claimed by no order.
     """
-    free = max(state.config.limits.max_resting_without_deadman - stranded(state, venue), 0)
+    free = max(left, 0)
     if side is Side.BUY:
         return free * SCALE // max(px, 1)
     return max(single, 0) + free * SCALE // max(complement(px), 1)
