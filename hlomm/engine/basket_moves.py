@@ -110,7 +110,7 @@ def _ways_out(state: State, of: BasketLegState, surplus: int) -> list[_Way]:
     if px is None:
         return []
     position = state.portfolio.position(of.market)
-    free = exposure(position, state.orders.exposed_in(of.market))
+    free = exposure(position, state.orders.pending(of.market))
     free_yes, free_no = (available(position, free, leg, state.withheld(of.market, leg)) for leg in Leg)
     gain = -direction(of.leg, Side.BUY)
     # Without cash to its name no purchase stands in for a sale that can be sent.

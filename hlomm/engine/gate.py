@@ -15,16 +15,17 @@ from typing import Final
 import attrs
 import msgspec
 
-from hlomm.domain.ids import MarketId, VenueId, is_outcome, venue_of
+from hlomm.domain.ids import MarketId, VenueId
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side, Tif, direction, goes_home, yes_px
 from hlomm.domain.outputs import HaltState
-from hlomm.domain.units import SCALE, Px, Qty, floor_to, notional_ceil, notional_floor, to_text
+from hlomm.domain.units import SCALE, Px, Qty, floor_to, notional_floor, to_text
 from hlomm.domain.view import BookShape
 from hlomm.engine import closed, hedge_limits, payoff_limits, reducing, restraint, stranded, tripped
 from hlomm.engine.config import OneSided
 from hlomm.engine.exposure import Exposure, available, exposure, locked_cost, mid_own
 from hlomm.engine.order import Order
+from hlomm.engine.pending import Pending
 from hlomm.engine.position import Position
 from hlomm.engine.room import Room
 from hlomm.engine.state import MarketState, State
@@ -198,15 +199,14 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[Room]:
         reduces = hedge_limits.only_reduces(state, market, want.side, want.qty)
         return [*hedge, *payoff_limits.hedge_rooms(state, market, want.side, want.px, reduces=reduces)]
     position = state.portfolio.position(market.market.id)
-    orders = state.orders.exposed_in(market.market.id)
+    pending = state.orders.pending(market.market.id)
     rooms: list[Room] = []
     if want.side is Side.SELL:
         # The venue lets no token be sold twice, so a sale may claim what the one it replaces has claimed.
         withheld = state.withheld(market.market.id, want.leg)
-        free = available(position, exposure(position, orders, want.replaces), want.leg, withheld)
+        free = available(position, exposure(position, pending, want.replaces), want.leg, withheld)
         rooms.append((free, "tokens", lambda: f"{to_text(free)} {want.leg.name} free to sell"))
-    pending = exposure(position, orders)
-    worst = pending.longest if want.direction > 0 else -pending.shortest
+    worst = position.net + pending.gaining if want.direction > 0 else pending.losing - position.net
     if shape is not BookShape.TWO_SIDED and limits.one_sided is OneSided.REDUCE_ONLY:
         rooms.append(
             (max(-worst, 0), "one_sided", lambda: f"book is {shape.value}: only reducing net {to_text(position.net)}")
@@ -239,7 +239,7 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[Room]:
 def _stranded_room(state: State, want: Proposal) -> Room:
     venue, market_id = want.market.market.venue, want.market.market.id
     position = state.portfolio.position(market_id)
-    claimed = _selling(exposure(position, state.orders.exposed_in(market_id), want.replaces), want.leg)
+    claimed = _selling(exposure(position, state.orders.pending(market_id), want.replaces), want.leg)
     single = position.held(want.leg) - position.pairs - claimed
     cap, left = state.config.limits.max_resting_without_deadman, stranded.stranded(state, venue)
     return (
@@ -248,7 +248,7 @@ def _stranded_room(state: State, want: Proposal) -> Room:
     )  # fmt: skip
 
 
-def _selling(pending: Exposure, leg: Leg) -> int:
+def _selling(pending: Exposure | Pending, leg: Leg) -> int:
     return pending.selling_yes if leg is Leg.YES else pending.selling_no
 
 
@@ -275,35 +275,22 @@ def _minimum_px(want: Proposal) -> int:
 
 def free_cash(state: State, venue: VenueId) -> int:
     """Cash at a venue that is there and that neither a pending buy nor a conversion has claimed."""
-    claimed = resting_buys(state, venue) + state.conversions.cash_at(venue) + state.undelivered.cash(venue)
+    claimed = state.orders.sums.buying(venue) + state.conversions.cash_at(venue) + state.undelivered.cash(venue)
     return state.portfolio.of(venue).cash - claimed
 
 
-def resting_buys(state: State, venue: VenueId | None = None) -> int:
-    """Cash that pending buys of tokens may still take; perps are paid from a wallet of their own."""
-    return sum(
-        notional_ceil(o.exposed_px, o.exposed)
-        for o in state.orders.exposed()
-        if o.side is Side.BUY and is_outcome(o.market) and (venue is None or venue_of(o.market) == venue)
-    )
-
-
-def sunk_cost(state: State) -> int:
-    """Cash sunk in unpaired tokens of all markets."""
-    return sum(locked_cost(position) for position in state.portfolio.positions.values())
-
-
 def gross_notional(state: State) -> int:
-    """Collateral at risk now."""
-    return resting_buys(state) + sunk_cost(state)
+    """Collateral at risk now: what pending purchases may take, and what is sunk in unpaired tokens."""
+    return state.orders.sums.buying() + state.portfolio.locked().total
 
 
 def reachable_gross(state: State, want: Proposal) -> int:
     """The most collateral that fills of what is pending, and then of `want`, can leave at risk (its own px aside)."""
-    return resting_buys(state) + sum(
-        locked_cost(position) if not position.pairs else _locked_at_worst(state, market_id, position, want)
-        for market_id, position in state.portfolio.positions.items()
-    )
+    locked = state.portfolio.locked()
+    gross = state.orders.sums.buying() + locked.single
+    for market_id, position in locked.paired:
+        gross += _locked_at_worst(state, market_id, position, want)
+    return gross
 
 
 def _locked_at_worst(state: State, market_id: MarketId, position: Position, want: Proposal) -> int:
@@ -312,7 +299,7 @@ def _locked_at_worst(state: State, market_id: MarketId, position: Position, want
     Selling one half of a pair leaves the other single; buying more of a leg mixes its average cost. Either way all
     that the leg has cost may come to count. Only one leg at a time can be the single one.
     """
-    legs = [(order.leg, order.side) for order in state.orders.exposed_in(market_id)]
+    legs = [(order.leg, order.side) for order in state.orders.pending(market_id).orders]
     if want.market.market.id == market_id:
         legs.append((want.leg, want.side))
     worst = locked_cost(position)

@@ -17,7 +17,8 @@ def rooms(state: State, market: MarketState, side: Side, px: int) -> list[Room]:
     """That of either limit."""
     perps = state.portfolio.perps
     held = perps.position(market.market.id).qty * side  # positive: the order adds to it
-    pending = sum(order.exposed for order in state.orders.exposed_in(market.market.id) if order.side is side)
+    known = state.orders.pending(market.market.id)
+    pending = known.gaining if side is Side.BUY else known.losing
     dearest = max(px, market.book.best_ask or px)  # a sale may fill above its limit
     cap, equity = state.config.limits.max_hedge_notional, max(perps.raw + state.perp_value(market.market.id), 0)
     return [

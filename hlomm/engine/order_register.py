@@ -14,6 +14,7 @@ from hlomm.domain.ids import ClientId, MarketId
 from hlomm.domain.orders import OrderEvent, OrderState, advance
 from hlomm.engine.digest import Digest
 from hlomm.engine.order import Order
+from hlomm.engine.pending import Pending, PendingBook
 
 REMEMBERED: Final = 4096
 """Finished orders kept for late fills; older ones are recognised by their mark only."""
@@ -30,6 +31,8 @@ class Register:
         self._due: dict[ClientId, Order] = {}
         """Finished orders whose last fills have not arrived."""
         self._digest = digest
+        self.sums = PendingBook(self.exposed_in)
+        """What they may still do, added up."""
         self.live_count = 0
         self.version = 0
         """Another one after everything that may change what is live or due."""
@@ -59,6 +62,10 @@ class Register:
             found.extend(order for order in self._due.values() if order.market == market)
         return found
 
+    def pending(self, market: MarketId) -> Pending:
+        """The same, added up."""
+        return self.sums.of(market)
+
     def exposed(self) -> Iterator[Order]:
         yield from self.live()
         yield from self._due.values()
@@ -78,11 +85,14 @@ class Register:
         self.version += 1
         for order in orders:
             self._live.setdefault(order.market, {})[order.client_id] = order
+            self.sums.changed(order.market)
         try:
             yield
         finally:
             self._live, self.live_count = real, count
             self.version += 1
+            for order in orders:
+                self.sums.changed(order.market)
 
     # -- changes
 
@@ -115,7 +125,9 @@ class Register:
         self.live_count += 1
 
     def _note(self, order: Order) -> None:
+        """The order is another than before: every change ends here, before anybody asks what it comes to."""
         self.version += 1
+        self.sums.changed(order.market)
         due = order.due
         if due and not order.live:
             self._due[order.client_id] = order

@@ -10,6 +10,7 @@ from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, to_fixed
 from hlomm.engine import payoffs
 from hlomm.engine.payoffs import Ending, Profile
+from hlomm.engine.pending import unit_loss
 from hlomm.engine.room import Room
 from hlomm.engine.stakes import name_of, stakes_of
 from hlomm.engine.state import MarketState, State
@@ -21,10 +22,10 @@ def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> l
     """Those of an order in an outcome at an own-coin price."""
 
     def unit(ending: Ending) -> int:
-        return payoffs.unit_loss(leg, side, px, yes=payoffs.pays_yes(market.market, ending))
+        return unit_loss(leg, side, px, yes=payoffs.pays_yes(market.market, ending))
 
     def either(ending: Ending) -> int:
-        return payoffs.unit_loss(leg, side, px, yes=ending == payoffs.EITHER[1])
+        return unit_loss(leg, side, px, yes=ending == payoffs.EITHER[1])
 
     limits, stakes = state.config.limits, stakes_of(state)
     ways, elsewhere = stakes.ways(market), stakes.total() - max(stakes.worst(name_of(market)), 0)

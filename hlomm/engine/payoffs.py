@@ -15,10 +15,10 @@ from typing import Final
 import attrs
 
 from hlomm.domain.ids import MarketId
-from hlomm.domain.markets import Comparator, Leg, Market
+from hlomm.domain.markets import Comparator, Market
 from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, Px, notional_ceil
-from hlomm.engine.order import Order
+from hlomm.engine.pending import NOTHING
 from hlomm.engine.state import MarketState, State
 from hlomm.pricing.scenario import Claim
 
@@ -81,37 +81,11 @@ def claim(market: Market, yes: int, no: int) -> Claim:
 
 def event(state: State, market: MarketState) -> Profile:
     """Losses of one outcome by itself, NO or YES paid."""
-    position, pending = state.portfolio.position(market.market.id), state.orders.exposed_in(market.market.id)
-    if not pending and position.untouched:
+    position, pending = state.portfolio.position(market.market.id), state.orders.pending(market.market.id)
+    if pending is NOTHING and position.untouched:
         return _NOTHING  # most of what is listed
     spent = position.cost_yes + position.cost_no - position.realised
-    return Profile(
-        at=EITHER,
-        losses=(
-            spent - position.no + sum(_if_filled(order, yes=False) for order in pending),
-            spent - position.yes + sum(_if_filled(order, yes=True) for order in pending),
-        ),
-    )
-
-
-def unit_loss(leg: Leg, side: Side, px: int, *, yes: bool) -> int:
-    """What one contract of an order loses if YES is (not) paid, in 1e-8; negative if it gains."""
-    paid = SCALE if yes is (leg is Leg.YES) else 0
-    return px - paid if side is Side.BUY else paid - px
-
-
-def _if_filled(order: Order, *, yes: bool) -> int:
-    """What a pending order loses if it fills; nothing where it would gain, for it need not fill.
-
-    While an amend is out both sizes may fill, each at its own price; what is already said to have filled, at the worse.
-    """
-    worse = order.exposed_px if order.side is Side.BUY else order.lowest_px
-    parts = ((order.px, order.leaves), (order.amend_px or order.px, order.amend_qty), (worse, order.due))
-    total = 0
-    for px, qty in parts:
-        lost = unit_loss(order.leg, order.side, px, yes=yes)
-        total += notional_ceil(lost, qty) if lost > 0 else 0
-    return total
+    return Profile(at=EITHER, losses=(spent - position.no + pending.if_no, spent - position.yes + pending.if_yes))
 
 
 # -- perps
@@ -194,7 +168,7 @@ def perp_stake(state: State, perp: MarketId) -> PerpStake | None:
     long_px, short_px = market.closing_px(1) or entry, market.closing_px(-1) or entry
     if long_px is None or short_px is None:
         return None
-    orders = state.orders.exposed_in(perp)
+    orders = state.orders.pending(perp).orders
     pending = tuple((order.side, int(order.px), order.exposed) for order in orders if order.exposed)
     return PerpStake(
         qty=held.qty, long_px=long_px, short_px=short_px, pending=pending, jump_margin=state.config.hedge.jump_margin

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
+from hlomm.domain.ids import MarketId
 from hlomm.domain.markets import Leg
 from hlomm.domain.units import Qty
 
@@ -42,3 +45,15 @@ class Position:
 
     def held(self, leg: Leg) -> Qty:
         return Qty(self.yes if leg is Leg.YES else self.no)
+
+
+FLAT: Final = Position()
+"""What is shown of a market in which nothing ever moved; nobody changes it."""
+
+
+@attrs.define(eq=False)
+class Holdings:
+    """Positions of several accounts side by side, and how often any of them has moved."""
+
+    positions: dict[MarketId, Position] = attrs.field(factory=dict)
+    moves: int = 0

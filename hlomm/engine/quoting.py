@@ -175,7 +175,7 @@ def cancel_quotes(state: State, market_id: MarketId) -> None:
 def _want(state: State, market: MarketState, direction: int, wish: Wish) -> None:
     live = _quotes(state, market.market.id, direction)
     position = state.portfolio.position(market.market.id)
-    free = exposure(position, state.orders.exposed_in(market.market.id), live[0] if live else None)
+    free = exposure(position, state.orders.pending(market.market.id), live[0] if live else None)
     free_yes, free_no = (available(position, free, leg, state.withheld(market.market.id, leg)) for leg in Leg)
     terms = terms_of.leg_terms(state, market, direction, wish.px, maker=True)
     choice = choose_leg(market.market, direction, wish.px, wish.qty, free_yes, free_no, terms)

@@ -16,7 +16,6 @@ from hlomm.engine.room import Room
 from hlomm.engine.state import MarketState, State
 
 
-
 def perp_refusal(state: State, market: MarketState, side: Side, purpose: Purpose) -> str | None:
     """Why an order in a perp may not go; None for a hedge, and for what reduces what is held."""
     held = state.portfolio.perps.position(market.market.id).qty
@@ -36,15 +35,14 @@ def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int, cash
     """That of every limit on a reduction. `cash` is what no order has claimed."""
     if not market.is_outcome:
         return [_perp_room(state, market)]
-    position, orders = state.portfolio.position(market.market.id), state.orders.exposed_in(market.market.id)
+    position, pending = state.portfolio.position(market.market.id), state.orders.pending(market.market.id)
     held = leg if side is Side.SELL else _other(leg)
-    pending = sum(
-        order.exposed for order in orders if (order.leg is held) == (order.side is Side.SELL)
-    )  # sales of the surplus, purchases of its complement
-    single = position.held(held) - max(position.held(_other(held)), 0) - pending
+    # Sales of the surplus and purchases of its complement gain from the same end.
+    claimed = pending.losing if held is Leg.YES else pending.gaining
+    single = position.held(held) - max(position.held(_other(held)), 0) - claimed
     found: list[Room] = [(max(single, 0), "tokens", lambda: f"{to_text(single)} {held.name} single and unclaimed")]
     if side is Side.SELL:
-        free = available(position, exposure(position, orders), leg, state.withheld(market.market.id, leg))
+        free = available(position, exposure(position, pending), leg, state.withheld(market.market.id, leg))
         found.append((free, "tokens", lambda: f"{to_text(free)} {leg.name} free to sell"))
     else:
         fees = rates_of(state, market.market, px, px)
@@ -57,7 +55,8 @@ def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int, cash
 
 def _perp_room(state: State, market: MarketState) -> Room:
     held = abs(state.portfolio.perps.position(market.market.id).qty)
-    left = held - sum(order.exposed for order in state.orders.exposed_in(market.market.id))
+    pending = state.orders.pending(market.market.id)
+    left = held - pending.gaining - pending.losing
     return max(left, 0), "perp", lambda: f"{to_text(left)} of {to_text(held)} not claimed by other orders"
 
 

@@ -29,7 +29,7 @@ def act(state: State, market: MarketState, wish: Take) -> None:
         market.notes[wish.direction] = SideNote(guard="pacing", detail=wish.reason)
         return
     position = state.portfolio.position(market_id)
-    free = exposure(position, state.orders.exposed_in(market_id))
+    free = exposure(position, state.orders.pending(market_id))
     free_yes, free_no = (available(position, free, leg, state.withheld(market_id, leg)) for leg in Leg)
     px = floor_px(market.market, wish.px) if wish.direction > 0 else ceil_px(market.market, wish.px)
     if not 0 < px < SCALE:

@@ -1,0 +1,153 @@
+"""What our orders may still do, added up by market and by venue, and kept until one of them changes.
+
+Everybody who asks what is possible asks for these sums: the gate some ten times about every order. They hang on orders
+alone. `Register` says which market's have changed with every change of an order, and nobody else may change one; so a
+sum is made when it is first asked for after a change, and is the same whenever that is. Kept are markets in which
+something is pending, and the last `TRAIL` changes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from hlomm.domain.ids import MarketId, VenueId, is_outcome, venue_of
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import Side
+from hlomm.domain.units import SCALE, notional_ceil
+from hlomm.engine.order import Order
+
+TRAIL: Final = 256
+"""Changes that are remembered by market."""
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """Orders of one market that may still fill, those whose last fills are due included."""
+
+    orders: tuple[Order, ...] = ()
+    gaining: int = 0
+    """Contracts of those that gain from YES."""
+    losing: int = 0
+    """Of those that gain from NO."""
+    selling_yes: int = 0
+    selling_no: int = 0
+    buying: int = 0
+    """Cash that purchases may still take."""
+    resting: int = 0
+    """Cash that live purchases take if nobody cancels them, both sizes of an amend; rounded up size by size."""
+    if_no: int = 0
+    """What fills lose if NO is paid, in the worst combination."""
+    if_yes: int = 0
+
+
+NOTHING: Final = Pending()
+
+
+class PendingBook:
+    def __init__(self, exposed_in: Callable[[MarketId], Iterable[Order]]) -> None:
+        self._exposed_in = exposed_in
+        self._of: dict[MarketId, Pending] = {}
+        self._stale: dict[MarketId, None] = {}
+        """Markets of which an order has changed since they were added up."""
+        self._buying: dict[VenueId, int] = {}
+        self._resting: dict[VenueId, int] = {}
+        self._trail: deque[MarketId] = deque(maxlen=TRAIL)
+        self.changes = 0
+
+    def changed(self, market: MarketId) -> None:
+        """Something about an order there is no longer what it was."""
+        self._stale[market] = None
+        self._trail.append(market)
+        self.changes += 1
+
+    def since(self, changes: int) -> set[MarketId] | None:
+        """Markets in which anything changed since there were so many; None if that is too long ago to tell."""
+        news = self.changes - changes
+        return {self._trail[-1 - back] for back in range(news)} if news <= len(self._trail) else None
+
+    def of(self, market: MarketId) -> Pending:
+        if market in self._stale:
+            self._add_up(market)
+        return self._of.get(market, NOTHING)
+
+    def buying(self, venue: VenueId | None = None) -> int:
+        """Cash that purchases of tokens may still take; perps are paid from a wallet of their own."""
+        self._add_up_all()
+        return sum(self._buying.values()) if venue is None else self._buying.get(venue, 0)
+
+    def resting(self, venue: VenueId) -> int:
+        """`Pending.resting` of everything at a venue, perps included."""
+        self._add_up_all()
+        return self._resting.get(venue, 0)
+
+    def _add_up_all(self) -> None:
+        while self._stale:
+            self._add_up(next(iter(self._stale)))
+
+    def _add_up(self, market: MarketId) -> None:
+        del self._stale[market]
+        was, orders = self._of.get(market, NOTHING), self._exposed_in(market)
+        now = added_up(orders) if orders else NOTHING
+        if now is NOTHING:
+            self._of.pop(market, None)
+        else:
+            self._of[market] = now
+        venue = venue_of(market)
+        self._resting[venue] = self._resting.get(venue, 0) + now.resting - was.resting
+        if is_outcome(market):
+            self._buying[venue] = self._buying.get(venue, 0) + now.buying - was.buying
+
+
+def added_up(orders: Iterable[Order]) -> Pending:
+    """The sums of one market's orders."""
+    orders = tuple(orders)
+    gaining = losing = selling_yes = selling_no = buying = resting = if_no = if_yes = 0
+    for order in orders:
+        qty = order.exposed
+        if order.direction > 0:
+            gaining += qty
+        else:
+            losing += qty
+        if order.side is Side.BUY:
+            buying += notional_ceil(order.exposed_px, qty)
+            if order.live:
+                resting += notional_ceil(order.px, order.leaves)
+                if order.amend_qty:
+                    resting += notional_ceil(order.px if order.amend_px is None else order.amend_px, order.amend_qty)
+        elif order.leg is Leg.YES:
+            selling_yes += qty
+        else:
+            selling_no += qty
+        if_no += _if_filled(order, yes=False)
+        if_yes += _if_filled(order, yes=True)
+    return Pending(
+        orders=orders, gaining=gaining, losing=losing, selling_yes=selling_yes, selling_no=selling_no, buying=buying,
+        resting=resting, if_no=if_no, if_yes=if_yes,
+    )  # fmt: skip
+
+
+def unit_loss(leg: Leg, side: Side, px: int, *, yes: bool) -> int:
+    """What one contract of an order loses if YES is (not) paid, in 1e-8; negative if it gains."""
+    paid = SCALE if yes is (leg is Leg.YES) else 0
+    return px - paid if side is Side.BUY else paid - px
+
+
+def _if_filled(order: Order, *, yes: bool) -> int:
+    """What a pending order loses if it fills; nothing where it would gain, for it need not fill.
+
+    While an amend is out both sizes may fill, each at its own price; what is already said to have filled, at the worse.
+    """
+    leg, side = order.leg, order.side
+    lost = unit_loss(leg, side, order.px, yes=yes)
+    total = notional_ceil(lost, order.leaves) if lost > 0 else 0
+    if order.amend_qty:
+        lost = unit_loss(leg, side, order.amend_px or order.px, yes=yes)
+        total += notional_ceil(lost, order.amend_qty) if lost > 0 else 0
+    if order.due:
+        worse = order.exposed_px if side is Side.BUY else order.lowest_px
+        lost = unit_loss(leg, side, worse, yes=yes)
+        total += notional_ceil(lost, order.due) if lost > 0 else 0
+    return total
