@@ -241,6 +241,7 @@ class Engine:
                 return
             if market.gone and market_id not in busy and state.portfolio.position(market_id).flat:
                 del state.markets[market_id]
+                state.listing += 1
                 state.timers.clear(f"{_REFRESH}{market_id}")
                 state.portfolio.forget(market_id)
                 state.attribution.forget(market_id)

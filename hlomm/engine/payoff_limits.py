@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from hlomm.domain.markets import Leg
@@ -20,19 +20,15 @@ _BOUNDLESS: Final = 1 << 62
 
 def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> list[Room]:
     """Those of an order in an outcome at an own-coin price."""
-
-    def unit(ending: Ending) -> int:
-        return unit_loss(leg, side, px, yes=payoffs.pays_yes(market.market, ending))
-
-    def either(ending: Ending) -> int:
-        return unit_loss(leg, side, px, yes=ending == payoffs.EITHER[1])
-
-    limits, stakes = state.config.limits, stakes_of(state)
-    ways, elsewhere = stakes.ways(market), stakes.total() - max(stakes.worst(name_of(market)), 0)
+    unit = unit_loss(leg, side, px, yes=False), unit_loss(leg, side, px, yes=True)
+    limits, stakes, event = state.config.limits, stakes_of(state), payoffs.event(state, market)
+    elsewhere = stakes.total() - max(stakes.worst(name_of(market)), 0)
+    ways = [(way, [unit[yes] for yes in way.paid or ()]) for way in stakes.ways(market)]
+    room, at = _narrowest(event, unit, limits.max_loss_event)
     return [
-        _room(payoffs.event(state, market), either, limits.max_loss_event, "max_loss_event"),
-        _widest(ways, unit, limits.max_loss_underlying, "max_loss_underlying"),
-        _widest(ways, unit, limits.max_loss_total - elsewhere, "max_loss_total"),
+        _told(room, event, at, limits.max_loss_event, "max_loss_event"),
+        _widest(ways, limits.max_loss_underlying, "max_loss_underlying"),
+        _widest(ways, limits.max_loss_total - elsewhere, "max_loss_total"),
     ]
 
 
@@ -42,40 +38,34 @@ def hedge_rooms(state: State, market: MarketState, side: Side, px: int, *, reduc
     if perp is None:
         return [(0, "max_loss_underlying", lambda: "no price of the perp is known")]
     limits, stakes, name = state.config.limits, stakes_of(state), market.market.id
-    ways, elsewhere = stakes.hedge_ways(name, perp), stakes.total() - max(stakes.worst(name), 0)
+    elsewhere = stakes.total() - max(stakes.worst(name), 0)
 
     def unit(ending: Ending) -> int:
         return perp.unit_loss(side, px, ending[0]) + (0 if reduces else perp.jump(ending[0]))
 
+    ways = [(way, [unit(ending) for ending in way.at]) for way in stakes.hedge_ways(name, perp)]
     return [
-        _widest(ways, unit, limits.max_loss_underlying, "max_loss_underlying"),
-        _widest(ways, unit, limits.max_loss_total - elsewhere, "max_loss_total"),
+        _widest(ways, limits.max_loss_underlying, "max_loss_underlying"),
+        _widest(ways, limits.max_loss_total - elsewhere, "max_loss_total"),
     ]
 
 
-def _widest(ways: Sequence[Profile], unit: Callable[[Ending], int], limit: int, name: str) -> Room:
-    """It is enough to be within the limit one way, but at all of its endings. Beyond it the least bad way counts."""
-    worsts = [profile.worst for profile in ways]
+def _widest(ways: Sequence[tuple[Profile, Sequence[int]]], limit: int, name: str) -> Room:
+    """It is enough to be within the limit one way, but at all of its endings. Beyond it the least bad way counts.
+
+    With each way comes what one contract loses at its endings.
+    """
+    worsts = [profile.worst for profile, _ in ways]
     most = max(limit, min(worsts))
-    units: dict[tuple[Ending, ...], list[int]] = {}
     widest: tuple[int, Profile, int | None] | None = None
-    for profile, worst in zip(ways, worsts, strict=True):
+    for (profile, units), worst in zip(ways, worsts, strict=True):
         if worst > most:
             continue
-        lost = units.get(profile.at)
-        if lost is None:
-            lost = units[profile.at] = [unit(ending) for ending in profile.at]
-        room, at = _narrowest(profile, lost, limit)
+        room, at = _narrowest(profile, units, limit)
         if widest is None or room > widest[0]:
             widest = room, profile, at
     assert widest is not None, "the least bad way is borne"
     return _told(*widest, limit, name)
-
-
-def _room(profile: Profile, unit: Callable[[Ending], int], limit: int, name: str) -> Room:
-    """The smallest room over all endings in which the order loses."""
-    room, at = _narrowest(profile, [unit(ending) for ending in profile.at], limit)
-    return _told(room, profile, at, limit, name)
 
 
 def _narrowest(profile: Profile, units: Sequence[int], limit: int) -> tuple[int, int | None]:

@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import Final
 
 import attrs
+import msgspec
 
 from hlomm.domain.ids import MarketId
 from hlomm.domain.markets import Comparator, Market
 from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, Px, notional_ceil
-from hlomm.engine.pending import NOTHING
 from hlomm.engine.state import MarketState, State
 from hlomm.pricing.scenario import Claim
 
@@ -30,19 +30,21 @@ EITHER: Final[tuple[Ending, ...]] = ((0, False), (1, False))
 """Endings of an outcome by itself: NO and YES."""
 
 
-@attrs.frozen(kw_only=True)
-class Profile:
+Losses = tuple[int, int]
+"""What an outcome loses if NO is paid, and if YES is."""
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Losses by ending, with the worst combination of pending orders filled; negative is a gain."""
 
     at: tuple[Ending, ...]
     losses: tuple[int, ...]
+    paid: tuple[int, ...] | None = None
+    """By ending whether the outcome that was asked about pays YES, 0 or 1."""
 
     @property
     def worst(self) -> int:
         return max(self.losses, default=0)
-
-
-_NOTHING: Final = Profile(at=EITHER, losses=(0, 0))
 
 
 # -- outcomes
@@ -79,13 +81,16 @@ def claim(market: Market, yes: int, no: int) -> Claim:
     return Claim(yes=yes, no=no, floor=floor, ceiling=market.ceiling, above=above)
 
 
-def event(state: State, market: MarketState) -> Profile:
-    """Losses of one outcome by itself, NO or YES paid."""
-    position, pending = state.portfolio.position(market.market.id), state.orders.pending(market.market.id)
-    if pending is NOTHING and position.untouched:
-        return _NOTHING  # most of what is listed
+def losses(state: State, market: MarketId) -> Losses:
+    """Of one outcome by itself."""
+    position, pending = state.portfolio.position(market), state.orders.pending(market)
     spent = position.cost_yes + position.cost_no - position.realised
-    return Profile(at=EITHER, losses=(spent - position.no + pending.if_no, spent - position.yes + pending.if_yes))
+    return spent - position.no + pending.if_no, spent - position.yes + pending.if_yes
+
+
+def event(state: State, market: MarketState) -> Profile:
+    """The same as a profile."""
+    return Profile(at=EITHER, losses=losses(state, market.market.id), paid=(0, 1))
 
 
 # -- perps

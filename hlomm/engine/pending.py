@@ -24,8 +24,8 @@ TRAIL: Final = 256
 """Changes that are remembered by market."""
 
 
-class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders of one market that may still fill, those whose last fills are due included."""
+class Pending(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """Orders of one market that may still fill, those whose last fills are due included; another one after a change."""
 
     orders: tuple[Order, ...] = ()
     gaining: int = 0

@@ -273,8 +273,10 @@ class State:
         self.high_water = 0
         self.max_drawdown = 0
         self._equity: int | None = None
-        self.looked: tuple[int, object] | None = None
-        """What `hlomm.engine.stakes.stakes_of` found last, with the version of the orders it was reckoned for."""
+        self.listing = 0
+        """Another one after everything that changes which markets there are, or on which terms."""
+        self.looked: object | None = None
+        """What `hlomm.engine.stakes.stakes_of` keeps."""
 
     @property
     def unguarded(self) -> str | None:
@@ -317,7 +319,7 @@ class State:
 
     def forget_sums(self) -> None:
         """Something may have changed of what a turn adds up once and asks for again and again."""
-        self._equity = self.looked = None
+        self._equity = None
 
     def equity_of_turn(self) -> int:
         """`equity`, added up once a turn: between two inputs neither holdings nor marks change."""
