@@ -53,8 +53,10 @@ def class_of(market: Market) -> ClassKey:
 
 def curve_of(state: State, market: Market) -> FeeCurve | None:
     """Curve for contracts like this one; None if a share of the notional is charged."""
+    if market.fee is None or not state.learned_fees:
+        return market.fee
     learned = state.learned_fees.get(class_of(market))
-    return market.fee if market.fee is None or not learned else msgspec.structs.replace(market.fee, **learned)
+    return msgspec.structs.replace(market.fee, **learned) if learned else market.fee
 
 
 def rates_of(state: State, market: Market, low: int = 1, high: int = SCALE) -> FeeRates | None:
@@ -66,6 +68,8 @@ def rates_of(state: State, market: Market, low: int = 1, high: int = SCALE) -> F
     if curve is not None:
         return _along(market.venue, curve, low, high)
     told = state.fees.get(market.venue)
+    if not state.learned_fees:
+        return told
     learned = state.learned_fees.get(class_of(market))
     return told if told is None or not learned else msgspec.structs.replace(told, **learned)
 

@@ -9,7 +9,7 @@ something is pending, and the last `TRAIL` changes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -41,6 +41,9 @@ class Pending(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     if_no: int = 0
     """What fills lose if NO is paid, in the worst combination."""
     if_yes: int = 0
+    bids: Mapping[int, int] = {}
+    """What of them rests and shows in the book, by YES price."""
+    asks: Mapping[int, int] = {}
 
 
 NOTHING: Final = Pending()
@@ -105,6 +108,8 @@ def added_up(orders: Iterable[Order]) -> Pending:
     """The sums of one market's orders."""
     orders = tuple(orders)
     gaining = losing = selling_yes = selling_no = buying = resting = if_no = if_yes = 0
+    bids: dict[int, int] = {}
+    asks: dict[int, int] = {}
     for order in orders:
         qty = order.exposed
         if order.direction > 0:
@@ -121,11 +126,14 @@ def added_up(orders: Iterable[Order]) -> Pending:
             selling_yes += qty
         else:
             selling_no += qty
+        if order.live and order.venue_order_id is not None:
+            shown, px = (bids if order.direction > 0 else asks), order.yes_px
+            shown[px] = shown.get(px, 0) + order.leaves
         if_no += _if_filled(order, yes=False)
         if_yes += _if_filled(order, yes=True)
     return Pending(
         orders=orders, gaining=gaining, losing=losing, selling_yes=selling_yes, selling_no=selling_no, buying=buying,
-        resting=resting, if_no=if_no, if_yes=if_yes,
+        resting=resting, if_no=if_no, if_yes=if_yes, bids=bids, asks=asks,
     )  # fmt: skip
 
 

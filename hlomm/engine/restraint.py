@@ -50,6 +50,8 @@ def reduce_only(state: State, market: MarketState, direction: int) -> str | None
     if market.market.expiry_ns is not None and tau_ns <= drain_ns:
         return f"drain: settles in {tau_ns / NS_PER_S:.0f} s, only reductions in the last {drain_ns / NS_PER_S:.0f} s"
     net = state.portfolio.position(market.market.id).net
+    if not net:
+        return None
     stage = inventory.stage_of(state, market)
     if stage is Stage.REDUCE or (stage is Stage.PAUSE and net * direction > 0):
         rules = state.config.inventory

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 
 import attrs
 import msgspec
@@ -25,10 +26,12 @@ from hlomm.engine.budgets import Budgets
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.conversions import Conversions
 from hlomm.engine.digest import Digest
+from hlomm.engine.exposure import available, exposure
 from hlomm.engine.hedge_state import HedgeState
 from hlomm.engine.link_book import LinkBook
 from hlomm.engine.markouts import Markouts
 from hlomm.engine.memory import Memory
+from hlomm.engine.order import Order
 from hlomm.engine.orders import Orders
 from hlomm.engine.outbox import Outbox
 from hlomm.engine.pairs import Pairs
@@ -65,7 +68,7 @@ class MarketState:
     mark_ns: int = 0
     told: tuple[Px | None, int | None, int | None] | None = None
     """Perps: mark, best bid and best offer on which what stands on them was last decided."""
-    others: tuple[tuple[int, bool, int], Others] | None = None
+    others: tuple[tuple[object, ...], Others] | None = None
     """The book without our own orders, with what it was made from."""
     desired: Desired | None = None
     sensitivity: Sensitivity | None = None
@@ -315,6 +318,8 @@ class State:
 
     def paired(self, market: MarketId, leg: Leg) -> int:
         """Tokens that belong to pairs across venues: sold, or hedged, they would leave the other leg naked."""
+        if not (self.pairs.open or self.baskets.by_group):
+            return 0
         return self.pairs.tokens(market, leg) + self.baskets.tokens(market, leg)
 
     def forget_sums(self) -> None:
@@ -336,30 +341,31 @@ class State:
         """Something about this market changed: decide again this turn."""
         self.dirty[market] = None
 
-    def own_quotes(self, market: MarketId, direction: int) -> dict[int, int]:
+    def own_quotes(self, market: MarketId, direction: int) -> Mapping[int, int]:
         """Our resting quantity by YES price on one side of the book."""
-        own: dict[int, int] = {}
-        for order in self.orders.live_in(market):
-            if order.direction == direction and order.venue_order_id is not None:
-                own[order.yes_px] = own.get(order.yes_px, 0) + order.leaves
-        return own
+        pending = self.orders.pending(market)
+        return pending.bids if direction > 0 else pending.asks
 
     def others(self, market: MarketState) -> Others:
-        book, market_id = market.book, market.market.id
-        if not self.orders.any_in(market_id):
-            return Others(book.shape, book.bids, book.asks)
-        now = book.count, book.seen, self.orders.version
+        book, pending = market.book, self.orders.pending(market.market.id)
+        now = book.count, book.seen, pending.bids, pending.asks
         if market.others is not None and market.others[0] == now:
             return market.others[1]
-        found = self._others(market)
+        bids, asks = without_own(book.bids, pending.bids), without_own(book.asks, pending.asks)
+        found = Others(shape_without_own(book.shape, bids, asks), bids, asks)
         market.others = now, found
         return found
 
-    def _others(self, market: MarketState) -> Others:
-        book, market_id = market.book, market.market.id
-        bids = without_own(book.bids, self.own_quotes(market_id, +1))
-        asks = without_own(book.asks, self.own_quotes(market_id, -1))
-        return Others(shape_without_own(book.shape, bids, asks), bids, asks)
+    def free_tokens(self, market: MarketId, replaced: Order | None = None) -> tuple[int, int]:
+        """YES and NO that no order has claimed and that are for sale; of an order to be replaced only fills due."""
+        position = self.portfolio.position(market)
+        if position.flat:
+            return 0, 0
+        exposed = exposure(position, self.orders.pending(market), replaced)
+        return (
+            available(position, exposed, Leg.YES, self.withheld(market, Leg.YES)),
+            available(position, exposed, Leg.NO, self.withheld(market, Leg.NO)),
+        )
 
     def equity(self) -> int:
         """Both wallets plus tokens and perps at conservative marks.
