@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 
 from hlomm.domain.markets import Leg
@@ -22,13 +23,11 @@ def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> l
     """Those of an order in an outcome at an own-coin price."""
     unit = unit_loss(leg, side, px, yes=False), unit_loss(leg, side, px, yes=True)
     limits, stakes, event = state.config.limits, stakes_of(state), payoffs.event(state, market)
-    elsewhere = stakes.total() - max(stakes.worst(name_of(market)), 0)
     ways = [(way, [unit[yes] for yes in way.paid or ()]) for way in stakes.ways(market)]
-    room, at = _narrowest(event, unit, limits.max_loss_event)
     return [
-        _told(room, event, at, limits.max_loss_event, "max_loss_event"),
+        _narrowest(event, unit, limits.max_loss_event, "max_loss_event"),
         _widest(ways, limits.max_loss_underlying, "max_loss_underlying"),
-        _widest(ways, limits.max_loss_total - elsewhere, "max_loss_total"),
+        _widest(ways, limits.max_loss_total - stakes.elsewhere(name_of(market)), "max_loss_total"),
     ]
 
 
@@ -38,7 +37,6 @@ def hedge_rooms(state: State, market: MarketState, side: Side, px: int, *, reduc
     if perp is None:
         return [(0, "max_loss_underlying", lambda: "no price of the perp is known")]
     limits, stakes, name = state.config.limits, stakes_of(state), market.market.id
-    elsewhere = stakes.total() - max(stakes.worst(name), 0)
 
     def unit(ending: Ending) -> int:
         return perp.unit_loss(side, px, ending[0]) + (0 if reduces else perp.jump(ending[0]))
@@ -46,7 +44,7 @@ def hedge_rooms(state: State, market: MarketState, side: Side, px: int, *, reduc
     ways = [(way, [unit(ending) for ending in way.at]) for way in stakes.hedge_ways(name, perp)]
     return [
         _widest(ways, limits.max_loss_underlying, "max_loss_underlying"),
-        _widest(ways, limits.max_loss_total - elsewhere, "max_loss_total"),
+        _widest(ways, limits.max_loss_total - stakes.elsewhere(name), "max_loss_total"),
     ]
 
 
@@ -55,33 +53,23 @@ def _widest(ways: Sequence[tuple[Profile, Sequence[int]]], limit: int, name: str
 
     With each way comes what one contract loses at its endings.
     """
+    if len(ways) == 1:
+        return _narrowest(*ways[0], limit, name)
     worsts = [profile.worst for profile, _ in ways]
     most = max(limit, min(worsts))
-    widest: tuple[int, Profile, int | None] | None = None
-    for (profile, units), worst in zip(ways, worsts, strict=True):
-        if worst > most:
-            continue
-        room, at = _narrowest(profile, units, limit)
-        if widest is None or room > widest[0]:
-            widest = room, profile, at
-    assert widest is not None, "the least bad way is borne"
-    return _told(*widest, limit, name)
+    borne = [_narrowest(*way, limit, name) for way, worst in zip(ways, worsts, strict=True) if worst <= most]
+    return max(borne, key=itemgetter(0))
 
 
-def _narrowest(profile: Profile, units: Sequence[int], limit: int) -> tuple[int, int | None]:
-    """(smallest room, which ending it is at), by what one contract loses at every ending; None if it loses nowhere."""
+def _narrowest(profile: Profile, units: Sequence[int], limit: int, name: str) -> Room:
+    """The smallest room over all endings in which the order loses, by what one contract of it loses at each."""
     found, where = _BOUNDLESS, None
     for at, lost in enumerate(units):
-        if lost <= 0:
-            continue
-        room = max(limit - profile.losses[at], 0) * SCALE // lost
-        if where is None or room < found:
-            found, where = room, at
-    return found, where
-
-
-def _told(room: int, profile: Profile, at: int | None, limit: int, name: str) -> Room:
-    return room, name, lambda: _numbers(profile, at, limit)
+        if lost > 0:
+            room = max(limit - profile.losses[at], 0) * SCALE // lost
+            if where is None or room < found:
+                found, where = room, at
+    return found, name, lambda: _numbers(profile, where, limit)
 
 
 def _numbers(profile: Profile, at: int | None, limit: int) -> str:

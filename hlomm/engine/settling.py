@@ -94,8 +94,10 @@ class Settling:
         """Settlement prices that stand for all others, for the outcomes alone."""
         self._losses: dict[MarketId, Losses] = {}
         """Of those in which something can be lost or gained."""
-        self._tables: dict[tuple[Question | None, Bounds | None], Table] = {}
-        """Those that were asked for; of a perp only with its last bounds."""
+        self._plain: dict[Question | None, Table] = {}
+        """Those that were asked for."""
+        self._hedged: dict[Question | None, Table] = {}
+        """The same with a perp whose bounds are these."""
         self._bounds: Bounds | None = None
         self._alone: int | None = None
 
@@ -108,8 +110,9 @@ class Settling:
             del self._losses[market]
         else:
             self._losses[market] = losses
-        for table in self._tables.values():
-            table.add(market, losses[0] - was[0], losses[1] - was[1])
+        for tables in (self._plain, self._hedged):
+            for table in tables.values():
+                table.add(market, losses[0] - was[0], losses[1] - was[1])
         self._alone = None
         return True
 
@@ -122,14 +125,14 @@ class Settling:
 
     def table(self, question: Question | None = None, perp: PerpStake | None = None) -> Table:
         """With both ends of that question looked at, and where that perp loses the most as well."""
-        bounds = None if perp is None else perp.bounds
-        if bounds is not None and bounds != self._bounds:
-            self._tables = {key: table for key, table in self._tables.items() if key[1] is None}
-            self._bounds = bounds
-        found = self._tables.get((question, bounds))
+        tables, prices = self._plain, self._prices
+        if perp is not None:
+            if perp.bounds != self._bounds:
+                self._hedged, self._bounds = {}, perp.bounds
+            tables, prices = self._hedged, prices.union(perp.bounds)
+        found = tables.get(question)
         if found is None:
-            prices = self._prices if bounds is None else self._prices.union(bounds)
-            found = self._tables[question, bounds] = Table(self.markets, prices, question)
+            found = tables[question] = Table(self.markets, prices, question)
             for market, (if_no, if_yes) in self._losses.items():
                 found.add(market, if_no, if_yes)
         return found

@@ -155,9 +155,9 @@ class Stakes:
         together, place = self._place[market_id]
         perp, own = together.perp, together.settlings[place]
         apart = together.apart - own.alone
+        plain = own.profile(question=question, rest=apart if perp is None else 0, of=market_id)
         if perp is None:
-            return [own.profile(question=question, rest=apart, of=market_id)]
-        plain = own.profile(question=question, of=market_id)
+            return [plain]
         found: dict[int | None, Profile] = {}
         for other, hedged in enumerate(together.settlings):
             if other == place:
@@ -183,7 +183,7 @@ class Stakes:
         if together is None:
             return 0
         if together.worst is None:
-            together.worst = min(together.costs(), default=0)
+            together.worst = together.apart if together.perp is None else min(together.costs(), default=0)
         return together.worst
 
     def total(self) -> int:
@@ -191,6 +191,10 @@ class Stakes:
         if self._total is None:
             self._total = sum(max(self.worst(name), 0) for name in self._together)
         return self._total
+
+    def elsewhere(self, name: MarketId) -> int:
+        """The worst of every other underlying."""
+        return self.total() - max(self.worst(name), 0)
 
     def rows(self) -> Iterator[ScenarioRow]:
         """The payoff profile for people: every settlement at which something is at stake."""
