@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
 import msgspec
 
 from hlomm.domain.ids import MarketId, VenueId
@@ -31,8 +30,7 @@ from hlomm.engine.room import Room
 from hlomm.engine.state import MarketState, State
 
 
-@attrs.frozen(kw_only=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """An order that somebody wants; `px` in the leg's own coin."""
 
     market: MarketState
