@@ -56,7 +56,10 @@ class Accounts:
     @property
     def opened(self) -> bool:
         """Whether any of them is."""
-        return any(books.opened for books in self.by_venue.values())
+        for books in self.by_venue.values():  # noqa: SIM110 - asked several times a turn: no generator is made
+            if books.opened:
+                return True
+        return False
 
     @property
     def perps(self) -> Perps:
@@ -113,7 +116,18 @@ class Accounts:
 
     @property
     def cash(self) -> int:
-        return sum(books.cash for books in self.by_venue.values())
+        total = 0
+        for books in self.by_venue.values():
+            total += books.cash
+        return total
+
+    @property
+    def paid_in(self) -> int:
+        """Deposits, and what was taken over by hand."""
+        total = 0
+        for books in self.by_venue.values():
+            total += books.deposits + books.adjustments
+        return total
 
     @property
     def deposits(self) -> int:

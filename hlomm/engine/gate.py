@@ -236,9 +236,11 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[Room]:
 
 def _stranded_room(state: State, want: Proposal) -> Room:
     venue, market_id = want.market.market.venue, want.market.market.id
-    position = state.portfolio.position(market_id)
-    claimed = _selling(exposure(position, state.orders.pending(market_id), want.replaces), want.leg)
-    single = position.held(want.leg) - position.pairs - claimed
+    single = 0
+    if want.side is Side.SELL:
+        position = state.portfolio.position(market_id)
+        claimed = _selling(exposure(position, state.orders.pending(market_id), want.replaces), want.leg)
+        single = position.held(want.leg) - position.pairs - claimed
     cap, left = state.config.limits.max_resting_without_deadman, stranded.stranded(state, venue)
     return (
         stranded.room(cap - left, want.px, want.side, single), "max_resting_without_deadman",

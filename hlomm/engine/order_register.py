@@ -30,6 +30,8 @@ class Register:
         self._live: dict[MarketId, dict[ClientId, Order]] = {}
         self._due: dict[ClientId, Order] = {}
         """Finished orders whose last fills have not arrived."""
+        self._unanswered: dict[ClientId, None] = {}
+        """Live orders that do not simply rest: something about them is still to be heard."""
         self._digest = digest
         self.sums = PendingBook(self.exposed_in)
         """What they may still do, added up."""
@@ -50,6 +52,10 @@ class Register:
 
     def any_in(self, market: MarketId) -> bool:
         return bool(self._live.get(market))
+
+    def unanswered(self) -> list[Order]:
+        """Those of them of which something is still to be heard."""
+        return [order for order in self.live() if order.client_id in self._unanswered] if self._unanswered else []
 
     def live_in(self, market: MarketId) -> list[Order]:
         orders = self._live.get(market)
@@ -128,8 +134,12 @@ class Register:
         """The order is another than before: every change ends here, before anybody asks what it comes to."""
         self.version += 1
         self.sums.changed(order.market)
-        due = order.due
-        if due and not order.live:
+        due, live = order.due, order.live
+        if live and order.state is not OrderState.OPEN:
+            self._unanswered[order.client_id] = None
+        else:
+            self._unanswered.pop(order.client_id, None)
+        if due and not live:
             self._due[order.client_id] = order
         else:
             self._due.pop(order.client_id, None)

@@ -21,7 +21,7 @@ _BOUNDLESS: Final = 1 << 62
 
 def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> list[Room]:
     """Those of an order in an outcome at an own-coin price."""
-    unit = unit_loss(leg, side, px, yes=False), unit_loss(leg, side, px, yes=True)
+    unit = unit_loss(leg, side, px)
     limits, stakes, event = state.config.limits, stakes_of(state), payoffs.event(state, market)
     ways = [(way, [unit[yes] for yes in way.paid or ()]) for way in stakes.ways(market)]
     return [

@@ -129,33 +129,37 @@ def added_up(orders: Iterable[Order]) -> Pending:
         if order.live and order.venue_order_id is not None:
             shown, px = (bids if order.direction > 0 else asks), order.yes_px
             shown[px] = shown.get(px, 0) + order.leaves
-        if_no += _if_filled(order, yes=False)
-        if_yes += _if_filled(order, yes=True)
+        no, yes = _if_filled(order)
+        if_no += no
+        if_yes += yes
     return Pending(
         orders=orders, gaining=gaining, losing=losing, selling_yes=selling_yes, selling_no=selling_no, buying=buying,
         resting=resting, if_no=if_no, if_yes=if_yes, bids=bids, asks=asks,
     )  # fmt: skip
 
 
-def unit_loss(leg: Leg, side: Side, px: int, *, yes: bool) -> int:
-    """What one contract of an order loses if YES is (not) paid, in 1e-8; negative if it gains."""
-    paid = SCALE if yes is (leg is Leg.YES) else 0
-    return px - paid if side is Side.BUY else paid - px
+def unit_loss(leg: Leg, side: Side, px: int) -> tuple[int, int]:
+    """What one contract of an order loses if NO is paid, and if YES is, in 1e-8; negative if it gains."""
+    lost, won = (px, px - SCALE) if side is Side.BUY else (-px, SCALE - px)
+    return (lost, won) if leg is Leg.YES else (won, lost)
 
 
-def _if_filled(order: Order, *, yes: bool) -> int:
-    """What a pending order loses if it fills; nothing where it would gain, for it need not fill.
+def _if_filled(order: Order) -> tuple[int, int]:
+    """What a pending order loses if it fills and NO is paid, or YES; nothing where it would gain: it need not fill.
 
     While an amend is out both sizes may fill, each at its own price; what is already said to have filled, at the worse.
     """
-    leg, side = order.leg, order.side
-    lost = unit_loss(leg, side, order.px, yes=yes)
-    total = notional_ceil(lost, order.leaves) if lost > 0 else 0
+    found = _lost(order, order.px, order.leaves)
+    parts = []
     if order.amend_qty:
-        lost = unit_loss(leg, side, order.amend_px or order.px, yes=yes)
-        total += notional_ceil(lost, order.amend_qty) if lost > 0 else 0
+        parts.append(_lost(order, order.amend_px or order.px, order.amend_qty))
     if order.due:
-        worse = order.exposed_px if side is Side.BUY else order.lowest_px
-        lost = unit_loss(leg, side, worse, yes=yes)
-        total += notional_ceil(lost, order.due) if lost > 0 else 0
-    return total
+        parts.append(_lost(order, order.exposed_px if order.side is Side.BUY else order.lowest_px, order.due))
+    for if_no, if_yes in parts:
+        found = found[0] + if_no, found[1] + if_yes
+    return found
+
+
+def _lost(order: Order, px: int, qty: int) -> tuple[int, int]:
+    no, yes = unit_loss(order.leg, order.side, px)
+    return notional_ceil(no, qty) if no > 0 else 0, notional_ceil(yes, qty) if yes > 0 else 0

@@ -11,7 +11,6 @@ from hlomm.domain.units import SCALE, notional_ceil, to_fixed
 from hlomm.engine import payoffs
 from hlomm.engine.order import Order
 from hlomm.engine.payoffs import Ending, PerpStake, Profile
-from hlomm.engine.pending import unit_loss
 from hlomm.engine.settling import _BOTH, Group, Question, question_of
 from hlomm.engine.stakes import _settlement, name_of
 from hlomm.engine.state import MarketState, State
@@ -126,12 +125,19 @@ def event(state: State, market: MarketState) -> Profile:
     )
 
 
+def unit_loss(leg: Leg, side: Side, px: int) -> tuple[int, int]:
+    """What one contract of an order loses if NO is paid, and if YES is."""
+    no, yes = ((paid if side is Side.SELL else -paid) for paid in ((0, SCALE) if leg is Leg.YES else (SCALE, 0)))
+    own = px if side is Side.BUY else -px
+    return own + no, own + yes
+
+
 def _if_filled(order: Order, *, yes: bool) -> int:
     """Both sizes of an amend at their own prices, and what is said to have filled at the worse."""
     worse = order.exposed_px if order.side is Side.BUY else order.lowest_px
     total = 0
     for px, qty in ((order.px, order.leaves), (order.amend_px or order.px, order.amend_qty), (worse, order.due)):
-        lost = unit_loss(order.leg, order.side, px, yes=yes)
+        lost = unit_loss(order.leg, order.side, px)[yes]
         total += notional_ceil(lost, qty) if lost > 0 else 0
     return total
 
@@ -149,10 +155,10 @@ def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> l
     """(largest quantity allowed, limit, numbers) of an order in an outcome at an own-coin price."""
 
     def unit(ending: Ending) -> int:
-        return unit_loss(leg, side, px, yes=payoffs.pays_yes(market.market, ending))
+        return unit_loss(leg, side, px)[payoffs.pays_yes(market.market, ending)]
 
     def either(ending: Ending) -> int:
-        return unit_loss(leg, side, px, yes=ending == payoffs.EITHER[1])
+        return unit_loss(leg, side, px)[ending == payoffs.EITHER[1]]
 
     limits, stakes = state.config.limits, PlainStakes(state)
     ways, elsewhere = stakes.ways(market), stakes.total() - max(stakes.worst(name_of(market)), 0)
