@@ -16,7 +16,7 @@ import msgspec
 
 from hlomm.domain.ids import MarketId, VenueId, is_outcome, venue_of
 from hlomm.domain.markets import Leg
-from hlomm.domain.orders import Side
+from hlomm.domain.orders import TERMINAL, Side
 from hlomm.domain.units import SCALE, notional_ceil
 from hlomm.engine.order import Order
 
@@ -39,7 +39,7 @@ class Pending(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     resting: int = 0
     """Cash that live purchases take if nobody cancels them, both sizes of an amend; rounded up size by size."""
     if_no: int = 0
-    """What fills lose if NO is paid, in the worst combination."""
+    """What fills of tokens lose if NO is paid, in the worst combination; where they would gain, they need not fill."""
     if_yes: int = 0
     bids: Mapping[int, int] = {}
     """What of them rests and shows in the book, by YES price."""
@@ -111,27 +111,28 @@ def added_up(orders: Iterable[Order]) -> Pending:
     bids: dict[int, int] = {}
     asks: dict[int, int] = {}
     for order in orders:
-        qty = order.exposed
+        qty, lost, live = order.leaves + order.due + order.amend_qty, _lost(order), order.state not in TERMINAL
         if order.direction > 0:
             gaining += qty
+            if_no += lost
+            shown = bids
         else:
             losing += qty
+            if_yes += lost
+            shown = asks
         if order.side is Side.BUY:
             buying += notional_ceil(order.exposed_px, qty)
-            if order.live:
+            if live:
                 resting += notional_ceil(order.px, order.leaves)
-                if order.amend_qty:
-                    resting += notional_ceil(order.px if order.amend_px is None else order.amend_px, order.amend_qty)
+                if order.amend_px is not None:
+                    resting += notional_ceil(order.amend_px, order.amend_qty)
         elif order.leg is Leg.YES:
             selling_yes += qty
         else:
             selling_no += qty
-        if order.live and order.venue_order_id is not None:
-            shown, px = (bids if order.direction > 0 else asks), order.yes_px
+        if live and order.venue_order_id is not None:
+            px = order.yes_px
             shown[px] = shown.get(px, 0) + order.leaves
-        no, yes = _if_filled(order)
-        if_no += no
-        if_yes += yes
     return Pending(
         orders=orders, gaining=gaining, losing=losing, selling_yes=selling_yes, selling_no=selling_no, buying=buying,
         resting=resting, if_no=if_no, if_yes=if_yes, bids=bids, asks=asks,
@@ -144,22 +145,18 @@ def unit_loss(leg: Leg, side: Side, px: int) -> tuple[int, int]:
     return (lost, won) if leg is Leg.YES else (won, lost)
 
 
-def _if_filled(order: Order) -> tuple[int, int]:
-    """What a pending order loses if it fills and NO is paid, or YES; nothing where it would gain: it need not fill.
+def _lost(order: Order) -> int:
+    """What a pending order in a token loses if it fills, at the one end at which it can: no token costs more than 1.
 
     While an amend is out both sizes may fill, each at its own price; what is already said to have filled, at the worse.
     """
-    found = _lost(order, order.px, order.leaves)
-    parts = []
-    if order.amend_qty:
-        parts.append(_lost(order, order.amend_px or order.px, order.amend_qty))
-    if order.due:
-        parts.append(_lost(order, order.exposed_px if order.side is Side.BUY else order.lowest_px, order.due))
-    for if_no, if_yes in parts:
-        found = found[0] + if_no, found[1] + if_yes
-    return found
-
-
-def _lost(order: Order, px: int, qty: int) -> tuple[int, int]:
-    no, yes = unit_loss(order.leg, order.side, px)
-    return notional_ceil(no, qty) if no > 0 else 0, notional_ceil(yes, qty) if yes > 0 else 0
+    total: int
+    if order.side is Side.BUY:
+        total = notional_ceil(order.px, order.leaves)
+        if order.amend_px is not None:
+            total += notional_ceil(order.amend_px, order.amend_qty)
+        return total + notional_ceil(order.exposed_px, order.due) if order.due else total
+    total = notional_ceil(SCALE - order.px, order.leaves)
+    if order.amend_px is not None:
+        total += notional_ceil(SCALE - order.amend_px, order.amend_qty)
+    return total + notional_ceil(SCALE - order.lowest_px, order.due) if order.due else total

@@ -350,7 +350,7 @@ MUTANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
     "no limit for hedges": lambda patch: patch.setattr(payoff_limits, "hedge_rooms", lambda *_, **__: []),
     "one price settles all": _one_settlement,
     "the fallback never pays": _no_fallback,
-    "what is on its way does not count": lambda patch: patch.setattr(pending, "_if_filled", lambda *_: (0, 0)),
+    "what is on its way does not count": lambda patch: patch.setattr(pending, "_lost", lambda *_: 0),
     "a perp loses nothing": lambda patch: patch.setattr(payoffs.PerpStake, "loss", lambda *_: 0),
 }
 
