@@ -188,20 +188,33 @@ def _may_afford(state: State, want: Proposal) -> Reject | None:
 
 
 def _rooms(state: State, want: Proposal, shape: BookShape) -> list[Room]:
-    """That of every limit that may shrink the order."""
-    market, limits = want.market, state.config.limits
+    """That of every limit that may shrink the order; one that leaves room for all of it need not answer."""
+    market = want.market
     if want.purpose is Purpose.FLATTEN:
         return reducing.rooms(state, market, want.leg, want.side, want.px, free_cash(state, market.market.venue))
     if not market.is_outcome:
         hedge = hedge_limits.rooms(state, market, want.side, want.px)
         reduces = hedge_limits.only_reduces(state, market, want.side, want.qty)
         return [*hedge, *payoff_limits.hedge_rooms(state, market, want.side, want.px, reduces=reduces)]
-    position = state.portfolio.position(market.market.id)
-    pending = state.orders.pending(market.market.id)
+    rooms = _position_rooms(state, want, shape)
+    if not stranded.armed(state, state.venues[market.market.venue]):
+        rooms.append(_stranded_room(state, want))
+    if want.side is Side.BUY:
+        rooms += _cash_rooms(state, want)
+    elif (pairs := state.portfolio.position(market.market.id).pairs) > 0:
+        rooms += _pair_rooms(state, want, pairs)
+    return rooms
+
+
+def _position_rooms(state: State, want: Proposal, shape: BookShape) -> list[Room]:
+    """Those of limits on what may be held, and on what that may lose."""
+    market, limits = want.market, state.config.limits
+    market_id, cap = market.market.id, limits.max_position
+    position, pending = state.portfolio.position(market_id), state.orders.pending(market_id)
     rooms: list[Room] = []
     if want.side is Side.SELL:
         # The venue lets no token be sold twice, so a sale may claim what the one it replaces has claimed.
-        withheld = state.withheld(market.market.id, want.leg)
+        withheld = state.withheld(market_id, want.leg)
         free = available(position, exposure(position, pending, want.replaces), want.leg, withheld)
         rooms.append((free, "tokens", lambda: f"{to_text(free)} {want.leg.name} free to sell"))
     worst = position.net + pending.gaining if want.direction > 0 else pending.losing - position.net
@@ -209,29 +222,24 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[Room]:
         rooms.append(
             (max(-worst, 0), "one_sided", lambda: f"book is {shape.value}: only reducing net {to_text(position.net)}")
         )
-    rooms.extend(payoff_limits.rooms(state, market, want.leg, want.side, want.px))
-    cap = limits.max_position
+    rooms += payoff_limits.rooms(state, market, want.leg, want.side, want.px, want.qty)
     rooms.append(
         (max(cap - worst, 0), "max_position", lambda: f"worst case {to_text(worst * want.direction)} of {to_text(cap)}")
     )
     forbidden = restraint.reduce_only(state, market, want.direction)
     if forbidden is not None:
         rooms.append((max(-worst, 0), "reduce_only", lambda: forbidden))
-    if not stranded.armed(state, state.venues[market.market.venue]):
-        rooms.append(_stranded_room(state, want))
-    if want.side is Side.BUY:
-        rooms.extend(_cash_rooms(state, want))
-    elif position.pairs:
-        gross, most = reachable_gross(state, want), limits.max_gross_notional
-        if gross > most:
-            single = max(position.held(want.leg) - position.pairs - _selling(pending, want.leg), 0)
-            rooms.append(
-                (
-                    single, "max_gross_notional",
-                    lambda: f"{to_text(gross)} locked of {to_text(most)} once pairs come apart",
-                )
-            )  # fmt: skip
     return rooms
+
+
+def _pair_rooms(state: State, want: Proposal, pairs: int) -> list[Room]:
+    """A sale that takes pairs apart leaves the other halves single."""
+    gross, most = reachable_gross(state, want), state.config.limits.max_gross_notional
+    if gross <= most:
+        return []
+    position, pending = state.portfolio.position(want.market.market.id), state.orders.pending(want.market.market.id)
+    single = max(position.held(want.leg) - pairs - _selling(pending, want.leg), 0)
+    return [(single, "max_gross_notional", lambda: f"{to_text(gross)} locked of {to_text(most)} once pairs come apart")]
 
 
 def _stranded_room(state: State, want: Proposal) -> Room:

@@ -19,15 +19,24 @@ from hlomm.engine.state import MarketState, State
 _BOUNDLESS: Final = 1 << 62
 
 
-def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> list[Room]:
-    """Those of an order in an outcome at an own-coin price."""
+def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int, qty: int) -> list[Room]:
+    """Those of an order in an outcome at an own-coin price; none if the worst of all ends leaves room for all of it."""
     unit = unit_loss(leg, side, px)
     limits, stakes, event = state.config.limits, stakes_of(state), payoffs.event(state, market)
+    name, more = name_of(market), -(-max(unit) * qty // SCALE)
+    worst = stakes.worst(name)
+    elsewhere = stakes.total() - max(worst, 0)
+    if (
+        event.worst + more <= limits.max_loss_event
+        and worst + more <= limits.max_loss_underlying
+        and elsewhere + worst + more <= limits.max_loss_total
+    ):
+        return []
     ways = [(way, [unit[yes] for yes in way.paid or ()]) for way in stakes.ways(market)]
     return [
         _narrowest(event, unit, limits.max_loss_event, "max_loss_event"),
         _widest(ways, limits.max_loss_underlying, "max_loss_underlying"),
-        _widest(ways, limits.max_loss_total - stakes.elsewhere(name_of(market)), "max_loss_total"),
+        _widest(ways, limits.max_loss_total - elsewhere, "max_loss_total"),
     ]
 
 
@@ -37,6 +46,7 @@ def hedge_rooms(state: State, market: MarketState, side: Side, px: int, *, reduc
     if perp is None:
         return [(0, "max_loss_underlying", lambda: "no price of the perp is known")]
     limits, stakes, name = state.config.limits, stakes_of(state), market.market.id
+    elsewhere = stakes.total() - max(stakes.worst(name), 0)
 
     def unit(ending: Ending) -> int:
         return perp.unit_loss(side, px, ending[0]) + (0 if reduces else perp.jump(ending[0]))
@@ -44,7 +54,7 @@ def hedge_rooms(state: State, market: MarketState, side: Side, px: int, *, reduc
     ways = [(way, [unit(ending) for ending in way.at]) for way in stakes.hedge_ways(name, perp)]
     return [
         _widest(ways, limits.max_loss_underlying, "max_loss_underlying"),
-        _widest(ways, limits.max_loss_total - stakes.elsewhere(name), "max_loss_total"),
+        _widest(ways, limits.max_loss_total - elsewhere, "max_loss_total"),
     ]
 
 

@@ -192,10 +192,6 @@ class Stakes:
             self._total = sum(max(self.worst(name), 0) for name in self._together)
         return self._total
 
-    def elsewhere(self, name: MarketId) -> int:
-        """The worst of every other underlying."""
-        return self.total() - max(self.worst(name), 0)
-
     def rows(self) -> Iterator[ScenarioRow]:
         """The payoff profile for people: every settlement at which something is at stake."""
         for name, together in self._together.items():
