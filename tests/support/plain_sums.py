@@ -14,6 +14,7 @@ from hlomm.engine.exposure import Exposure, locked_cost
 from hlomm.engine.exposure import exposure as kept_exposure
 from hlomm.engine.order import Order
 from hlomm.engine.position import Position
+from hlomm.engine.stakes import Stakes, stakes_of
 from hlomm.engine.state import State
 
 
@@ -78,7 +79,8 @@ def others(state: State, market: MarketId, direction: int) -> tuple[Level, ...]:
 
 
 def check(state: State) -> None:
-    """Everything that is kept is what it would be if it were not."""
+    """Everything that is kept is what it would be if it were not; what could be lost, as a fresh look finds it."""
+    assert stakes_of(state).total() == Stakes(state).total()
     sums = state.orders.sums
     assert sums.buying() == buying(state)
     total, single, paired = locked(state)
