@@ -81,12 +81,11 @@ def _along(venue: VenueId, curve: FeeCurve, low: int, high: int) -> FeeRates:
     return FeeRates(venue=venue, open_maker=maker, open_taker=taker, close_maker=maker, close_taker=taker, settle=0)
 
 
-def merge_rate(state: State, market: Market) -> int:
-    """What merging costs, in 1e-8 of what it pays.
+def merge_rate(state: State, market: Market, rates: FeeRates | None) -> int:
+    """What merging costs, in 1e-8 of what it pays; `rates` are those of the market at any price.
 
     Nothing documents it: until our own merges show it, it is taken to cost what settling costs.
     """
-    rates = rates_of(state, market)
     return state.merge_fee.get(market.venue, 0 if rates is None else rates.settle)
 
 

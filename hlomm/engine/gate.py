@@ -147,7 +147,7 @@ def _may_quote(state: State, want: Proposal, shape: BookShape) -> Reject | None:
         return Reject("breaker", braked)
     if market.market.expiry_ns is not None and market.market.tau_ns(now.wall_ns) == 0:
         return Reject("market", "past its expiry")
-    if shape in (BookShape.UNKNOWN, BookShape.EMPTY) and limits.one_sided is not OneSided.ALLOW:
+    if (shape is BookShape.UNKNOWN or shape is BookShape.EMPTY) and limits.one_sided is not OneSided.ALLOW:
         return Reject("book", f"book is {shape.value}")
     if shape is BookShape.CROSSED:
         return Reject("crossed_book", "touch and depth disagree")
@@ -156,7 +156,7 @@ def _may_quote(state: State, want: Proposal, shape: BookShape) -> Reject | None:
         return Reject("stale_book", f"book {age_ns / 1e9:.1f} s old > {limits.stale_book_ns / 1e9:.1f} s")
     if shape in (BookShape.BID_ONLY, BookShape.ASK_ONLY) and limits.one_sided is OneSided.REFUSE:
         return Reject("one_sided", f"book is {shape.value}")
-    own_yes_px = yes_px(want.leg, want.px)
+    own_yes_px, gains = yes_px(want.leg, want.px), want.direction
     fair = market.desired.fair if market.desired is not None else None
     if fair is not None and abs(own_yes_px - fair) > limits.max_fair_deviation:
         return Reject(
@@ -164,8 +164,8 @@ def _may_quote(state: State, want: Proposal, shape: BookShape) -> Reject | None:
             f"|{to_text(own_yes_px)} - fair {to_text(fair)}| > {to_text(limits.max_fair_deviation)}",
         )
     if want.tif is Tif.ALO:
-        touch = book.best_ask if want.direction > 0 else book.best_bid
-        if touch is not None and (own_yes_px - touch) * want.direction >= 0:
+        touch = book.best_ask if gains > 0 else book.best_bid
+        if touch is not None and (own_yes_px - touch) * gains >= 0:
             return Reject("post_only", f"{to_text(own_yes_px)} would match {to_text(touch)}")
     return _may_afford(state, want)
 
@@ -217,16 +217,17 @@ def _position_rooms(state: State, want: Proposal, shape: BookShape) -> list[Room
         withheld = state.withheld(market_id, want.leg)
         free = available(position, exposure(position, pending, want.replaces), want.leg, withheld)
         rooms.append((free, "tokens", lambda: f"{to_text(free)} {want.leg.name} free to sell"))
-    worst = position.net + pending.gaining if want.direction > 0 else pending.losing - position.net
+    gains = want.direction
+    worst = position.net + pending.gaining if gains > 0 else pending.losing - position.net
     if shape is not BookShape.TWO_SIDED and limits.one_sided is OneSided.REDUCE_ONLY:
         rooms.append(
             (max(-worst, 0), "one_sided", lambda: f"book is {shape.value}: only reducing net {to_text(position.net)}")
         )
     rooms += payoff_limits.rooms(state, market, want.leg, want.side, want.px, want.qty)
     rooms.append(
-        (max(cap - worst, 0), "max_position", lambda: f"worst case {to_text(worst * want.direction)} of {to_text(cap)}")
+        (max(cap - worst, 0), "max_position", lambda: f"worst case {to_text(worst * gains)} of {to_text(cap)}")
     )
-    forbidden = restraint.reduce_only(state, market, want.direction)
+    forbidden = restraint.reduce_only(state, market, gains)
     if forbidden is not None:
         rooms.append((max(-worst, 0), "reduce_only", lambda: forbidden))
     return rooms

@@ -22,16 +22,17 @@ _BOUNDLESS: Final = 1 << 62
 def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int, qty: int) -> list[Room]:
     """Those of an order in an outcome at an own-coin price; none if the worst of all ends leaves room for all of it."""
     unit = unit_loss(leg, side, px)
-    limits, stakes, event = state.config.limits, stakes_of(state), payoffs.event(state, market)
+    limits, stakes, losses = state.config.limits, stakes_of(state), payoffs.losses(state, market.market.id)
     name, more = name_of(market), -(-max(unit) * qty // SCALE)
     worst = stakes.worst(name)
     elsewhere = stakes.total() - max(worst, 0)
     if (
-        event.worst + more <= limits.max_loss_event
+        max(losses) + more <= limits.max_loss_event
         and worst + more <= limits.max_loss_underlying
         and elsewhere + worst + more <= limits.max_loss_total
     ):
         return []
+    event = payoffs.event(state, market)
     ways = [(way, [unit[yes] for yes in way.paid or ()]) for way in stakes.ways(market)]
     return [
         _narrowest(event, unit, limits.max_loss_event, "max_loss_event"),

@@ -60,7 +60,7 @@ def view_of(state: State, market: MarketState) -> MarketView:
         close_maker_fee=fees.close_maker if fees is not None else 0,
         open_taker_fee=fees.open_taker if fees is not None else 0,
         close_taker_fee=fees.close_taker if fees is not None else 0,
-        settle_fee=fees.settle if fees is not None else 0, merge_fee=merge_rate(state, market.market),
+        settle_fee=fees.settle if fees is not None else 0, merge_fee=merge_rate(state, market.market, fees),
         open_maker_fee=fees.open_maker if fees is not None else 0, curve=curve_of(state, market.market),
     )  # fmt: skip
 
