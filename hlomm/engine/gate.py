@@ -198,7 +198,7 @@ def _rooms(state: State, want: Proposal, shape: BookShape) -> list[Room]:
         return [*hedge, *payoff_limits.hedge_rooms(state, market, want.side, want.px, reduces=reduces)]
     rooms = _position_rooms(state, want, shape)
     if not stranded.armed(state, state.venues[market.market.venue]):
-        rooms.append(_stranded_room(state, want))
+        rooms += _stranded_rooms(state, want)
     if want.side is Side.BUY:
         rooms += _cash_rooms(state, want)
     elif (pairs := state.portfolio.position(market.market.id).pairs) > 0:
@@ -224,9 +224,10 @@ def _position_rooms(state: State, want: Proposal, shape: BookShape) -> list[Room
             (max(-worst, 0), "one_sided", lambda: f"book is {shape.value}: only reducing net {to_text(position.net)}")
         )
     rooms += payoff_limits.rooms(state, market, want.leg, want.side, want.px, want.qty)
-    rooms.append(
-        (max(cap - worst, 0), "max_position", lambda: f"worst case {to_text(worst * gains)} of {to_text(cap)}")
-    )
+    if cap - worst < want.qty:
+        rooms.append(
+            (max(cap - worst, 0), "max_position", lambda: f"worst case {to_text(worst * gains)} of {to_text(cap)}")
+        )
     forbidden = restraint.reduce_only(state, market, gains)
     if forbidden is not None:
         rooms.append((max(-worst, 0), "reduce_only", lambda: forbidden))
@@ -243,7 +244,7 @@ def _pair_rooms(state: State, want: Proposal, pairs: int) -> list[Room]:
     return [(single, "max_gross_notional", lambda: f"{to_text(gross)} locked of {to_text(most)} once pairs come apart")]
 
 
-def _stranded_room(state: State, want: Proposal) -> Room:
+def _stranded_rooms(state: State, want: Proposal) -> list[Room]:
     venue, market_id = want.market.market.venue, want.market.market.id
     single = 0
     if want.side is Side.SELL:
@@ -251,10 +252,15 @@ def _stranded_room(state: State, want: Proposal) -> Room:
         claimed = _selling(exposure(position, state.orders.pending(market_id), want.replaces), want.leg)
         single = position.held(want.leg) - position.pairs - claimed
     cap, left = state.config.limits.max_resting_without_deadman, stranded.stranded(state, venue)
-    return (
-        stranded.room(cap - left, want.px, want.side, single), "max_resting_without_deadman",
-        lambda: f"{to_text(left)} would be stranded of {to_text(cap)}, {venue} has no dead-man armed",
-    )  # fmt: skip
+    room = stranded.room(cap - left, want.px, want.side, single)
+    if room >= want.qty:
+        return []
+    return [
+        (
+            room, "max_resting_without_deadman",
+            lambda: f"{to_text(left)} would be stranded of {to_text(cap)}, {venue} has no dead-man armed",
+        )
+    ]  # fmt: skip
 
 
 def _selling(pending: Exposure | Pending, leg: Leg) -> int:
@@ -264,12 +270,14 @@ def _selling(pending: Exposure | Pending, leg: Leg) -> int:
 def _cash_rooms(state: State, want: Proposal) -> list[Room]:
     limits, px = state.config.limits, max(want.px, 1)
     gross, free = reachable_gross(state, want), free_cash(state, want.market.market.venue)
-    per_order = limits.max_order_notional
+    per_order, most = limits.max_order_notional, limits.max_gross_notional
+    if min(per_order, most - gross, free) * SCALE // px >= want.qty:
+        return []
     return [
         (per_order * SCALE // px, "max_order_notional", lambda: f"{to_text(per_order)} per order"),
         (
-            max(limits.max_gross_notional - gross, 0) * SCALE // px, "max_gross_notional",
-            lambda: f"{to_text(gross)} locked of {to_text(limits.max_gross_notional)}",
+            max(most - gross, 0) * SCALE // px, "max_gross_notional",
+            lambda: f"{to_text(gross)} locked of {to_text(most)}",
         ),
         (max(free, 0) * SCALE // px, "cash", lambda: f"{to_text(free)} free"),
     ]  # fmt: skip

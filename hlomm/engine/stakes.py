@@ -55,7 +55,9 @@ class _Together:
     def apart(self) -> int:
         """The worst of every settlement without the perp, added up."""
         if self._apart is None:
-            self._apart = sum(settling.alone for settling in self.settlings)
+            self._apart = 0
+            for settling in self.settlings:
+                self._apart += settling.alone
         return self._apart
 
     def costs(self) -> list[int]:
@@ -189,7 +191,9 @@ class Stakes:
     def total(self) -> int:
         """The worst of every underlying added up: nothing is netted between them."""
         if self._total is None:
-            self._total = sum(max(self.worst(name), 0) for name in self._together)
+            self._total = 0
+            for name in self._together:
+                self._total += max(self.worst(name), 0)
         return self._total
 
     def rows(self) -> Iterator[ScenarioRow]:
