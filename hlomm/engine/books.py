@@ -112,5 +112,5 @@ def _behind(touch: tuple[Level, ...], depth: tuple[Level, ...], *, bid: bool) ->
         return ()
     best = touch[0][0]
     if bid:
-        return touch + tuple(level for level in depth if level[0] < best)
-    return touch + tuple(level for level in depth if level[0] > best)
+        return (*touch, *[level for level in depth if level[0] < best])
+    return (*touch, *[level for level in depth if level[0] > best])
