@@ -25,7 +25,6 @@ SCALE: Final = 10**DECIMALS
 ONE: Final = Px(SCALE)
 """What a winning outcome contract pays."""
 
-_INFINITE: Final = float("inf")
 _MAX_INT_DIGITS: Final = 15
 _DECIMAL: Final = re.compile(rf"-?[0-9]{{1,{_MAX_INT_DIGITS}}}(?:\.[0-9]{{1,{DECIMALS}}}0*)?", re.ASCII)
 
@@ -86,7 +85,7 @@ def ceil_from_float(value: float, step: int) -> int:
 
 
 def _scaled(value: float) -> int:
-    if not -_INFINITE < value < _INFINITE:  # nor is NaN
+    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN test without math
         raise UnitError(f"expected a finite number, was {value}")
     return round(value * SCALE)
 

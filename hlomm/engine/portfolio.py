@@ -23,7 +23,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import Cash, Px, complement, notional_ceil, notional_floor, to_text
 from hlomm.engine.perps import PerpPosition, Perps
-from hlomm.engine.position import FLAT, Holdings, Position
+from hlomm.engine.position import FLAT, Holdings, Position, shares
 
 SETTLED_REMEMBERED: Final = 4096
 """Settlement prices kept for fills that come late."""
@@ -156,12 +156,12 @@ class Portfolio:
         self.cash += got - paid
         if gone and come:
             moved = sum(released) + paid - got
-            for fill, cost in zip(come, _shares(moved, [1] * len(come)), strict=True):
+            for fill, cost in zip(come, shares(moved, [1] * len(come)), strict=True):
                 self._add(self._own(fill.market), fill.leg, fill.qty, cost)
         elif come:
             for fill in come:
                 self._add(self._own(fill.market), fill.leg, fill.qty, notional_ceil(fill.px, fill.qty))
-        for fill, cost, part in zip(gone, released, _shares(got, released), strict=True):
+        for fill, cost, part in zip(gone, released, shares(got, released), strict=True):
             if not come:
                 self.realised += part - cost
                 self._own(fill.market).realised += part - cost
@@ -342,14 +342,3 @@ class Portfolio:
     def totals(self) -> tuple[Cash, Cash, Cash]:
         """(cash, realised, fees)."""
         return Cash(self.cash), Cash(self.realised), Cash(self.fees)
-
-
-def _shares(amount: int, weights: Sequence[int]) -> list[int]:
-    """The amount in parts that add up to it, in proportion to the weights; equal parts if none weighs anything."""
-    total = sum(weights)
-    if not total:
-        weights, total = [1] * len(weights), len(weights)
-    parts = [amount * weight // total for weight in weights]
-    if parts:
-        parts[0] += amount - sum(parts)
-    return parts
