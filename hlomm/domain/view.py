@@ -205,7 +205,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     take: Take | None = None
     sensitivity: Sensitivity | None = None
     """None where no model says how the underlying matters; then nothing is hedged."""
-    told: Callable[[], Facts] | None = None
+    told: Callable[[], tuple[tuple[str, float | str], ...]] | None = None
     """Tells the facts: most decisions are made and nobody asks."""
 
     @property

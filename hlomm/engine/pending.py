@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
@@ -48,7 +47,6 @@ class Pending(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
 
 NOTHING: Final = Pending()
-_NOWHERE: Final[frozenset[MarketId]] = frozenset()
 
 
 class PendingBook:
@@ -68,12 +66,12 @@ class PendingBook:
         self._trail.append(market)
         self.changes += 1
 
-    def since(self, changes: int) -> AbstractSet[MarketId] | None:
+    def since(self, changes: int) -> Iterable[MarketId] | None:
         """Markets in which anything changed since there were so many; None if that is too long ago to tell."""
         news = self.changes - changes
         if not news:
-            return _NOWHERE
-        return {self._trail[-1 - back] for back in range(news)} if news <= len(self._trail) else None
+            return ()
+        return dict.fromkeys(self._trail[-1 - back] for back in range(news)) if news <= len(self._trail) else None
 
     def of(self, market: MarketId) -> Pending:
         if market in self._stale:
