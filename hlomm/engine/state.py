@@ -1,4 +1,15 @@
-"""Everything the engine knows, in one place; the other files are functions and machines over it."""
+"""Everything the engine knows, in one place; the other files are functions and machines over it.
+
+What is asked for again and again is added up once and kept, and believed for as long as nothing that it hangs on has
+changed. Four counters say so, bumped by whoever makes the change, before anybody can ask:
+
+- `orders.sums.changes`: an order of a market (`Register._note`, where every change of an order ends);
+- `portfolio.moves`: tokens, cost, cash or result (`Portfolio._moved`, where every movement ends);
+- `listing`: which markets there are, on which terms, and which are over (`intake_markets`, `Engine._prune`);
+- `Book.count`: the levels of a book.
+
+Nothing is kept by time. `tests.support.plain_sums` adds everything up anew and compares, in every storm.
+"""
 
 from __future__ import annotations
 
