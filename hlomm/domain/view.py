@@ -6,6 +6,7 @@ from the book, so that a quote never feeds the fair value it was made from.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 
 import attrs
@@ -185,6 +186,9 @@ class Sensitivity(msgspec.Struct, frozen=True, gc=False):
     """Per contract and unit of money squared, in 1e-16."""
 
 
+Facts = tuple[tuple[str, float | str], ...]
+
+
 class Desired(msgspec.Struct, frozen=True, kw_only=True):
     """The quotes a strategy wants to be resting in one market. A missing side always has a reason."""
 
@@ -201,8 +205,13 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     take: Take | None = None
     sensitivity: Sensitivity | None = None
     """None where no model says how the underlying matters; then nothing is hedged."""
-    facts: tuple[tuple[str, float | str], ...] = ()
-    """Named numbers behind the decision, for people."""
+    told: Callable[[], tuple[tuple[str, float | str], ...]] | None = None
+    """Tells the facts: most decisions are made and nobody asks."""
+
+    @property
+    def facts(self) -> Facts:
+        """Named numbers behind the decision, for people; worked out for whoever asks."""
+        return () if self.told is None else self.told()
 
 
 def no_quote(reason: str) -> Desired:

@@ -8,27 +8,43 @@ Only Hyperliquid has perps: `perps` are its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from hlomm.domain.fills import Fill
 from hlomm.domain.ids import HYPERLIQUID, MarketId, VenueId, venue_of
 from hlomm.domain.units import Px
+from hlomm.engine.exposure import locked_cost
 from hlomm.engine.perps import Perps
 from hlomm.engine.portfolio import Portfolio
-from hlomm.engine.position import Position
+from hlomm.engine.position import FLAT, Holdings, Position
+
+
+class Locked(msgspec.Struct, frozen=True):
+    """Cash sunk in unpaired tokens, as of some movement."""
+
+    total: int
+    single: int
+    """Of that, in markets that hold no pairs."""
+    paired: tuple[tuple[MarketId, Position], ...]
+    """Markets that do."""
 
 
 class Accounts:
     def __init__(self) -> None:
         self.by_venue: dict[VenueId, Portfolio] = {}
-        self.positions: dict[MarketId, Position] = {}
+        self._index = Holdings()
+        self.positions: dict[MarketId, Position] = self._index.positions
         """Of all venues; each portfolio enters its own."""
+        self._locked: tuple[int, Locked] | None = None
+        """With the number of movements it was reckoned after."""
 
     def of(self, venue: VenueId) -> Portfolio:
         """The books of one venue."""
         found = self.by_venue.get(venue)
         if found is None:
-            found = self.by_venue[venue] = Portfolio(self.positions)
+            found = self.by_venue[venue] = Portfolio(self._index)
         return found
 
     def at(self, market: MarketId) -> Portfolio:
@@ -40,7 +56,10 @@ class Accounts:
     @property
     def opened(self) -> bool:
         """Whether any of them is."""
-        return any(books.opened for books in self.by_venue.values())
+        for books in self.by_venue.values():  # noqa: SIM110 - asked several times a turn: no generator is made
+            if books.opened:
+                return True
+        return False
 
     @property
     def perps(self) -> Perps:
@@ -48,8 +67,18 @@ class Accounts:
 
     def position(self, market: MarketId) -> Position:
         """The market's position, to look at; a flat one for a market in which nothing ever moved."""
-        position = self.positions.get(market)
-        return Position() if position is None else position
+        return self.positions.get(market, FLAT)
+
+    @property
+    def moves(self) -> int:
+        """Another one after everything that may change what is held, what it cost, or what it brought."""
+        return self._index.moves
+
+    def locked(self) -> Locked:
+        """Added up once after every movement."""
+        if self._locked is None or self._locked[0] != self._index.moves:
+            self._locked = self._index.moves, _locked(self.positions)
+        return self._locked[1]
 
     def settled_px(self, market: MarketId) -> Px | None:
         """What YES of a settled market paid; None while it trades, or if that is too long ago."""
@@ -87,7 +116,18 @@ class Accounts:
 
     @property
     def cash(self) -> int:
-        return sum(books.cash for books in self.by_venue.values())
+        total = 0
+        for books in self.by_venue.values():
+            total += books.cash
+        return total
+
+    @property
+    def paid_in(self) -> int:
+        """Deposits, and what was taken over by hand."""
+        total = 0
+        for books in self.by_venue.values():
+            total += books.deposits + books.adjustments
+        return total
 
     @property
     def deposits(self) -> int:
@@ -124,3 +164,16 @@ class Accounts:
     @property
     def settlements_held(self) -> int:
         return sum(books.settlements_held for books in self.by_venue.values())
+
+
+def _locked(positions: Mapping[MarketId, Position]) -> Locked:
+    total = single = 0
+    paired = []
+    for market_id, position in positions.items():
+        locked = locked_cost(position)
+        total += locked
+        if position.pairs:
+            paired.append((market_id, position))
+        else:
+            single += locked
+    return Locked(total, single, tuple(paired))

@@ -15,7 +15,7 @@ from hlomm.domain.orders import Side, direction, yes_px
 from hlomm.domain.units import SCALE, Px, Qty, complement, floor_to, notional_floor, to_fixed, to_text
 from hlomm.engine import ways
 from hlomm.engine.basket import BasketLegState, BasketState
-from hlomm.engine.exposure import available, exposure, mid_own
+from hlomm.engine.exposure import mid_own
 from hlomm.engine.fees import rates_of
 from hlomm.engine.legs import LegTerms, choose_leg
 from hlomm.engine.state import MarketState, State
@@ -109,9 +109,7 @@ def _ways_out(state: State, of: BasketLegState, surplus: int) -> list[_Way]:
     px = _deep(ways.bids_for(of.leg, others.bids, others.asks), surplus)
     if px is None:
         return []
-    position = state.portfolio.position(of.market)
-    free = exposure(position, state.orders.exposed_in(of.market))
-    free_yes, free_no = (available(position, free, leg, state.withheld(of.market, leg)) for leg in Leg)
+    free_yes, free_no = state.free_tokens(of.market)
     gain = -direction(of.leg, Side.BUY)
     # Without cash to its name no purchase stands in for a sale that can be sent.
     choice = choose_leg(

@@ -13,7 +13,7 @@ from hlomm.domain.units import SCALE, to_text
 from hlomm.domain.view import Basket, PairView
 from hlomm.engine import arbitrage, basket_orders, partitions, quoting
 from hlomm.engine.basket import Group, GroupState, Pairing
-from hlomm.engine.fees import merge_rate
+from hlomm.engine.fees import merge_rate, rates_of
 from hlomm.engine.pairs import OPEN_MAX
 from hlomm.engine.state import MarketState, State
 from hlomm.strategy.base import Strategy, climbs, crosses
@@ -36,7 +36,8 @@ def of_question(
     views, strategy = [quoting.view_of(state, market) for market in live], strategies[owner]
     plan = quoting.supervised(state, live[0], strategy, lambda: strategy.combine(views))
     if plan is not None:
-        note = _send(state, group, known, owner, plan, unit=SCALE - merge_rate(state, live[0].market))
+        merge = merge_rate(state, live[0].market, rates_of(state, live[0].market))
+        note = _send(state, group, known, owner, plan, unit=SCALE - merge)
         for leg in plan.legs:
             state.markets[leg.market].notes[direction(leg.leg, Side.BUY)] = note
 

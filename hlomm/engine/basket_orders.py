@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from typing import Final
 
-import attrs
+import msgspec
 
 from hlomm.domain.basket_rows import ArbitrageKind
 from hlomm.domain.grid import ceil_px
@@ -66,7 +66,7 @@ def _room(state: State, plan: Basket, qty: Qty, *, rests: bool) -> tuple[int, Si
     for place in range(len(plan.legs)):
         want = _proposal(state, plan, place, qty)
         if rests and place == 0:
-            want = attrs.evolve(want, tif=Tif.ALO, purpose=Purpose.REST)
+            want = msgspec.structs.replace(want, tif=Tif.ALO, purpose=Purpose.REST)
         with state.orders.supposing(pending):
             verdict = gate.judge(state, want)
         if isinstance(verdict, gate.Reject):

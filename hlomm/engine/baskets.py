@@ -97,6 +97,8 @@ def work(state: State, strategies: Mapping[StrategyId, Strategy]) -> None:
             arbitrage.release(state, f"{state.halt.value}: {state.halt_reason}")
         resting.forget(state)
         return
+    if not (groups or state.baskets.by_group):
+        return
     maker = next((one for one in strategies.values() if rests(one) and one.maker), None)
     for group, link in groups.items():
         known = state.baskets.by_group.setdefault(group, GroupState(link=link))

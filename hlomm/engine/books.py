@@ -15,11 +15,12 @@ from hlomm.domain.view import BookShape
 
 
 class Book:
-    __slots__ = ("asks", "bids", "count", "depth_ms", "received_ns", "seen", "touch_ms")
+    __slots__ = ("asks", "bids", "count", "depth_ms", "received_ns", "seen", "shape", "touch_ms")
 
     def __init__(self) -> None:
         self.bids: tuple[Level, ...] = ()
         self.asks: tuple[Level, ...] = ()
+        self.shape = BookShape.UNKNOWN
         self.depth_ms = -1
         self.touch_ms = -1
         self.received_ns = 0
@@ -56,7 +57,7 @@ class Book:
     def _replace(self, bids: tuple[Level, ...], asks: tuple[Level, ...]) -> bool:
         if self.seen and bids == self.bids and asks == self.asks:
             return False
-        self.bids, self.asks = bids, asks
+        self.bids, self.asks, self.shape = bids, asks, shape_of(bids, asks)
         self.seen = True
         self.count += 1
         return True
@@ -65,11 +66,7 @@ class Book:
         """Drop everything: the stream was lost, what follows is a new picture."""
         self.bids = self.asks = ()
         self.depth_ms = self.touch_ms = -1
-        self.seen = False
-
-    @property
-    def shape(self) -> BookShape:
-        return shape_of(self.bids, self.asks) if self.seen else BookShape.UNKNOWN
+        self.seen, self.shape = False, BookShape.UNKNOWN
 
     @property
     def best_bid(self) -> Px | None:
@@ -97,7 +94,16 @@ def without_own(levels: tuple[Level, ...], own: Mapping[int, int]) -> tuple[Leve
     """The levels with our own resting quantities (by price) taken out."""
     if not own:
         return levels
-    return tuple((px, rest) for px, rest in ((px, qty - own.get(px, 0)) for px, qty in levels) if rest > 0)
+    others = list(levels)
+    # From the end, so that what is taken out moves nothing that is still to come.
+    for place in [place for place, (px, qty) in enumerate(levels) if px in own or qty <= 0][::-1]:
+        px, qty = levels[place]
+        rest = qty - own.get(px, 0)
+        if rest > 0:
+            others[place] = px, rest
+        else:
+            del others[place]
+    return tuple(others)
 
 
 def _behind(touch: tuple[Level, ...], depth: tuple[Level, ...], *, bid: bool) -> tuple[Level, ...]:
@@ -106,5 +112,5 @@ def _behind(touch: tuple[Level, ...], depth: tuple[Level, ...], *, bid: bool) ->
         return ()
     best = touch[0][0]
     if bid:
-        return touch + tuple(level for level in depth if level[0] < best)
-    return touch + tuple(level for level in depth if level[0] > best)
+        return (*touch, *[level for level in depth if level[0] < best])
+    return (*touch, *[level for level in depth if level[0] > best])

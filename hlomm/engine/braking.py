@@ -199,7 +199,7 @@ def watch_day(state: State, equity: int) -> str | None:
 
 def _result(state: State, equity: int) -> int:
     """Equity without all that was ever paid in or taken over by hand: an accepted difference is no trading result."""
-    return equity - state.portfolio.deposits - state.portfolio.adjustments
+    return equity - state.portfolio.paid_in
 
 
 def _new_day(state: State, result: int) -> None:

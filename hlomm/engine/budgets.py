@@ -147,7 +147,10 @@ class Budgets:
         else:
             return
         if weight:
-            self.rates.setdefault(venue, Rate()).add(now_ns, weight)
+            rate = self.rates.get(venue)
+            if rate is None:
+                rate = self.rates[venue] = Rate()
+            rate.add(now_ns, weight)
 
     def _per_min(self, venue: VenueId) -> int:
         """Weight from which quoting slows down there."""

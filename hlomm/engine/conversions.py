@@ -61,6 +61,8 @@ class Conversions:
 
     def tokens(self, market: MarketId, leg: Leg) -> int:
         """Tokens that are as good as gone."""
+        if not self.pending:
+            return 0
         return sum(
             one.qty for one in self.pending.values() if leg in LEGS_OF[one.action] and market in one.giving
         )  # fmt: skip
@@ -72,6 +74,8 @@ class Conversions:
 
     def cash_at(self, venue: VenueId) -> int:
         """The same at one venue."""
+        if not self.pending:
+            return 0
         return sum(
             one.qty
             for market, one in self.pending.items()

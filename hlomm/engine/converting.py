@@ -87,7 +87,7 @@ def _room(state: State, action: SetAction, markets: tuple[MarketState, ...], qty
     cap = state.config.limits.max_position
     for market, change in zip(markets, _changes(action, len(markets), qty), strict=True):
         market_id = market.market.id
-        pending = exposure(state.portfolio.position(market_id), state.orders.exposed_in(market_id))
+        pending = exposure(state.portfolio.position(market_id), state.orders.pending(market_id))
         worst = pending.longest if change > 0 else -pending.shortest
         if change and worst + abs(change) > cap:
             text = f"{market.market.ticker}: worst case {to_text(worst)} and {to_text(abs(change))} of {to_text(cap)}"
@@ -117,7 +117,7 @@ def _changes(action: SetAction, markets: int, qty: int) -> tuple[int, ...]:
 def free_tokens(state: State, market: MarketId, leg: Leg) -> int:
     """Tokens that nothing has claimed and that are delivered."""
     position = state.portfolio.position(market)
-    exposed = exposure(position, state.orders.exposed_in(market))
+    exposed = exposure(position, state.orders.pending(market))
     return available(position, exposed, leg, state.withheld(market, leg))
 
 

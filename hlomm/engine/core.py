@@ -80,12 +80,14 @@ class Engine:
         state.now = now
         state.forget_sums()
         state.counters.inputs += 1
-        state.stirred |= type(item) not in MARKET_NEWS
         take(state, item, self.strategies)
         braking.heed(state, item)
-        links.heed(state, item)
-        rungs.heed(state, item, self.strategies)
-        arbitrage.heed(state)
+        if type(item) not in MARKET_NEWS:  # which contracts there are does not hang on prices
+            state.stirred = True
+            links.heed(state, item)
+            rungs.heed(state, item, self.strategies)
+        if state.pairs.open:
+            arbitrage.heed(state)
 
     def turn(self, now: Now) -> list[Output]:
         """Decide on everything that changed and hand out what should happen."""
@@ -202,11 +204,8 @@ class Engine:
     def _doubtful_orders(self) -> None:
         """Ask about orders whose fate is unknown, and about answers that are overdue."""
         state, rules = self.state, self.state.config.orders
-        now_ns, doubtful = state.now.mono_ns, False
-        for order in list(state.orders.live()):
-            if order.state is OrderState.OPEN:
-                continue
-            doubtful = True
+        now_ns, doubtful = state.now.mono_ns, state.orders.unanswered()
+        for order in doubtful:
             quiet_ns = now_ns - order.touched_ns
             if order.state is not OrderState.UNKNOWN and quiet_ns >= rules.answer_deadline_ns:
                 state.orders.lost(order, now_ns)
@@ -241,6 +240,7 @@ class Engine:
                 return
             if market.gone and market_id not in busy and state.portfolio.position(market_id).flat:
                 del state.markets[market_id]
+                state.listing += 1
                 state.timers.clear(f"{_REFRESH}{market_id}")
                 state.portfolio.forget(market_id)
                 state.attribution.forget(market_id)

@@ -22,7 +22,7 @@ class Digest:
     def mix(self, *parts: int) -> None:
         value = self.value
         for part in parts:
-            value = ((value ^ (part & _MASK)) * _PRIME) & _MASK
+            value = ((value ^ part) * _PRIME) & _MASK  # of a larger or negative part its lowest 64 bits
             value ^= value >> 29
         self.value = value
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
-from hlomm.domain.units import SCALE, notional_ceil
+from hlomm.domain.units import SCALE
 from hlomm.engine.order import Order
+from hlomm.engine.pending import Pending
 from hlomm.engine.position import Position
 
 
@@ -21,27 +20,25 @@ class Exposure(msgspec.Struct, frozen=True, gc=False):
     shortest: int
     selling_yes: int
     selling_no: int
-    buying: int
-    """Cash that resting buys lock."""
 
 
-def exposure(position: Position, orders: Iterable[Order], replaced: Order | None = None) -> Exposure:
-    """What may still fill. Of an order about to be replaced only the fills that are due count."""
-    longest = shortest = position.net
-    selling_yes = selling_no = buying = 0
-    for order in orders:
-        qty = order.due if order is replaced else order.exposed
-        if order.direction > 0:
-            longest += qty
+def exposure(position: Position, pending: Pending, replaced: Order | None = None) -> Exposure:
+    """What may still fill. Of an order about to be replaced, one of these, only the fills that are due count."""
+    net = position.yes - position.no
+    longest, shortest = net + pending.gaining, net - pending.losing
+    selling_yes, selling_no = pending.selling_yes, pending.selling_no
+    if replaced is not None:
+        going = replaced.exposed - replaced.due
+        if replaced.direction > 0:
+            longest -= going
         else:
-            shortest -= qty
-        if order.side is Side.BUY:
-            buying += notional_ceil(order.exposed_px, qty)
-        elif order.leg is Leg.YES:
-            selling_yes += qty
-        else:
-            selling_no += qty
-    return Exposure(longest, shortest, selling_yes, selling_no, buying)
+            shortest += going
+        if replaced.side is Side.SELL:
+            if replaced.leg is Leg.YES:
+                selling_yes -= going
+            else:
+                selling_no -= going
+    return Exposure(longest, shortest, selling_yes, selling_no)
 
 
 def available(position: Position, exposed: Exposure, leg: Leg, withheld: int) -> int:

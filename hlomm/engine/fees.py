@@ -53,8 +53,10 @@ def class_of(market: Market) -> ClassKey:
 
 def curve_of(state: State, market: Market) -> FeeCurve | None:
     """Curve for contracts like this one; None if a share of the notional is charged."""
+    if market.fee is None or not state.learned_fees:
+        return market.fee
     learned = state.learned_fees.get(class_of(market))
-    return market.fee if market.fee is None or not learned else msgspec.structs.replace(market.fee, **learned)
+    return msgspec.structs.replace(market.fee, **learned) if learned else market.fee
 
 
 def rates_of(state: State, market: Market, low: int = 1, high: int = SCALE) -> FeeRates | None:
@@ -66,6 +68,8 @@ def rates_of(state: State, market: Market, low: int = 1, high: int = SCALE) -> F
     if curve is not None:
         return _along(market.venue, curve, low, high)
     told = state.fees.get(market.venue)
+    if not state.learned_fees:
+        return told
     learned = state.learned_fees.get(class_of(market))
     return told if told is None or not learned else msgspec.structs.replace(told, **learned)
 
@@ -77,12 +81,11 @@ def _along(venue: VenueId, curve: FeeCurve, low: int, high: int) -> FeeRates:
     return FeeRates(venue=venue, open_maker=maker, open_taker=taker, close_maker=maker, close_taker=taker, settle=0)
 
 
-def merge_rate(state: State, market: Market) -> int:
-    """What merging costs, in 1e-8 of what it pays.
+def merge_rate(state: State, market: Market, rates: FeeRates | None) -> int:
+    """What merging costs, in 1e-8 of what it pays; `rates` are those of the market at any price.
 
     Nothing documents it: until our own merges show it, it is taken to cost what settling costs.
     """
-    rates = rates_of(state, market)
     return state.merge_fee.get(market.venue, 0 if rates is None else rates.settle)
 
 

@@ -115,7 +115,7 @@ def _way(
         slippage=slippage, tick=spec.tick, lot=spec.lot, minimum=spec.min_notional, least=spec.min_qty,
         ticks=spec.ticks,
         sale=0 if selling is None else selling.close_taker, purchase=0 if buying is None else buying.open_taker,
-        merge=merge_rate(state, spec),
+        merge=merge_rate(state, spec, selling),
     )  # fmt: skip
     mid = mid_own(leg, market.book.best_bid, market.book.best_ask)
     cash = gate.free_cash(state, spec.venue)

@@ -12,25 +12,25 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
 import msgspec
 
-from hlomm.domain.ids import MarketId, VenueId, is_outcome, venue_of
+from hlomm.domain.ids import MarketId, VenueId
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side, Tif, direction, goes_home, yes_px
 from hlomm.domain.outputs import HaltState
-from hlomm.domain.units import SCALE, Px, Qty, floor_to, notional_ceil, notional_floor, to_text
+from hlomm.domain.units import SCALE, Px, Qty, floor_to, notional_floor, to_text
 from hlomm.domain.view import BookShape
 from hlomm.engine import closed, hedge_limits, payoff_limits, reducing, restraint, stranded, tripped
 from hlomm.engine.config import OneSided
 from hlomm.engine.exposure import Exposure, available, exposure, locked_cost, mid_own
 from hlomm.engine.order import Order
+from hlomm.engine.pending import Pending
 from hlomm.engine.position import Position
+from hlomm.engine.room import Room
 from hlomm.engine.state import MarketState, State
 
 
-@attrs.frozen(kw_only=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """An order that somebody wants; `px` in the leg's own coin."""
 
     market: MarketState
@@ -86,10 +86,11 @@ def judge(state: State, want: Proposal) -> Verdict:
     refusal = _may_send(state, want) or (None if want.purpose is Purpose.FLATTEN else _may_quote(state, want, shape))
     if refusal is not None:
         return refusal
-    qty, limit, numbers = int(want.qty), "", ""
-    for room, name, text in _rooms(state, want, shape):
-        if room < qty:
-            qty, limit, numbers = max(floor_to(room, market.market.lot), 0), name, text
+    qty, binding = int(want.qty), None
+    for room in _rooms(state, want, shape):
+        if room[0] < qty:
+            qty, binding = max(floor_to(room[0], market.market.lot), 0), room
+    limit, numbers = ("", "") if binding is None else (binding[1], binding[2]())
     if qty <= 0:
         return Reject(limit, numbers)
     if (small := _too_small(state, want, qty)) is not None:
@@ -146,7 +147,7 @@ def _may_quote(state: State, want: Proposal, shape: BookShape) -> Reject | None:
         return Reject("breaker", braked)
     if market.market.expiry_ns is not None and market.market.tau_ns(now.wall_ns) == 0:
         return Reject("market", "past its expiry")
-    if shape in (BookShape.UNKNOWN, BookShape.EMPTY) and limits.one_sided is not OneSided.ALLOW:
+    if (shape is BookShape.UNKNOWN or shape is BookShape.EMPTY) and limits.one_sided is not OneSided.ALLOW:
         return Reject("book", f"book is {shape.value}")
     if shape is BookShape.CROSSED:
         return Reject("crossed_book", "touch and depth disagree")
@@ -155,7 +156,7 @@ def _may_quote(state: State, want: Proposal, shape: BookShape) -> Reject | None:
         return Reject("stale_book", f"book {age_ns / 1e9:.1f} s old > {limits.stale_book_ns / 1e9:.1f} s")
     if shape in (BookShape.BID_ONLY, BookShape.ASK_ONLY) and limits.one_sided is OneSided.REFUSE:
         return Reject("one_sided", f"book is {shape.value}")
-    own_yes_px = yes_px(want.leg, want.px)
+    own_yes_px, gains = yes_px(want.leg, want.px), want.direction
     fair = market.desired.fair if market.desired is not None else None
     if fair is not None and abs(own_yes_px - fair) > limits.max_fair_deviation:
         return Reject(
@@ -163,8 +164,8 @@ def _may_quote(state: State, want: Proposal, shape: BookShape) -> Reject | None:
             f"|{to_text(own_yes_px)} - fair {to_text(fair)}| > {to_text(limits.max_fair_deviation)}",
         )
     if want.tif is Tif.ALO:
-        touch = book.best_ask if want.direction > 0 else book.best_bid
-        if touch is not None and (own_yes_px - touch) * want.direction >= 0:
+        touch = book.best_ask if gains > 0 else book.best_bid
+        if touch is not None and (own_yes_px - touch) * gains >= 0:
             return Reject("post_only", f"{to_text(own_yes_px)} would match {to_text(touch)}")
     return _may_afford(state, want)
 
@@ -186,74 +187,99 @@ def _may_afford(state: State, want: Proposal) -> Reject | None:
     return None
 
 
-def _rooms(state: State, want: Proposal, shape: BookShape) -> list[tuple[int, str, str]]:
-    """(largest quantity allowed, limit, numbers) of every limit that may shrink the order."""
-    market, limits = want.market, state.config.limits
+def _rooms(state: State, want: Proposal, shape: BookShape) -> list[Room]:
+    """That of every limit that may shrink the order; one that leaves room for all of it need not answer."""
+    market = want.market
     if want.purpose is Purpose.FLATTEN:
         return reducing.rooms(state, market, want.leg, want.side, want.px, free_cash(state, market.market.venue))
     if not market.is_outcome:
         hedge = hedge_limits.rooms(state, market, want.side, want.px)
         reduces = hedge_limits.only_reduces(state, market, want.side, want.qty)
         return [*hedge, *payoff_limits.hedge_rooms(state, market, want.side, want.px, reduces=reduces)]
-    position = state.portfolio.position(market.market.id)
-    orders = state.orders.exposed_in(market.market.id)
-    rooms: list[tuple[int, str, str]] = []
-    if want.side is Side.SELL:
-        # The venue lets no token be sold twice, so a sale may claim what the one it replaces has claimed.
-        withheld = state.withheld(market.market.id, want.leg)
-        free = available(position, exposure(position, orders, want.replaces), want.leg, withheld)
-        rooms.append((free, "tokens", f"{to_text(free)} {want.leg.name} free to sell"))
-    pending = exposure(position, orders)
-    worst = pending.longest if want.direction > 0 else -pending.shortest
-    if shape is not BookShape.TWO_SIDED and limits.one_sided is OneSided.REDUCE_ONLY:
-        text = f"book is {shape.value}: only reducing net {to_text(position.net)}"
-        rooms.append((max(-worst, 0), "one_sided", text))
-    rooms.extend(payoff_limits.rooms(state, market, want.leg, want.side, want.px))
-    cap = limits.max_position
-    rooms.append(
-        (max(cap - worst, 0), "max_position", f"worst case {to_text(worst * want.direction)} of {to_text(cap)}")
-    )
-    forbidden = restraint.reduce_only(state, market, want.direction)
-    if forbidden is not None:
-        rooms.append((max(-worst, 0), "reduce_only", forbidden))
+    rooms = _position_rooms(state, want, shape)
     if not stranded.armed(state, state.venues[market.market.venue]):
-        rooms.append(_stranded_room(state, want))
+        rooms += _stranded_rooms(state, want)
     if want.side is Side.BUY:
-        rooms.extend(_cash_rooms(state, want))
-    elif position.pairs:
-        gross, most = reachable_gross(state, want), limits.max_gross_notional
-        if gross > most:
-            single = max(position.held(want.leg) - position.pairs - _selling(pending, want.leg), 0)
-            text = f"{to_text(gross)} locked of {to_text(most)} once pairs come apart"
-            rooms.append((single, "max_gross_notional", text))
+        rooms += _cash_rooms(state, want)
+    elif (pairs := state.portfolio.position(market.market.id).pairs) > 0:
+        rooms += _pair_rooms(state, want, pairs)
     return rooms
 
 
-def _stranded_room(state: State, want: Proposal) -> tuple[int, str, str]:
+def _position_rooms(state: State, want: Proposal, shape: BookShape) -> list[Room]:
+    """Those of limits on what may be held, and on what that may lose."""
+    market, limits = want.market, state.config.limits
+    market_id, cap = market.market.id, limits.max_position
+    position, pending = state.portfolio.position(market_id), state.orders.pending(market_id)
+    rooms: list[Room] = []
+    if want.side is Side.SELL:
+        # The venue lets no token be sold twice, so a sale may claim what the one it replaces has claimed.
+        withheld = state.withheld(market_id, want.leg)
+        free = available(position, exposure(position, pending, want.replaces), want.leg, withheld)
+        rooms.append((free, "tokens", lambda: f"{to_text(free)} {want.leg.name} free to sell"))
+    gains = want.direction
+    worst = position.net + pending.gaining if gains > 0 else pending.losing - position.net
+    if shape is not BookShape.TWO_SIDED and limits.one_sided is OneSided.REDUCE_ONLY:
+        rooms.append(
+            (max(-worst, 0), "one_sided", lambda: f"book is {shape.value}: only reducing net {to_text(position.net)}")
+        )
+    rooms += payoff_limits.rooms(state, market, want.leg, want.side, want.px, want.qty)
+    if cap - worst < want.qty:
+        rooms.append(
+            (max(cap - worst, 0), "max_position", lambda: f"worst case {to_text(worst * gains)} of {to_text(cap)}")
+        )
+    forbidden = restraint.reduce_only(state, market, gains)
+    if forbidden is not None:
+        rooms.append((max(-worst, 0), "reduce_only", lambda: forbidden))
+    return rooms
+
+
+def _pair_rooms(state: State, want: Proposal, pairs: int) -> list[Room]:
+    """A sale that takes pairs apart leaves the other halves single."""
+    gross, most = reachable_gross(state, want), state.config.limits.max_gross_notional
+    if gross <= most:
+        return []
+    position, pending = state.portfolio.position(want.market.market.id), state.orders.pending(want.market.market.id)
+    single = max(position.held(want.leg) - pairs - _selling(pending, want.leg), 0)
+    return [(single, "max_gross_notional", lambda: f"{to_text(gross)} locked of {to_text(most)} once pairs come apart")]
+
+
+def _stranded_rooms(state: State, want: Proposal) -> list[Room]:
     venue, market_id = want.market.market.venue, want.market.market.id
-    position = state.portfolio.position(market_id)
-    claimed = _selling(exposure(position, state.orders.exposed_in(market_id), want.replaces), want.leg)
-    single = position.held(want.leg) - position.pairs - claimed
+    single = 0
+    if want.side is Side.SELL:
+        position = state.portfolio.position(market_id)
+        claimed = _selling(exposure(position, state.orders.pending(market_id), want.replaces), want.leg)
+        single = position.held(want.leg) - position.pairs - claimed
     cap, left = state.config.limits.max_resting_without_deadman, stranded.stranded(state, venue)
-    text = f"{to_text(left)} would be stranded of {to_text(cap)}, {venue} has no dead-man armed"
-    return stranded.room(state, venue, want.px, want.side, single), "max_resting_without_deadman", text
+    room = stranded.room(cap - left, want.px, want.side, single)
+    if room >= want.qty:
+        return []
+    return [
+        (
+            room, "max_resting_without_deadman",
+            lambda: f"{to_text(left)} would be stranded of {to_text(cap)}, {venue} has no dead-man armed",
+        )
+    ]  # fmt: skip
 
 
-def _selling(pending: Exposure, leg: Leg) -> int:
+def _selling(pending: Exposure | Pending, leg: Leg) -> int:
     return pending.selling_yes if leg is Leg.YES else pending.selling_no
 
 
-def _cash_rooms(state: State, want: Proposal) -> list[tuple[int, str, str]]:
+def _cash_rooms(state: State, want: Proposal) -> list[Room]:
     limits, px = state.config.limits, max(want.px, 1)
     gross, free = reachable_gross(state, want), free_cash(state, want.market.market.venue)
-    per_order = limits.max_order_notional
+    per_order, most = limits.max_order_notional, limits.max_gross_notional
+    if min(per_order, most - gross, free) * SCALE // px >= want.qty:
+        return []
     return [
-        (per_order * SCALE // px, "max_order_notional", f"{to_text(per_order)} per order"),
+        (per_order * SCALE // px, "max_order_notional", lambda: f"{to_text(per_order)} per order"),
         (
-            max(limits.max_gross_notional - gross, 0) * SCALE // px, "max_gross_notional",
-            f"{to_text(gross)} locked of {to_text(limits.max_gross_notional)}",
+            max(most - gross, 0) * SCALE // px, "max_gross_notional",
+            lambda: f"{to_text(gross)} locked of {to_text(most)}",
         ),
-        (max(free, 0) * SCALE // px, "cash", f"{to_text(free)} free"),
+        (max(free, 0) * SCALE // px, "cash", lambda: f"{to_text(free)} free"),
     ]  # fmt: skip
 
 
@@ -266,35 +292,22 @@ def _minimum_px(want: Proposal) -> int:
 
 def free_cash(state: State, venue: VenueId) -> int:
     """Cash at a venue that is there and that neither a pending buy nor a conversion has claimed."""
-    claimed = resting_buys(state, venue) + state.conversions.cash_at(venue) + state.undelivered.cash(venue)
+    claimed = state.orders.sums.buying(venue) + state.conversions.cash_at(venue) + state.undelivered.cash(venue)
     return state.portfolio.of(venue).cash - claimed
 
 
-def resting_buys(state: State, venue: VenueId | None = None) -> int:
-    """Cash that pending buys of tokens may still take; perps are paid from a wallet of their own."""
-    return sum(
-        notional_ceil(o.exposed_px, o.exposed)
-        for o in state.orders.exposed()
-        if o.side is Side.BUY and is_outcome(o.market) and (venue is None or venue_of(o.market) == venue)
-    )
-
-
-def sunk_cost(state: State) -> int:
-    """Cash sunk in unpaired tokens of all markets."""
-    return sum(locked_cost(position) for position in state.portfolio.positions.values())
-
-
 def gross_notional(state: State) -> int:
-    """Collateral at risk now."""
-    return resting_buys(state) + sunk_cost(state)
+    """Collateral at risk now: what pending purchases may take, and what is sunk in unpaired tokens."""
+    return state.orders.sums.buying() + state.portfolio.locked().total
 
 
 def reachable_gross(state: State, want: Proposal) -> int:
     """The most collateral that fills of what is pending, and then of `want`, can leave at risk (its own px aside)."""
-    return resting_buys(state) + sum(
-        locked_cost(position) if not position.pairs else _locked_at_worst(state, market_id, position, want)
-        for market_id, position in state.portfolio.positions.items()
-    )
+    locked = state.portfolio.locked()
+    gross = state.orders.sums.buying() + locked.single
+    for market_id, position in locked.paired:
+        gross += _locked_at_worst(state, market_id, position, want)
+    return gross
 
 
 def _locked_at_worst(state: State, market_id: MarketId, position: Position, want: Proposal) -> int:
@@ -303,7 +316,7 @@ def _locked_at_worst(state: State, market_id: MarketId, position: Position, want
     Selling one half of a pair leaves the other single; buying more of a leg mixes its average cost. Either way all
     that the leg has cost may come to count. Only one leg at a time can be the single one.
     """
-    legs = [(order.leg, order.side) for order in state.orders.exposed_in(market_id)]
+    legs = [(order.leg, order.side) for order in state.orders.pending(market_id).orders]
     if want.market.market.id == market_id:
         legs.append((want.leg, want.side))
     worst = locked_cost(position)

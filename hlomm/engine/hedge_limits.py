@@ -6,27 +6,29 @@ from typing import Final
 
 from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, to_text
+from hlomm.engine.room import Room
 from hlomm.engine.state import MarketState, State
 
 LEVERAGE: Final = 5
 """Most that a hedge may be of the perp wallet's equity, whatever the venue would lend."""
 
-Room = tuple[int, str, str]
-
 
 def rooms(state: State, market: MarketState, side: Side, px: int) -> list[Room]:
-    """(largest quantity allowed, limit, numbers)."""
+    """That of either limit."""
     perps = state.portfolio.perps
     held = perps.position(market.market.id).qty * side  # positive: the order adds to it
-    pending = sum(order.exposed for order in state.orders.exposed_in(market.market.id) if order.side is side)
+    known = state.orders.pending(market.market.id)
+    pending = known.gaining if side is Side.BUY else known.losing
     dearest = max(px, market.book.best_ask or px)  # a sale may fill above its limit
     cap, equity = state.config.limits.max_hedge_notional, max(perps.raw + state.perp_value(market.market.id), 0)
-    cap_text = f"{to_text(cap)} USDC"
     return [
-        (_up_to(cap, dearest) - held - pending, "max_hedge_notional", f"{to_text(held + pending)} held of {cap_text}"),
+        (
+            _up_to(cap, dearest) - held - pending, "max_hedge_notional",
+            lambda: f"{to_text(held + pending)} held of {to_text(cap)} USDC",
+        ),
         (
             _up_to(LEVERAGE * equity, dearest) - held - pending, "perp_wallet",
-            f"{LEVERAGE} times the perp wallet's {to_text(equity)}",
+            lambda: f"{LEVERAGE} times the perp wallet's {to_text(equity)}",
         ),
     ]  # fmt: skip
 

@@ -49,6 +49,7 @@ def listed(state: State, item: MarketListed, strategies: Strategies) -> None:
     if known is not None:
         return
     settled_px = state.portfolio.settled_px(market.id)
+    state.listing += 1
     if settled_px is not None:
         # Told of its end before its beginning. Known from now on, so that what it left can be looked at; never quoted.
         state.markets[market.id] = MarketState(
@@ -91,6 +92,7 @@ def settle(state: State, market_id: MarketId, px: Px, detail: str, strategies: S
         return
     state.counters.quoted_settled += bool(market.acted_ns)
     market.settled, market.gone = px, True
+    state.listing += 1
     market.desired = None
     converting.forget(state, market_id)
     if market.strategy is not None:
@@ -129,6 +131,7 @@ def changed(state: State, item: MarketChanged, strategies: Strategies) -> None:
     if "kind" in fields or "venue" in fields:
         raise InvariantBroken(f"{new.id} changed what it is: {', '.join(fields)}")
     market.market = new
+    state.listing += 1
     market.underlying = None if market.underlying is None else underlying_of(new)
     state.digest.mix_text(f"{new.id} {','.join(fields)}")
     state.touch(new.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 import attrs
@@ -9,8 +10,7 @@ import attrs
 from hlomm.domain.ids import ClientId, MarketId, StrategyId, VenueOrderId
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import TERMINAL, OrderState, Purpose, Side, Tif, direction
-from hlomm.domain.orders import yes_px as to_yes_px
-from hlomm.domain.units import Px
+from hlomm.domain.units import Px, complement
 
 RETIRED_KEPT: Final = 64
 """Venue ids of one order remembered for late news; every amend retires one."""
@@ -81,7 +81,7 @@ class Order:
 
     @property
     def yes_px(self) -> Px:
-        return to_yes_px(self.leg, self.px)
+        return self.px if self.leg is Leg.YES else complement(self.px)
 
     @property
     def live(self) -> bool:
@@ -99,7 +99,7 @@ class Order:
     @property
     def exposed_px(self) -> int:
         """Own-coin price that locks the most cash among those it may fill at, or may have filled at."""
-        highest = max(self.px, self.amend_px or 0)
+        highest = self.px if self.amend_px is None else max(self.px, self.amend_px)
         return max(highest, *(t.px for t in self.tallies.values() if t.due)) if self.due else highest
 
     @property
@@ -127,6 +127,6 @@ class Order:
         """All ids so far are history. The oldest of which nothing is awaited are forgotten: amends have no end."""
         self.retired.update(self.tallies)
         excess = max(len(self.tallies) - RETIRED_KEPT, 0)
-        for oid in [oid for oid, tally in self.tallies.items() if not tally.due][:excess]:
+        for oid in list(islice((oid for oid, tally in self.tallies.items() if not tally.due), excess)):
             del self.tallies[oid]
             self.retired.discard(oid)

@@ -6,7 +6,7 @@ the indexes and the digest never fall behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -14,6 +14,7 @@ from hlomm.domain.ids import ClientId, MarketId
 from hlomm.domain.orders import OrderEvent, OrderState, advance
 from hlomm.engine.digest import Digest
 from hlomm.engine.order import Order
+from hlomm.engine.pending import Pending, PendingBook
 
 REMEMBERED: Final = 4096
 """Finished orders kept for late fills; older ones are recognised by their mark only."""
@@ -29,7 +30,13 @@ class Register:
         self._live: dict[MarketId, dict[ClientId, Order]] = {}
         self._due: dict[ClientId, Order] = {}
         """Finished orders whose last fills have not arrived."""
+        self._unanswered: dict[ClientId, None] = {}
+        """Live orders that do not simply rest: something about them is still to be heard."""
         self._digest = digest
+        self.sums = PendingBook(self.exposed_in)
+        """What they may still do, added up."""
+        self.pending: Final[Callable[[MarketId], Pending]] = self.sums.of
+        """Of one market: asked for more often than anything else."""
         self.live_count = 0
         self.version = 0
         """Another one after everything that may change what is live or due."""
@@ -47,6 +54,10 @@ class Register:
 
     def any_in(self, market: MarketId) -> bool:
         return bool(self._live.get(market))
+
+    def unanswered(self) -> list[Order]:
+        """Those of them of which something is still to be heard."""
+        return [order for order in self.live() if order.client_id in self._unanswered] if self._unanswered else []
 
     def live_in(self, market: MarketId) -> list[Order]:
         orders = self._live.get(market)
@@ -78,11 +89,14 @@ class Register:
         self.version += 1
         for order in orders:
             self._live.setdefault(order.market, {})[order.client_id] = order
+            self.sums.changed(order.market)
         try:
             yield
         finally:
             self._live, self.live_count = real, count
             self.version += 1
+            for order in orders:
+                self.sums.changed(order.market)
 
     # -- changes
 
@@ -115,9 +129,15 @@ class Register:
         self.live_count += 1
 
     def _note(self, order: Order) -> None:
+        """The order is another than before: every change ends here, before anybody asks what it comes to."""
         self.version += 1
-        due = order.due
-        if due and not order.live:
+        self.sums.changed(order.market)
+        due, live = order.due, order.live
+        if live and order.state is not OrderState.OPEN:
+            self._unanswered[order.client_id] = None
+        else:
+            self._unanswered.pop(order.client_id, None)
+        if due and not live:
             self._due[order.client_id] = order
         else:
             self._due.pop(order.client_id, None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 
 from hlomm.domain.markets import Leg
@@ -10,28 +11,33 @@ from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, to_fixed
 from hlomm.engine import payoffs
 from hlomm.engine.payoffs import Ending, Profile
+from hlomm.engine.pending import unit_loss
+from hlomm.engine.room import Room
 from hlomm.engine.stakes import name_of, stakes_of
 from hlomm.engine.state import MarketState, State
 
-Room = tuple[int, str, str]
 _BOUNDLESS: Final = 1 << 62
 
 
-def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> list[Room]:
-    """(largest quantity allowed, limit, numbers) of an order in an outcome at an own-coin price."""
-
-    def unit(ending: Ending) -> int:
-        return payoffs.unit_loss(leg, side, px, yes=payoffs.pays_yes(market.market, ending))
-
-    def either(ending: Ending) -> int:
-        return payoffs.unit_loss(leg, side, px, yes=ending == payoffs.EITHER[1])
-
-    limits, stakes = state.config.limits, stakes_of(state)
-    ways, elsewhere = stakes.ways(market), stakes.total() - max(stakes.worst(name_of(market)), 0)
+def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int, qty: int) -> list[Room]:
+    """Those of an order in an outcome at an own-coin price; none if the worst of all ends leaves room for all of it."""
+    unit = unit_loss(leg, side, px)
+    limits, stakes, losses = state.config.limits, stakes_of(state), payoffs.losses(state, market.market.id)
+    name, more = name_of(market), -(-max(unit) * qty // SCALE)
+    worst = stakes.worst(name)
+    elsewhere = stakes.total() - max(worst, 0)
+    if (
+        max(losses) + more <= limits.max_loss_event
+        and worst + more <= limits.max_loss_underlying
+        and elsewhere + worst + more <= limits.max_loss_total
+    ):
+        return []
+    event = payoffs.event(state, market)
+    ways = [(way, [unit[yes] for yes in way.paid or ()]) for way in stakes.ways(market)]
     return [
-        _room(payoffs.event(state, market), either, limits.max_loss_event, "max_loss_event"),
-        _widest(ways, unit, limits.max_loss_underlying, "max_loss_underlying"),
-        _widest(ways, unit, limits.max_loss_total - elsewhere, "max_loss_total"),
+        _narrowest(event, unit, limits.max_loss_event, "max_loss_event"),
+        _widest(ways, limits.max_loss_underlying, "max_loss_underlying"),
+        _widest(ways, limits.max_loss_total - elsewhere, "max_loss_total"),
     ]
 
 
@@ -39,61 +45,49 @@ def hedge_rooms(state: State, market: MarketState, side: Side, px: int, *, reduc
     """The same of an order in a perp: a hedge loses where what it hedges gains. A reduction adds nothing to a jump."""
     perp = payoffs.perp_stake(state, market.market.id)
     if perp is None:
-        return [(0, "max_loss_underlying", "no price of the perp is known")]
+        return [(0, "max_loss_underlying", lambda: "no price of the perp is known")]
     limits, stakes, name = state.config.limits, stakes_of(state), market.market.id
-    ways, elsewhere = stakes.hedge_ways(name, perp), stakes.total() - max(stakes.worst(name), 0)
+    elsewhere = stakes.total() - max(stakes.worst(name), 0)
 
     def unit(ending: Ending) -> int:
         return perp.unit_loss(side, px, ending[0]) + (0 if reduces else perp.jump(ending[0]))
 
+    ways = [(way, [unit(ending) for ending in way.at]) for way in stakes.hedge_ways(name, perp)]
     return [
-        _widest(ways, unit, limits.max_loss_underlying, "max_loss_underlying"),
-        _widest(ways, unit, limits.max_loss_total - elsewhere, "max_loss_total"),
+        _widest(ways, limits.max_loss_underlying, "max_loss_underlying"),
+        _widest(ways, limits.max_loss_total - elsewhere, "max_loss_total"),
     ]
 
 
-def _widest(ways: Sequence[Profile], unit: Callable[[Ending], int], limit: int, name: str) -> Room:
-    """It is enough to be within the limit one way, but at all of its endings. Beyond it the least bad way counts."""
-    worsts = [profile.worst for profile in ways]
+def _widest(ways: Sequence[tuple[Profile, Sequence[int]]], limit: int, name: str) -> Room:
+    """It is enough to be within the limit one way, but at all of its endings. Beyond it the least bad way counts.
+
+    With each way comes what one contract loses at its endings.
+    """
+    if len(ways) == 1:
+        return _narrowest(*ways[0], limit, name)
+    worsts = [profile.worst for profile, _ in ways]
     most = max(limit, min(worsts))
-    units: dict[tuple[Ending, ...], list[int]] = {}
-    widest: tuple[int, Profile, int | None] | None = None
-    for profile, worst in zip(ways, worsts, strict=True):
-        if worst > most:
-            continue
-        lost = units.get(profile.at)
-        if lost is None:
-            lost = units[profile.at] = [unit(ending) for ending in profile.at]
-        room, at = _narrowest(profile, lost, limit)
-        if widest is None or room > widest[0]:
-            widest = room, profile, at
-    assert widest is not None, "the least bad way is borne"
-    return _told(*widest, limit, name)
+    borne = [_narrowest(*way, limit, name) for way, worst in zip(ways, worsts, strict=True) if worst <= most]
+    return max(borne, key=itemgetter(0))
 
 
-def _room(profile: Profile, unit: Callable[[Ending], int], limit: int, name: str) -> Room:
-    """The smallest room over all endings in which the order loses."""
-    room, at = _narrowest(profile, [unit(ending) for ending in profile.at], limit)
-    return _told(room, profile, at, limit, name)
-
-
-def _narrowest(profile: Profile, units: Sequence[int], limit: int) -> tuple[int, int | None]:
-    """(smallest room, which ending it is at), by what one contract loses at every ending; None if it loses nowhere."""
+def _narrowest(profile: Profile, units: Sequence[int], limit: int, name: str) -> Room:
+    """The smallest room over all endings in which the order loses, by what one contract of it loses at each."""
     found, where = _BOUNDLESS, None
     for at, lost in enumerate(units):
-        if lost <= 0:
-            continue
-        room = max(limit - profile.losses[at], 0) * SCALE // lost
-        if where is None or room < found:
-            found, where = room, at
-    return found, where
+        if lost > 0:
+            room = max(limit - profile.losses[at], 0) * SCALE // lost
+            if where is None or room < found:
+                found, where = room, at
+    return found, name, lambda: _numbers(profile, where, limit)
 
 
-def _told(room: int, profile: Profile, at: int | None, limit: int, name: str) -> Room:
+def _numbers(profile: Profile, at: int | None, limit: int) -> str:
     if at is None:
-        return room, name, "loses in no settlement"
+        return "loses in no settlement"
     where = "" if profile.at == payoffs.EITHER else _where(profile.at[at])
-    return room, name, f"{to_fixed(max(profile.losses[at], 0), 2)} could be lost{where} of {to_fixed(max(limit, 0), 2)}"
+    return f"{to_fixed(max(profile.losses[at], 0), 2)} could be lost{where} of {to_fixed(max(limit, 0), 2)}"
 
 
 def _where(ending: Ending) -> str:

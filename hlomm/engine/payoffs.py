@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import Final
 
 import attrs
+import msgspec
 
 from hlomm.domain.ids import MarketId
-from hlomm.domain.markets import Comparator, Leg, Market
+from hlomm.domain.markets import Comparator, Market
 from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, Px, notional_ceil
-from hlomm.engine.order import Order
 from hlomm.engine.state import MarketState, State
 from hlomm.pricing.scenario import Claim
 
@@ -30,19 +30,21 @@ EITHER: Final[tuple[Ending, ...]] = ((0, False), (1, False))
 """Endings of an outcome by itself: NO and YES."""
 
 
-@attrs.frozen(kw_only=True)
-class Profile:
+Losses = tuple[int, int]
+"""What an outcome loses if NO is paid, and if YES is."""
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Losses by ending, with the worst combination of pending orders filled; negative is a gain."""
 
     at: tuple[Ending, ...]
     losses: tuple[int, ...]
+    paid: tuple[int, ...] | None = None
+    """By ending whether the outcome that was asked about pays YES, 0 or 1."""
 
     @property
     def worst(self) -> int:
         return max(self.losses, default=0)
-
-
-_NOTHING: Final = Profile(at=EITHER, losses=(0, 0))
 
 
 # -- outcomes
@@ -79,39 +81,16 @@ def claim(market: Market, yes: int, no: int) -> Claim:
     return Claim(yes=yes, no=no, floor=floor, ceiling=market.ceiling, above=above)
 
 
-def event(state: State, market: MarketState) -> Profile:
-    """Losses of one outcome by itself, NO or YES paid."""
-    position, pending = state.portfolio.position(market.market.id), state.orders.exposed_in(market.market.id)
-    if not pending and position.untouched:
-        return _NOTHING  # most of what is listed
+def losses(state: State, market: MarketId) -> Losses:
+    """Of one outcome by itself."""
+    position, pending = state.portfolio.position(market), state.orders.pending(market)
     spent = position.cost_yes + position.cost_no - position.realised
-    return Profile(
-        at=EITHER,
-        losses=(
-            spent - position.no + sum(_if_filled(order, yes=False) for order in pending),
-            spent - position.yes + sum(_if_filled(order, yes=True) for order in pending),
-        ),
-    )
+    return spent - position.no + pending.if_no, spent - position.yes + pending.if_yes
 
 
-def unit_loss(leg: Leg, side: Side, px: int, *, yes: bool) -> int:
-    """What one contract of an order loses if YES is (not) paid, in 1e-8; negative if it gains."""
-    paid = SCALE if yes is (leg is Leg.YES) else 0
-    return px - paid if side is Side.BUY else paid - px
-
-
-def _if_filled(order: Order, *, yes: bool) -> int:
-    """What a pending order loses if it fills; nothing where it would gain, for it need not fill.
-
-    While an amend is out both sizes may fill, each at its own price; what is already said to have filled, at the worse.
-    """
-    worse = order.exposed_px if order.side is Side.BUY else order.lowest_px
-    parts = ((order.px, order.leaves), (order.amend_px or order.px, order.amend_qty), (worse, order.due))
-    total = 0
-    for px, qty in parts:
-        lost = unit_loss(order.leg, order.side, px, yes=yes)
-        total += notional_ceil(lost, qty) if lost > 0 else 0
-    return total
+def event(state: State, market: MarketState) -> Profile:
+    """The same as a profile."""
+    return Profile(at=EITHER, losses=losses(state, market.market.id), paid=(0, 1))
 
 
 # -- perps
@@ -194,7 +173,7 @@ def perp_stake(state: State, perp: MarketId) -> PerpStake | None:
     long_px, short_px = market.closing_px(1) or entry, market.closing_px(-1) or entry
     if long_px is None or short_px is None:
         return None
-    orders = state.orders.exposed_in(perp)
+    orders = state.orders.pending(perp).orders
     pending = tuple((order.side, int(order.px), order.exposed) for order in orders if order.exposed)
     return PerpStake(
         qty=held.qty, long_px=long_px, short_px=short_px, pending=pending, jump_margin=state.config.hedge.jump_margin

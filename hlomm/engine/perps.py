@@ -12,6 +12,8 @@ A fill through zero closes at its own price first and opens the rest. Funding is
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from hlomm.domain.fills import Fill, FillKind
@@ -35,6 +37,10 @@ class PerpPosition:
     fills: int = 0
 
 
+FLAT: Final = PerpPosition()
+"""What is shown of a market in which nothing ever moved; nobody changes it."""
+
+
 class Perps:
     """Moves value; the sums over both wallets are the portfolio's business."""
 
@@ -48,8 +54,7 @@ class Perps:
 
     def position(self, market: MarketId) -> PerpPosition:
         """To look at; a flat one for a market in which nothing ever moved."""
-        position = self.positions.get(market)
-        return PerpPosition() if position is None else position
+        return self.positions.get(market, FLAT)
 
     def open_with(self, raw: int, balances: tuple[PerpBalance, ...]) -> int:
         """Take over the wallet as found; returns what it and the positions' entry cost add to the deposits."""

@@ -23,18 +23,18 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import Cash, Px, complement, notional_ceil, notional_floor, to_text
 from hlomm.engine.perps import PerpPosition, Perps
-from hlomm.engine.position import Position
+from hlomm.engine.position import FLAT, Holdings, Position, shares
 
 SETTLED_REMEMBERED: Final = 4096
 """Settlement prices kept for fills that come late."""
 
 
 class Portfolio:
-    def __init__(self, index: dict[MarketId, Position] | None = None) -> None:
-        """`index` holds the positions of all accounts there are; this one enters its own there too."""
+    def __init__(self, index: Holdings | None = None) -> None:
+        """`index` holds the positions of all accounts there are; this one enters its own there too, and its moves."""
         self.opened = False
         """Taken over from the venue, or from an earlier run."""
-        self._index = {} if index is None else index
+        self._index = Holdings() if index is None else index
         self.cash = 0
         self.deposits = 0
         self.adjustments = 0
@@ -56,15 +56,15 @@ class Portfolio:
 
     def position(self, market: MarketId) -> Position:
         """The market's position, to look at; a flat one for a market in which nothing ever moved."""
-        position = self.positions.get(market)
-        return Position() if position is None else position
+        return self.positions.get(market, FLAT)
 
     def forget(self, market: MarketId) -> None:
         """Drop a flat position of a market that is over; what it earned stays in the totals."""
         position = self.positions.get(market)
         if position is not None:
             assert position.flat
-            del self.positions[market], self._index[market]
+            del self.positions[market], self._index.positions[market]
+            self._moved()
 
     # -- movements
 
@@ -79,7 +79,7 @@ class Portfolio:
             yes_px = self.settled.get(market)
             if yes_px is not None:  # the report was asked for before the settlement and told after it
                 self._convert(position, yes_px)
-        self.check()
+        self._moved()
 
     def _open(self) -> None:
         if self.opened or self.positions or self.cash or self.deposits:
@@ -89,7 +89,7 @@ class Portfolio:
     def find_perps(self, state: AccountState) -> None:
         """Take over a perp wallet that the books of an earlier version did not know."""
         self.deposits += self.perps.open_with(state.perp_cash, state.perps)
-        self.check()
+        self._moved()
 
     def restore(self, books: CarriedBooks) -> None:
         """Go on with the books of an earlier run."""
@@ -99,7 +99,7 @@ class Portfolio:
         self.fills, self.settlements, self.settlements_held = books.fills, books.settlements, books.settlements_held
         self.settled = dict(books.settled)
         for held in books.positions:
-            self.positions[held.market] = self._index[held.market] = Position(
+            self.positions[held.market] = self._index.positions[held.market] = Position(
                 yes=held.yes, no=held.no, cost_yes=held.cost_yes, cost_no=held.cost_no, realised=held.realised,
                 fees=held.fees, volume=held.volume, fills=held.fills,
             )  # fmt: skip
@@ -112,7 +112,7 @@ class Portfolio:
                 volume=perp.volume, fills=perp.fills,
             )  # fmt: skip
             self.perps.cost += perp.cost
-        self.check()
+        self._moved()
 
     def apply(self, fill: Fill) -> int | None:
         """One fill by a trade; the cost that a sale of tokens released. In a settled market they are cash at once."""
@@ -138,7 +138,7 @@ class Portfolio:
         yes_px = self.settled.get(fill.market)
         if yes_px is not None:
             self._convert(position, yes_px)
-        self.check()
+        self._moved()
         return released
 
     def convert(self, fills: Sequence[Fill]) -> None:
@@ -156,12 +156,12 @@ class Portfolio:
         self.cash += got - paid
         if gone and come:
             moved = sum(released) + paid - got
-            for fill, cost in zip(come, _shares(moved, [1] * len(come)), strict=True):
+            for fill, cost in zip(come, shares(moved, [1] * len(come)), strict=True):
                 self._add(self._own(fill.market), fill.leg, fill.qty, cost)
         elif come:
             for fill in come:
                 self._add(self._own(fill.market), fill.leg, fill.qty, notional_ceil(fill.px, fill.qty))
-        for fill, cost, part in zip(gone, released, _shares(got, released), strict=True):
+        for fill, cost, part in zip(gone, released, shares(got, released), strict=True):
             if not come:
                 self.realised += part - cost
                 self._own(fill.market).realised += part - cost
@@ -170,7 +170,7 @@ class Portfolio:
             yes_px = self.settled.get(fill.market)
             if yes_px is not None:
                 self._convert(self._own(fill.market), yes_px)
-        self.check()
+        self._moved()
 
     def void(self, fill: Fill, released: int | None) -> None:
         """Undo a fill of outcome tokens, to the last unit if nothing has moved since.
@@ -205,7 +205,7 @@ class Portfolio:
         yes_px = self.settled.get(fill.market)
         if yes_px is not None:
             self._convert(position, yes_px)
-        self.check()
+        self._moved()
 
     def _apply_perp(self, fill: Fill) -> None:
         self.realised += self.perps.apply(fill)
@@ -214,13 +214,13 @@ class Portfolio:
         if fill.kind is FillKind.TRADE:
             self.volume += notional_floor(fill.px, fill.qty)
             self.fills += 1
-        self.check()
+        self._moved()
 
     def fund(self, market: MarketId, amount: int) -> None:
         """Funding of a perp, paid from the perp wallet (negative: received); realised at once."""
         self.perps.fund(market, amount)
         self.realised -= amount
-        self.check()
+        self._moved()
 
     def charge(self, market: MarketId, fee: int) -> None:
         self.cash -= fee
@@ -228,6 +228,7 @@ class Portfolio:
         position = self.positions.get(market)
         if position is not None:
             position.fees += fee
+        self._index.moves += 1
 
     def settle(self, market: MarketId, yes_px: Px) -> bool:
         """Turn all tokens of a market into cash at the settlement price; False if it was settled before."""
@@ -244,7 +245,7 @@ class Portfolio:
         if position is not None:
             self.settlements_held += not position.flat
             self._convert(position, yes_px)
-            self.check()
+            self._moved()
         return True
 
     def adopt(self, state: AccountState) -> None:
@@ -259,7 +260,7 @@ class Portfolio:
             self._set(self._own(market), leg, token)
         self.perps.adopt(state.perp_cash, state.perps)
         self.adjustments += self.cash + self.cost + self.perps.raw + self.perps.cost - before
-        self.check()
+        self._moved()
 
     # -- the only places where tokens and cost change
 
@@ -267,7 +268,7 @@ class Portfolio:
         """The market's position, to be changed."""
         position = self.positions.get(market)
         if position is None:
-            position = self.positions[market] = self._index[market] = Position()
+            position = self.positions[market] = self._index.positions[market] = Position()
         return position
 
     def _move(self, position: Position, leg: Leg, qty: int, cost: int) -> None:
@@ -323,6 +324,11 @@ class Portfolio:
 
     # -- the identity
 
+    def _moved(self) -> None:
+        """Every movement ends here: nothing that was added up before holds any longer."""
+        self._index.moves += 1
+        self.check()
+
     def check(self) -> None:
         left = self.cash + self.cost + self.perps.raw + self.perps.cost - self.realised + self.fees
         right = self.deposits + self.adjustments
@@ -336,14 +342,3 @@ class Portfolio:
     def totals(self) -> tuple[Cash, Cash, Cash]:
         """(cash, realised, fees)."""
         return Cash(self.cash), Cash(self.realised), Cash(self.fees)
-
-
-def _shares(amount: int, weights: Sequence[int]) -> list[int]:
-    """The amount in parts that add up to it, in proportion to the weights; equal parts if none weighs anything."""
-    total = sum(weights)
-    if not total:
-        weights, total = [1] * len(weights), len(weights)
-    parts = [amount * weight // total for weight in weights]
-    if parts:
-        parts[0] += amount - sum(parts)
-    return parts

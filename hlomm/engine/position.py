@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import attrs
 
+from hlomm.domain.ids import MarketId
 from hlomm.domain.markets import Leg
 from hlomm.domain.units import Qty
 
@@ -31,14 +35,32 @@ class Position:
         return self.yes == 0 and self.no == 0
 
     @property
-    def untouched(self) -> bool:
-        """Nothing is held, and nothing was ever earned or lost."""
-        return not (self.yes or self.no or self.cost_yes or self.cost_no or self.realised)
-
-    @property
     def pairs(self) -> int:
         """YES and NO that together pay exactly 1."""
         return max(min(self.yes, self.no), 0)
 
     def held(self, leg: Leg) -> Qty:
         return Qty(self.yes if leg is Leg.YES else self.no)
+
+
+FLAT: Final = Position()
+"""What is shown of a market in which nothing ever moved; nobody changes it."""
+
+
+@attrs.define(eq=False)
+class Holdings:
+    """Positions of several accounts side by side, and how often any of them has moved."""
+
+    positions: dict[MarketId, Position] = attrs.field(factory=dict)
+    moves: int = 0
+
+
+def shares(amount: int, weights: Sequence[int]) -> list[int]:
+    """The amount in parts that add up to it, in proportion to the weights; equal parts if none weighs anything."""
+    total = sum(weights)
+    if not total:
+        weights, total = [1] * len(weights), len(weights)
+    parts = [amount * weight // total for weight in weights]
+    if parts:
+        parts[0] += amount - sum(parts)
+    return parts

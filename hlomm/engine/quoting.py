@@ -17,7 +17,6 @@ from hlomm.domain.report import SideNote
 from hlomm.domain.units import Cash, Qty, to_text
 from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
 from hlomm.engine import closed, gate, hedge_limits, refusals, restraint, terms_of, tripped
-from hlomm.engine.exposure import available, exposure
 from hlomm.engine.fees import curve_of, merge_rate, rates_of
 from hlomm.engine.hedge_state import OK
 from hlomm.engine.legs import LegChoice, choose_leg
@@ -61,7 +60,7 @@ def view_of(state: State, market: MarketState) -> MarketView:
         close_maker_fee=fees.close_maker if fees is not None else 0,
         open_taker_fee=fees.open_taker if fees is not None else 0,
         close_taker_fee=fees.close_taker if fees is not None else 0,
-        settle_fee=fees.settle if fees is not None else 0, merge_fee=merge_rate(state, market.market),
+        settle_fee=fees.settle if fees is not None else 0, merge_fee=merge_rate(state, market.market, fees),
         open_maker_fee=fees.open_maker if fees is not None else 0, curve=curve_of(state, market.market),
     )  # fmt: skip
 
@@ -174,9 +173,7 @@ def cancel_quotes(state: State, market_id: MarketId) -> None:
 
 def _want(state: State, market: MarketState, direction: int, wish: Wish) -> None:
     live = _quotes(state, market.market.id, direction)
-    position = state.portfolio.position(market.market.id)
-    free = exposure(position, state.orders.exposed_in(market.market.id), live[0] if live else None)
-    free_yes, free_no = (available(position, free, leg, state.withheld(market.market.id, leg)) for leg in Leg)
+    free_yes, free_no = state.free_tokens(market.market.id, live[0] if live else None)
     terms = terms_of.leg_terms(state, market, direction, wish.px, maker=True)
     choice = choose_leg(market.market, direction, wish.px, wish.qty, free_yes, free_no, terms)
     if not live:

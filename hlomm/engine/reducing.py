@@ -12,9 +12,8 @@ from hlomm.domain.orders import Purpose, Side
 from hlomm.domain.units import SCALE, Qty, to_text
 from hlomm.engine.exposure import available, exposure
 from hlomm.engine.fees import rates_of
+from hlomm.engine.room import Room
 from hlomm.engine.state import MarketState, State
-
-Room = tuple[int, str, str]
 
 
 def perp_refusal(state: State, market: MarketState, side: Side, purpose: Purpose) -> str | None:
@@ -33,32 +32,32 @@ def closes_perp(state: State, market: MarketState, qty: int) -> bool:
 
 
 def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int, cash: int) -> list[Room]:
-    """(largest quantity allowed, limit, numbers) of every limit on a reduction. `cash` is what no order has claimed."""
+    """That of every limit on a reduction. `cash` is what no order has claimed."""
     if not market.is_outcome:
         return [_perp_room(state, market)]
-    position, orders = state.portfolio.position(market.market.id), state.orders.exposed_in(market.market.id)
+    position, pending = state.portfolio.position(market.market.id), state.orders.pending(market.market.id)
     held = leg if side is Side.SELL else _other(leg)
-    pending = sum(
-        order.exposed for order in orders if (order.leg is held) == (order.side is Side.SELL)
-    )  # sales of the surplus, purchases of its complement
-    single = position.held(held) - max(position.held(_other(held)), 0) - pending
-    found = [(max(single, 0), "tokens", f"{to_text(single)} {held.name} single and unclaimed")]
+    # Sales of the surplus and purchases of its complement gain from the same end.
+    claimed = pending.losing if held is Leg.YES else pending.gaining
+    single = position.held(held) - max(position.held(_other(held)), 0) - claimed
+    found: list[Room] = [(max(single, 0), "tokens", lambda: f"{to_text(single)} {held.name} single and unclaimed")]
     if side is Side.SELL:
-        free = available(position, exposure(position, orders), leg, state.withheld(market.market.id, leg))
-        found.append((free, "tokens", f"{to_text(free)} {leg.name} free to sell"))
+        free = available(position, exposure(position, pending), leg, state.withheld(market.market.id, leg))
+        found.append((free, "tokens", lambda: f"{to_text(free)} {leg.name} free to sell"))
     else:
         fees = rates_of(state, market.market, px, px)
         all_in = max(px, 1) + (0 if fees is None else -(-px * fees.open_taker // SCALE))
-        found.append((max(cash, 0) * SCALE // all_in, "cash", f"{to_text(cash)} free"))
+        found.append((max(cash, 0) * SCALE // all_in, "cash", lambda: f"{to_text(cash)} free"))
         if all_in >= SCALE:
-            found.append((Qty(0), "cash", f"{to_text(all_in)} a contract, which merges to 1"))
+            found.append((Qty(0), "cash", lambda: f"{to_text(all_in)} a contract, which merges to 1"))
     return found
 
 
 def _perp_room(state: State, market: MarketState) -> Room:
     held = abs(state.portfolio.perps.position(market.market.id).qty)
-    left = held - sum(order.exposed for order in state.orders.exposed_in(market.market.id))
-    return max(left, 0), "perp", f"{to_text(left)} of {to_text(held)} not claimed by other orders"
+    pending = state.orders.pending(market.market.id)
+    left = held - pending.gaining - pending.losing
+    return max(left, 0), "perp", lambda: f"{to_text(left)} of {to_text(held)} not claimed by other orders"
 
 
 def _other(leg: Leg) -> Leg:

@@ -46,10 +46,13 @@ def reduce_only(state: State, market: MarketState, direction: int) -> str | None
         return None
     if state.breakers.day.stopped:
         return "daily_loss: only reductions until 00:00 UTC"
-    tau_ns, drain_ns = market.market.tau_ns(state.now.wall_ns), state.config.quotes.drain_ns
-    if market.market.expiry_ns is not None and tau_ns <= drain_ns:
-        return f"drain: settles in {tau_ns / NS_PER_S:.0f} s, only reductions in the last {drain_ns / NS_PER_S:.0f} s"
+    expiry_ns, drain_ns = market.market.expiry_ns, state.config.quotes.drain_ns
+    if expiry_ns is not None and expiry_ns - state.now.wall_ns <= drain_ns:
+        left_s = market.market.tau_ns(state.now.wall_ns) / NS_PER_S
+        return f"drain: settles in {left_s:.0f} s, only reductions in the last {drain_ns / NS_PER_S:.0f} s"
     net = state.portfolio.position(market.market.id).net
+    if not net:
+        return None
     stage = inventory.stage_of(state, market)
     if stage is Stage.REDUCE or (stage is Stage.PAUSE and net * direction > 0):
         rules = state.config.inventory

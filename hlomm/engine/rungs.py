@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hlomm.domain.fills import FillKind
 from hlomm.domain.inputs import (
-    MARKET_NEWS,
     FillReceived,
     Input,
     MarketChanged,
@@ -19,8 +18,6 @@ from hlomm.strategy.base import Strategies, climbs
 
 def heed(state: State, item: Input, strategies: Strategies) -> None:
     """Show one input, already applied, to the ladders. Without a strategy for them nothing is kept."""
-    if type(item) in MARKET_NEWS:  # most of what comes, and cheaper to tell than the few that are meant
-        return
     if not isinstance(item, MarketListed | MarketChanged | MarketSettled | MarketDelisted | FillReceived):
         return
     if not any(climbs(strategy) for strategy in strategies.values()):

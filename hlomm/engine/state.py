@@ -1,8 +1,20 @@
-"""Everything the engine knows, in one place; the other files are functions and machines over it."""
+"""Everything the engine knows, in one place; the other files are functions and machines over it.
+
+What is asked for again and again is added up once and kept, and believed for as long as nothing that it hangs on has
+changed. Four counters say so, bumped by whoever makes the change, before anybody can ask:
+
+- `orders.sums.changes`: an order of a market (`Register._note`, where every change of an order ends);
+- `portfolio.moves`: tokens, cost, cash or result (`Portfolio._moved`, where every movement ends);
+- `listing`: which markets there are, on which terms, and which are over (`intake_markets`, `Engine._prune`);
+- `Book.count`: the levels of a book.
+
+Nothing is kept by time. `tests.support.plain_sums` adds everything up anew and compares, in every storm.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 
 import attrs
 import msgspec
@@ -25,10 +37,12 @@ from hlomm.engine.budgets import Budgets
 from hlomm.engine.config import EngineConfig
 from hlomm.engine.conversions import Conversions
 from hlomm.engine.digest import Digest
+from hlomm.engine.exposure import available, exposure
 from hlomm.engine.hedge_state import HedgeState
 from hlomm.engine.link_book import LinkBook
 from hlomm.engine.markouts import Markouts
 from hlomm.engine.memory import Memory
+from hlomm.engine.order import Order
 from hlomm.engine.orders import Orders
 from hlomm.engine.outbox import Outbox
 from hlomm.engine.pairs import Pairs
@@ -65,7 +79,7 @@ class MarketState:
     mark_ns: int = 0
     told: tuple[Px | None, int | None, int | None] | None = None
     """Perps: mark, best bid and best offer on which what stands on them was last decided."""
-    others: tuple[tuple[int, bool, int], Others] | None = None
+    others: tuple[tuple[object, ...], Others] | None = None
     """The book without our own orders, with what it was made from."""
     desired: Desired | None = None
     sensitivity: Sensitivity | None = None
@@ -273,8 +287,10 @@ class State:
         self.high_water = 0
         self.max_drawdown = 0
         self._equity: int | None = None
-        self.looked: tuple[int, object] | None = None
-        """What `hlomm.engine.stakes.stakes_of` found last, with the version of the orders it was reckoned for."""
+        self.listing = 0
+        """Another one after everything that changes which markets there are, or on which terms."""
+        self.looked: object | None = None
+        """What `hlomm.engine.stakes.stakes_of` keeps."""
 
     @property
     def unguarded(self) -> str | None:
@@ -313,11 +329,13 @@ class State:
 
     def paired(self, market: MarketId, leg: Leg) -> int:
         """Tokens that belong to pairs across venues: sold, or hedged, they would leave the other leg naked."""
+        if not (self.pairs.open or self.baskets.by_group):
+            return 0
         return self.pairs.tokens(market, leg) + self.baskets.tokens(market, leg)
 
     def forget_sums(self) -> None:
         """Something may have changed of what a turn adds up once and asks for again and again."""
-        self._equity = self.looked = None
+        self._equity = None
 
     def equity_of_turn(self) -> int:
         """`equity`, added up once a turn: between two inputs neither holdings nor marks change."""
@@ -334,30 +352,31 @@ class State:
         """Something about this market changed: decide again this turn."""
         self.dirty[market] = None
 
-    def own_quotes(self, market: MarketId, direction: int) -> dict[int, int]:
+    def own_quotes(self, market: MarketId, direction: int) -> Mapping[int, int]:
         """Our resting quantity by YES price on one side of the book."""
-        own: dict[int, int] = {}
-        for order in self.orders.live_in(market):
-            if order.direction == direction and order.venue_order_id is not None:
-                own[order.yes_px] = own.get(order.yes_px, 0) + order.leaves
-        return own
+        pending = self.orders.pending(market)
+        return pending.bids if direction > 0 else pending.asks
 
     def others(self, market: MarketState) -> Others:
-        book, market_id = market.book, market.market.id
-        if not self.orders.any_in(market_id):
-            return Others(book.shape, book.bids, book.asks)
-        now = book.count, book.seen, self.orders.version
+        book, pending = market.book, self.orders.pending(market.market.id)
+        now = book.count, book.seen, pending.bids, pending.asks
         if market.others is not None and market.others[0] == now:
             return market.others[1]
-        found = self._others(market)
+        bids, asks = without_own(book.bids, pending.bids), without_own(book.asks, pending.asks)
+        found = Others(shape_without_own(book.shape, bids, asks), bids, asks)
         market.others = now, found
         return found
 
-    def _others(self, market: MarketState) -> Others:
-        book, market_id = market.book, market.market.id
-        bids = without_own(book.bids, self.own_quotes(market_id, +1))
-        asks = without_own(book.asks, self.own_quotes(market_id, -1))
-        return Others(shape_without_own(book.shape, bids, asks), bids, asks)
+    def free_tokens(self, market: MarketId, replaced: Order | None = None) -> tuple[int, int]:
+        """YES and NO that no order has claimed and that are for sale; of an order to be replaced only fills due."""
+        position = self.portfolio.position(market)
+        if position.flat:
+            return 0, 0
+        exposed = exposure(position, self.orders.pending(market), replaced)
+        return (
+            available(position, exposed, Leg.YES, self.withheld(market, Leg.YES)),
+            available(position, exposed, Leg.NO, self.withheld(market, Leg.NO)),
+        )
 
     def equity(self) -> int:
         """Both wallets plus tokens and perps at conservative marks.

@@ -8,13 +8,14 @@ already; a sale out of a pair leaves the other half single, which is the same as
 
 from __future__ import annotations
 
-from hlomm.domain.ids import MarketId, VenueId, venue_of
+from hlomm.domain.ids import VenueId, venue_of
 from hlomm.domain.inputs import DeadmanArmed
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.report import StrandedRow
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, Cash, complement, notional_ceil
+from hlomm.engine.order import Order
 from hlomm.engine.state import State, VenueState
 
 TIMER = "deadman:"
@@ -51,29 +52,33 @@ def armed(state: State, venue: VenueState) -> bool:
 
 def stranded(state: State, venue: VenueId) -> Cash:
     """Collateral that resting orders may take if nobody cancels them; rounded up order by order."""
-    taken = 0
-    selling: dict[tuple[MarketId, Leg], list[tuple[int, int]]] = {}
-    for order in state.orders.live():
-        if venue_of(order.market) != venue:
+    taken = state.orders.sums.resting(venue)  # while an amend is out both sizes may fill, each at its own price
+    for market_id, position in state.portfolio.locked().paired:
+        pending = state.orders.pending(market_id)
+        if not (pending.selling_yes or pending.selling_no) or venue_of(market_id) != venue:
             continue
-        if order.side is Side.BUY:  # while an amend is out both sizes may fill, each at its own price
-            taken += notional_ceil(order.px, order.leaves)
-            taken += notional_ceil(order.px if order.amend_px is None else order.amend_px, order.amend_qty)
-        else:  # the venue lets no token be sold twice, so only the larger of the two sizes can
-            lowest = order.px if order.amend_px is None else min(order.px, order.amend_px)
-            selling.setdefault((order.market, order.leg), []).append((lowest, max(order.leaves, order.amend_qty)))
-    for (market_id, leg), sales in selling.items():
-        position = state.portfolio.position(market_id)
-        taken += _out_of_pairs(position.held(leg) - position.pairs, position.pairs, sales)
+        for leg in Leg:
+            sales = [_sale(order) for order in pending.orders if order.leg is leg and _rests_to_sell(order)]
+            taken += _out_of_pairs(position.held(leg) - position.pairs, position.pairs, sales)
     return Cash(taken)
 
 
-def room(state: State, venue: VenueId, px: int, side: Side, single: int) -> int:
-    """Contracts that another order at that own-coin price may have under the cap, rounded down.
+def _rests_to_sell(order: Order) -> bool:
+    return order.live and order.side is Side.SELL
+
+
+def _sale(order: Order) -> tuple[int, int]:
+    """(lowest price, size): the venue lets no token be sold twice, so only the larger of two sizes can be."""
+    lowest = order.px if order.amend_px is None else min(order.px, order.amend_px)
+    return lowest, max(order.leaves, order.amend_qty)
+
+
+def room(left: int, px: int, side: Side, single: int) -> int:
+    """Contracts that another order at that own-coin price may have under what is left of the cap, rounded down.
 
     `single` is how many tokens a sale can take that are in no pair and claimed by no order.
     """
-    free = max(state.config.limits.max_resting_without_deadman - stranded(state, venue), 0)
+    free = max(left, 0)
     if side is Side.BUY:
         return free * SCALE // max(px, 1)
     return max(single, 0) + free * SCALE // max(complement(px), 1)

@@ -7,13 +7,11 @@ for `quotes.min_interval`, so a price that is always gone before we come costs l
 from __future__ import annotations
 
 from hlomm.domain.grid import ceil_px, floor_px
-from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Tif
 from hlomm.domain.report import SideNote
 from hlomm.domain.units import SCALE, to_text
 from hlomm.domain.view import Take
 from hlomm.engine import gate, quoting, terms_of
-from hlomm.engine.exposure import available, exposure
 from hlomm.engine.legs import choose_leg
 from hlomm.engine.state import MarketState, State
 
@@ -28,9 +26,7 @@ def act(state: State, market: MarketState, wish: Take) -> None:
     if market.taken_ns is not None and now_ns - market.taken_ns < wait_ns:
         market.notes[wish.direction] = SideNote(guard="pacing", detail=wish.reason)
         return
-    position = state.portfolio.position(market_id)
-    free = exposure(position, state.orders.exposed_in(market_id))
-    free_yes, free_no = (available(position, free, leg, state.withheld(market_id, leg)) for leg in Leg)
+    free_yes, free_no = state.free_tokens(market_id)
     px = floor_px(market.market, wish.px) if wish.direction > 0 else ceil_px(market.market, wish.px)
     if not 0 < px < SCALE:
         market.notes[wish.direction] = SideNote(guard="grid", detail=f"no legal price at {to_text(wish.px)}")

@@ -25,7 +25,7 @@ def leg_terms(state: State, market: MarketState, direction: int, px: int, *, mak
     if opening is None or closing is None:
         return LegTerms(cash=cash)
     close, opened = (closing.close_maker, opening.open_maker) if maker else (closing.close_taker, opening.open_taker)
-    return LegTerms(cash=cash, close=close, open=opened, pair=merge_rate(state, spec))
+    return LegTerms(cash=cash, close=close, open=opened, pair=merge_rate(state, spec, opening))
 
 
 def post_only(market: MarketState, direction: int, wish: Wish) -> Wish | None:

@@ -14,6 +14,7 @@ from enum import IntEnum
 from typing import Final
 
 import attrs
+import msgspec
 
 from hlomm.pricing import normal
 
@@ -62,8 +63,7 @@ class Greeks:
     """Absolute vol of P per sqrt(year) for a driftless diffusion: phi(d)/sqrt(tau)."""
 
 
-@attrs.frozen
-class ImpliedSigma:
+class ImpliedSigma(msgspec.Struct, frozen=True):
     """Vols that reproduce a price, ascending; the smaller is the one to use."""
 
     roots: tuple[float, ...]

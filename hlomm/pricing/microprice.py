@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import msgspec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +29,7 @@ _SPREAD_SLACK: Final = 1e-9
 """Share of a tick by which a spread may exceed the limit through rounding alone."""
 
 
-@attrs.frozen
-class Top:
+class Top(msgspec.Struct, frozen=True, gc=False):
     """Both best levels at once."""
 
     mid: float
@@ -50,8 +50,7 @@ class BookSource(IntEnum):
     WEIGHTED_MID = 2
 
 
-@attrs.frozen
-class BookPrice:
+class BookPrice(msgspec.Struct, frozen=True, gc=False):
     """Price of a book, or None with the reason."""
 
     value: float | None

@@ -17,7 +17,7 @@ estimated on its own mid, says by how much.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import attrs
@@ -28,10 +28,10 @@ from hlomm.domain.look_rows import FigureRow, SurfaceRow
 from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, ceil_to, floor_from_float, to_float
-from hlomm.domain.view import Basket, BookShape, Desired, MarketView, Sensitivity, Wish, no_quote
+from hlomm.domain.view import Basket, BookShape, Desired, Facts, MarketView, Sensitivity, Wish, no_quote
 from hlomm.pricing import binary, fair, horizon, kelly, microprice
 from hlomm.pricing.book_gap import BookGap
-from hlomm.pricing.expected import Outlook, contract_of, implied_vol
+from hlomm.pricing.expected import Contract, Outlook, contract_of, implied_vol
 from hlomm.pricing.probit_vol import ProbitVol
 from hlomm.pricing.quoter import Quote, QuoteModel, quote
 from hlomm.strategy import charts
@@ -168,9 +168,12 @@ class Avellaneda:
         wanted = quote_at(self._config, p=value.p, q=view.net / SCALE, tau_s=tau_s, sigma_p=sigma_p)
         memory.last = Decision(view, value.p, outlook, tau_s, nu, book_now)
         size = self._size(view, wanted, value.p, tau_s, nu)
-        vols = _Vols(underlying.realised.annual, _implied(view, book.mid, tau_s), outlook, model)
         moves = None if outlook is None or model is None else sensitivity(outlook)
-        return self._desired(view, value, wanted, size, moves, _facts(value, book, vols, nu, wanted, size))
+        told = _Told(
+            value=value, book=book, model=model, outlook=outlook, realised=underlying.realised.annual,
+            spot=spot_of(view), contract=contract_of(view.market), tau_s=tau_s, nu=nu, wanted=wanted, size=size,
+        )  # fmt: skip
+        return self._desired(view, value, wanted, size, moves, told)
 
     # -- for people
 
@@ -254,7 +257,7 @@ class Avellaneda:
         wanted: Quote,
         size: kelly.Size,
         moves: Sensitivity | None,
-        facts: tuple[tuple[str, float | str], ...],
+        told: Callable[[], Facts],
     ) -> Desired:
         assert value.p is not None
         tick, qty = view.market.tick, Qty(floor_from_float(size.contracts, view.market.lot))
@@ -271,7 +274,7 @@ class Avellaneda:
             bid_reason="" if bid else no_size or f"model: {wanted.bid_reason or 'bid below the lowest tick'}",
             ask_reason="" if ask else no_size or f"model: {wanted.ask_reason or 'ask above the highest tick'}",
             fair=Px(min(max(round(value.p * SCALE), 0), SCALE)), fair_source=value.source.name.lower(),
-            tolerance=Px(floor_from_float(self._config.requote_share * (wanted.half or 0.0), tick)), facts=facts,
+            tolerance=Px(floor_from_float(self._config.requote_share * (wanted.half or 0.0), tick)), told=told,
             sensitivity=moves,
         )  # fmt: skip
 
@@ -302,48 +305,45 @@ def _up_to_now(
     return fair.Estimate(gap.update(view.mono_ns / NS_PER_S, said.z, model.z), said.sd_z)
 
 
-class _Vols(msgspec.Struct, frozen=True, gc=False):
-    """Volatilities of the underlying behind a decision, per sqrt(year)."""
+class _Told(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers behind a decision; the implied vol is worked out, and all of it put together, when somebody looks."""
 
-    realised: float
-    implied: float | None
-    """Of the book's mid, Black-Scholes."""
-    outlook: Outlook | None
+    value: fair.Fair
+    book: microprice.BookPrice
     model: fair.Estimate | None
+    outlook: Outlook | None
+    realised: float
+    """Vol of the underlying, per sqrt(year)."""
+    spot: float | None
+    contract: Contract | None
+    tau_s: float
+    nu: float
+    wanted: Quote
+    size: kelly.Size
 
+    def __call__(self) -> Facts:
+        outlook = self.outlook
+        return (
+            ("fair", _number(self.value.p)),
+            ("model", _number(None if self.model is None else self.model.p)),
+            ("book", _number(self.book.value)),
+            ("weight_model", self.value.weight_model),
+            ("vol", self.realised),
+            ("implied", _number(self._implied())),
+            ("expected", _number(None if outlook is None else outlook.sigma)),
+            ("premium", _number(None if outlook is None else outlook.premium)),
+            ("nu", self.nu),
+            ("reservation", _number(self.wanted.reservation)),
+            ("half", _number(self.wanted.half)),
+            ("size", self.size.contracts),
+            ("size_bound", self.size.bound.name.lower()),
+        )
 
-def _implied(view: MarketView, mid: float | None, tau_s: float) -> float | None:
-    """Black-Scholes vol of a mid."""
-    spot, contract = spot_of(view), contract_of(view.market)
-    if spot is None or contract is None or mid is None:
-        return None
-    return implied_vol(contract, spot, tau_s, mid)
-
-
-def _facts(
-    value: fair.Fair,
-    book: microprice.BookPrice,
-    vols: _Vols,
-    nu: float,
-    wanted: Quote,
-    size: kelly.Size,
-) -> tuple[tuple[str, float | str], ...]:
-    """The numbers behind a decision; formatted only when somebody looks."""
-    return (
-        ("fair", _number(value.p)),
-        ("model", _number(None if vols.model is None else vols.model.p)),
-        ("book", _number(book.value)),
-        ("weight_model", value.weight_model),
-        ("vol", vols.realised),
-        ("implied", _number(vols.implied)),
-        ("expected", _number(None if vols.outlook is None else vols.outlook.sigma)),
-        ("premium", _number(None if vols.outlook is None else vols.outlook.premium)),
-        ("nu", nu),
-        ("reservation", _number(wanted.reservation)),
-        ("half", _number(wanted.half)),
-        ("size", size.contracts),
-        ("size_bound", size.bound.name.lower()),
-    )
+    def _implied(self) -> float | None:
+        """Black-Scholes vol of the book's mid."""
+        if self.spot is None or self.contract is None or self.book.mid is None:
+            return None
+        return implied_vol(self.contract, self.spot, self.tau_s, self.book.mid)
 
 
 def _number(value: float | None) -> float | str:

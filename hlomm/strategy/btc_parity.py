@@ -13,13 +13,14 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import attrs
+import msgspec
 
 from hlomm.domain.ids import MarketId, StrategyId
 from hlomm.domain.inputs import Level
 from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, floor_from_float, floor_to, to_float
-from hlomm.domain.view import Basket, BookShape, Desired, MarketView, Take, no_quote
+from hlomm.domain.view import Basket, BookShape, Desired, Facts, MarketView, Take, no_quote
 from hlomm.pricing import fair, kelly
 from hlomm.pricing.expected import Outlook, contract_of
 from hlomm.pricing.normal import cdf
@@ -144,7 +145,7 @@ class BtcParity:
         return Desired(
             bid=None, ask=None, bid_reason=why, ask_reason=why, take=take, sensitivity=moves,
             fair=Px(min(max(round(model.p * SCALE), 0), SCALE)), fair_source="model",
-            facts=_facts(view, outlook, model, low, high),
+            told=_told(view, outlook, model, low, high),
         )  # fmt: skip
 
     # -- the edge
@@ -206,12 +207,24 @@ def _said(view: MarketView) -> fair.Estimate | None:
     return fair.book_estimate(0.5 * (bid + ask), ask - bid)
 
 
-def _facts(
-    view: MarketView, outlook: Outlook, model: fair.Estimate, low: float, high: float
-) -> tuple[tuple[str, float | str], ...]:
-    bid = to_float(Px(view.bids[0][0])) if view.bids else None
-    ask = to_float(Px(view.asks[0][0])) if view.asks else None
-    return (
-        ("fair", model.p), ("low", low), ("high", high), ("bid", "-" if bid is None else bid),
-        ("ask", "-" if ask is None else ask), ("expected", outlook.sigma), ("premium", outlook.premium),
-    )  # fmt: skip
+class _Told(msgspec.Struct, frozen=True):
+    """The numbers behind a decision, put together when somebody looks."""
+
+    bid: Px | None
+    ask: Px | None
+    outlook: Outlook
+    model: fair.Estimate
+    low: float
+    high: float
+
+    def __call__(self) -> Facts:
+        bid, ask = ("-" if px is None else to_float(px) for px in (self.bid, self.ask))
+        return (
+            ("fair", self.model.p), ("low", self.low), ("high", self.high), ("bid", bid), ("ask", ask),
+            ("expected", self.outlook.sigma), ("premium", self.outlook.premium),
+        )  # fmt: skip
+
+
+def _told(view: MarketView, outlook: Outlook, model: fair.Estimate, low: float, high: float) -> _Told:
+    bid, ask = (Px(levels[0][0]) if levels else None for levels in (view.bids, view.asks))
+    return _Told(bid, ask, outlook, model, low, high)

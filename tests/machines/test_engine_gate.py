@@ -29,6 +29,7 @@ from hlomm.domain.outputs import AmendOrders, Output, PlaceOrders
 from hlomm.engine import gate
 from hlomm.engine.config import OneSided
 from hlomm.engine.gate import Pass, Proposal, Resize, Verdict
+from tests.support import plain_sums
 from tests.support.ledger import UNIT, Ledger
 from tests.support.puppet import desire
 from tests.support.rig import Rig
@@ -240,6 +241,10 @@ class GateMachine(RuleBasedStateMachine):
     def no_token_is_sold_that_is_not_held(self) -> None:
         for heap in self.truth.heaps.values():
             assert heap.tokens >= 0
+
+    @invariant()
+    def what_is_kept_added_up_is_what_it_adds_up_to(self) -> None:
+        plain_sums.check(self.rig.state)
 
     @invariant()
     def one_quote_per_side_rests(self) -> None:

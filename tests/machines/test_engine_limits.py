@@ -26,7 +26,7 @@ from hlomm.domain.orders import AmendRequest, OrderRequest, Side, Tif
 from hlomm.domain.outputs import Output
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.view import Sensitivity
-from hlomm.engine import payoff_limits, payoffs, stakes
+from hlomm.engine import payoff_limits, payoffs, pending, settling, stakes
 from hlomm.engine.config import MoveRule, OneSided
 from tests.support.puppet import desire
 from tests.support.rig import Rig
@@ -340,7 +340,7 @@ def _one_settlement(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_fallback(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(stakes, "_BOTH", (False, False))
+    patch.setattr(settling, "_BOTH", (False, False))
 
 
 MUTANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
@@ -350,7 +350,7 @@ MUTANTS: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
     "no limit for hedges": lambda patch: patch.setattr(payoff_limits, "hedge_rooms", lambda *_, **__: []),
     "one price settles all": _one_settlement,
     "the fallback never pays": _no_fallback,
-    "what is on its way does not count": lambda patch: patch.setattr(payoffs, "_if_filled", lambda *_, **__: 0),
+    "what is on its way does not count": lambda patch: patch.setattr(pending, "_lost", lambda *_: 0),
     "a perp loses nothing": lambda patch: patch.setattr(payoffs.PerpStake, "loss", lambda *_: 0),
 }
 

@@ -19,6 +19,7 @@ from hlomm.engine.core import MARKETS_KEPT, Engine
 from hlomm.engine.order_register import REMEMBERED
 from hlomm.engine.report import pnl, report
 from hlomm.journal.codec import InputRecord, TurnRecord, decode, encode
+from tests.support import plain_sums
 from tests.support.rig import check_order
 from tests.support.storm import KINDS, Storm, encoded, weather
 
@@ -37,6 +38,7 @@ def sound(engine: Engine) -> None:
     assert result.total == result.realised + result.unrealised - result.fees
     assert result.spread + result.inventory + result.settlement - result.fees == result.total
     assert result.rounding == 0
+    plain_sums.check(state)
     live = list(state.orders.live())
     assert len(live) == state.orders.live_count
     for order in live:

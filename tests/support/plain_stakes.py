@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from hlomm.domain.ids import MarketId
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
-from hlomm.domain.units import SCALE, to_fixed
+from hlomm.domain.units import SCALE, notional_ceil, to_fixed
 from hlomm.engine import payoffs
+from hlomm.engine.order import Order
 from hlomm.engine.payoffs import Ending, PerpStake, Profile
-from hlomm.engine.stakes import _BOTH, Group, Question, _question, _settlement, name_of
+from hlomm.engine.settling import _BOTH, Group, Question, question_of
+from hlomm.engine.stakes import _settlement, name_of
 from hlomm.engine.state import MarketState, State
 
 Room = tuple[int, str, str]
@@ -32,7 +34,7 @@ class PlainStakes:
         found: dict[tuple[object, ...], list[MarketState]] = {}
         for market in state.markets.values():
             if market.is_outcome and market.settled is None:
-                self._events[market.market.id] = payoffs.event(state, market).losses
+                self._events[market.market.id] = event(state, market).losses
                 found.setdefault(_settlement(market), []).append(market)
         for together in found.values():
             self._groups.setdefault(name_of(together[0]), []).append(tuple(together))
@@ -56,7 +58,7 @@ class PlainStakes:
             if hedged is not own:
                 rest += self._worst(hedged, perp)
             beside = perp if hedged is own else None
-            found.append(self._profile(own, beside, question=_question(market), rest=rest))
+            found.append(self._profile(own, beside, question=question_of(market.market), rest=rest))
         return found
 
     def hedge_ways(self, name: MarketId, perp: PerpStake) -> list[Profile]:
@@ -100,7 +102,7 @@ class PlainStakes:
         others: dict[Question, list[int]] = {}
         for market in group:
             spec, losses = market.market, self._events[market.market.id]
-            own = _question(market)
+            own = question_of(market.market)
             if own is None or own == question:
                 total += losses[payoffs.pays_yes(spec, ending)]
                 continue
@@ -108,6 +110,36 @@ class PlainStakes:
             for other in _BOTH:
                 either[other] += losses[payoffs.pays_yes(spec, (at, other))]
         return total + sum(max(either) for either in others.values())
+
+
+def event(state: State, market: MarketState) -> Profile:
+    """Losses of one outcome by itself, order by order."""
+    position, orders = state.portfolio.position(market.market.id), state.orders.exposed_in(market.market.id)
+    spent = position.cost_yes + position.cost_no - position.realised
+    return Profile(
+        at=payoffs.EITHER,
+        losses=(
+            spent - position.no + sum(_if_filled(order, yes=False) for order in orders),
+            spent - position.yes + sum(_if_filled(order, yes=True) for order in orders),
+        ),
+    )
+
+
+def unit_loss(leg: Leg, side: Side, px: int) -> tuple[int, int]:
+    """What one contract of an order loses if NO is paid, and if YES is."""
+    no, yes = ((paid if side is Side.SELL else -paid) for paid in ((0, SCALE) if leg is Leg.YES else (SCALE, 0)))
+    own = px if side is Side.BUY else -px
+    return own + no, own + yes
+
+
+def _if_filled(order: Order, *, yes: bool) -> int:
+    """Both sizes of an amend at their own prices, and what is said to have filled at the worse."""
+    worse = order.exposed_px if order.side is Side.BUY else order.lowest_px
+    total = 0
+    for px, qty in ((order.px, order.leaves), (order.amend_px or order.px, order.amend_qty), (worse, order.due)):
+        lost = unit_loss(order.leg, order.side, px)[yes]
+        total += notional_ceil(lost, qty) if lost > 0 else 0
+    return total
 
 
 def _prices(group: Group, perp: PerpStake | None) -> list[int]:
@@ -123,15 +155,15 @@ def rooms(state: State, market: MarketState, leg: Leg, side: Side, px: int) -> l
     """(largest quantity allowed, limit, numbers) of an order in an outcome at an own-coin price."""
 
     def unit(ending: Ending) -> int:
-        return payoffs.unit_loss(leg, side, px, yes=payoffs.pays_yes(market.market, ending))
+        return unit_loss(leg, side, px)[payoffs.pays_yes(market.market, ending)]
 
     def either(ending: Ending) -> int:
-        return payoffs.unit_loss(leg, side, px, yes=ending == payoffs.EITHER[1])
+        return unit_loss(leg, side, px)[ending == payoffs.EITHER[1]]
 
     limits, stakes = state.config.limits, PlainStakes(state)
     ways, elsewhere = stakes.ways(market), stakes.total() - max(stakes.worst(name_of(market)), 0)
     return [
-        _room(payoffs.event(state, market), either, limits.max_loss_event, "max_loss_event"),
+        _room(event(state, market), either, limits.max_loss_event, "max_loss_event"),
         _widest(ways, unit, limits.max_loss_underlying, "max_loss_underlying"),
         _widest(ways, unit, limits.max_loss_total - elsewhere, "max_loss_total"),
     ]

@@ -151,7 +151,7 @@ def test_tokens_already_on_offer_are_not_offered_again() -> None:
     order = rig.resting_ask("0.58", 100)
     assert order.side is Side.SELL
     position = rig.state.portfolio.position(M)
-    exposed = exposure(position, rig.state.orders.exposed_in(M))
+    exposed = exposure(position, rig.state.orders.pending(M))
     assert available(position, exposed, Leg.YES, 0) == 0
     assert available(position, exposed, Leg.NO, 0) == 0
     assert (exposed.longest, exposed.shortest) == (lots(100), 0)
@@ -166,14 +166,13 @@ def test_exposure_takes_the_worst_of_each_direction() -> None:
     bid = rig.resting_bid("0.52", 60)
     rig.want(bid=("0.52", 60), ask=("0.58", 100))
     position = Position(yes=lots(100))
-    exposed = exposure(position, rig.state.orders.exposed_in(M))
+    exposed = exposure(position, rig.state.orders.pending(M))
     assert exposed.longest == lots(160)
     assert exposed.shortest == lots(0)
-    assert exposed.buying == usd("31.2")
+    assert rig.state.orders.pending(M).buying == usd("31.2")
     assert (exposed.selling_yes, exposed.selling_no) == (lots(100), 0)
-    replaced = exposure(position, rig.state.orders.exposed_in(M), bid)
+    replaced = exposure(position, rig.state.orders.pending(M), bid)
     assert replaced.longest == lots(100)
-    assert replaced.buying == 0
 
 
 def test_of_a_replaced_order_only_missing_fills_count() -> None:
@@ -181,8 +180,8 @@ def test_of_a_replaced_order_only_missing_fills_count() -> None:
     bid = rig.resting_bid("0.52", 100)
     rig.opened(bid, leaves=70, oid=rig.oid_of[bid.client_id])
     position = Position()
-    assert exposure(position, rig.state.orders.exposed_in(M)).longest == lots(100)
-    assert exposure(position, rig.state.orders.exposed_in(M), bid).longest == lots(30)
+    assert exposure(position, rig.state.orders.pending(M)).longest == lots(100)
+    assert exposure(position, rig.state.orders.pending(M), bid).longest == lots(30)
 
 
 @pytest.mark.parametrize(
@@ -205,5 +204,5 @@ def test_free_tokens_are_never_negative() -> None:
     rig.resting_ask("0.58", 100)
     rig.buy(40, "0.55", side=Side.SELL)
     position = rig.state.portfolio.position(M)
-    exposed = exposure(position, rig.state.orders.exposed_in(M))
+    exposed = exposure(position, rig.state.orders.pending(M))
     assert available(position, exposed, Leg.YES, 0) == Qty(0)
