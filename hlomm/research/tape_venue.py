@@ -11,7 +11,7 @@ from bisect import insort
 from collections.abc import Mapping, Sequence
 
 from hlomm.domain.fills import Fill
-from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId
+from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueId
 from hlomm.domain.inputs import (
     AccountState,
     FeeRates,
@@ -67,10 +67,12 @@ class TapeVenue:
             self._place = 0
         insort(self._tape, happened, lo=self._place, key=order_of)
 
-    def account(self, asked_ns: int) -> AccountState:
+    def account(self, asked_ns: int, venue: VenueId = HYPERLIQUID) -> AccountState:
+        """Of another venue an empty one: a tape of it is heard, and nothing can be bought there."""
+        here = venue == HYPERLIQUID
         tokens = tuple(token for market in self.markets.values() for token in market.account.held())
         return AccountState(
-            venue=HYPERLIQUID, cash=Cash(self.purse.cash), tokens=tokens, orders=(),
+            venue=venue, cash=Cash(self.purse.cash if here else 0), tokens=tokens if here else (), orders=(),
             asked_mono_ns=asked_ns - self.ahead_ns,
         )  # fmt: skip
 
@@ -120,8 +122,8 @@ class TapeVenue:
                         market.cancel(cancel.client_id, at_ns, draw)
             case QueryOrder(client_id=client_id):
                 self.mail.tell(at_ns, draw, self._answer(client_id), client_id)
-            case QueryAccount():
-                self.mail.tell(at_ns, draw, self.account(request.sent_ns), None)
+            case QueryAccount(venue=venue):
+                self.mail.tell(at_ns, draw, self.account(request.sent_ns, venue), None)
             case ConvertSet() as conversion:
                 if (market := self.markets.get(conversion.market)) is not None:
                     market.convert(conversion, at_ns, draw)

@@ -83,7 +83,7 @@ class Imported:
 
 def import_into(root: Path, kind: Kind, paths: Sequence[Path]) -> Imported:
     """Read everything and write it; the same input writes the same files. UsageError if nothing real can be had."""
-    files = list(_files(kind, paths))
+    files = list(files_in(paths, kind.suffixes))
     tally = Tally()
     lines = list(kind.read(files, tally)) if files else []
     if not any(line.news for line in lines):
@@ -105,10 +105,11 @@ def import_into(root: Path, kind: Kind, paths: Sequence[Path]) -> Imported:
     )  # fmt: skip
 
 
-def _files(kind: Kind, paths: Sequence[Path]) -> Iterator[Path]:
+def files_in(paths: Sequence[Path], suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Files that are named, and those of folders that end so. UsageError for a path that does not exist."""
     for path in paths:
         if path.is_dir():
-            yield from sorted(one for one in path.rglob("*") if one.is_file() and one.name.endswith(kind.suffixes))
+            yield from sorted(one for one in path.rglob("*") if one.is_file() and one.name.endswith(suffixes))
         elif path.is_file():
             yield path
         else:

@@ -15,9 +15,8 @@ from hlomm.cli.research import IMPORTS
 from hlomm.domain.faults import UsageError
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, MarketSettled, TradePrint
 from hlomm.domain.units import SCALE
-from hlomm.research.imports.candles import NAME as CANDLES
 from hlomm.research.imports.candles import import_candles
-from hlomm.research.imports.kinds import KINDS
+from hlomm.research.imports.kinds import KINDS, TABLES
 from hlomm.research.imports.lines import Imported, import_into, scaled, seconds
 from hlomm.research.recording import load
 from hlomm.research.source import recordings
@@ -52,7 +51,7 @@ def findings(out: Path) -> dict[str, int]:
 
 
 def test_the_command_knows_every_kind() -> None:
-    assert set(IMPORTS) == {*KINDS, CANDLES}
+    assert set(IMPORTS) == {*KINDS, *TABLES}
 
 
 # -- real recordings
