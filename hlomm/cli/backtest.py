@@ -60,13 +60,15 @@ def backtest_command(
         for left_out in chosen.excluded:
             click.echo(f"left out: {left_out.ticker or left_out.market}: {left_out.reason}", err=True)
         for recording in chosen.recordings:
+            began = time.process_time()
             result = backtest(recording, loaded, terms=terms)
+            took_s = _since(began)
             if bracketed:
                 result.bracket = bracket(recording, loaded, terms, result)
             chart = (out if out is not None else Path()) / f"backtest-{_name(folder, recording, chosen)}-{strategy}.svg"
             chart.parent.mkdir(parents=True, exist_ok=True)
             draw(result, chart)
-            document = {**result.document(loaded.profile), "strategy": strategy, "chart": str(chart)}
+            document = {**result.document(loaded.profile), "strategy": strategy, "chart": str(chart), "cpu_s": took_s}
             if recording.repairs:
                 document["repairs"] = dict(recording.repairs)
             guard = None
@@ -116,7 +118,7 @@ def _together(
     session = load_session(folder)
     began = time.process_time()
     result = run_session(session, loaded, terms)
-    took_s = max(time.process_time() - began, 1e-9)
+    took_s = _since(began)
     between = session_bracket(session, loaded, terms, result) if bracketed and session.markets else None
     if not as_json:
         click.echo(f"{folder}: {result.text()}")
@@ -124,9 +126,14 @@ def _together(
         if between is not None:
             click.echo(between.text())
     return {
-        **result.document(loaded.profile), "strategy": strategy, "cpu_s": round(took_s, 3),
+        **result.document(loaded.profile), "strategy": strategy, "cpu_s": took_s,
         "bracket": None if between is None else between.document(),
     }  # fmt: skip
+
+
+def _since(began: float) -> float:
+    """Processor time in seconds, and never none, to divide by."""
+    return max(round(time.process_time() - began, 6), 1e-6)
 
 
 def _loaded(profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str) -> Loaded:

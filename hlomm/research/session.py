@@ -91,6 +91,7 @@ class SessionResult:
             "heard": {one.market: one.document() for one in self.session.heard},
             "repairs": dict(self.session.repairs),
             "data": {"events": len(self.session.events), "book_events": self.session.book_events},
+            "turns": self.turns,
             "digest": f"{self.digest:016x}",
         }
 

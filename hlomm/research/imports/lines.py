@@ -87,7 +87,7 @@ def import_into(root: Path, kind: Kind, paths: Sequence[Path]) -> Imported:
     tally = Tally()
     lines = list(kind.read(files, tally)) if files else []
     if not any(line.news for line in lines):
-        odd = ", ".join(f"{count} {name}" for name, count in tally.counts.items())
+        odd = ", ".join(f"{count} {name}" for name, count in tally.counts.items() if count)
         raise UsageError(f"nothing of kind {kind.name} in {', '.join(map(str, paths))}{f' ({odd})' if odd else ''}")
     latest: Counter[str] = Counter()
     for line in lines:

@@ -25,10 +25,10 @@ import attrs
 
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import HYPERLIQUID, MarketId, VenueId, is_outcome, perp_market, venue_of
-from hlomm.domain.inputs import BboUpdate, BookSnapshot, MarkPrice
+from hlomm.domain.inputs import MarkPrice
 from hlomm.domain.markets import Market, MarketKind
 from hlomm.domain.times import NS_PER_S
-from hlomm.research.recording import Event, Recording, perp_of
+from hlomm.research.recording import Event, Recording, count_books, perp_of
 from hlomm.research.store.hearing import Heard, heard, listing, venues_of
 from hlomm.research.store.read import Store
 from hlomm.research.store.tapes import Tape, tape_of
@@ -71,7 +71,7 @@ class Session:
     @property
     def book_events(self) -> int:
         """Snapshots and touches."""
-        return sum(isinstance(event.item, BookSnapshot | BboUpdate) for event in self.events)
+        return count_books(self.events)
 
 
 def load_store(root: Path) -> Chosen:
