@@ -1,21 +1,21 @@
-"""Everything recorded that lies beside the checkout: what has books runs through the engine, what has none says why."""
+"""Everything recorded that lies beside the checkout: what has books runs through the engine, what has none says why.
+
+The one recording that can be traded, `hl_hip4_q15`, is run in `test_backtest.py`; all of them whole in
+`trials/test_every_dataset.py`.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-import attrs
 import pytest
 
 from hlomm.domain.faults import UsageError
-from hlomm.domain.units import SCALE, Px
-from hlomm.research.backtest import backtest
 from hlomm.research.imports.candles import NAME as CANDLES
 from hlomm.research.imports.kinds import KINDS, TABLES
 from hlomm.research.imports.lines import import_into
 from hlomm.research.session import SessionResult, run_session
-from hlomm.research.source import recordings
 from hlomm.research.store.read import Store
 from hlomm.research.store.recordings import load_session, only_heard
 from hlomm.settings.load import load
@@ -71,9 +71,3 @@ def test_the_engine_hears_all_of_it_twice_the_same_and_says_why_it_trades_nothin
     assert session.book_events == sum(one.books + one.touches for one in session.heard) > 0
     assert {one.market for one in session.heard} == set(Store.open(store).markets())
     assert {one.why for one in session.heard} <= set(known.why)
-
-
-def test_a_recorded_outcome_is_traded() -> None:
-    (whole,) = recordings(dataset("hl_hip4_q15")).recordings
-    recording = attrs.evolve(whole, events=whole.events[:2_000], settled=Px(SCALE))
-    assert backtest(recording, load("sim", environ={})).final.orders_placed > 0
