@@ -71,6 +71,11 @@ class SessionResult:
         model = self.terms.model
         return End(tag=model.tag, queue=model.queue_tag, pnl=self.final.pnl.total, fills=self.final.fills)
 
+    @property
+    def _what(self) -> str:
+        outcomes, heard = len(self.session.markets), len(self.session.heard)
+        return f"{outcomes} outcomes together" if outcomes else f"{heard} markets heard"
+
     def document(self, profile: str) -> dict[str, Any]:
         first, last = self.session.events[0].received_ns, self.session.events[-1].received_ns
         return {
@@ -99,7 +104,7 @@ class SessionResult:
         engine, pnl = self.final, self.final.pnl
         rows = [
             (
-                f"{len(self.session.markets)} outcomes together, {len(self.session.events)} inputs, "
+                f"{self._what}, {len(self.session.events)} inputs, "
                 f"{self.session.book_events} of them books, {len(self.settled)} settled"
             ),
             *said(self.session.heard),

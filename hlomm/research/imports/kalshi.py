@@ -5,27 +5,27 @@ told, and a size of 0 says so. A label is what the market paid; it is told where
 
 A ticker of a window tells its coin, its length and its end, and a market is listed with that when it is first heard of.
 Its strike is what the index averaged before the window opened, which no row has: so there is none in its terms. Nor is
-there a fee. The grid is what all rows lie on.
+there a fee. That it settles on the average of a minute is the venue's rule for such windows, and the grid is what all
+rows lie on.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from hlomm.domain.ids import KALSHI, MarketId, kalshi_market
-from hlomm.domain.inputs import BboUpdate, Input, Level, MarketListed, MarketSettled, TradePrint
+from hlomm.domain.inputs import BboUpdate, Input, MarketListed, MarketSettled, TradePrint
 from hlomm.domain.markets import Market, MarketKind, Source
 from hlomm.domain.orders import Side
 from hlomm.domain.ticker import Terms, outcome_ticker
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.domain.units import ONE, SCALE, Cash, Px, Qty
-from hlomm.research.imports.lines import Line, Tally, scaled, seconds, text_lines
+from hlomm.research.imports.lines import Line, Tally, scaled, seconds, text_lines, unsized, zoned_ns
 from hlomm.research.store.schema import market_of
 from hlomm.venues.kalshi.eastern import instants
 from hlomm.venues.kalshi.terms import AVERAGING_S
@@ -102,18 +102,12 @@ def _rows(files: Sequence[Path], tally: Tally) -> Iterator[Line]:
 
 
 def _touch(market: MarketId, row: dict[str, Any]) -> Input:
-    return BboUpdate(market, _price(row["yb"]), _price(row["ya"]), 0)
-
-
-def _price(number: float | None) -> Level | None:
-    """None for an empty side, which reads 0 or 1."""
-    px = 0 if number is None else scaled(number)
-    return (px, 0) if 0 < px < SCALE else None
+    return BboUpdate(market, unsized(row["yb"]), unsized(row["ya"]), 0)
 
 
 def _trade(market: MarketId, row: dict[str, Any]) -> tuple[Input, int]:
     side = {"yes": Side.BUY, "no": Side.SELL}[row["taker_side"]]
-    stamp_ns = _iso_ns(row["created_time"])
+    stamp_ns = zoned_ns(row["created_time"])
     px, qty = scaled(row["yes_price"]), scaled(row["count"])
     if not 0 < px < SCALE or not qty:
         raise ValueError("a trade of nothing")
@@ -121,11 +115,4 @@ def _trade(market: MarketId, row: dict[str, Any]) -> tuple[Input, int]:
 
 
 def _label(market: MarketId, row: dict[str, Any]) -> tuple[int, MarketSettled]:
-    return _iso_ns(row["close_time"]), MarketSettled(market, _PAYS[row["outcome"]], "label of the data set")
-
-
-def _iso_ns(text: str) -> int:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time of nobody knows where")
-    return int(moment.replace(microsecond=0).timestamp()) * 10**9 + moment.microsecond * 1_000
+    return zoned_ns(row["close_time"]), MarketSettled(market, _PAYS[row["outcome"]], "label of the data set")

@@ -11,6 +11,7 @@ import gzip
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,8 @@ from typing import Any, Final
 import attrs
 
 from hlomm.domain.faults import UsageError
-from hlomm.domain.inputs import Input
+from hlomm.domain.inputs import Input, Level
+from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE
 from hlomm.research.store.pack import write_rows
 from hlomm.research.store.schema import EVENTS, FRAMES, Row, event_columns, market_of
@@ -170,6 +172,20 @@ def scaled(number: str | float | Decimal) -> int:
     if whole < 0:
         raise ValueError(f"expected no negative number, was {number!r}")
     return whole
+
+
+def unsized(price: str | float | None) -> Level | None:
+    """A best price of which the source does not tell the size; None for an empty side, which reads 0 or 1."""
+    px = 0 if price is None else scaled(price)
+    return (px, 0) if 0 < px < SCALE else None
+
+
+def zoned_ns(text: str) -> int:
+    """An ISO time that names its zone, in ns. ValueError for any other."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time of nobody knows where")
+    return int(moment.replace(microsecond=0).timestamp()) * NS_PER_S + moment.microsecond * 1_000
 
 
 def seconds(number: str | float) -> int:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +25,7 @@ from hlomm.domain.markets import Comparator, Market, MarketKind, Source
 from hlomm.domain.ticker import Terms, outcome_ticker
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import ONE, SCALE, Cash, Px
-from hlomm.research.imports.lines import Line, Tally, scaled, seconds
+from hlomm.research.imports.lines import Line, Tally, scaled, seconds, unsized, zoned_ns
 from hlomm.venues.polymarket.wire.amounts import WHOLE
 from hlomm.venues.polymarket.wire.families import COLLATERAL, TIE_PAYS_HALF
 
@@ -110,15 +109,9 @@ def _row(cells: Sequence[str]) -> _Row:
     if side not in ("UP", "DOWN") or not token:
         raise ValueError("a token of neither side")
     return _Row(
-        recv_ns=_time_ns(cells[0]), up=side == "UP", token=token, bid=_level(cells[2]), ask=_level(cells[3]),
+        recv_ns=zoned_ns(cells[0]), up=side == "UP", token=token, bid=unsized(cells[2]), ask=unsized(cells[3]),
         strike=_strike(cells[9]),
     )  # fmt: skip
-
-
-def _level(text: str) -> Level | None:
-    """None for an empty side, which reads 0 or 1."""
-    px = scaled(text)
-    return (px, 0) if 0 < px < SCALE else None
 
 
 def _complement(level: Level | None) -> Level | None:
@@ -132,20 +125,13 @@ def _strike(text: str) -> Px:
     return Px(strike)
 
 
-def _time_ns(text: str) -> int:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time of nobody knows where")
-    return int(moment.replace(microsecond=0).timestamp()) * NS_PER_S + moment.microsecond * 1_000
-
-
 def _expiries(files: Sequence[Path], tally: Tally) -> dict[Px, int]:
     """By strike; one that rows disagree on, or that is not on a full hour, is none."""
     found: dict[Px, set[int]] = defaultdict(set)
     for path in files:
         for cells in _cells(path, tally):
             try:
-                at_ns = _time_ns(cells[0]) + seconds(float(cells[2]) * 3_600.0)
+                at_ns = zoned_ns(cells[0]) + seconds(float(cells[2]) * 3_600.0)
                 hour_ns = round(at_ns / _HOUR_NS) * _HOUR_NS
                 found[_strike(cells[1])].add(hour_ns if abs(at_ns - hour_ns) <= _EXPIRY_OFF_NS else 0)
             except (ValueError, IndexError):

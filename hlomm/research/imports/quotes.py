@@ -64,7 +64,9 @@ def _read(path: Path, odd: Counter[str]) -> pl.DataFrame | None:
     kept = table.filter(pl.col("ts").is_not_null() & (pl.col("slug").fill_null("") != ""))
     odd["unreadable_rows"] += len(table) - len(kept)
     return kept.select(
-        pl.col("ts").dt.epoch("ns").alias("recv_ns"), "slug", *((one * SCALE).round().cast(pl.Int64) for one in prices)
+        pl.col("ts").dt.epoch("ns").alias("recv_ns"),
+        "slug",
+        *((one * SCALE).round().cast(pl.Int64, strict=False) for one in prices),
     )
 
 

@@ -159,6 +159,7 @@ def _heard(root: Path, tapes: dict[str, Tape]) -> Session:
     rows.sort(key=lambda pair: pair[0])
     mended = sum((tape.mended for tape in tapes.values()), Counter[str]())
     mended["replayed_prints"] += sum(tape.replayed for tape in tapes.values())
+    mended["gaps"] += sum(len(tape.gaps) for tape in tapes.values())
     return Session(
         markets=(), events=tuple(event for _, event in rows), excluded=tuple(excluded),
         repairs=tuple(sorted((+mended).items())), ahead_ns=_ahead_ns(tapes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime
 from pathlib import Path
 
@@ -151,7 +152,7 @@ def test_quotes_are_taken_whole_in_the_order_of_their_times(tmp_path: Path) -> N
     rows = {
         "ts": [*at, None],
         "slug": ["b/%", "a", "a", "a"],
-        "bid": [0.4, None, 0.001, 0.5],
+        "bid": [0.4, math.nan, 0.001, 0.5],
         "ask": [0.5, 0.6, 1.0, 0.6],
     }
     pl.DataFrame(rows).write_parquet(folder / "quotes_2026-08-01.parquet")
