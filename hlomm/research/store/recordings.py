@@ -11,6 +11,9 @@ Rules, applied in this order and always told:
 - an outcome of which the terms changed, or without strike, book, touch of its perp, or settlement is excluded. Its
   settlement is what the store says, else the mark at its expiry, which the last one stands for if it is at most
   `MARK_REACH_NS` older (`hlomm.research.usable`).
+
+A store without outcomes of Hyperliquid is heard, not traded (`hearing`): there only rows that make no sense exclude a
+market; gaps and steps of the clock decide nothing and are counted.
 """
 
 from __future__ import annotations
@@ -114,7 +117,7 @@ def load_session(root: Path) -> Session:
     """
     store = Store.open(root)
     names = store.markets()
-    if not any(_tradable(name) for name in names):
+    if not any(map(_tradable, names)):
         return _heard(root, {name: tape_of(store, name) for name in names})
     tapes = {name: tape_of(store, name) for name in names if name.startswith(f"{HYPERLIQUID}:")}
     excluded = _of_others(names)
@@ -140,7 +143,7 @@ def load_session(root: Path) -> Session:
 
 def only_heard(root: Path) -> bool:
     """Whether nothing in a store can be traded, because it has no outcome of Hyperliquid."""
-    return not any(_tradable(name) for name in Store.open(root).markets())
+    return not any(map(_tradable, Store.open(root).markets()))
 
 
 def _tradable(name: str) -> bool:
