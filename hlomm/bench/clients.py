@@ -18,7 +18,8 @@ from hlomm.bench.rungs import Core
 from hlomm.bench.serve import spread
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.venues.hyperliquid.wire.actions import post_frame
-from hlomm.venues.transport import Address, Transport, open_stream
+from hlomm.venues.socket_stream import open_stream
+from hlomm.venues.transport import Address, Transport
 from hlomm.venues.websocket import WebSocketKind, WebSocketLimits, WebSocketLink
 
 Json = dict[str, Any]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import trio
 from hlomm.assembly.venues import hyperliquid_session
 from hlomm.bench.peer import Peer
 from hlomm.bench.probes import Probes, wrapped
-from hlomm.bench.venue import PERIOD
+from hlomm.bench.venue import periods
 from hlomm.daemon.app import Daemon
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import HYPERLIQUID
@@ -26,25 +27,26 @@ from hlomm.strategy.avellaneda import Avellaneda
 from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid import gateway
 from hlomm.venues.protocol import VenueSession
-from hlomm.venues.transport import Address, Transport, open_stream
+from hlomm.venues.socket_stream import open_stream
+from hlomm.venues.transport import Address, Transport
 
 ROOM: Final = (
     "limits.max_loss_event=100000", "limits.max_loss_underlying=100000", "limits.max_loss_total=100000",
     "limits.max_order_notional=5000", "limits.max_position=5000", "limits.max_gross_notional=100000",
-    "limits.max_orders_per_s=10000", "limits.max_notional_per_min=100000000",
+    "limits.max_orders_per_s=10000", "limits.max_open_orders=10000", "limits.max_notional_per_min=100000000",
     "limits.max_resting_without_deadman=100000", "budget.weight_per_min=1000000", "budget.slow_runway_h=0",
     "budget.slow_below=0", "budget.reserve=0", "hedge.enabled=false", "venue.hyperliquid.deadman_s=0",
     "guardian.enabled=false",
 )  # fmt: skip
 """Limits that do not bind. The gate looks at all of them all the same."""
 EAGER: Final = (
-    f'strategy.avellaneda.periods=["{PERIOD}"]', "strategy.avellaneda.follow_s=0",
+    "strategy.avellaneda.follow_s=0",
     "strategy.avellaneda.requote_share=0", "strategy.avellaneda.pull_ratio=100",
     "strategy.avellaneda.max_half_spread=0.2", "quotes.min_move=0.00001", "quotes.min_interval_s=0",
 )  # fmt: skip
 """Quotes follow every book: an order for each frame is the worst case."""
 READY_S: Final = 30.0
-_MESSAGES: Final = "WS_MESSAGES_PER_MIN"
+_ALLOWED: Final = ("WS_MESSAGES_PER_MIN", "POSTS_IN_FLIGHT_MAX")
 
 
 @attrs.define(eq=False)
@@ -66,9 +68,12 @@ class Desk:
 
 
 @asynccontextmanager
-async def trading(peer: Peer, probes: Probes, transport: str, sets: tuple[str, ...] = ()) -> AsyncIterator[Desk]:
-    """A daemon that is connected and follows its market; stopped, flat, when the block ends."""
-    chosen = (*ROOM, *EAGER, f"venue.hyperliquid.transport={transport}", *sets)
+async def trading(
+    peer: Peer, probes: Probes, transport: str, sets: tuple[str, ...] = (), markets: int = 1
+) -> AsyncIterator[Desk]:
+    """A daemon that is connected and follows its markets; stopped, flat, when the block ends."""
+    of = f"strategy.avellaneda.periods={json.dumps(periods(markets))}"
+    chosen = (*ROOM, *EAGER, of, f"venue.hyperliquid.transport={transport}", *sets)
     loaded = load("sim", (), chosen, environ={})
     settings = loaded.settings
     with (
@@ -98,7 +103,7 @@ async def trading(peer: Peer, probes: Probes, transport: str, sets: tuple[str, .
             nursery.start_soon(_live, daemon)
             desk = Desk(daemon, session)
             await desk.until(
-                lambda: session.statistics().state == "live" and any(
+                lambda: session.statistics().state == "live" and markets <= sum(
                     market.strategy is not None for market in daemon.pump.engine.state.markets.values()
                 ),
                 READY_S, "the daemon did not get ready at the loopback venue",
@@ -111,6 +116,10 @@ async def _live(daemon: Daemon) -> None:
     await daemon.run()
 
 
-def _venue_without_limits() -> Any:
-    """The session keeps to what the real venue allows an address in a minute; this venue allows everything."""
-    return wrapped(gateway, _MESSAGES, lambda _limit, _name: 10**9)  # type: ignore[arg-type,return-value]
+@contextmanager
+def _venue_without_limits() -> Iterator[None]:
+    """The session keeps to what the real venue allows an address; this venue allows everything."""
+    with ExitStack() as undo:
+        for name in _ALLOWED:
+            undo.enter_context(wrapped(gateway, name, lambda _limit, _name: 10**9))  # type: ignore[arg-type,return-value]
+        yield

@@ -7,7 +7,7 @@ and round. Only the venue's stamp is put in when a frame leaves.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from typing import Final
 
@@ -94,6 +94,14 @@ def mixed(coin: str, price: float) -> Iterator[Frame]:
     """All three, for ever: eight books of ten frames."""
     of = {BOOK: cycle(books(coin)), TOUCH: cycle(touches(price)), PRINT: cycle(prints(coin))}
     return (next(of[kind]) for kind in cycle(_MIX))
+
+
+def across(coins: Sequence[str], price: float) -> Iterator[Frame]:
+    """The same for several contracts: each frame is the next one's, and all kinds come to each of them."""
+    for number, frame in enumerate(mixed(coins[0], price)):
+        coin = coins[(number + number // len(_MIX)) % len(coins)]
+        told = frame.head.replace(f'"{coins[0]}"'.encode(), f'"{coin}"'.encode())
+        yield frame if coin == coins[0] else Frame(frame.kind, told, frame.tail)
 
 
 def _px(ticks: int) -> str:

@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from hlomm.bench.desk import Desk, trading
-from hlomm.bench.machine import about
+from hlomm.bench.machine import about, memory_mb
 from hlomm.bench.peer import Peer, loopback
 from hlomm.bench.probes import STEPS, Phase, Probes, cost_us
 from hlomm.bench.quiet import Watch, load_before
@@ -43,6 +43,7 @@ class Plan:
     rates: tuple[float, ...] = RATES
     flood: int = 20_000
     """Frames sent as fast as they are taken; 0: none."""
+    markets: int = 1
     transport: str = "direct"
     sets: tuple[str, ...] = ()
     """Settings beside those that a measurement needs."""
@@ -60,15 +61,16 @@ def run(plan: Plan) -> Json:
 async def measure(plan: Plan) -> Json:
     early, probes = load_before(), Probes()
     rates: Json = {}
-    async with loopback() as peer:
-        async with trading(peer, probes, plan.transport, plan.sets) as desk:
+    async with loopback(plan.markets) as peer:
+        async with trading(peer, probes, plan.transport, plan.sets, plan.markets) as desk:
             await _phase(desk, peer, probes, SHOWN_RATE, WARM_FRAMES)
             for rate in (*plan.rates, *((FLOOD,) if plan.flood else ())):
                 frames = max(round(rate * plan.seconds), LEAST_FRAMES) if rate else plan.flood
                 rates[f"{rate:g}" if rate else "flood"] = await _phase(desk, peer, probes, rate, frames)
-            daemon = _daemon(desk)
+            daemon, rehearsal = _daemon(desk), desk.daemon.rehearsal
         signatures = await peer.verify()
-    return _document(plan, rates, early, daemon, signatures)
+    rehearsed = 0 if rehearsal is None else rehearsal.plays
+    return _document(plan, rates, early, daemon, signatures) | {"rehearsed": rehearsed}
 
 
 def _document(plan: Plan, rates: Json, early: list[str], daemon: Json, signatures: Json) -> Json:
@@ -76,7 +78,7 @@ def _document(plan: Plan, rates: Json, early: list[str], daemon: Json, signature
     disturbed = early + sorted({f"{name}: {why}" for name, one in rates.items() for why in one["disturbed"]})
     return {
         "bench": "hotpath", "stages": shown["stages"], "total": shown["total"], "rates": rates,
-        "frames": sum(one["frames"] for one in rates.values()), "transport": plan.transport,
+        "frames": sum(one["frames"] for one in rates.values()), "transport": plan.transport, "markets": plan.markets,
         "budget_us": BUDGET_US, "daemon": daemon, "signatures": signatures,
         "probe_us": round(cost_us(), 3), "disturbed": disturbed, **about(),
     }  # fmt: skip
@@ -88,7 +90,8 @@ async def _phase(desk: Desk, peer: Peer, probes: Probes, rate: float, frames: in
     phase = probes.phase = Phase()
     loop, journal = Histogram(), desk.daemon.journal
     watch, before = Watch((peer.pid,)), await peer.acted()
-    begun_ns, cpu_s, recorded = time.perf_counter_ns(), time.process_time(), journal.records
+    begun_ns, cpu_s, recorded = time.perf_counter_ns(), time.process_time(), (journal.records, journal.bytes)
+    held_mb = memory_mb()
     with _collections() as pauses:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch_loop, loop)
@@ -109,7 +112,8 @@ async def _phase(desk: Desk, peer: Peer, probes: Probes, rate: float, frames: in
         "stages": _stages(phase), "total": spread(phase.total), "wire": told["wire_us"],
         "frames_per_s": round(sent / handled_s, 1), "sender_late_us": round(told["late_us"], 1),
         "cpu_us_per_frame": round(cpu_s / sent * 1e6, 2), "loop": spread(loop), "gc": spread(pauses),
-        "journal_records": journal.records - recorded, "queue_peak": desk.daemon.pump.inbox_peak, **seen,
+        "journal_records": journal.records - recorded[0], "journal_bytes": journal.bytes - recorded[1],
+        "memory_mb": {"before": held_mb, "after": memory_mb()}, "queue_peak": desk.daemon.pump.inbox_peak, **seen,
     }  # fmt: skip
 
 

@@ -14,8 +14,9 @@ import attrs
 import msgspec
 import trio
 
-from hlomm.bench import certificate
+from hlomm.bench.trust import trusted
 from hlomm.domain.faults import VenueUnavailable
+from hlomm.rundir import certificate
 
 Json = dict[str, Any]
 
@@ -73,19 +74,19 @@ class Peer:
 
 
 @asynccontextmanager
-async def loopback() -> AsyncIterator[Peer]:
-    """A venue in a process of its own. Default TLS contexts trust it for the length of the block."""
+async def loopback(markets: int = 1) -> AsyncIterator[Peer]:
+    """A venue of so many contracts in a process of its own. Default TLS contexts trust it while the block lasts."""
     with tempfile.TemporaryDirectory(prefix="hlomm-bench-") as folder:
         pem, key = certificate.make(Path(folder))
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "hlomm.bench.serve", str(pem), str(key)],
+            [sys.executable, "-m", "hlomm.bench.serve", str(pem), str(key), str(markets)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         try:
             peer = Peer(process)
             where = await peer.heard(START_S)
             peer.rest, peer.ws, peer.account, peer.coin = (where[name] for name in ("rest", "ws", "account", "coin"))
-            with certificate.trusted(pem):
+            with trusted(pem):
                 yield peer
         finally:
             with trio.move_on_after(_STOP_S, shield=True):

@@ -69,7 +69,7 @@ class Watch:
     def _read(self) -> _Reading:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         busy_s, steal_s = _processors()
-        ours_s = usage.ru_utime + usage.ru_stime + sum(map(_used_s, self.children))
+        ours_s = usage.ru_utime + usage.ru_stime + sum(map(cpu_s, self.children))
         return _Reading(time.monotonic(), busy_s, steal_s, ours_s, usage.ru_nivcsw)
 
 
@@ -89,8 +89,8 @@ def _processors() -> tuple[float, float]:
     return (user + nice + system + irq + softirq) / _HERTZ, steal / _HERTZ
 
 
-def _used_s(pid: int) -> float:
-    """Processor time of another process; 0 if it is gone."""
+def cpu_s(pid: int) -> float:
+    """Processor time of another process, all its threads; 0 if it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

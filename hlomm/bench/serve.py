@@ -1,7 +1,8 @@
-"""The loopback venue as a process: `python -m hlomm.bench.serve CERTIFICATE KEY`, told what to do on standard input.
+"""The loopback venue as a process: `python -m hlomm.bench.serve CERTIFICATE KEY MARKETS`.
 
-Each line is a JSON command and is answered by one line: the first says where it listens. `feed` sends frames to the
-newest websocket, paced (`rate` a second) or as fast as they are taken (`rate` 0), and says what came back meanwhile.
+It is told what to do on standard input. Each line is a JSON command and is answered by one line: the first says where
+it listens. `feed` sends frames to the newest websocket, paced (`rate` a second) or as fast as they are taken (`rate`
+0), and says what came back meanwhile.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Ping, Request, TextMessage
 from wsproto.utilities import RemoteProtocolError
 
-from hlomm.bench.certificate import HOST
-from hlomm.bench.frames import Frame, mixed
+from hlomm.bench.frames import Frame, across
 from hlomm.bench.venue import BenchVenue
 from hlomm.daemon.histogram import Histogram
 from hlomm.domain.times import NS_PER_MS
+from hlomm.rundir.certificate import HOST
 from hlomm.sim.hl.schema import Malformed
 from hlomm.sim.http_server import ConnectionOver, HttpReply, HttpServer
 
@@ -94,7 +95,7 @@ class Server:
     _frames: Iterator[Frame] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._frames = mixed(self.venue.coin, self.venue.price)
+        self._frames = across(self.venue.coins, self.venue.price)
 
     async def converse(self, stream: trio.abc.Stream) -> None:
         """One connection, HTTP or websocket."""
@@ -189,11 +190,11 @@ def _text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8, "big") + payload
 
 
-async def serve(certificate: Path, key: Path) -> None:
+async def serve(certificate: Path, key: Path, markets: int) -> None:
     """Until standard input ends."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    server = Server()
+    server = Server(BenchVenue(markets))
     async with trio.open_nursery() as nursery:
         ports = []
         for _ in ("rest", "ws"):
@@ -203,7 +204,7 @@ async def serve(certificate: Path, key: Path) -> None:
         _say(
             {
                 "rest": f"https://{HOST}:{ports[0]}", "ws": f"wss://{HOST}:{ports[1]}/ws",
-                "account": server.venue.account, "coin": server.venue.coin,
+                "account": server.venue.account, "coin": server.venue.coins[0],
             }
         )  # fmt: skip
         await _obey(server)
@@ -233,4 +234,4 @@ def _say(document: Json) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(serve, Path(sys.argv[1]), Path(sys.argv[2]))
+    trio.run(serve, Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -106,6 +106,23 @@ def transport(document: Json) -> list[str]:
     ]
 
 
+def growth(document: Json) -> list[str]:
+    head = ("", "p50", "p99", "processor us/event", "memory MB", "journal bytes/event", "events", "")
+    rows = [
+        (
+            one["what"] if one["daemons"] == 1 else f"{one['what']}, one of {one['daemons']} daemons",
+            *("-" if one[figure] is None else shown.number(one[figure]) for figure in ("p50_us", "p99_us")),
+            shown.number(one["cpu_us_per_event"]), shown.number(one["memory_mb"]),
+            f"{one['journal_bytes_per_event']:,}", f"{one['events']:,}", "disturbed" if one["disturbed"] else "",
+        )
+        for one in document["rows"]
+    ]  # fmt: skip
+    return [
+        f"microseconds from readable to handed over; by markets: {document['rate']:g} frames/s, each asks for orders",
+        in_columns(head, rows, ""),
+    ]
+
+
 def sim(document: Json) -> list[str]:
     soak, venue = document["soak"], document["venue"]
     speed = f"{venue['blocks_per_s']:,} blocks/s, {venue['frames_per_s']:,} frames/s"

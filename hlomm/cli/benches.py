@@ -35,17 +35,20 @@ def _measured(name: str, module: str, *, as_json: bool, **plan: Any) -> None:
 @click.option("--seconds", type=click.FloatRange(0.1, 3600), default=20.0, show_default=True, help="At each rate.")
 @click.option("--rates", default="20,200,1000", show_default=True, help="Frames a second, with commas; empty: none.")
 @click.option("--flood", type=click.IntRange(0, 10_000_000), default=20_000, show_default=True, help="Frames unpaced.")
+@click.option("--markets", type=click.IntRange(1, 200), default=1, show_default=True, help="Contracts that are quoted.")
 @click.option("--transport", type=click.Choice(["direct", "library"]), default="direct", show_default=True)
 @click.option("--set", "sets", multiple=True, metavar="A.B=V", help="One setting of the daemon; repeatable.")
 @JSON
 @reporting
 def hotpath(
-    *, seconds: float, rates: str, flood: int, transport: str, sets: tuple[str, ...], as_json: bool
+    *, seconds: float, rates: str, flood: int, markets: int, transport: str, sets: tuple[str, ...], as_json: bool
 ) -> None:  # fmt: skip
     """From a frame on the socket to a signed order with the kernel, in the whole daemon, stage by stage."""
     chosen = _rates(rates)
-    plan = {"seconds": seconds, "rates": chosen, "flood": flood, "transport": transport, "sets": sets}
-    _measured("hotpath", "hotpath", as_json=as_json, **plan)
+    _measured(
+        "hotpath", "hotpath", as_json=as_json, seconds=seconds, rates=chosen, flood=flood, markets=markets,
+        transport=transport, sets=sets,
+    )  # fmt: skip
 
 
 def _rates(text: str) -> tuple[float, ...]:
@@ -73,6 +76,28 @@ def engine(*, data: Path | None, frames: int, rounds: int, as_json: bool) -> Non
     Over DATA, a recording or a store, or over a tape made for it, on which every book moves every quote.
     """
     _measured("engine", "engine", as_json=as_json, data=data, frames=frames, rounds=rounds)
+
+
+@bench.command()
+@click.option("--markets", default="1,10,50,200", show_default=True, help="How many, with commas; empty: none.")
+@click.option("--venues", type=click.IntRange(0, 3), default=3, show_default=True, help="From one to so many.")
+@click.option("--seconds", type=click.FloatRange(1, 3600), default=15.0, show_default=True, help="Of each row.")
+@JSON
+@reporting
+def growth(*, markets: str, venues: int, seconds: float, as_json: bool) -> None:
+    """Latency, processor, memory and journal by markets and venues, and of two daemons on this machine."""
+    _measured("growth", "growth", as_json=as_json, markets=_counts(markets), venues=venues, seconds=seconds)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    """Whole numbers from 1 to 200; UsageError for anything else."""
+    try:
+        counts = tuple(int(one) for one in text.split(",") if one.strip())
+    except ValueError:
+        counts = (0,)
+    if not all(1 <= count <= 200 for count in counts):
+        raise UsageError(f"--markets: expected numbers from 1 to 200 with commas, was {text!r}")
+    return counts
 
 
 @bench.command()

@@ -120,11 +120,11 @@ class Client:
         return reply.snapshot
 
 
-def tell_guardian(path: Path, message: Ask | Command) -> Told:
-    """One question or order to the guardian; UsageError if there is none."""
+def tell_guardian(path: Path, message: Ask | Command, access: Access = Access.OPERATOR) -> Told:
+    """One question or order to the guardian; UsageError if there is none, or the order is refused."""
     wire: _Wire[FromGuardian] = _Wire(path, "guardian", decode_from_guardian, GUARDIAN_S)
     try:
-        met = wire.exchange(Hello(version=guardian.VERSION, role="script", origin=_origin()))
+        met = wire.exchange(Hello(version=guardian.VERSION, role="script", origin=_origin(), access=access))
         if not isinstance(met, Met):
             raise ProtocolViolation("met", f"expected Met, was {type(met).__name__}")
         told = wire.exchange(message)

@@ -233,6 +233,29 @@ def metrics(*, profile: str, state_dir: Path | None, socket: Path | None, port: 
 
 
 @main.command()
+@config_options
+@STATE_DIR
+@SOCKET
+@click.option("--test", is_flag=True, help="Send one message to each service, say what became of it, and end.")
+@JSON
+@reporting
+def alerts(
+    *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
+    socket: Path | None, test: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Tell people: halts, risk, silence and a digest, by chat, pager or mail ([alerts] in the configuration).
+
+    A process of its own that never holds up trading; it may start before the daemon and outlives it.
+    """
+    from hlomm.cli.alerts import Given, alerts_command
+
+    given = Given(
+        profile=profile, config_files=config_files, sets=sets, state_dir=state_dir, socket_file=socket
+    )  # fmt: skip
+    finish(alerts_command(given, test=test, as_json=as_json))
+
+
+@main.command()
 @click.argument("assignment", metavar="KEY=VALUE")
 @PROFILE
 @STATE_DIR

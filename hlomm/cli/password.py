@@ -59,7 +59,7 @@ class Password:
     def _look(self, what: str) -> Secret:
         if self._fd is not None:
             return _from_fd(self._fd)
-        found = _from_credential(self._environ)
+        found = credential(self._environ, CREDENTIAL, "password", LENGTH_MAX)
         found = _from_keyring() if found is None else found
         if found is not None:
             return found
@@ -111,21 +111,21 @@ def read_fd(fd: int, option: str, most: int) -> Secret:
     return Secret(bytes(content.rstrip(b"\r\n")))
 
 
-def _from_credential(environ: Mapping[str, str]) -> Secret | None:
+def credential(environ: Mapping[str, str], name: str, what: str, most: int) -> Secret | None:
     """What systemd put into a folder of this service alone; None if it did not."""
     folder = environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
         return None
-    path = Path(folder) / CREDENTIAL
+    path = Path(folder) / name
     try:
         with path.open("rb") as file:
-            content = file.read(LENGTH_MAX + 1)
+            content = file.read(most + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error} — the credential cannot be read") from None
-    if len(content) > LENGTH_MAX:
-        raise ConfigError(f"{path}: more than {LENGTH_MAX} bytes are no password")
+    if len(content) > most:
+        raise ConfigError(f"{path}: more than {most} bytes are no {what}")
     return Secret(content.rstrip(b"\r\n"))
 
 

@@ -35,6 +35,7 @@ from hlomm.daemon.link_server import LinkServer
 from hlomm.daemon.log_ring import LogRing, listening
 from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
+from hlomm.daemon.rehearsal import Rehearsal
 from hlomm.daemon.service import Service
 from hlomm.daemon.stages import Stages, budgets
 from hlomm.daemon.summary import account_document, summarise
@@ -88,7 +89,7 @@ class Daemon:
         tidy: bool = False,
         service: Service | None = None,
     ) -> None:
-        """`tidy`: the process is ours alone, so that garbage may be collected when it suits us."""
+        """`tidy`: the process is ours alone: garbage may be collected when it suits us, and gaps used to rehearse."""
         self._loaded = loaded
         self._service = Service() if service is None else service
         self._guardian = guardian
@@ -108,6 +109,8 @@ class Daemon:
         self.journal = JournalWriter(paths.journal, self._epoch_ms, segment_bytes=settings.daemon.segment_mb << 20)
         self._stages = Stages(budgets(settings))
         self.pump = Pump(engine, clock, self.journal, self._route, self._stages)
+        every_s = settings.daemon.rehearse_s
+        self.rehearsal = Rehearsal(loaded, self.pump, every_s) if tidy and every_s else None
         self._collector = Collector(self.pump) if tidy and settings.daemon.collector == "gaps" else None
         self.monitor = Monitor(self.pump, sessions, profile=loaded.profile, armed=armed, guardian=guardian)
         self.ledger = Ledger(paths, self._epoch_ms, self.monitor.alert)
@@ -153,6 +156,8 @@ class Daemon:
                 outer.start_soon(self._stages.watch_loop, self.monitor.alert)
                 if self._collector is not None:
                     outer.start_soon(self._collector.keep)
+                if self.rehearsal is not None:
+                    outer.start_soon(self.rehearsal.keep)
                 if duration_s is not None:
                     outer.start_soon(self._end_after, duration_s)
                 self._boot()

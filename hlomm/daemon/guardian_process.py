@@ -49,6 +49,7 @@ MAKE_ROOM_S: Final = 45.0
 ASK_S: Final = 2.0
 SECRETS: Final = (
     "HL_OMM_AGENT_KEY", "HL_OMM_GUARDIAN_KEY", "HL_OMM_POLYMARKET_KEY", "HL_OMM_KALSHI_KEY", "HL_OMM_KEY_PASSWORD",
+    "HL_OMM_ALERT_URLS",
 )  # fmt: skip
 """Variables that no other process inherits."""
 

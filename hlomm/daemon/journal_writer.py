@@ -33,6 +33,8 @@ class JournalWriter:
         self._unsynced = False
         self._closed_segments: list[Path] = []
         self.records = 0
+        self.bytes = 0
+        """Of these records, with their frames."""
         self._open_segment()
 
     @property
@@ -52,6 +54,7 @@ class JournalWriter:
             self._roll()
         self._write_all(frames)
         self.records += records
+        self.bytes += len(frames)
 
     def _write_all(self, data: bytes) -> None:
         view = memoryview(data)

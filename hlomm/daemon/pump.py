@@ -5,9 +5,10 @@ is on record and the outputs are with their sessions. So inputs are totally orde
 and order. An output may answer back at once (a full queue refuses an order): such an input waits its turn in the
 inbox of the call that is running.
 
-News of markets that comes in one call is fed input by input and decided on once, after the last of it or with the
-first input that is more than news. A feed that delivers ten books in one piece has moved on from nine of them: to act
-on those would cost the time that it takes to fall behind.
+What comes in one call is fed input by input and decided on once, as long as it only tells how markets and our orders
+stand: after the last of it, or with the first input that is more than that. A feed that delivers ten books in one piece
+has moved on from nine of them: to act on those would cost the time that it takes to fall behind. A venue that answers
+for two quotes has said nothing of either that the other could not wait for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import trio
 
 from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.stages import Stages
-from hlomm.domain.inputs import MARKET_NEWS, Input, JournalFailed
+from hlomm.domain.inputs import MARKET_NEWS, Input, JournalFailed, OrderClosed, OrderOpened
 from hlomm.domain.latency_rows import Stage
 from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, Output, PlaceOrders
 from hlomm.domain.times import NS_PER_S
@@ -34,6 +35,8 @@ _log = structlog.get_logger("hlomm.pump")
 
 INBOX_LIMIT: Final = 100_000
 """Inputs waiting inside one call; beyond it something feeds the engine in a circle."""
+_JOINED: Final = MARKET_NEWS | {OrderOpened, OrderClosed}
+"""Inputs that wait for the others of their call before they are decided on."""
 _RISKY: Final = (PlaceOrders, AmendOrders, ConvertSet)
 _ORDERS: Final = (PlaceOrders, AmendOrders, CancelOrders)
 
@@ -63,12 +66,15 @@ class Pump:
         """Outputs not sent because no record of them could be written."""
         self.dropped = 0
         """Inputs that came after the freeze."""
+        self.calls = 0
+        """How often something was received."""
         self.inbox_peak = 0
         self.decided_ns = 0
         """When the last decision was on record, by the host's monotonic clock."""
 
     def __call__(self, items: Sequence[Input], received_ns: int) -> None:
         """Feed inputs in order and decide on them. `received_ns` is the host's monotonic receive time."""
+        self.calls += 1
         self._inbox.extend((together, received_ns) for together in _turns(items))
         self.inbox_peak = max(self.inbox_peak, len(self._inbox))
         assert len(self._inbox) <= INBOX_LIMIT, "the engine is fed in a circle"
@@ -91,14 +97,17 @@ class Pump:
             while self._inbox and self.fault is None:
                 self._turn(*self._inbox.popleft())
         except Exception as error:  # noqa: BLE001 - whatever the engine raises, the answer is to freeze and sweep
-            self.fault = error
-            self.faulted.set()
-            _log.critical("engine_fault", error=repr(error), next="cancelling and flattening without the engine")
+            self._freeze(error)
         finally:
             self._running = False
             if self.fault is not None:
                 self.dropped += sum(len(items) for items, _ in self._inbox)
                 self._inbox.clear()
+
+    def _freeze(self, error: Exception) -> None:
+        self.fault = error
+        self.faulted.set()
+        _log.critical("engine_fault", error=repr(error), next="cancelling and flattening without the engine")
 
     def _turn(self, items: Sequence[Input], received_ns: int) -> None:
         engine, stages, read, now = self.engine, self.stages, self.clock.read, self.clock.now()
@@ -182,7 +191,7 @@ def _turns(items: Sequence[Input]) -> Iterator[Sequence[Input]]:
     begun: list[Input] = []
     for item in items:
         begun.append(item)
-        if type(item) not in MARKET_NEWS:
+        if type(item) not in _JOINED:
             yield begun
             begun = []
     if begun:

@@ -178,6 +178,10 @@ def session_contradictions(settings: Settings) -> list[tuple[str, str]]:
         found.append(("guardian.beat_s", "is above half of guardian.warn_s: one late beat would warn"))
     if guardian.warn_s >= guardian.dead_s:
         found.append(("guardian.warn_s", "must be below guardian.dead_s, or the warning comes with the act"))
+    if "://" in settings.alerts.urls_file:
+        found.append(
+            ("alerts.urls_file", "is an URL: write it into a file of yours (chmod 600) and name that file here")
+        )
     if settings.daemon.stop_deadline_s <= settings.flatten.deadline_s:
         found.append(("daemon.stop_deadline_s", "must exceed flatten.deadline_s, or stopping cuts flattening short"))
     if settings.daemon.hard_stop_s <= 2 * settings.daemon.stop_deadline_s:

@@ -216,6 +216,7 @@ class Daemon(Section, frozen=True):
     fsync_s: Positive
     segment_mb: Annotated[int, msgspec.Meta(ge=1, le=4096)]
     collector: Literal["gaps", "python"]
+    rehearse_s: Annotated[float, msgspec.Meta(ge=0, le=10)]
     log: Literal["debug", "info", "warning"]
 
 
@@ -241,6 +242,27 @@ class Guardian(Section, frozen=True):
     on_silence: Literal["flatten", "keep"]
     give_up_s: Positive
     linger_s: NonNegative
+
+
+class Alerts(Section, frozen=True):
+    """Of `hlomm alerts`; host seconds."""
+
+    urls_file: str
+    level: Literal["info", "warning", "critical"]
+    fills: bool
+    digest_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+    remind_s: Annotated[float, msgspec.Meta(ge=60, le=604_800)]
+    again_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+    per_minute: Annotated[int, msgspec.Meta(ge=3, le=600)]
+    send_s: Annotated[float, msgspec.Meta(ge=1, le=120)]
+    keep_s: Annotated[float, msgspec.Meta(ge=60, le=604_800)]
+    daemon_silent_s: Positive
+    venue_silent_s: Positive
+    deadman_failures: Count
+    key_days: NonNegative
+    runway_h: NonNegative
+    disk_free_gib: NonNegative
+    drawdown_share: Fraction
 
 
 class Leg(Section, frozen=True):
@@ -315,6 +337,7 @@ class Settings(EngineSettings, frozen=True):
     daemon: Daemon
     latency: Latency
     guardian: Guardian
+    alerts: Alerts
 
 
 ENGINE_SECTIONS = EngineSettings.__struct_fields__

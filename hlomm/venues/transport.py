@@ -6,7 +6,6 @@ swapped in without touching a session. Certificates are checked with the platfor
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
@@ -18,6 +17,7 @@ import trio
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.venues import websocket_direct, websocket_library
 from hlomm.venues.http_client import HttpClient, HttpLimits, open_http
+from hlomm.venues.socket_stream import open_stream
 from hlomm.venues.websocket import Burst, OnFrame, OpenLink, WebSocketKind, WebSocketLimits, WebSocketLink
 
 _DEFAULT_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
@@ -32,22 +32,6 @@ class Connect(Protocol):
     """Opens a byte stream to a host; OSError, ssl.SSLError or trio.BrokenResourceError if it cannot."""
 
     async def __call__(self, host: str, port: int, tls: bool, /) -> trio.abc.Stream: ...  # noqa: FBT001 - a protocol of three positions
-
-
-async def open_stream(host: str, port: int, tls: bool, /) -> trio.abc.Stream:  # noqa: FBT001 - see Connect
-    """A TCP stream, under TLS if asked for; the handshake is done when it returns."""
-    stream = await trio.open_tcp_stream(host, port)
-    if not tls:
-        return stream
-    # https_compatible: the peers close without a TLS goodbye, which plain TLS would report as truncation.
-    secured = trio.SSLStream(stream, ssl.create_default_context(), server_hostname=host, https_compatible=True)
-    try:
-        await secured.do_handshake()
-    except (trio.BrokenResourceError, trio.Cancelled, ssl.SSLError):
-        with trio.move_on_after(1, shield=True):
-            await trio.aclose_forcefully(secured)
-        raise
-    return secured
 
 
 @attrs.frozen

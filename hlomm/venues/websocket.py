@@ -26,7 +26,7 @@ class WebSocketKind(StrEnum):
     """Who does the framing."""
 
     DIRECT = "direct"
-    """We do, on wsproto: the reader itself calls the handler."""
+    """We do, with the protocol of `websockets`: the reader itself calls the handler, and frames leave at once."""
     LIBRARY = "library"
     """trio-websocket does: a task of ours takes out what its reader puts in."""
 
@@ -67,16 +67,19 @@ class WebSocketLink:
     """The sending side of an open websocket, and what became of it."""
 
     _queue: trio.MemorySendChannel[Outgoing]
-    backlog: trio.MemoryReceiveChannel[Outgoing]
-    """For the writer alone."""
+    _backlog: trio.MemoryReceiveChannel[Outgoing]
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     """For whoever opens the link; everything on it runs in here."""
+    at_once: Callable[[str], bool] | None = None
+    """Sends a frame in that very call, False if it has to be queued; None where there is no such way."""
     lost_because: str | None = None
     """Reason the connection ended, None while it lives."""
     backlogged: bool = False
     """The last piece was as large as a piece may be: more is waiting, so it is we who are behind."""
     frames_in: int = 0
     frames_out: int = 0
+    waiting: int = 0
+    """Frames that the writer has yet to begin: those in the queue, and one that it was handed and does not know of."""
     queue_peak: int = 0
 
     @classmethod
@@ -85,14 +88,24 @@ class WebSocketLink:
         return cls(queue, backlog)
 
     def send_nowait(self, text: str, tag: int | None = None) -> None:
-        """Queue a text frame. trio.WouldBlock if the queue is full, trio.BrokenResourceError once the link is lost.
+        """Send a text frame, or queue it.
 
-        `tag` is given back by `unsent` if the frame never began to leave.
+        trio.WouldBlock if the queue is full, trio.BrokenResourceError once the link is lost. `tag` is given back by
+        `unsent` if the frame never began to leave.
         """
         if self.lost_because is not None:
             raise trio.BrokenResourceError(self.lost_because)
+        if self.at_once is not None and self.at_once(text):
+            return
         self._queue.send_nowait(Outgoing(text, tag))
-        self.queue_peak = max(self.queue_peak, self._queue.statistics().current_buffer_used)
+        self.waiting += 1
+        self.queue_peak = max(self.queue_peak, self.waiting)
+
+    async def next(self) -> Outgoing:
+        """For the writer: what it has to send next. From here to the first byte of it there must be no checkpoint."""
+        outgoing = await self._backlog.receive()
+        self.waiting -= outgoing.text is not None
+        return outgoing
 
     def wake_writer(self) -> None:
         """Have the writer look around. One that is busy does so by itself when it is done."""
@@ -117,7 +130,7 @@ class WebSocketLink:
         tags: list[int] = []
         while True:
             try:
-                outgoing = self.backlog.receive_nowait()
+                outgoing = self._backlog.receive_nowait()
             except (trio.WouldBlock, trio.EndOfChannel):
                 return tags
             if outgoing.tag is not None:

@@ -176,7 +176,7 @@ async def _handshake(
 async def _write(socket: trio_websocket.WebSocketConnection, link: WebSocketLink, deadline_s: float) -> None:
     """Send what is queued, one frame at a time."""
     while True:
-        outgoing = await link.backlog.receive()
+        outgoing = await link.next()
         if outgoing.text is None:
             continue
         try:

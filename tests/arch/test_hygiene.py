@@ -15,6 +15,8 @@ TESTS = files_of("tests")
 
 BROAD_EXCEPTS: Final[dict[tuple[str, str], str]] = {
     ("hlomm/daemon/app.py", "_trade"): "the supervisor: whatever failed, the account is swept next",
+    ("hlomm/daemon/rehearsal.py", "keep"): "a supervisor: whatever breaks on the stage, trading goes on without it",
+    ("hlomm/daemon/alerts/services.py", "_notify"): "whatever a library of others raises may hold the URL",
     ("hlomm/daemon/guardian_link.py", "connect"): "the stream is closed and the fault raised again",
     ("hlomm/daemon/ledger.py", "_round"): "a ledger that fails is rebuilt later: no fault in it may end the trading",
     ("hlomm/daemon/ledger_fold.py", "apply"): "rolled back and raised again",

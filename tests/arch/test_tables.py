@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from hlomm.daemon.alerts import standing
+from hlomm.daemon.alerts.standing import Event, Stage
 from hlomm.domain import exits, faults, links, orders
 from hlomm.domain.exits import ExitCode, exit_code_of
 from hlomm.domain.faults import HlommError, IllegalTransition, JournalCorrupt, ProtocolViolation
@@ -32,6 +34,7 @@ MACHINES: dict[str, tuple[Table, Any, type[enum.Enum], type[enum.Enum], Any]] = 
     "links": (links.TRANSITIONS, links.advance, LinkState, LinkEvent, LinkState.PROPOSED),
     "venue breaker": (venue_breaker.TRANSITIONS, venue_breaker.advance, Arming, ArmingEvent, Arming.ARMED),
     "halt": (halt.TRANSITIONS, halt.advance, HaltState, HaltEvent, HaltState.STARTING),
+    "alerts": (standing.TRANSITIONS, standing.advance, Stage, Event, Stage.CLEAR),
 }
 machines = pytest.mark.parametrize("name", MACHINES)
 
@@ -95,6 +98,7 @@ def test_from_every_state_there_is_a_way_to_an_end(name: str) -> None:
         "orders": set(TERMINAL),
         "basket": set(basket.OVER),
         "halt": {HaltState.STOPPED},
+        "alerts": {Stage.CLEAR},
         "links": {LinkState.GONE},
         "venue breaker": {Arming.ARMED},
     }[name]

@@ -8,7 +8,7 @@ from typing import Any
 import click.testing
 import pytest
 
-from hlomm.bench import clients, engine, hotpath, journal, ladder, probes, sim, transport
+from hlomm.bench import clients, engine, growth, hotpath, journal, ladder, probes, sim, transport
 from hlomm.bench.peer import loopback
 from hlomm.bench.probes import STEPS, Probes, Step
 from hlomm.bench.rungs import FastCore
@@ -151,6 +151,25 @@ def test_the_ladder_has_every_rung() -> None:
 
 
 @pytest.mark.slow
+def test_growth_is_measured_in_daemons_of_their_own() -> None:
+    document = whole(growth.run(growth.Plan(markets=(2,), venues=0, seconds=1.0)))
+    (row,) = document["rows"]
+    assert (row["markets"], row["venues"], row["daemons"], row["events"]) == (2, 1, 1, 200)
+    assert 0 < row["p50_us"] <= row["p99_us"]
+    assert min(row["cpu_us_per_event"], row["memory_mb"], row["journal_bytes_per_event"]) > 0
+    assert "2 markets" in "\n".join(look.growth(document))
+
+
+@pytest.mark.trial
+def test_two_daemons_run_beside_one_another() -> None:
+    """Each has a state directory, a guardian and venues of its own; both replay, or the benchmark says so."""
+    document = whole(growth.run(growth.Plan(markets=(), venues=1, seconds=5.0)))
+    assert [row["daemons"] for row in document["rows"]] == [1, 2, 2]
+    for row in document["rows"]:
+        assert min(row["events"], row["cpu_us_per_event"], row["memory_mb"], row["p50_us"]) > 0
+
+
+@pytest.mark.slow
 def test_the_simulator_in_virtual_time() -> None:
     document = whole(sim.run(sim.Plan(days=0.004, venue_s=5.0)))
     assert document["soak"]["virtual_s"] > 0
@@ -166,7 +185,7 @@ def test_the_simulator_in_virtual_time() -> None:
 # -- what people see
 
 
-@pytest.mark.parametrize("name", ["hotpath", "engine", "journal", "transport", "sim", "naive"])
+@pytest.mark.parametrize("name", ["hotpath", "engine", "journal", "transport", "sim", "naive", "growth"])
 def test_each_has_a_command(name: str) -> None:
     shown = click.testing.CliRunner().invoke(main, ["bench", name, "--help"])
     assert shown.exit_code == 0
@@ -178,6 +197,13 @@ def test_a_rate_that_is_none_is_refused(rates: str) -> None:
     shown = click.testing.CliRunner().invoke(main, ["bench", "hotpath", "--rates", rates])
     assert shown.exit_code == 2
     assert "--rates" in shown.output
+
+
+@pytest.mark.parametrize("markets", ["many", "0", "201", "1.5"])
+def test_a_number_of_markets_that_is_none_is_refused(markets: str) -> None:
+    shown = click.testing.CliRunner().invoke(main, ["bench", "growth", "--markets", markets])
+    assert shown.exit_code == 2
+    assert "--markets" in shown.output
 
 
 def test_nothing_to_measure_is_refused() -> None:

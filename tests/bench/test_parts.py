@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 
 import pytest
 from eth_account import Account
 
-from hlomm.bench import certificate, frames, naive, quiet, shown
+from hlomm.bench import frames, naive, quiet, shown
 from hlomm.bench.naive import NaiveCore
 from hlomm.bench.quiet import Watch
 from hlomm.bench.rungs import FastCore
 from hlomm.bench.sampling import looking, shares
 from hlomm.bench.synthetic import recording
+from hlomm.bench.trust import trusted
 from hlomm.bench.venue import BenchVenue
 from hlomm.daemon.histogram import Histogram
 from hlomm.domain.inputs import BboUpdate, BookSnapshot
 from hlomm.domain.secret import Secret
+from hlomm.rundir import certificate
 from hlomm.venues.curve import Key
 from hlomm.venues.hyperliquid.signing import Chain, Signer
 from hlomm.venues.hyperliquid.wire.frames import decode_frame
@@ -42,6 +46,16 @@ def test_every_frame_is_one_that_the_session_reads() -> None:
         if isinstance(decoded.frame, BookSnapshot):
             assert len(decoded.frame.bids) == len(decoded.frame.asks) == frames.LEVELS
             assert decoded.frame.venue_ms == STAMP
+
+
+def test_every_contract_gets_every_kind_of_frame() -> None:
+    coins = [f"#{10 * number}" for number in range(118, 168)]
+    told = Counter((frame.kind, frame.head.partition(b'"coin":"')[2].partition(b'"')[0]) for frame in
+                   islice(frames.across(coins, 80_000.0), 5_000))  # fmt: skip
+    assert {coin for kind, coin in told if kind == "l2Book"} == {coin.encode() for coin in coins}
+    assert min(count for (kind, _), count in told.items() if kind == "l2Book") >= 60
+    alone = list(islice(frames.mixed(coins[0], 80_000.0), 300))
+    assert list(islice(frames.across(coins[:1], 80_000.0), 300)) == alone
 
 
 def test_a_book_is_as_long_as_one_that_was_recorded() -> None:
@@ -98,7 +112,7 @@ def test_the_venue_refuses_what_is_not_there_and_checks_signatures() -> None:
     assert "error" in reply["response"]["data"]["statuses"][0]
     assert news == []
     agent, stranger = FastCore(venue.account["agent_key"]), FastCore(KEY)
-    (book, *_), wrong = frames.books(venue.coin), 0
+    (book, *_), wrong = frames.books(venue.coins[0]), 0
     for number, core in enumerate((agent, stranger)):
         body = core.order_for(book.at(STAMP).decode(), STAMP, f"0x{number:032x}")
         assert body is not None
@@ -171,6 +185,6 @@ def test_a_certificate_is_trusted_for_the_length_of_a_block(tmp_path: Path, monk
     monkeypatch.setenv("SSL_CERT_FILE", "before")
     pem, key = certificate.make(tmp_path)
     assert key.stat().st_mode & 0o077 == 0
-    with certificate.trusted(pem):
-        assert certificate.os.environ["SSL_CERT_FILE"] == str(pem)
-    assert certificate.os.environ["SSL_CERT_FILE"] == "before"
+    with trusted(pem):
+        assert os.environ["SSL_CERT_FILE"] == str(pem)
+    assert os.environ["SSL_CERT_FILE"] == "before"

@@ -1,4 +1,4 @@
-"""What is decided on together: news of markets that came together, and nothing else."""
+"""What is decided on together: how markets and our orders stand, if it came together, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.pump import Pump
 from hlomm.daemon.stages import Stages
-from hlomm.domain.inputs import AccountDoubted, BookSnapshot, MarkPrice
+from hlomm.domain.ids import ClientId, VenueOrderId
+from hlomm.domain.inputs import AccountDoubted, BookSnapshot, MarkPrice, OrderClosed, OrderOpened
 from hlomm.domain.latency_rows import STAGES, Stage
 from hlomm.domain.outputs import CancelOrders
 from hlomm.engine.core import Engine
@@ -50,6 +51,19 @@ def test_news_that_came_together_is_decided_on_once(pump: Pump) -> None:
     assert pump.engine.state.markets[M].book.best_bid == px("0.50"), "and the last picture counts"
     pump(books("0.60"), 0)
     assert shape(recorded(pump)) == "iiiitit", "what comes in calls of its own is not"
+
+
+def test_what_a_venue_says_of_several_orders_is_decided_on_once(pump: Pump) -> None:
+    """Two quotes amended are four reports in two frames; each of them was a decision."""
+    opened = [
+        OrderOpened(client_id=ClientId(name), venue_order_id=VenueOrderId(name), leaves=None, venue_ms=1)
+        for name in ("0xa", "0xb")
+    ]
+    closed = OrderClosed(client_id=ClientId("0xa"), venue_order_id=None, status="canceled", filled=None, venue_ms=2)
+    pump([*opened, closed, *books("0.40")], 0)
+    assert shape(recorded(pump)) == "iiiit"
+    pump([*opened, DOUBT, closed], 0)
+    assert shape(recorded(pump)) == "iiiit" + "iiitit", "and what is more than that is decided on at once"
 
 
 def test_what_is_more_than_news_is_decided_on_at_once(pump: Pump) -> None:

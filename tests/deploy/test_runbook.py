@@ -15,8 +15,11 @@ from shutil import rmtree
 
 import click
 import pytest
+from apprise.manager_plugins import NotificationManager
 
 from hlomm.cli.main import main
+from hlomm.daemon.alerts.conditions import RULES
+from hlomm.daemon.alerts.digest import CODE as DIGEST
 from tests.arch.scanning import ROOT, files_of, source_of
 from tests.cli.conftest import Hlomm, hlomm
 
@@ -58,8 +61,8 @@ def test_every_command_in_it_is_one() -> None:
 
 
 def test_every_alert_has_its_line() -> None:
-    """Codes as they stand in the source, where they are written out."""
-    codes = set()
+    """Codes as they stand in the source, where they are written out, and those of the rules of `hlomm alerts`."""
+    codes = {rule.code for rule in RULES} | {DIGEST, "fills", "held_back", "test"}
     for path in files_of("hlomm/engine", "hlomm/daemon"):
         for node in ast.walk(ast.parse(source_of(path))):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
@@ -73,6 +76,14 @@ def test_every_alert_has_its_line() -> None:
         re.findall(r"`([a-z_]+)`", "".join(line.split("|")[1] for line in TEXT.splitlines() if line.startswith("| `")))
     )
     assert codes - told == set()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what its plugins import
+def test_the_examples_of_alert_urls_are_of_services_that_there_are() -> None:
+    (block,) = re.findall(r"```\n# ~/.config/hlomm/alert-urls.*?```", TEXT, re.DOTALL)
+    schemes = re.findall(r"^(\w+)://", block, re.MULTILINE)
+    assert set(schemes) >= {"discord", "slack", "tgram", "pagerduty", "mailtos"}
+    assert [scheme for scheme in schemes if scheme not in NotificationManager()] == []
 
 
 @pytest.mark.slow

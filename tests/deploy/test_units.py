@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from hlomm.cli import alert_urls
 from hlomm.cli.password import CREDENTIAL
+from hlomm.daemon.alerts.watch import FAREWELL_S
 from hlomm.daemon.guardian_process import MAKE_ROOM_S
 from hlomm.domain.exits import ExitCode
 from hlomm.settings.load import load
 from tests.arch.scanning import ROOT
 
 DEPLOY = ROOT / "config" / "deploy"
-UNITS = ("hlomm@.service", "hlomm-metrics@.service")
+UNITS = ("hlomm@.service", "hlomm-metrics@.service", "hlomm-alerts@.service")
 HARDENED = {
     "NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "read-only", "PrivateTmp": "yes",
     "RestrictSUIDSGID": "yes", "CapabilityBoundingSet": "", "LimitCORE": "0", "UMask": "0077",
@@ -59,6 +61,14 @@ def test_the_daemons_unit_fits_the_daemon() -> None:
     kept_down = {int(code) for code in unit["Service.RestartPreventExitStatus"].split()}
     assert kept_down == set(ExitCode) - {ExitCode.CLEAN, ExitCode.FAULT}
     assert unit["Service.LoadCredential"].partition(":")[0] == CREDENTIAL
+
+
+def test_the_alerts_unit_hands_over_what_the_alerts_read_and_may_write_nothing() -> None:
+    unit = {key: values[0] for key, values in directives("hlomm-alerts@.service").items()}
+    assert unit["Service.LoadCredential"].partition(":")[0] == alert_urls.CREDENTIAL
+    assert unit["Service.RestartPreventExitStatus"] == str(int(ExitCode.USAGE))
+    assert int(unit["Service.TimeoutStopSec"]) > FAREWELL_S
+    assert "Service.ReadWritePaths" not in unit
 
 
 @pytest.mark.parametrize("name", UNITS)

@@ -12,7 +12,7 @@ import attrs
 import pytest
 import trio
 
-from hlomm.cli import keys, password
+from hlomm.cli import alert_urls, keys, password
 from hlomm.cli.views import explain, status
 from hlomm.daemon import guardian_process
 from hlomm.daemon.guardian_process import GuardianKeeper, make_room
@@ -263,6 +263,6 @@ async def test_a_guardian_that_never_finishes_keeps_the_next_run_out(post, autoj
 
 def test_no_secret_reaches_the_environment_of_a_guardian():
     named = {value for name, value in vars(keys).items() if name.endswith("_VARIABLE")}
-    assert set(guardian_process.SECRETS) == named | {password.VARIABLE}
-    assert len(guardian_process.SECRETS) == 5
+    assert set(guardian_process.SECRETS) == named | {password.VARIABLE, alert_urls.VARIABLE}
+    assert len(guardian_process.SECRETS) == 6
     assert os.environ.get("HL_OMM_AGENT_KEY") is None

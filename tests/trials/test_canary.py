@@ -1,7 +1,8 @@
 """No secret is in anything that a run leaves: real processes, keys from a real keystore, a venue cut, and a crash.
 
 The run is a live one in everything but its addresses: profile testnet against `hlomm sim`, three venues, keys of its
-accounts encrypted by `hlomm keys import`, the password as a systemd credential.
+accounts encrypted by `hlomm keys import`, the password as a systemd credential. Alerts of it go to endpoints that take
+them, hang, refuse, fail, or are not to be trusted; their URLs are secrets too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import attrs
 import pytest
 import trio
 
+from hlomm.cli import alert_urls
 from hlomm.cli.client import Client
 from hlomm.cli.password import CREDENTIAL
 from hlomm.domain.faults import ProtocolViolation, UsageError
@@ -35,11 +37,14 @@ from hlomm.venues.polymarket.auth import l1_headers
 from hlomm.venues.polymarket.contracts import Contracts
 from hlomm.venues.transport import Transport
 from tests.support.canaries import Canary, of_bytes, of_pem, of_text, traces
+from tests.support.endpoint import HANGS, Endpoint, endpoint
 from tests.trials.conftest import POLL_S, end, launch, say
 
 pytestmark = pytest.mark.trial
 
 PASSWORD: Final = "canary-password-9f1c37d2"
+ALERT_TOKEN: Final = "canary-alert-token-c41ba7e6"
+ALERT_LOGIN: Final = ("canary-alert-user-70dd", "canary-alert-login-11fe")
 WRONG: Final = "canary-wrong-password-5b20"
 LIMITS: Final = """[limits]
 max_position = 200
@@ -60,6 +65,11 @@ max_notional_per_min = 5000
 [guardian]
 linger_s = 5
 give_up_s = 60
+[alerts]
+level = "info"
+fills = true
+digest_s = 5
+send_s = 2
 [daemon]
 log = "debug"
 segment_mb = 1
@@ -74,6 +84,7 @@ class Stage:
     venues: dict[str, Any]
     count: int = 0
     processes: list[subprocess.Popen[bytes]] = attrs.field(factory=list)
+    canaries: list[Canary] = attrs.field(factory=list)
 
     @property
     def left(self) -> Path:
@@ -213,7 +224,8 @@ def secrets_of(venues: dict[str, Any], triple: dict[str, str]) -> list[Canary]:
         *(of_bytes(name, bytes.fromhex(key[2:])) for name, key in chain.items()),
         *of_pem("kalshi", ks["private_key_pem"]),
         of_text("hmac secret", triple["secret"]), of_text("hmac passphrase", triple["passphrase"]),
-        of_text("password", PASSWORD), of_text("wrong password", WRONG),
+        of_text("password", PASSWORD), of_text("wrong password", WRONG), of_text("alert token", ALERT_TOKEN),
+        *(of_text(f"alert {word}", word) for word in ALERT_LOGIN),
     ]  # fmt: skip
 
 
@@ -240,6 +252,21 @@ def of_process(stage: Stage, pid: int, name: str) -> None:
     assert core.split()[4:6] == ["0", "0"], core
 
 
+@contextmanager
+def alert_endpoints(folder: Path) -> Iterator[tuple[Endpoint, str]]:
+    """One that takes messages, and the URLs of it and of the others."""
+    folder.mkdir()
+    with (
+        endpoint() as good, endpoint(HANGS) as hangs, endpoint(500) as broken, endpoint(302) as elsewhere,
+        endpoint(certificate=folder) as doubtful, endpoint() as closed,
+    ):  # fmt: skip
+        closed.server.server_close()
+        urls = [one.url(ALERT_TOKEN) for one in (good, broken, elsewhere, closed)]
+        urls += [hangs.url(ALERT_TOKEN, "?rto=30"), doubtful.url(ALERT_TOKEN, scheme="jsons")]
+        urls = [url.replace("://", f"://{':'.join(ALERT_LOGIN)}@") for url in urls]
+        yield good, "\n".join(urls)
+
+
 def look(stage: Stage, *, live: bool) -> None:
     """Every command that says something about the run."""
     state = ("--state-dir", str(stage.paths.root))
@@ -263,19 +290,34 @@ async def test_no_secret_is_in_anything_that_a_run_leaves(tmp_path: Path) -> Non
     stage.hand(f"credential/{CREDENTIAL}", f"{PASSWORD}\n")
     stage.hand(f"mistaken/{CREDENTIAL}", WRONG)
     stage.hand("my.toml", my_toml(stage.venues))
+    told = ("--profile", "testnet", "--config", str(stage.given / "my.toml"), "--state-dir", str(stage.paths.root))
+    with alert_endpoints(tmp_path / "certificate") as (good, urls):
+        stage.hand(f"credential/{alert_urls.CREDENTIAL}", urls)
+        stage.hand(f"mistaken/{alert_urls.CREDENTIAL}", f"discord://{ALERT_TOKEN}\n{ALERT_TOKEN}")
+        await a_run(stage, simulator, told)
+        texts = {str(one["title"]).rpartition(": ")[2] for one in good.received}
+    assert {"test", "fills", "halted", "daemon_gone", "running"} <= texts, texts
+    searched(stage)
+
+
+async def a_run(stage: Stage, simulator: subprocess.Popen[str], told: tuple[str, ...]) -> None:
     try:
         triple = await api_key(stage.venues["polymarket"])
-        canaries = secrets_of(stage.venues, triple)
+        stage.canaries = secrets_of(stage.venues, triple)
         import_all(stage, triple)
         stage.do("run", "--profile", "testnet", "--config", str(stage.given / "my.toml"), "--arm", "500", "--i-know",
                  "--state-dir", str(stage.paths.root), code=2, credential="mistaken")  # fmt: skip
 
+        stage.do("alerts", "--test", *told, code=2, credential="mistaken")
+        stage.do("alerts", "--test", *told, code=5)
+        alerts = stage.start("alerts", *told)
         daemon = stage.run()
         await stage.until("running")
         await trio.sleep(5)
         guardian = stage.guardians()[-1]
         of_process(stage, daemon.pid, "daemon")
         of_process(stage, guardian, "guardian")
+        of_process(stage, alerts.pid, "alerts")
         look(stage, live=True)
         async with Transport().http(stage.venues["hyperliquid"]["rest"], HttpLimits()) as client:
             cut = await client.post("/sim", b'{"type": "fault", "name": "ws_killed"}')
@@ -291,6 +333,8 @@ async def test_no_secret_is_in_anything_that_a_run_leaves(tmp_path: Path) -> Non
 
         again = stage.run()
         await stage.until("halted")
+        alerts.send_signal(signal.SIGTERM)
+        assert await trio.to_thread.run_sync(alerts.wait, 30) == 0
         again.send_signal(signal.SIGINT)
         assert await trio.to_thread.run_sync(again.wait, 90) in (0, 4)
         look(stage, live=False)
@@ -308,6 +352,9 @@ async def test_no_secret_is_in_anything_that_a_run_leaves(tmp_path: Path) -> Non
         stage.end_guardians()
         end(simulator)
 
+
+def searched(stage: Stage) -> None:
+    canaries = stage.canaries
     files = [path for path in stage.left.rglob("*") if path.is_file()]
     leaked = traces(stage.left, canaries)
     say(f"canaries: {len(canaries)} secrets, {len(files)} artifacts of {sum(p.stat().st_size for p in files)} bytes")

@@ -393,9 +393,9 @@ async def test_queue_and_budget_figures_are_shown(venue: FakeHyperliquid, autoju
         for _ in range(20):
             live.submit(place(order()))
         counters = live.session.statistics().counters
-        assert counters["writer_queue_peak"] == 19, "one frame is in the writer's hands"
+        assert counters["writer_queue_peak"] == 20, "the writer has not had its turn yet"
         assert counters["actions_left"] == 10_086
         await live.settle()
         await venue.socket.drop()
         await live.until(SessionUp, 2)
-        assert live.session.statistics().counters["writer_queue_peak"] == 19
+        assert live.session.statistics().counters["writer_queue_peak"] == 20

@@ -32,6 +32,8 @@ from tests.world.whole.life import live
 from tests.world.whole.plan import CALM_S, Harm, Incident, Kind, Plan, plan
 
 SEED = 3
+TRADED = 5
+"""A seed in which we are filled within the storm."""
 STORM_S = 12.0
 # Silence that the session bears and the gate must not.
 SILENT = (
@@ -40,8 +42,8 @@ SILENT = (
 )  # fmt: skip
 
 
-def short(*kinds: Kind, sets: tuple[str, ...] = ()) -> Plan:
-    told = plan(SEED, *kinds, storm_s=STORM_S)
+def short(*kinds: Kind, sets: tuple[str, ...] = (), seed: int = SEED) -> Plan:
+    told = plan(seed, *kinds, storm_s=STORM_S)
     return attrs.evolve(told, sets=(*told.sets, *sets), resume_s=None)
 
 
@@ -187,7 +189,7 @@ def test_a_fill_that_is_never_booked_and_nobody_compares(finds: Any, monkeypatch
 
     monkeypatch.setattr(AccountFeed, "on_fills", on_fills)
     monkeypatch.setattr(reconcile, "difference", lambda _state, _item: ())
-    assert finds("agreed", short())
+    assert finds("agreed", short(seed=TRADED))
 
 
 def test_money_from_nowhere(finds: Any, monkeypatch: pytest.MonkeyPatch) -> None:

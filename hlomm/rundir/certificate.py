@@ -1,11 +1,8 @@
-"""A certificate for the loopback venue, made for one run and thrown away with it."""
+"""A certificate for connections of this process to itself, made for one run and thrown away with it."""
 
 from __future__ import annotations
 
 import ipaddress
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -16,13 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 HOST: Final = "127.0.0.1"
-_TRUSTED: Final = "SSL_CERT_FILE"
 
 
 def make(folder: Path) -> tuple[Path, Path]:
     """(certificate, key) as PEM files, good for a day and for `HOST` only."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hlomm bench")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hlomm to itself")])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -45,17 +41,3 @@ def make(folder: Path) -> tuple[Path, Path]:
         )
     )  # fmt: skip
     return written
-
-
-@contextmanager
-def trusted(certificate: Path) -> Iterator[None]:
-    """Default TLS contexts made meanwhile trust it and nothing else: the program's own way to connect is measured."""
-    before = os.environ.get(_TRUSTED)
-    os.environ[_TRUSTED] = str(certificate)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_TRUSTED]
-        else:
-            os.environ[_TRUSTED] = before
