@@ -45,6 +45,10 @@ fix:
 backtest folder *args:
     .venv/bin/hlomm backtest {{folder}} {{args}}
 
+# Every folder of recordings with books through import and backtest, as a table: just datasets ../shared/data OUT [NAME…].
+datasets data out *names:
+    {{python}} -m tests.trials.every_dataset {{data}} {{out}} {{names}}
+
 # Everything CI checks.
 ci:
     .ci/run

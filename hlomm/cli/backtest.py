@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import attrs
 import click
@@ -21,7 +23,7 @@ from hlomm.research.recording import Recording
 from hlomm.research.session import run_session
 from hlomm.research.source import recordings
 from hlomm.research.store.read import is_store
-from hlomm.research.store.recordings import Chosen, load_session
+from hlomm.research.store.recordings import Chosen, load_session, only_heard
 from hlomm.settings.load import Loaded, load
 from hlomm.strategy.registry import STRATEGIES
 
@@ -49,17 +51,24 @@ def backtest_command(
     loaded = _loaded(profile, config_files, sets, strategy)
     documents = []
     for folder in data:
+        if is_store(folder) and only_heard(folder):
+            if guarded:
+                raise UsageError(f"{folder}: nothing can be traded in it, so no decision could look ahead")
+            documents.append(_together(folder, loaded, terms, strategy, bracketed=False, as_json=as_json))
+            continue
         chosen = recordings(folder)
         for left_out in chosen.excluded:
             click.echo(f"left out: {left_out.ticker or left_out.market}: {left_out.reason}", err=True)
         for recording in chosen.recordings:
+            began = time.process_time()
             result = backtest(recording, loaded, terms=terms)
+            took_s = _since(began)
             if bracketed:
                 result.bracket = bracket(recording, loaded, terms, result)
             chart = (out if out is not None else Path()) / f"backtest-{_name(folder, recording, chosen)}-{strategy}.svg"
             chart.parent.mkdir(parents=True, exist_ok=True)
             draw(result, chart)
-            document = {**result.document(loaded.profile), "strategy": strategy, "chart": str(chart)}
+            document = {**result.document(loaded.profile), "strategy": strategy, "chart": str(chart), "cpu_s": took_s}
             if recording.repairs:
                 document["repairs"] = dict(recording.repairs)
             guard = None
@@ -96,18 +105,35 @@ def session_command(
     for folder in data:
         if not is_store(folder):
             raise UsageError(f"{folder}: --together needs what `hlomm record` or `hlomm import` made")
-        session = load_session(folder)
-        result = run_session(session, loaded, terms)
-        between = session_bracket(session, loaded, terms, result) if bracketed else None
-        document = result.document(loaded.profile)
-        documents.append({**document, "strategy": strategy, "bracket": None if between is None else between.document()})
-        if not as_json:
-            click.echo(result.text())
-            if between is not None:
-                click.echo(between.text())
+        documents.append(_together(folder, loaded, terms, strategy, bracketed=bracketed, as_json=as_json))
     if as_json:
         click.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
     return ExitCode.CLEAN
+
+
+def _together(
+    folder: Path, loaded: Loaded, terms: Terms, strategy: str, *, bracketed: bool, as_json: bool
+) -> dict[str, Any]:  # fmt: skip
+    """One store as one run; its text, unless it is a document that is wanted."""
+    session = load_session(folder)
+    began = time.process_time()
+    result = run_session(session, loaded, terms)
+    took_s = _since(began)
+    between = session_bracket(session, loaded, terms, result) if bracketed and session.markets else None
+    if not as_json:
+        click.echo(f"{folder}: {result.text()}")
+        click.echo(f"{session.book_events / took_s:,.0f} book events/s of processor time; digest {result.digest:016x}")
+        if between is not None:
+            click.echo(between.text())
+    return {
+        **result.document(loaded.profile), "strategy": strategy, "cpu_s": took_s,
+        "bracket": None if between is None else between.document(),
+    }  # fmt: skip
+
+
+def _since(began: float) -> float:
+    """Processor time in seconds, and never none, to divide by."""
+    return max(round(time.process_time() - began, 6), 1e-6)
 
 
 def _loaded(profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], strategy: str) -> Loaded:

@@ -10,9 +10,7 @@ import click
 
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
-from hlomm.research.imports.candles import NAME as CANDLES
-from hlomm.research.imports.candles import import_candles
-from hlomm.research.imports.kinds import KINDS
+from hlomm.research.imports.kinds import KINDS, TABLES
 from hlomm.research.imports.lines import import_into
 from hlomm.research.store.check import check
 from hlomm.research.store.findings import RULES, Check
@@ -60,7 +58,7 @@ def _text(found: Check) -> str:
 
 
 def import_command(name: str, paths: tuple[Path, ...], out: Path, *, as_json: bool) -> ExitCode:
-    done = import_candles(out, paths) if name == CANDLES else import_into(out, KINDS[name], paths)
+    done = TABLES[name](out, paths) if name in TABLES else import_into(out, KINDS[name], paths)
     if as_json:
         click.echo(json.dumps(done.document()))
         return ExitCode.CLEAN

@@ -24,6 +24,7 @@ def latency(snapshot: Snapshot) -> tuple[Any, str]:
     lines = [
         "microseconds since the start; the budget is of p99 over a minute",
         in_columns(head, table, "nothing timed yet"),
+        *(f"{row.stage}: due {row.missed:,} times without a gap for it" for row in snapshot.stages if row.missed),
         *(_queue(row) for row in snapshot.queues),
     ]
     return document, "\n".join(lines)

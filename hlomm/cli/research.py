@@ -315,8 +315,11 @@ def report(
     )  # fmt: skip
 
 
-IMPORTS = ("hip4", "hl-csv", "hl-frames", "hl-archive", "binance", "polymarket", "kalshi", "candles")
-"""Names of `hlomm.research.imports.kinds`, and candles, which is not imported for `--help`."""
+IMPORTS = (
+    "hip4", "hl-csv", "hl-frames", "hl-archive", "binance", "polymarket", "polymarket-tops", "polymarket-quotes",
+    "kalshi", "candles",
+)  # fmt: skip
+"""Names of `hlomm.research.imports.kinds`, and of the tables that are taken whole; not imported for `--help`."""
 
 
 @click.command(name="import")

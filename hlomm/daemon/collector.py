@@ -44,8 +44,6 @@ class Collector:
         self._pump = pump
         self._young = 0
         self._all_s = 0.0
-        self.gaps_missed = 0
-        """Times round in which no gap was found."""
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -72,7 +70,7 @@ class Collector:
             if await self._gap():
                 self._collect(self._generation())
             else:
-                self.gaps_missed += 1
+                self._pump.stages.gaps_missed += 1
 
     async def _gap(self) -> bool:
         """Wait a moment for a gap between decisions; whether there was one."""

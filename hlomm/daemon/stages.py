@@ -57,6 +57,8 @@ class Stages:
         self._collecting_ns = 0
         self.tidying = False
         """A collection of ours, in a gap; set by whoever begins it."""
+        self.gaps_missed = 0
+        """Times at which one was due and no gap was found; likewise."""
 
     def took(self, stage: Stage, duration_ns: int) -> None:
         watch = self._watches[stage]
@@ -64,7 +66,8 @@ class Stages:
         watch.recent.add(duration_ns)
 
     def rows(self) -> tuple[StageRow, ...]:
-        return tuple(_row(stage, watch) for stage, watch in self._watches.items())
+        missed = {Stage.TIDY: self.gaps_missed}
+        return tuple(_row(stage, watch, missed.get(stage, 0)) for stage, watch in self._watches.items())
 
     def turn_us(self) -> tuple[float | None, float | None]:
         """(p50, p99) from bytes read to orders handed over."""
@@ -134,12 +137,12 @@ def _alert(stage: Stage, watch: _Watch) -> Alert:
     return Alert(level=AlertLevel.INFO, code="slow_over", text=f"{stage.value} is back in its budget: {numbers}")
 
 
-def _row(stage: Stage, watch: _Watch) -> StageRow:
+def _row(stage: Stage, watch: _Watch, missed: int) -> StageRow:
     whole = watch.whole
     p50, p90, p99, p999 = (found / 1000 for found in whole.percentiles((0.5, 0.9, 0.99, 0.999)))
     return StageRow(
         stage=stage.value, budget_us=watch.budget_ns / 1000, count=whole.count, p50_us=p50, p90_us=p90, p99_us=p99,
         p999_us=p999, max_us=whole.longest / 1000, sum_us=whole.total / 1000,
         up_to=tuple(whole.up_to([edge * 1000 for edge in EDGES_US])),
-        recent_us=None if watch.recent_ns is None else watch.recent_ns / 1000,
+        recent_us=None if watch.recent_ns is None else watch.recent_ns / 1000, missed=missed,
     )  # fmt: skip

@@ -53,6 +53,8 @@ class StageRow(msgspec.Struct, frozen=True, kw_only=True):
     """How many took no longer than each of `EDGES_US`, to 1 part in 16."""
     recent_us: float | None = None
     """p99 of the last whole minute; None if too little happened in it."""
+    missed: int = 0
+    """`tidy`: times at which it was due and there was no gap for it."""
 
     @property
     def late(self) -> bool:

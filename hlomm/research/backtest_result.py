@@ -136,10 +136,12 @@ class BacktestResult:
             "data": {
                 "events": len(self.recording.events),
                 "books": self.recording.books,
+                "book_events": self.recording.book_events,
                 "prints_raw": self.recording.prints_raw,
                 "prints_replayed": self.recording.prints_replayed,
                 "mirrored_books": self.recording.mirrored,
             },
+            "turns": self.turns,
             "digest": f"{self.digest:016x}",
         }
 

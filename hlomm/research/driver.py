@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hlomm import __version__
-from hlomm.assembly.engine import build_engine
+from hlomm.assembly.engine import VENUES, build_engine
+from hlomm.domain.ids import VenueId
 from hlomm.domain.inputs import Booted, Input
 from hlomm.domain.times import NS_PER_MS, Now
 from hlomm.engine.core import Engine
@@ -21,11 +22,16 @@ from hlomm.settings.load import Loaded
 class Driver:
     """One engine, one venue, one virtual clock."""
 
-    def __init__(self, loaded: Loaded, venue: TapeVenue, onlooker: Onlooker | None) -> None:
-        """Times are wall times; the engine's monotonic clock is as far behind them as `venue.ahead_ns` says."""
+    def __init__(
+        self, loaded: Loaded, venue: TapeVenue, onlooker: Onlooker | None, venues: Sequence[VenueId] = VENUES
+    ) -> None:  # fmt: skip
+        """Times are wall times; the engine's monotonic clock is as far behind them as `venue.ahead_ns` says.
+
+        `venues`: of which the engine hears; orders for another one than `venue` would reach nobody.
+        """
         self._loaded = loaded
         self._onlooker = onlooker
-        self.engine: Engine = build_engine(loaded.settings)
+        self.engine: Engine = build_engine(loaded.settings, venues)
         self.venue = venue
         self.turns = 0
         self.inputs = 0

@@ -12,7 +12,7 @@ What is mended is counted in `Recording.repairs`, and what cannot be relied on i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +43,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     item: Input
 
 
+def count_books(events: Iterable[Event]) -> int:
+    """Snapshots and touches."""
+    return sum(isinstance(event.item, BookSnapshot | BboUpdate) for event in events)
+
+
 @attrs.frozen(kw_only=True)
 class Recording:
     outcome: Market
@@ -60,6 +65,11 @@ class Recording:
     """What YES paid, where the recording says so; else the marks around expiry tell."""
     repairs: tuple[tuple[str, int], ...] = ()
     """What loading left out or mended, by kind, with counts."""
+
+    @property
+    def book_events(self) -> int:
+        """Snapshots and touches, of the contract and its perp."""
+        return count_books(self.events)
 
 
 def load(folder: Path) -> Recording:

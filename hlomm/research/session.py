@@ -7,6 +7,9 @@ came. So a run that sent no order decides here what it decided then, to the tick
 A contract that expired without a settlement on record settles by the marks around its expiry, as in `backtest`.
 What the recorder's own connection went through is not the session's: it is up from the first row, or from `up_ns`.
 Contracts still open at the end are marked as a live run's would be.
+
+Of a store without outcomes of Hyperliquid the engine hears every market of every venue, on accounts without money
+elsewhere; what it is told settles as told, and it cannot send an order (`hlomm.research.store.hearing`).
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ from hlomm.research.fee_schedule import Schedule, schedule
 from hlomm.research.onlooker import Onlooker
 from hlomm.research.recording import Event
 from hlomm.research.set_aside import set_aside
+from hlomm.research.store.hearing import said
 from hlomm.research.store.recordings import Session
 from hlomm.research.tape import Told, lines
 from hlomm.research.tape_venue import Opening, TapeVenue
@@ -70,6 +74,11 @@ class SessionResult:
         model = self.terms.model
         return End(tag=model.tag, queue=model.queue_tag, pnl=self.final.pnl.total, fills=self.final.fills)
 
+    @property
+    def _what(self) -> str:
+        outcomes, heard = len(self.session.markets), len(self.session.heard)
+        return f"{outcomes} outcomes together" if outcomes else f"{heard} markets heard"
+
     def document(self, profile: str) -> dict[str, Any]:
         first, last = self.session.events[0].received_ns, self.session.events[-1].received_ns
         return {
@@ -87,8 +96,10 @@ class SessionResult:
             "markets": [market.ticker for market in self.session.markets],
             "settled": {market: amount(px) for market, px in self.settled.items()},
             "left_out": {one.ticker or one.market: one.reason for one in self.session.excluded},
+            "heard": {one.market: one.document() for one in self.session.heard},
             "repairs": dict(self.session.repairs),
-            "data": {"events": len(self.session.events)},
+            "data": {"events": len(self.session.events), "book_events": self.session.book_events},
+            "turns": self.turns,
             "digest": f"{self.digest:016x}",
         }
 
@@ -96,9 +107,12 @@ class SessionResult:
         engine, pnl = self.final, self.final.pnl
         rows = [
             (
-                f"{len(self.session.markets)} outcomes together, {len(self.session.events)} inputs, "
-                f"{len(self.settled)} settled"
+                f"{self._what}, {len(self.session.events)} inputs, "
+                f"{self.session.book_events} of them books, {len(self.settled)} settled"
             ),
+            *said(self.session.heard),
+            *(f"left out: {one.ticker or one.market}: {one.reason}" for one in self.session.excluded),
+            *(f"in the data: {count} {what.replace('_', ' ')}" for what, count in self.session.repairs),
             f"fill model: {self.terms.model.tag} - a model, not a fact",
             f"fees: {self.fees.said}"
             if self.fees is not None
@@ -133,28 +147,31 @@ def run_session(
     venue = TapeVenue(session.markets, cash, terms.model, of.tape, charged, session.ahead_ns, Opening(wallet=wallet))
     for perp in perps:
         venue.open_perp(perp)
-    driver = Driver(loaded, venue, onlooker)
+    driver = Driver(loaded, venue, onlooker, session.venues)
     settled: dict[MarketId, Px] = {}
     driver.boot(of.feed[0].at_ns)
     if rates is not None:
         driver.feed(rates, of.feed[0].at_ns)
-    driver.feed(venue.account(of.feed[0].at_ns), of.feed[0].at_ns)
+    for name in session.venues:
+        driver.feed(venue.account(of.feed[0].at_ns, name), of.feed[0].at_ns)
     up = False
     for at_ns, items in _pieces(of.feed):
         if not up and at_ns >= up_ns:
-            driver.told((SessionUp(HYPERLIQUID),), max(up_ns, of.feed[0].at_ns))
+            driver.told([SessionUp(name) for name in session.venues], max(up_ns, of.feed[0].at_ns))
             up = True
         for item in items:
             if isinstance(item, MarketSettled):
                 driver.advance(at_ns)
                 settled[item.market] = item.yes_px
-                for part in venue.settle(item.market, item.yes_px, at_ns):
-                    driver.feed(FillReceived(part), at_ns)
+                if item.market in venue.markets:
+                    for part in venue.settle(item.market, item.yes_px, at_ns):
+                        driver.feed(FillReceived(part), at_ns)
         driver.told(items, at_ns)
     final = report(driver.engine.state)
     _stop(driver, of.feed[-1].at_ns)
     books = driver.engine.state.portfolio
     assert (books.cash, books.perps.raw) == (venue.purse.cash, venue.wallet.raw), "the engine's books and the venue's"
+    assert session.markets or not final.orders_placed, "an order where nothing can be traded"
     return SessionResult(
         session=session, terms=terms, fees=fees, final=final, settled=settled, turns=driver.turns,
         inputs=driver.inputs, digest=driver.engine.digest(),

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 
 from hlomm.domain.fills import Fill
-from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId
+from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId, VenueId
 from hlomm.domain.inputs import (
     AccountState,
     BboUpdate,
@@ -101,12 +101,16 @@ class TapeVenue:
             self._place = 0
         insort(self._tape, happened, lo=self._place, key=order_of)
 
-    def account(self, asked_ns: int) -> AccountState:
+    def account(self, asked_ns: int, venue: VenueId = HYPERLIQUID) -> AccountState:
+        """Of another venue an empty one: a tape of it is heard, and nothing can be bought there."""
+        asked_mono_ns = asked_ns - self.ahead_ns
+        if venue != HYPERLIQUID:
+            return AccountState(venue=venue, cash=Cash(0), tokens=(), orders=(), asked_mono_ns=asked_mono_ns)
         accounts = [*(market.account for market in self.markets.values()), *map(self._unlisted, self._held)]
         return AccountState(
-            venue=HYPERLIQUID, cash=Cash(self.purse.cash),
+            venue=venue, cash=Cash(self.purse.cash),
             tokens=tuple(token for account in accounts for token in account.held()), orders=tuple(self.resting()),
-            asked_mono_ns=asked_ns - self.ahead_ns, perp_cash=Cash(self.wallet.raw),
+            asked_mono_ns=asked_mono_ns, perp_cash=Cash(self.wallet.raw),
             perps=(*self._perps_held.values(), *filter(None, (perp.balance() for perp in self.perps.values()))),
         )  # fmt: skip
 
@@ -176,8 +180,8 @@ class TapeVenue:
                         perp.cancel(cancel.client_id, at_ns, draw)
             case QueryOrder(client_id=client_id):
                 self.mail.tell(at_ns, draw, self.answer(client_id), client_id)
-            case QueryAccount():
-                self.mail.tell(at_ns, draw, self.account(request.sent_ns), None)
+            case QueryAccount(venue=venue):
+                self.mail.tell(at_ns, draw, self.account(request.sent_ns, venue), None)
             case ConvertSet() as conversion:
                 if (market := self.markets.get(conversion.market)) is not None:
                     market.convert(conversion, at_ns, draw)

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from hlomm.cli.main import main
-from tests.unit.store.making import minute, write
+from hlomm.domain.ids import polymarket_market
+from tests.unit.store.making import book, minute, write
 
 
 @pytest.fixture
@@ -60,3 +61,16 @@ def test_text_says_that_it_is_a_model_and_knows_no_future(hlomm, tmp_path, store
 
 def test_without_a_bracket_it_is_null(tmp_path, store):
     assert backtested(store, tmp_path, "--no-bracket")["bracket"] is None
+
+
+def test_a_store_in_which_nothing_can_be_traded_is_heard_and_says_why(tmp_path):
+    write(tmp_path / "store", [(20, book(10, id_=polymarket_market("0xabc")))])
+    document = backtested(tmp_path / "store", tmp_path)
+    heard = document["heard"]["polymarket:0xabc"]
+    assert (heard["books"], heard["traded"]) == (1, False)
+    assert heard["why"].startswith("no terms")
+    assert (document["orders_placed"], document["bracket"], document["data"]["book_events"]) == (0, None, 1)
+    assert backtested(tmp_path / "store", tmp_path, "--together")["digest"] == document["digest"]
+    done = CliRunner().invoke(main, ["backtest", str(tmp_path / "store"), "--look-ahead-check"])
+    assert done.exit_code == 2
+    assert "nothing can be traded in it" in done.output

@@ -7,10 +7,12 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 import trio.testing
 
+from hlomm.cli.latency import latency
 from hlomm.daemon import collector
 from hlomm.daemon.collector import THRESHOLDS, WARM_S, WORTH, Collector
 from hlomm.daemon.journal_writer import JournalWriter
@@ -20,6 +22,7 @@ from hlomm.domain.latency_rows import STAGES, Stage
 from hlomm.sim.harness import read_host
 from hlomm.venues.clock import Clock
 from tests.support.rig import Rig
+from tests.tui.examples import snapshot
 
 
 class Cycle:
@@ -37,6 +40,11 @@ def pump(tmp_path: Path) -> Iterator[Pump]:
 
 def counted(pump: Pump, stage: Stage) -> int:
     return next(row.count for row in pump.stages.rows() if row.stage == stage)
+
+
+def missed(pump: Pump) -> int:
+    """As people are shown it."""
+    return {row.stage: row.missed for row in pump.stages.rows()}[Stage.TIDY]
 
 
 def litter() -> weakref.ref[Cycle]:
@@ -68,7 +76,7 @@ async def test_garbage_is_collected_in_a_gap_and_told_apart(pump: Pump, autojump
             nursery.cancel_scope.cancel()
     assert counted(pump, Stage.TIDY) == ours + 1
     assert counted(pump, Stage.COLLECT) == alone
-    assert made.gaps_missed == 0
+    assert missed(pump) == 0
 
 
 async def test_a_daemon_that_decides_all_the_time_is_not_interrupted(pump: Pump, autojump_clock: object) -> None:
@@ -90,7 +98,9 @@ async def test_a_daemon_that_decides_all_the_time_is_not_interrupted(pump: Pump,
             assert piece() is not None
             nursery.cancel_scope.cancel()
     assert counted(pump, Stage.TIDY) == ours
-    assert made.gaps_missed >= 1
+    assert missed(pump) >= 1
+    _, said = latency(msgspec.structs.replace(snapshot(), stages=pump.stages.rows()))
+    assert f"tidy: due {missed(pump)} times without a gap for it" in said
 
 
 async def test_older_garbage_has_its_turn(pump: Pump, autojump_clock: object, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,14 @@
-"""The layouts that `hlomm import` knows."""
+"""The layouts that `hlomm import` knows: lines and records one by one, and tables that are taken whole."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from hlomm.domain.ids import HYPERLIQUID
-from hlomm.research.imports import binance, hyperliquid, kalshi, polymarket
-from hlomm.research.imports.lines import Kind
+from hlomm.research.imports import binance, candles, hyperliquid, kalshi, polymarket, polymarket_tops, quotes
+from hlomm.research.imports.lines import Imported, Kind
 
 KINDS: Final[Mapping[str, Kind]] = {
     kind.name: kind
@@ -33,12 +34,20 @@ KINDS: Final[Mapping[str, Kind]] = {
             help="lines of `<ns> <message>` of Binance USD-M: depth, bookTicker, trade, a snapshot",
         ),
         Kind(
-            name="polymarket", venue=polymarket.VENUE, read=polymarket.read, suffixes=(".jsonl",),
-            help="lines of market-channel messages",
+            name="polymarket", venue=polymarket.VENUE, read=polymarket.read, suffixes=(".jsonl", ".json"),
+            help="lines of market-channel messages; Gamma's answers beside them tell what a contract is",
+        ),
+        Kind(
+            name="polymarket-tops", venue=polymarket_tops.VENUE, read=polymarket_tops.read, suffixes=(".csv",),
+            help="orderbook.csv and probabilities.csv: best prices, strikes and hours left of daily contracts",
         ),
         Kind(
             name="kalshi", venue=kalshi.VENUE, read=kalshi.read, suffixes=(".jsonl",),
             help="raw_snapshots, trades and labels of the public 15-minute data set",
         ),
     )
+}  # fmt: skip
+
+TABLES: Final[Mapping[str, Callable[[Path, Sequence[Path]], Imported]]] = {
+    candles.NAME: candles.import_candles, quotes.NAME: quotes.import_quotes,
 }  # fmt: skip

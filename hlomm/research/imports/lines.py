@@ -11,6 +11,7 @@ import gzip
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,8 @@ from typing import Any, Final
 import attrs
 
 from hlomm.domain.faults import UsageError
-from hlomm.domain.inputs import Input
+from hlomm.domain.inputs import Input, Level
+from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE
 from hlomm.research.store.pack import write_rows
 from hlomm.research.store.schema import EVENTS, FRAMES, Row, event_columns, market_of
@@ -83,11 +85,11 @@ class Imported:
 
 def import_into(root: Path, kind: Kind, paths: Sequence[Path]) -> Imported:
     """Read everything and write it; the same input writes the same files. UsageError if nothing real can be had."""
-    files = list(_files(kind, paths))
+    files = list(files_in(paths, kind.suffixes))
     tally = Tally()
     lines = list(kind.read(files, tally)) if files else []
     if not any(line.news for line in lines):
-        odd = ", ".join(f"{count} {name}" for name, count in tally.counts.items())
+        odd = ", ".join(f"{count} {name}" for name, count in tally.counts.items() if count)
         raise UsageError(f"nothing of kind {kind.name} in {', '.join(map(str, paths))}{f' ({odd})' if odd else ''}")
     latest: Counter[str] = Counter()
     for line in lines:
@@ -105,10 +107,11 @@ def import_into(root: Path, kind: Kind, paths: Sequence[Path]) -> Imported:
     )  # fmt: skip
 
 
-def _files(kind: Kind, paths: Sequence[Path]) -> Iterator[Path]:
+def files_in(paths: Sequence[Path], suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Files that are named, and those of folders that end so. UsageError for a path that does not exist."""
     for path in paths:
         if path.is_dir():
-            yield from sorted(one for one in path.rglob("*") if one.is_file() and one.name.endswith(kind.suffixes))
+            yield from sorted(one for one in path.rglob("*") if one.is_file() and one.name.endswith(suffixes))
         elif path.is_file():
             yield path
         else:
@@ -169,6 +172,20 @@ def scaled(number: str | float | Decimal) -> int:
     if whole < 0:
         raise ValueError(f"expected no negative number, was {number!r}")
     return whole
+
+
+def unsized(price: str | float | None) -> Level | None:
+    """A best price of which the source does not tell the size; None for an empty side, which reads 0 or 1."""
+    px = 0 if price is None else scaled(price)
+    return (px, 0) if 0 < px < SCALE else None
+
+
+def zoned_ns(text: str) -> int:
+    """An ISO time that names its zone, in ns. ValueError for any other."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time of nobody knows where")
+    return int(moment.replace(microsecond=0).timestamp()) * NS_PER_S + moment.microsecond * 1_000
 
 
 def seconds(number: str | float) -> int:

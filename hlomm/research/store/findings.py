@@ -54,7 +54,7 @@ RULES: Final = {
     "repeated_candles": "defect: two candles of one market and length begin together; neither may be trusted",
     "impossible_candles": "defect: a high below or a low above another price of its candle",
     "missing_candles": "note: between the first and the last; never filled in",
-    "undescribed_markets": "note: rows of a market that no row describes: excluded",
+    "undescribed_markets": "note: rows of a market that no row describes: heard at most, never traded",
 }  # fmt: skip
 
 

@@ -46,6 +46,8 @@ class Store:
     """Files of a spool that still stands: a packing that was not finished."""
     _spooled: dict[str, pl.DataFrame] = attrs.field(factory=dict, init=False)
     """Read once, when first asked for."""
+    _of_market: dict[tuple[str, str], list[File]] = attrs.field(factory=dict, init=False)
+    """By table and market id, likewise: a store may have twenty thousand."""
 
     @classmethod
     def open(cls, root: Path) -> Store:
@@ -70,10 +72,8 @@ class Store:
 
     def scan(self, table: str = EVENTS, *, venue: str | None = None, market: str | None = None) -> pl.LazyFrame:
         """Rows of a table, unsorted. SchemaError for a file of another version or one that cannot be read."""
-        chosen = [
-            one.path for one in self.files
-            if one.table == table and venue in (None, one.venue) and market in (None, one.market)
-        ]  # fmt: skip
+        files = self.files if market is None else self._files_of(table, market)
+        chosen = [one.path for one in files if one.table == table and venue in (None, one.venue)]
         for path in chosen:
             check_file(path, table)
         frames = [pl.scan_parquet(chosen, schema=dict(COLUMNS[table]), hive_partitioning=False)] if chosen else []
@@ -82,6 +82,12 @@ class Store:
         elif not frames:
             frames.append(pl.LazyFrame(schema=dict(COLUMNS[table])))
         return pl.concat(frames, how="vertical")
+
+    def _files_of(self, table: str, market: str) -> list[File]:
+        if not self._of_market:
+            for one in self.files:
+                self._of_market.setdefault((one.table, one.market), []).append(one)
+        return self._of_market.get((table, market), [])
 
     def spooled(self, table: str) -> pl.DataFrame:
         """Rows of a table that are in spools."""

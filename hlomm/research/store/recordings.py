@@ -11,38 +11,31 @@ Rules, applied in this order and always told:
 - an outcome of which the terms changed, or without strike, book, touch of its perp, or settlement is excluded. Its
   settlement is what the store says, else the mark at its expiry, which the last one stands for if it is at most
   `MARK_REACH_NS` older (`hlomm.research.usable`).
+
+A store without outcomes of Hyperliquid is heard, not traded (`hearing`): there only rows that make no sense exclude a
+market; gaps and steps of the clock decide nothing and are counted.
 """
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from hlomm.domain.faults import UsageError
-from hlomm.domain.ids import HYPERLIQUID, perp_market
-from hlomm.domain.inputs import (
-    BboUpdate,
-    BookSnapshot,
-    MarketChanged,
-    MarketDelisted,
-    MarketListed,
-    MarketSettled,
-    MarkPrice,
-    TradePrint,
-)
+from hlomm.domain.ids import HYPERLIQUID, MarketId, VenueId, is_outcome, perp_market, venue_of
+from hlomm.domain.inputs import MarkPrice
 from hlomm.domain.markets import Market, MarketKind
 from hlomm.domain.times import NS_PER_S
-from hlomm.domain.units import Px
-from hlomm.research.recording import Event, Recording, perp_of
-from hlomm.research.store.read import Store, ordered, rows
-from hlomm.research.store.schema import GAP, OWN_KINDS, input_of
-from hlomm.research.usable import GAP_MAX_NS, MAX_PRINT_AGE_NS, STEP_BACK_MAX_NS, nonsense, unsettled
+from hlomm.research.recording import Event, Recording, count_books, perp_of
+from hlomm.research.store.hearing import Heard, heard, listing, venues_of
+from hlomm.research.store.read import Store
+from hlomm.research.store.tapes import Tape, tape_of
+from hlomm.research.usable import GAP_MAX_NS, STEP_BACK_MAX_NS, unsettled
 
 AROUND_NS: Final = 60 * NS_PER_S
 """Of the perp before the market's first row and after its last."""
@@ -73,59 +66,33 @@ class Session:
     repairs: tuple[tuple[str, int], ...]
     ahead_ns: int
     """Wall time less monotonic time of the recorder's first row: estimators sample on the monotonic clock."""
+    heard: tuple[Heard, ...] = ()
+    """Where nothing can be traded: every market, and why."""
+    venues: tuple[VenueId, ...] = (HYPERLIQUID,)
+    """Of which the engine hears; the first is the one that fills."""
 
-
-@attrs.define(eq=False)
-class _Tape:
-    """One market's rows, cleaned."""
-
-    events: list[tuple[tuple[int, int, int], Event]] = attrs.field(factory=list)
-    """With (time, run, seq), by which those of several markets are merged."""
-    life: list[tuple[tuple[int, int, int], Event]] = attrs.field(factory=list)
-    """Its listing, its changes and its end, likewise."""
-    market: Market | None = None
-    changed: bool = False
-    """It was described anew, and not as before."""
-    settled: Px | None = None
-    gaps: list[tuple[int, int]] = attrs.field(factory=list)
-    """From and until when nobody listened."""
-    steps: list[tuple[int, int]] = attrs.field(factory=list)
-    """When the clock went back, and by how much."""
-    ahead_ns: int | None = None
-    """Wall time less monotonic time of its first row that has both."""
-    wrong: list[tuple[int, str]] = attrs.field(factory=list)
-    """Rows that make no sense: when they came, and why."""
-    touches: int = 0
-    last_mark_ns: int = 0
-    books: int = 0
-    prints: int = 0
-    replayed: int = 0
-    mended: Counter[str] = attrs.field(factory=Counter)
-
-    def longest_gap(self, first_ns: int, last_ns: int) -> int:
-        """Of those that touch a span of time."""
-        return max((until - since for since, until in self.gaps if since <= last_ns and until >= first_ns), default=0)
-
-    def worst_step(self, first_ns: int, last_ns: int) -> int:
-        return max((by for at, by in self.steps if first_ns <= at <= last_ns), default=0)
+    @property
+    def book_events(self) -> int:
+        """Snapshots and touches."""
+        return count_books(self.events)
 
 
 def load_store(root: Path) -> Chosen:
-    """Recordings of all outcome markets of Hyperliquid. SchemaError for files that cannot be read."""
+    """Recordings of all outcome markets of Hyperliquid, one by one. SchemaError for files that cannot be read."""
     store = Store.open(root)
-    tapes: dict[str, _Tape] = {}
+    tapes: dict[str, Tape] = {}
     found: list[Recording] = []
     excluded: list[Excluded] = []
     for name in store.markets():
-        if not name.startswith(f"{HYPERLIQUID}:o"):
+        if not _tradable(name):
             continue
-        tape = _tape(store, name)
+        tape = tape_of(store, name)
         if tape.market is None or tape.market.kind is not MarketKind.OUTCOME:
             excluded.append(Excluded(name, "", "nothing says what this market is (no `listed` row)"))
             continue
         perp = perp_market(HYPERLIQUID, tape.market.underlying)
         if perp not in tapes:
-            tapes[perp] = _tape(store, perp)
+            tapes[perp] = tape_of(store, perp)
         reason = _unfit(tape, tapes[perp])
         if reason is None:
             found.append(_recording(tape, tapes[perp]))
@@ -138,45 +105,94 @@ def load_one(root: Path) -> Chosen:
     """As `load_store`; UsageError if no market is left."""
     chosen = load_store(root)
     if not chosen.recordings:
-        reasons = "; ".join(f"{one.ticker or one.market}: {one.reason}" for one in chosen.excluded[:5])
-        raise UsageError(f"{root}: no market of it can be backtested ({reasons or 'it has no outcome of Hyperliquid'})")
+        raise _nothing(root, chosen.excluded or [Excluded(HYPERLIQUID, "", "no outcome: `hlomm backtest` hears it")])
     return chosen
 
 
 def load_session(root: Path) -> Session:
-    """All outcome markets of Hyperliquid and its perps, together. UsageError if no book is left.
+    """All markets together. UsageError if no book is left.
 
-    The rules are those for single markets, but a market that had not settled by the end of the recording stays. Without
-    any outcome the perps are heard and nothing is traded.
+    With outcomes of Hyperliquid they and its perps are heard, by the rules for single markets, but one that had not
+    settled by the end of the recording stays. Without any every market of every venue is heard, and nothing is traded.
     """
     store = Store.open(root)
-    tapes = {name: _tape(store, name) for name in store.markets() if name.startswith(f"{HYPERLIQUID}:")}
-    excluded: list[Excluded] = []
+    names = store.markets()
+    if not any(map(_tradable, names)):
+        return _heard(root, {name: tape_of(store, name) for name in names})
+    tapes = {name: tape_of(store, name) for name in names if name.startswith(f"{HYPERLIQUID}:")}
+    excluded = _of_others(names)
     for name, tape in list(tapes.items()):
-        if not name.startswith(f"{HYPERLIQUID}:o"):
+        if not _tradable(name):
             continue
         market, reason = tape.market, "nothing says what this market is (no `listed` row)"
         if market is not None and market.kind is MarketKind.OUTCOME:
-            reason = _unusable(tape, tapes.get(perp_market(HYPERLIQUID, market.underlying), _Tape())) or ""
+            reason = _unusable(tape, tapes.get(perp_market(HYPERLIQUID, market.underlying), Tape())) or ""
         if reason:
             excluded.append(Excluded(name, "" if market is None else market.ticker, reason))
             del tapes[name]
-    markets = tuple(
-        tape.market for name, tape in tapes.items() if tape.market is not None and name.startswith(f"{HYPERLIQUID}:o")
-    )
-    if not markets and (excluded or not any(tape.books or tape.touches for tape in tapes.values())):
-        reasons = "; ".join(f"{one.ticker or one.market}: {one.reason}" for one in excluded[:5])
-        raise UsageError(f"{root}: no market of it can be backtested ({reasons or 'it has no book of Hyperliquid'})")
+    markets = tuple(tape.market for name, tape in tapes.items() if tape.market is not None and _tradable(name))
+    if not markets:
+        raise _nothing(root, [one for one in excluded if _tradable(one.market)])
     rows_of = (pair for tape in tapes.values() for pair in (*tape.life, *tape.events))
     mended = sum((tape.mended for tape in tapes.values()), Counter[str]())
     return Session(
         markets=markets, events=tuple(event for _, event in sorted(rows_of, key=lambda pair: pair[0])),
-        excluded=tuple(excluded), repairs=tuple(sorted(mended.items())),
-        ahead_ns=next((tape.ahead_ns for tape in tapes.values() if tape.ahead_ns is not None), 0),
+        excluded=tuple(excluded), repairs=tuple(sorted(mended.items())), ahead_ns=_ahead_ns(tapes),
     )  # fmt: skip
 
 
-def _unfit(tape: _Tape, perp: _Tape) -> str | None:
+def only_heard(root: Path) -> bool:
+    """Whether nothing in a store can be traded, because it has no outcome of Hyperliquid."""
+    return not any(map(_tradable, Store.open(root).markets()))
+
+
+def _tradable(name: str) -> bool:
+    return name.startswith(f"{HYPERLIQUID}:") and is_outcome(MarketId(name))
+
+
+def _heard(root: Path, tapes: dict[str, Tape]) -> Session:
+    excluded = [
+        Excluded(name, "" if tape.market is None else tape.market.ticker, _senseless(tape.wrong))
+        for name, tape in tapes.items() if tape.wrong
+    ]  # fmt: skip
+    tapes = {name: tape for name, tape in tapes.items() if not tape.wrong}
+    if not any(tape.books or tape.touches for tape in tapes.values()):
+        raise _nothing(root, excluded)
+    rows = [pair for name, tape in tapes.items() for pair in (*listing(name, tape), *tape.life, *tape.events)]
+    rows.sort(key=lambda pair: pair[0])
+    mended = sum((tape.mended for tape in tapes.values()), Counter[str]())
+    mended["replayed_prints"] += sum(tape.replayed for tape in tapes.values())
+    mended["gaps"] += sum(len(tape.gaps) for tape in tapes.values())
+    return Session(
+        markets=(), events=tuple(event for _, event in rows), excluded=tuple(excluded),
+        repairs=tuple(sorted((+mended).items())), ahead_ns=_ahead_ns(tapes),
+        heard=tuple(heard(name, tape, tapes) for name, tape in tapes.items()), venues=venues_of(tapes),
+    )  # fmt: skip
+
+
+def _of_others(names: Sequence[str]) -> list[Excluded]:
+    """One for each other venue: beside outcomes that are traded its markets are not heard."""
+    others = Counter(venue_of(MarketId(name)) for name in names if not name.startswith(f"{HYPERLIQUID}:"))
+    return [
+        Excluded(venue, "", f"{count} markets: orders are filled at {HYPERLIQUID} alone")
+        for venue, count in sorted(others.items())
+    ]
+
+
+def _nothing(root: Path, excluded: Sequence[Excluded]) -> UsageError:
+    reasons = "; ".join(f"{one.ticker or one.market}: {one.reason}" for one in excluded[:5])
+    return UsageError(f"{root}: no market of it can be backtested ({reasons or 'it has no book'})")
+
+
+def _ahead_ns(tapes: dict[str, Tape]) -> int:
+    return next((tape.ahead_ns for tape in tapes.values() if tape.ahead_ns is not None), 0)
+
+
+def _senseless(wrong: Sequence[tuple[int, str]], what: str = "") -> str:
+    return f"rows{what} that make no sense: {wrong[0][1]} ({len(wrong)} of them)"
+
+
+def _unfit(tape: Tape, perp: Tape) -> str | None:
     """Why a market cannot be run over by itself."""
     if (reason := _unusable(tape, perp)) is not None:
         return reason
@@ -184,7 +200,7 @@ def _unfit(tape: _Tape, perp: _Tape) -> str | None:
     return unsettled(tape.market, perp.last_mark_ns) if tape.settled is None else None
 
 
-def _unusable(tape: _Tape, perp: _Tape) -> str | None:
+def _unusable(tape: Tape, perp: Tape) -> str | None:
     """Why nothing can be made of what was recorded of a market."""
     market = tape.market
     assert market is not None
@@ -202,12 +218,12 @@ def _unusable(tape: _Tape, perp: _Tape) -> str | None:
             return f"a gap{what} of {gap_ns / NS_PER_S:.0f} s"
         if (step_ns := one.worst_step(*span)) > STEP_BACK_MAX_NS:
             return f"the clock{what} went back by {step_ns / NS_PER_S:.1f} s"
-        if wrong := [why for at_ns, why in one.wrong if span[0] <= at_ns <= span[1]]:
-            return f"rows{what} that make no sense: {wrong[0]} ({len(wrong)} of them)"
+        if wrong := [row for row in one.wrong if span[0] <= row[0] <= span[1]]:
+            return _senseless(wrong, what)
     return None
 
 
-def _recording(tape: _Tape, perp: _Tape) -> Recording:
+def _recording(tape: Tape, perp: Tape) -> Recording:
     assert tape.market is not None
     first, last = tape.events[0][1].received_ns, tape.events[-1][1].received_ns
     # The perp a little before and after: what was known when the market came, and the marks around its expiry.
@@ -221,81 +237,3 @@ def _recording(tape: _Tape, perp: _Tape) -> Recording:
         books=tape.books, prints_raw=tape.prints + tape.replayed, prints_replayed=tape.replayed, mirrored=0,
         settled=tape.settled, repairs=tuple(sorted((tape.mended + perp.mended).items())),
     )  # fmt: skip
-
-
-def _tape(store: Store, name: str) -> _Tape:
-    tape = _Tape()
-    seen: set[tuple[int, int]] = set()
-    trades: set[str] = set()
-    latest = run = 0
-    offset: int | None = None
-    for row in _rows(store, name):
-        key = row["run"], row["seq"]
-        if key in seen:
-            tape.mended["repeated_rows"] += 1
-            continue
-        seen.add(key)
-        received = row["recv_ns"]
-        if row["run"] != run:
-            offset = None
-        if row["mono_ns"] is not None:
-            # The monotonic clock tells a step of the wall clock that the quiet of one market would hide.
-            before, offset = offset, received - row["mono_ns"]
-            tape.ahead_ns = offset if tape.ahead_ns is None else tape.ahead_ns
-            if before is not None and before > offset:
-                tape.steps.append((received, before - offset))
-        if received < latest:
-            tape.mended["held_back_times"] += 1
-            tape.steps.append((latest, latest - received))
-        if run not in (0, row["run"]):  # nobody listened between two runs of the recorder
-            tape.gaps.append((latest, received))
-        run = row["run"]
-        latest = received = max(latest, received)
-        if row["kind"] in OWN_KINDS:
-            if row["kind"] == GAP:
-                tape.gaps.append((int(json.loads(row["detail"])["from_ns"]), received))
-            continue
-        _take(tape, row, received, trades)
-    return tape
-
-
-def _take(tape: _Tape, row: Mapping[str, Any], received: int, trades: set[str]) -> None:
-    item = input_of(row)
-    exchange = received if row["exchange_ns"] is None else row["exchange_ns"]
-    place = received, row["run"], row["seq"]
-    match item:
-        case MarketListed() | MarketChanged() | MarketSettled() | MarketDelisted():
-            tape.life.append((place, Event(received_ns=received, exchange_ns=exchange, item=item)))
-            if isinstance(item, MarketSettled):
-                tape.settled = item.yes_px
-            elif not isinstance(item, MarketDelisted):
-                tape.changed |= tape.market not in (None, item.market)
-                tape.market = item.market
-            return
-        case TradePrint(trade_id=trade_id):
-            if (trade_id and trade_id in trades) or received - exchange > MAX_PRINT_AGE_NS:
-                tape.replayed += 1
-                return
-            trades.add(trade_id)
-            tape.prints += 1
-        case BookSnapshot(bids=bids, asks=asks):
-            if bids and asks and bids[0][0] >= asks[0][0]:
-                tape.mended["crossed_books"] += 1
-                return
-            tape.books += 1
-        case BboUpdate(bid=bid, ask=ask):
-            if bid is not None and ask is not None and bid[0] >= ask[0]:
-                tape.mended["crossed_touches"] += 1
-                return
-            tape.touches += 1
-        case MarkPrice():
-            tape.last_mark_ns = max(tape.last_mark_ns, exchange)
-        case _:
-            return
-    if (why := nonsense(item)) is not None:
-        tape.wrong.append((received, why))
-    tape.events.append((place, Event(received_ns=received, exchange_ns=exchange, item=item)))
-
-
-def _rows(store: Store, name: str) -> Iterator[Mapping[str, Any]]:
-    return rows(ordered(store.scan(venue=HYPERLIQUID, market=name)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hlomm.domain.ids import HYPERLIQUID, MarketId, outcome_market, perp_market
+from hlomm.domain.ids import HYPERLIQUID, MarketId, outcome_market, perp_market, venue_of
 from hlomm.domain.inputs import (
     BboUpdate,
     BookSnapshot,
@@ -22,6 +22,7 @@ from hlomm.domain.units import SCALE, Cash, Px, Qty
 from hlomm.research.record.writer import Writer
 from hlomm.research.recording import perp_of
 from hlomm.research.store.pack import pack
+from hlomm.research.store.schema import market_of
 
 T0 = 1_795_000_000 * NS_PER_S
 RUN = 1_795_000_000_000
@@ -81,7 +82,7 @@ def write(root: Path, rows: list[tuple[int, Input]], *, run: int = RUN, packed: 
     pen.own(at(rows[0][0] if rows else 0), HYPERLIQUID, "", "start")
     for ms, item in rows:
         seq = pen.frame(at(ms), HYPERLIQUID, 1, "/ws", repr(item).encode())
-        pen.event(at(ms), HYPERLIQUID, item, seq)
+        pen.event(at(ms), venue_of(MarketId(market_of(item))) or HYPERLIQUID, item, seq)
     pen.own(at(rows[-1][0] if rows else 0), HYPERLIQUID, "", "stop")
     pen.close()
     if packed:
