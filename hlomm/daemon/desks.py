@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Final, TypeVar
 
 import attrs
 import msgspec
 import structlog
 
+from hlomm.assembly.checkups import checkup
 from hlomm.assembly.venues import hyperliquid_session, kalshi_session, polymarket_session
 from hlomm.daemon.sim_process import SimDocument
 from hlomm.domain.faults import ConfigError
@@ -18,6 +20,7 @@ from hlomm.domain.secret import Secret
 from hlomm.rundir.lock import account_lock
 from hlomm.settings.charge import HyperliquidCharge, KalshiCharge, PolymarketCharge, VenueCharge
 from hlomm.settings.schema import Kalshi, Polymarket, Settings
+from hlomm.venues.checking import Checkup
 from hlomm.venues.clock import Clock
 from hlomm.venues.polymarket.auth import ApiKey
 from hlomm.venues.protocol import VenueSession
@@ -30,6 +33,7 @@ PATIENT: Final = ("request_s", "post_s", "pong_s", "silence_s")
 Section = TypeVar("Section", bound=msgspec.Struct)
 MakeSession = Callable[[int | None], VenueSession]
 """Given from when on (venue time) fills may be missing in the books."""
+MakeCheckup = Callable[[], Checkup]
 _log = structlog.get_logger("hlomm")
 
 
@@ -52,6 +56,7 @@ class Desk:
     """Whose books these are: another simulator, or another network, has others."""
     session: MakeSession
     charge: VenueCharge
+    checkup: MakeCheckup
 
     @property
     def venue(self) -> VenueId:
@@ -128,15 +133,16 @@ def _simulated_hyperliquid(settings: Settings, document: SimDocument, clock: Clo
     venue = document.venues.hyperliquid
     assert venue is not None
     account, section = venue.accounts[0], settings.venue.hyperliquid
+    charge = HyperliquidCharge(
+        section=section, rest=venue.rest, ws=venue.ws, account=account.address, key=account.guardian_key
+    )
     return Desk(
         books=_simulated(document, venue.rest, account.address),
         session=lambda from_ms: hyperliquid_session(
             patient(section, clock.map.speed), clock, limits=settings.limits, key=account.agent_key, rest=venue.rest,
             ws=venue.ws, account=account.address, transport=way, fills_from_ms=from_ms,
         ),
-        charge=HyperliquidCharge(
-            section=section, rest=venue.rest, ws=venue.ws, account=account.address, key=account.guardian_key
-        ),
+        charge=charge, checkup=partial(checkup, charge, account.agent_key, clock, way),
     )  # fmt: skip
 
 
@@ -151,7 +157,8 @@ def _simulated_polymarket(settings: Settings, document: SimDocument, clock: Cloc
     return Desk(
         books=_simulated(document, venue.rest, account.funder),
         session=_polymarket(patient(section, clock.map.speed), settings, Keys(key=account.key), clock, way),
-        charge=PolymarketCharge(section=section, key=account.key),
+        charge=(charge := PolymarketCharge(section=section, key=account.key)),
+        checkup=partial(checkup, charge, account.key, clock, way),
     )
 
 
@@ -165,7 +172,8 @@ def _simulated_kalshi(settings: Settings, document: SimDocument, clock: Clock, w
     return Desk(
         books=_simulated(document, venue.rest, account.name),
         session=_kalshi(patient(section, clock.map.speed), settings, account.private_key_pem, clock, way),
-        charge=KalshiCharge(section=section, key=account.private_key_pem),
+        charge=(charge := KalshiCharge(section=section, key=account.private_key_pem)),
+        checkup=partial(checkup, charge, account.private_key_pem, clock, way),
     )
 
 
@@ -174,23 +182,29 @@ def _simulated_kalshi(settings: Settings, document: SimDocument, clock: Clock, w
 
 def live_desks(settings: Settings, keys: Mapping[VenueId, Keys], clock: Clock) -> list[Desk]:
     """A desk for every enabled venue; ConfigError where its account or key is missing."""
-    return [_LIVE[name](settings, keys, clock) for name in enabled(settings)]
+    return [live_desk(name, settings, keys, clock) for name in enabled(settings)]
+
+
+def live_desk(name: str, settings: Settings, keys: Mapping[VenueId, Keys], clock: Clock) -> Desk:
+    """As `live_desks`, of one venue."""
+    return _LIVE[name](settings, keys, clock)
 
 
 def _live_hyperliquid(settings: Settings, keys: Mapping[VenueId, Keys], clock: Clock) -> Desk:
     section = settings.venue.hyperliquid
     _need("venue.hyperliquid", {"account": section.account})
     found = _key_of(keys, HYPERLIQUID, "HL_OMM_AGENT_KEY")
+    charge = HyperliquidCharge(
+        section=section, rest=section.rest, ws=section.ws, account=section.account, key=_guardian_key(settings, found)
+    )
     return Desk(
         books=f"{section.chain}|{section.rest}|{section.account.lower()}",
         session=lambda from_ms: hyperliquid_session(
             section, clock, limits=settings.limits, key=found.key, fills_from_ms=from_ms
         ),
-        charge=HyperliquidCharge(
-            section=section, rest=section.rest, ws=section.ws, account=section.account,
-            key=_guardian_key(settings, found),
-        ),
-    )  # fmt: skip
+        charge=charge,
+        checkup=partial(checkup, charge, found.key, clock),
+    )
 
 
 def _guardian_key(settings: Settings, found: Keys) -> Secret:
@@ -214,7 +228,8 @@ def _live_polymarket(settings: Settings, keys: Mapping[VenueId, Keys], clock: Cl
     return Desk(
         books=f"polygon|{section.account.lower()}",
         session=_polymarket(section, settings, found, clock),
-        charge=PolymarketCharge(section=section, key=found.key, api_key=found.api_key),
+        charge=(charge := PolymarketCharge(section=section, key=found.key, api_key=found.api_key)),
+        checkup=partial(checkup, charge, found.key, clock),
     )
 
 
@@ -227,6 +242,7 @@ def _live_kalshi(settings: Settings, keys: Mapping[VenueId, Keys], clock: Clock)
         books=f"{charge.place('live')}|{section.account}",
         session=_kalshi(section, settings, key, clock),
         charge=charge,
+        checkup=partial(checkup, charge, key, clock),
     )
 
 

@@ -38,13 +38,31 @@ class Lock:
             self._fd = -1
 
 
+def holder(lock: Path) -> int | None:
+    """Pid of the process that holds a lock file, looked up without touching the lock; None if nobody does."""
+    try:
+        inode = lock.stat().st_ino
+        table = Path("/proc/locks").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+    for line in table.splitlines():
+        fields = line.split()
+        if "FLOCK" in fields and fields[5].rpartition(":")[2] == str(inode):
+            return int(fields[4])
+    return None
+
+
 def account_lock(venue: str, place: str, account: str) -> Lock:
     """Held per account, whichever state directory the daemon uses; `place` tells one network of the venue from another.
 
     It lies under this user's own state home: daemons of two users, or on two machines, do not see each other.
     """
+    advice = "stop it first: one account has one daemon"
+    return Lock(account_lock_path(venue, place, account), f"account {account}", advice)
+
+
+def account_lock_path(venue: str, place: str, account: str) -> Path:
     key = f"{venue}-{place.rstrip('/')}-{account}".lower()
     readable = "".join(c if c.isalnum() else "-" for c in key)[:120]
     name = f"{readable}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.lock"
-    advice = "stop it first: one account has one daemon"
-    return Lock(Path(platformdirs.user_state_dir("hlomm")) / "accounts" / name, f"account {account}", advice)
+    return Path(platformdirs.user_state_dir("hlomm")) / "accounts" / name

@@ -19,12 +19,15 @@ import msgspec
 
 from hlomm.domain.faults import ConfigError
 from hlomm.settings.contradictions import contradictions, session_contradictions
-from hlomm.settings.schema import ENGINE_SECTIONS, EngineSettings, Settings
+from hlomm.settings.schema import ENGINE_SECTIONS, EngineSettings, Limits, Settings
 
 PROFILES: Final = ("sim", "testnet", "mainnet")
 ENV_PREFIX: Final = "HL_OMM__"
 EVENTS_FILE: Final = "events.toml"
 """Section `events`: which contracts of two venues are one event, and who says so."""
+
+SHIPPED: Final = frozenset({"default.toml", EVENTS_FILE, *(f"profiles/{name}.toml" for name in PROFILES)})
+"""Layers that come with the program."""
 
 Tree = dict[str, Any]
 AnySettings = TypeVar("AnySettings", bound=EngineSettings)
@@ -108,6 +111,17 @@ def with_values(loaded: Loaded, values: Mapping[str, Any], name: str = "point") 
         settings = structure(Settings, tree, origins)  # it says what and where
     _raise_if(_explain(key, what, origins) for key, what in session_contradictions(settings))
     return Loaded(settings, tree, origins, loaded.profile)
+
+
+def default_limits(loaded: Loaded) -> list[str]:
+    """Limits of a live profile that nobody has chosen; of the simulator none needs to be."""
+    if loaded.profile == "sim":
+        return []
+    return [
+        name
+        for name in Limits.__struct_fields__
+        if name.startswith("max_") and loaded.origins.get(f"limits.{name}") == "default.toml"
+    ]
 
 
 # -- layers

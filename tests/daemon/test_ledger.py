@@ -11,9 +11,9 @@ import trio
 
 from hlomm.cli.doctor import look
 from hlomm.daemon import ledger as ledger_module
-from hlomm.daemon.doctor import Status
 from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.ledger_store import rebuild
+from hlomm.domain.checkup import Status
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
 from hlomm.rundir import audit_file

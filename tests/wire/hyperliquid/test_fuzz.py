@@ -372,7 +372,7 @@ def test_no_rest_decoder_raises(body: bytes) -> None:
         info.decode_l2_book,
         info.decode_user_fees,
         info.decode_rate_limit,
-        info.decode_server_time,
+        info.decode_exchange_status,
         decode_exchange,
     ):
         value, anomalies = decode(body)

@@ -54,7 +54,7 @@ DECODERS: dict[str, Decoder] = {
     "l2Book": info.decode_l2_book,
     "userFees": info.decode_user_fees,
     "userRateLimit": info.decode_rate_limit,
-    "exchangeStatus": info.decode_server_time,
+    "exchangeStatus": info.decode_exchange_status,
     "candleSnapshot": decode_candles,
 }
 # Requests of the cassettes that the session never makes.

@@ -157,7 +157,10 @@ def test_fees_that_cannot_be_are_refused(fields: dict[str, Any], kind: str) -> N
 def test_rate_limits_and_times_are_numbers() -> None:
     limit, _ = info.decode_rate_limit(text({"cumVlm": "1.123456789", "nRequestsUsed": 5, "nRequestsCap": 10_000}))
     assert limit == info.RateLimit(5, 10_000)
-    assert info.decode_server_time(b'{"time":1785412800000,"specialStatuses":null}') == (1_785_412_800_000, ())
+    assert info.decode_exchange_status(b'{"time":1785412800000,"specialStatuses":null}') == (
+        info.ExchangeStatus(1_785_412_800_000, None),
+        (),
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,7 +172,7 @@ def test_rate_limits_of_another_shape_are_refused(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [{}, {"time": "now"}, {"time": -1}, {"time": 10**15}, {"time": 1.5}])
 def test_times_of_another_shape_are_refused(value: Any) -> None:
-    assert kinds(info.decode_server_time(text(value))) == ["exchangeStatus.schema"]
+    assert kinds(info.decode_exchange_status(text(value))) == ["exchangeStatus.schema"]
 
 
 # -- whatever comes instead of an answer
@@ -185,7 +188,7 @@ EVERY: dict[str, Callable[[bytes], tuple[Any, Any]]] = {
     "l2Book.schema": info.decode_l2_book,
     "userFees.schema": info.decode_user_fees,
     "userRateLimit.schema": info.decode_rate_limit,
-    "exchangeStatus.schema": info.decode_server_time,
+    "exchangeStatus.schema": info.decode_exchange_status,
     "candles.schema": decode_candles,
 }
 
