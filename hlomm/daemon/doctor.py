@@ -58,6 +58,10 @@ def directory(paths: StatePaths) -> Iterator[Check]:
     if not paths.root.is_symlink() and not paths.root.exists():
         yield ok("state directory", f"{paths.root} is not there yet: `hlomm run` makes it")
         return
+    if paths.root.exists() and not paths.root.is_dir():
+        text = f"{paths.root} is a file, and should be a directory"
+        yield fail("state directory", Code.STATE_UNUSABLE, text, "move it away, or choose another with --state-dir")
+        return
     try:
         exposed = list(paths.exposed())
     except OSError as error:

@@ -240,7 +240,9 @@ def _command_check(name: str, chain: Chain, ledger: Ledgered, journal: Journaled
     links = {(link.action.epoch, link.action.seq): link for link in chain.links if link.action.seq is not None}
     told = {(one.epoch, one.seq): one for one in journal.commands}
     unchained = [one for key, one in told.items() if key not in links and key <= ledger.position]
-    invented = [link for (epoch, _), link in links.items() if epoch in journal.runs and not _same(link, told)]
+    # What stands behind the damage of a journal cannot be held against anybody.
+    whole = set() if journal.found.corrupt else journal.runs
+    invented = [link for (epoch, _), link in links.items() if epoch in whole and not _same(link, told)]
     if unchained:
         said = ", ".join(f"{one.action} by {one.who} (record {one.seq})" for one in unchained[:SHOWN])
         text = f"{len(unchained)} commands of the journal are not in {name}: {said}"

@@ -96,6 +96,9 @@ async def reach(name: str, probe: Probe, transport: Transport, limits: HttpLimit
         where = answer.headers.get("location", "nowhere")[:SHOWN]
         text = f"{probe.url} redirects (HTTP {answer.status}) to {where}: it was not followed, nothing signed was sent"
         return fail(label, Code.REDIRECTED, text, f"is a login page or proxy in between? check [venue.{name}]")
+    if answer.status == 429:
+        text = f"{probe.url} was asked too often from this address (HTTP 429)"
+        return fail(label, Code.ANSWER_ODD, text, "wait a minute; what else here asks it?")
     if answer.status != 200:
         return fail(label, Code.ANSWER_ODD, f"{probe.url} answers HTTP {answer.status}", _status_page(name))
     return ok(label, f"{probe.url} answers{', its certificate is good' if address.tls else ''}")
