@@ -298,6 +298,36 @@ def doctor(
 @main.command()
 @config_options
 @STATE_DIR
+@click.option("--live", is_flag=True, help="Yes, place orders.")
+@click.option("--sim", "sim_file", type=click.Path(path_type=Path), default=None, help="Profile sim: that simulator.")
+@click.option("--venue", default="hyperliquid", show_default=True, help="Where.")
+@click.option("--market", default=None, metavar="ID", help="In which market; default: nearest to even odds.")
+@click.option("--arm", type=click.FloatRange(min=0), default=None, help="Live profiles: as for `hlomm run`.")
+@PASSWORD_FD
+@click.option("--i-know", is_flag=True, help="As for `hlomm run`: the account's own key is taken.")
+@JSON
+@reporting
+def selftest(
+    *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None, live: bool,
+    sim_file: Path | None, venue: str, market: str | None, arm: float | None, password_fd: int | None, i_know: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """One round trip of the venue's least size, after typed confirmation; every answer is compared with the model.
+
+    Rests a bid far away, changes and cancels it, buys and sells back. Exit 3 if a field differs, 6 if it is not flat.
+    """
+    from hlomm.cli.selftest import Asked, selftest_command
+
+    asked = Asked(
+        profile=profile, config_files=config_files, sets=sets, state_dir=state_dir, sim_file=sim_file, venue=venue,
+        market=market, live=live, arm=arm, password_fd=password_fd, i_know=i_know,
+    )  # fmt: skip
+    finish(selftest_command(asked, as_json=as_json))
+
+
+@main.command()
+@config_options
+@STATE_DIR
 @click.option("--since", default="1d", show_default=True, metavar="WHEN", help="90m, 2h, 3d ago, or a time.")
 @click.option("--log", "logs", multiple=True, type=click.Path(path_type=Path), help="A log kept elsewhere; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="The file; default: named by the time.")
