@@ -31,7 +31,6 @@ from hlomm.domain.ids import VenueId
 from hlomm.link.guardian import Told
 from hlomm.link.protocol import Ask
 from hlomm.rundir.audit_file import AuditFile
-from hlomm.rundir.hardening import no_core_dumps
 from hlomm.rundir.lock import Lock
 from hlomm.settings.load import PROFILES, Loaded, load
 from hlomm.settings.paths import StatePaths, state_paths
@@ -124,7 +123,6 @@ def _origins(profile: str, files: Sequence[Path], sets: Sequence[str]) -> dict[s
 
 def ask_venues(profile: str, files: Sequence[Path], sets: Sequence[str], live: Live) -> list[Check]:
     """What only the venues can settle, with the keys that a run would take."""
-    no_core_dumps()
     document = None if live.sim_file is None else read_document(live.sim_file)
     if document is not None and profile != "sim":
         raise UsageError(f"--sim has no meaning in profile {profile}: its venues are those of the configuration")

@@ -285,7 +285,10 @@ def doctor(
     Each line: ok, warn or fail, a stable code, and what to do. It places nothing and changes nothing.
     """
     from hlomm.cli.doctor import Live, doctor_command
+    from hlomm.rundir.hardening import no_core_dumps
 
+    if live:
+        no_core_dumps()
     asked = Live(sim_file=sim_file, password_fd=password_fd, i_know=i_know) if live else None
     finish(
         doctor_command(
@@ -317,7 +320,9 @@ def selftest(
     Rests a bid far away, changes and cancels it, buys and sells back. Exit 3 if a field differs, 6 if it is not flat.
     """
     from hlomm.cli.selftest import Asked, selftest_command
+    from hlomm.rundir.hardening import no_core_dumps
 
+    no_core_dumps()
     asked = Asked(
         profile=profile, config_files=config_files, sets=sets, state_dir=state_dir, sim_file=sim_file, venue=venue,
         market=market, live=live, arm=arm, password_fd=password_fd, i_know=i_know,

@@ -19,15 +19,14 @@ from hlomm.cli.password import Password
 from hlomm.cli.venues import simulated
 from hlomm.daemon import logs
 from hlomm.daemon.desks import Desk, enabled, held, live_desk, simulated_desks
-from hlomm.daemon.selftest import Result, Selftest
-from hlomm.daemon.selftest_model import Plan, Verdict
+from hlomm.daemon.selftest import Selftest
+from hlomm.daemon.selftest_model import Plan, Result, Verdict
 from hlomm.daemon.sim_process import read_document
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import VenueId
 from hlomm.domain.units import to_text
 from hlomm.rundir import halt_file
-from hlomm.rundir.hardening import no_core_dumps
 from hlomm.settings.load import Loaded, load
 from hlomm.settings.paths import state_paths
 from hlomm.venues.clock import Clock
@@ -56,8 +55,6 @@ class Asked:
 def selftest_command(asked: Asked, *, as_json: bool) -> ExitCode:
     if not asked.live:
         raise UsageError("a selftest places orders: say --live (`hlomm doctor` only looks)")
-    for what in no_core_dumps():
-        click.echo(f"warning: core dumps are not off: {what}", err=True)
     beneath = simulated(asked.sim_file) if asked.profile == "sim" else None
     loaded = load(asked.profile, asked.config_files, asked.sets, beneath=beneath)
     logs.configure(loaded.settings.daemon.log)

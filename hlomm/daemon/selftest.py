@@ -8,8 +8,8 @@ it, and whatever goes wrong, orders are cancelled and what was bought is sold, s
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final, TypeVar
 
 import attrs
 import trio
@@ -18,25 +18,20 @@ from hlomm.assembly.engine import ABILITIES
 from hlomm.assembly.numbers import scaled
 from hlomm.daemon import selftest_model as model
 from hlomm.daemon.desks import Desk
-from hlomm.daemon.selftest_model import Field, Plan, Verdict
+from hlomm.daemon.faults import leaves
+from hlomm.daemon.selftest_ear import Broken, Ear, TurnedDown
+from hlomm.daemon.selftest_model import Field, Plan, Result, Step
 from hlomm.domain.faults import HlommError, UsageError, VenueUnavailable
 from hlomm.domain.fills import Fill
 from hlomm.domain.ids import ClientId, ClientIds, VenueOrderId
 from hlomm.domain.inputs import (
-    MARKET_NEWS,
     AccountState,
-    AmendFailed,
-    CancelFailed,
     FeeRates,
     FillFinal,
     FillReceived,
-    Input,
     MarketListed,
     OrderClosed,
     OrderOpened,
-    OrderRejected,
-    SendLost,
-    SendRefused,
 )
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpose, Side, Tif
@@ -61,79 +56,9 @@ CANCEL_S: Final = 10.0
 FLATTEN_S: Final = 15.0
 HOME_S: Final = CANCEL_S + FLATTEN_S + SETTLE_S
 SALES: Final = 3
-NEWS_MAX: Final = 10_000
 
 T = TypeVar("T")
-Refusals: Final = (OrderRejected, AmendFailed, CancelFailed, SendLost, SendRefused)
 Confirm = Callable[[Plan], bool]
-
-
-class Broken(Exception):  # noqa: N818 - how a test ends, not a failure of ours
-    """A step did not come to its end; what is left is cancelled and sold."""
-
-
-class TurnedDown(Broken):
-    """The venue took no part of an order: nothing rests, nothing traded."""
-
-
-@attrs.frozen(kw_only=True)
-class Step:
-    name: str
-    fields: tuple[Field, ...] = ()
-    said: str = ""
-    """Why it was left out, or what broke it."""
-
-    @property
-    def good(self) -> bool:
-        return not self.said.startswith("broken") and all(one.verdict is not Verdict.DIFFERS for one in self.fields)
-
-
-@attrs.frozen(kw_only=True)
-class Result:
-    plan: Plan
-    steps: tuple[Step, ...]
-    flat: bool
-    """Nothing rests and nothing is held, by the venue's word."""
-    left: str
-    cost: Cash | None
-    """What it cost, None where the account could not be read in the end."""
-
-    @property
-    def good(self) -> bool:
-        return self.flat and all(step.good for step in self.steps)
-
-
-@attrs.define(eq=False)
-class Ear:
-    """Hears what a session tells, and wakes whoever waits."""
-
-    _clock: Clock
-    heard: list[tuple[Input, int]] = attrs.field(factory=list)
-    """With the host's monotonic time of each."""
-    _news: trio.Event = attrs.field(factory=trio.Event)
-
-    def __call__(self, items: Sequence[Input], received_ns: int) -> None:
-        del received_ns
-        now_ns = self._clock.read().mono_ns
-        self.heard += [(item, now_ns) for item in items if type(item) not in MARKET_NEWS]
-        self._news.set()
-        self._news = trio.Event()
-
-    def all(self, kind: type[T]) -> list[T]:
-        return [item for item, _ in self.heard if isinstance(item, kind)]
-
-    async def until(self, what: Callable[[], T | None], within_s: float, awaited: str) -> T:
-        """What is found, as soon as it is; Broken if it does not come."""
-        try:
-            with trio.fail_after(within_s):
-                while (found := what()) is None:
-                    if len(self.heard) > NEWS_MAX:
-                        raise Broken(f"more than {NEWS_MAX} news of one account in a test")
-                    await self._news.wait()
-        except trio.TooSlowError:
-            raise Broken(f"{awaited} did not come within {within_s:g} s") from None
-        await trio.lowlevel.checkpoint()
-        return found
 
 
 @attrs.define(eq=False)
@@ -161,13 +86,14 @@ class Selftest:
         A signal ends it early: what it began is cancelled and sold first, and the result says so.
         """
         faults: list[HlommError] = []
-        try:
-            async with trio.open_nursery() as nursery:
-                await nursery.start(_stopped_by_signals, nursery.cancel_scope)
-                await self._begun(nursery)
-                nursery.cancel_scope.cancel(reason="the test is over")
-        except* HlommError as group:
-            faults += _leaves(group)
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_stopped_by, signals, nursery.cancel_scope)
+                    await self._begun(nursery)
+                    nursery.cancel_scope.cancel(reason="the test is over")
+            except* HlommError as group:
+                faults += leaves(group)
         if self._result is not None:
             return self._result
         raise faults[0] if faults else UsageError("stopped before anything was sent")
@@ -407,44 +333,16 @@ class Selftest:
 
     async def _answer(self, client_id: ClientId, kind: type[T], since: int, awaited: str) -> tuple[T, float]:
         """The first answer of that kind about an order, and when it came in ms; Broken for a refusal."""
-
-        def find() -> tuple[T, float] | None:
-            for item, at_ns in self._ear.heard[since:]:
-                if isinstance(item, Refusals) and client_id in _about(item):
-                    kind_of = TurnedDown if isinstance(item, OrderRejected) else Broken
-                    raise kind_of(f"refused: {_why(item)}")
-                if isinstance(item, kind) and getattr(item, "client_id", None) == client_id:
-                    return item, at_ns / 1e6
-            return None
-
-        return await self._ear.until(find, self._settings.orders.answer_deadline_s, awaited)
+        return await self._ear.answer(client_id, kind, since, self._settings.orders.answer_deadline_s, awaited)
 
     def _note(self, name: str, took_ms: float, *fields: Field) -> None:
         timed = model.latency(took_ms, self._settings.orders.answer_deadline_s)
         self._steps.append(Step(name=name, fields=(timed, *fields)))
 
 
-async def _stopped_by_signals(scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        task_status.started()
-        async for _ in signals:
-            scope.cancel(reason="stopped by a signal")
-
-
-def _leaves(group: BaseExceptionGroup[HlommError]) -> Iterator[HlommError]:
-    for one in group.exceptions:
-        if isinstance(one, BaseExceptionGroup):
-            yield from _leaves(one)
-        else:
-            yield one
-
-
-def _about(item: Any) -> tuple[ClientId, ...]:
-    return item.client_ids if isinstance(item, SendLost | SendRefused) else (item.client_id,)
-
-
-def _why(item: Any) -> str:
-    return str(item.reason) if isinstance(item, SendLost | SendRefused) else f"{item.code}: {item.text}"
+async def _stopped_by(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    async for _ in signals:
+        scope.cancel(reason="stopped by a signal")
 
 
 def _held(state: AccountState, market: Market) -> int:

@@ -62,6 +62,33 @@ class Plan:
         return Cash(ceil_to(largest * (ONE + FEE_MARGIN) // ONE, ONE // 100))
 
 
+@attrs.frozen(kw_only=True)
+class Step:
+    name: str
+    fields: tuple[Field, ...] = ()
+    said: str = ""
+    """Why it was left out, or what broke it."""
+
+    @property
+    def good(self) -> bool:
+        return not self.said.startswith("broken") and all(one.verdict is not Verdict.DIFFERS for one in self.fields)
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    plan: Plan
+    steps: tuple[Step, ...]
+    flat: bool
+    """Nothing rests and nothing is held, by the venue's word."""
+    left: str
+    cost: Cash | None
+    """What it cost, None where the account could not be read in the end."""
+
+    @property
+    def good(self) -> bool:
+        return self.flat and all(step.good for step in self.steps)
+
+
 def plan_of(market: Market, book: BookSnapshot | None, slippage: Px, wall_ns: int) -> Plan | str:
     """The least that the venue takes, or why there is nothing to be planned."""
     if market.tau_ns(wall_ns) < TAU_MIN_NS:

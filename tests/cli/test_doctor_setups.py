@@ -181,8 +181,12 @@ def setup(
     for name in ("state", "keys", "strong"):
         shutil.copytree(template / name, tmp_path / name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    hardened: list[bool] = []  # of this very process: it would outlast the test
+    monkeypatch.setattr("hlomm.rundir.hardening.no_core_dumps", lambda: hardened.append(True))
     with ExitStack() as stack:
-        yield Setup(tmp_path, venues, stack)
+        it = Setup(tmp_path, venues, stack)
+        yield it
+    assert bool(hardened) is it.live
 
 
 # -- how each is broken

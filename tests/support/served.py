@@ -58,19 +58,21 @@ def said(rest: str, request: dict[str, Any]) -> dict[str, Any]:
         connection.close()
 
 
-def punctual(venues: tuple[str, ...], ahead_s: float = 0, rules: RulesConfig | None = None) -> SimOptions:
+def punctual(
+    venues: tuple[str, ...], ahead_s: float = 0, rules: RulesConfig | None = None, speed: float = 1
+) -> SimOptions:
     """A simulator whose clock is the host's as of this call, or so far ahead. Contracts expire at full minutes."""
     origin_ns = time.time_ns() // NS_PER_MS * NS_PER_MS + round(ahead_s * NS_PER_S)
     expiry_s = GRID_S - origin_ns % (GRID_S * NS_PER_S) / NS_PER_S
     expiry_s += GRID_S if expiry_s < LEAST_S else 0
     config = SimConfig(listing=ListingConfig(first_expiry_s=expiry_s), rules=rules or RulesConfig())
-    return SimOptions(venues=venues, venue_origin_ns=origin_ns, config=config)
+    return SimOptions(venues=venues, venue_origin_ns=origin_ns, config=config, speed=speed)
 
 
 @contextmanager
 def served(*options: Callable[[], SimOptions]) -> Iterator[list[Served]]:
     """Run all of them for the duration of the block."""
-    announced: queue.Queue[tuple[int, dict[str, Any]] | BaseException] = queue.Queue()
+    announced: queue.Queue[tuple[int, dict[str, Any]] | Exception] = queue.Queue()
     stop: list[tuple[trio.lowlevel.TrioToken, trio.CancelScope]] = []
 
     async def main() -> None:
@@ -83,7 +85,7 @@ def served(*options: Callable[[], SimOptions]) -> Iterator[list[Served]]:
     def thread() -> None:
         try:
             trio.run(main)
-        except BaseException as error:  # noqa: BLE001 - raised again where somebody waits
+        except Exception as error:  # noqa: BLE001 - raised again where somebody waits
             announced.put(error)
 
     runner = threading.Thread(target=thread, name="served venues")
@@ -92,7 +94,7 @@ def served(*options: Callable[[], SimOptions]) -> Iterator[list[Served]]:
         found: dict[int, Served] = {}
         while len(found) < len(options):
             heard = announced.get(timeout=READY_S)
-            if isinstance(heard, BaseException):
+            if isinstance(heard, Exception):
                 raise heard
             found[heard[0]] = Served(heard[1])
         yield [found[number] for number in range(len(options))]
