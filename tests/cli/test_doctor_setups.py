@@ -34,7 +34,7 @@ from hlomm.daemon.ledger_store import Store
 from hlomm.domain.checkup import Code
 from hlomm.keystore.folder import Keystore, Slot
 from hlomm.rundir.audit_file import AuditFile
-from hlomm.rundir.lock import Lock
+from hlomm.rundir.lock import Lock, account_lock
 from hlomm.settings.paths import StatePaths
 from hlomm.sim.config import RulesConfig
 from tests.support.canaries import Canary, of_bytes, of_text
@@ -440,6 +440,22 @@ def test_a_sound_set_up_has_nothing_to_say(setup: Setup) -> None:
     assert document["origins"]["limits.stale_book_s"] == "default.toml"
     untouched(setup)
     silent(setup, printed)
+
+
+def test_beside_a_daemon_nothing_is_signed(setup: Setup) -> None:
+    """It may use the same key at the same moment, and nonces are its own."""
+    place = setup.venues["sound"]
+    held = account_lock("hyperliquid", "testnet", setup.account["address"])
+    setup.stack.callback(held.release)
+    before = place.tell(type="state")["counters"]["actions"]
+    code, document, _ = setup.look()
+    keys = {check["name"]: check["text"] for check in document["checks"] if check["name"].endswith("key")}
+    assert code == 0
+    assert all("its signature was not tried" in text for text in keys.values()), keys
+    assert place.tell(type="state")["counters"]["actions"] == before
+    held.release()
+    setup.look()
+    assert place.tell(type="state")["counters"]["actions"] == before + 2
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import click
 import pytest
 
 from hlomm.cli.main import main
+from hlomm.domain.checkup import Code
 from tests.arch.scanning import ROOT, files_of, source_of
 from tests.cli.conftest import Hlomm, hlomm
 
@@ -73,6 +74,18 @@ def test_every_alert_has_its_line() -> None:
         re.findall(r"`([a-z_]+)`", "".join(line.split("|")[1] for line in TEXT.splitlines() if line.startswith("| `")))
     )
     assert codes - told == set()
+
+
+def test_every_code_of_doctor_has_its_line_and_its_use() -> None:
+    section = TEXT.partition("## What doctor says")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    told = [code for row in rows for code in re.findall(r"`([a-z_]+)`", row[1])]
+    assert sorted(told) == sorted(set(Code) - {Code.FINE})
+    assert all(row[3].strip() for row in rows)
+    used = "".join(
+        source_of(path) for path in files_of("hlomm") if path.name != "checkup.py" or "domain" not in path.parts
+    )
+    assert {code.name for code in Code if f"Code.{code.name}" not in used} == {"FINE"}
 
 
 @pytest.mark.slow
