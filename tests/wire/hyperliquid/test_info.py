@@ -12,7 +12,7 @@ from hlomm.cli.research import LENGTHS
 from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import BookSource
 from hlomm.domain.units import parse
-from hlomm.venues.hyperliquid.wire import info
+from hlomm.venues.hyperliquid.wire import info, standing
 from hlomm.venues.hyperliquid.wire.candles import LENGTHS_S, candles_request, decode_candles
 from tests.wire.hyperliquid.tools import book, fill_row, levels, order_row
 
@@ -163,6 +163,18 @@ def test_rate_limits_and_times_are_numbers() -> None:
     )
 
 
+def test_who_may_act_for_whom() -> None:
+    role, _ = standing.decode_role(text({"role": "agent", "data": {"user": "0xAB"}}))
+    assert role == standing.Role("agent", "0xab")
+    assert standing.decode_role(text({"role": "subAccount", "data": {"master": "0xCD"}}))[0] == standing.Role(
+        "subAccount", "0xcd"
+    )
+    assert standing.decode_role(text({"role": "missing"}))[0] == standing.Role("missing", "")
+    agents, _ = standing.decode_agents(text([{"name": "a", "address": "0xEF", "validUntil": 5}]))
+    assert agents == (standing.Agent("a", "0xef", 5),)
+    assert standing.decode_mode(text("unifiedAccount")) == ("unifiedAccount", ())
+
+
 @pytest.mark.parametrize(
     "value", [{"nRequestsUsed": -1, "nRequestsCap": 1}, {"nRequestsUsed": "5", "nRequestsCap": 1}, {}]
 )
@@ -190,6 +202,9 @@ EVERY: dict[str, Callable[[bytes], tuple[Any, Any]]] = {
     "userRateLimit.schema": info.decode_rate_limit,
     "exchangeStatus.schema": info.decode_exchange_status,
     "candles.schema": decode_candles,
+    "userRole.schema": standing.decode_role,
+    "extraAgents.schema": standing.decode_agents,
+    "userAbstraction.schema": standing.decode_mode,
 }
 
 

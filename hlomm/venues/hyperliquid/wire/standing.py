@@ -52,7 +52,7 @@ class Agent(Struct, frozen=True):
 
 
 _role: Final = msgspec.json.Decoder(_Role)
-_agents: Final = msgspec.json.Decoder(Annotated[list[_AgentRow], Meta(max_length=1_000)] | None)
+_agents: Final = msgspec.json.Decoder(Annotated[list[_AgentRow], Meta(max_length=1_000)])
 _mode: Final = msgspec.json.Decoder(Word)
 
 
@@ -68,7 +68,7 @@ def decode_agents(body: bytes) -> tuple[tuple[Agent, ...] | None, Anomalies]:
     """Named agents only: the unnamed one is not in the list."""
 
     def read() -> tuple[Agent, ...]:
-        return tuple(Agent(row.name, row.address.lower(), row.valid_until) for row in _agents.decode(body) or ())
+        return tuple(Agent(row.name, row.address.lower(), row.valid_until) for row in _agents.decode(body))
 
     return guarded("extraAgents.schema", read)
 
