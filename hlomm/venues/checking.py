@@ -17,7 +17,7 @@ from hlomm.domain.checkup import Check, Code, fail, ok, warn
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.units import Cash
 from hlomm.venues.clock import Clock
-from hlomm.venues.http_client import HttpLimits
+from hlomm.venues.http_client import SHOWN, HttpLimits, bad_certificate, unconnected
 from hlomm.venues.transport import Address, Transport
 from hlomm.venues.websocket import WebSocketLimits
 
@@ -29,7 +29,6 @@ FINE_PAUSE_S: Final = 0.09
 """Of a clock told in whole seconds: a dozen looks over a second bracket the moment at which it turns."""
 COARSE_MS: Final = 1_000
 OPEN_S: Final = 8.0
-SHOWN: Final = 120
 
 
 @attrs.frozen(kw_only=True)
@@ -92,9 +91,8 @@ async def reach(name: str, probe: Probe, transport: Transport, limits: HttpLimit
             answer = await client.request(probe.method, probe.path, probe.body)
     except VenueUnavailable as error:
         return fail(label, Code.UNREACHABLE, f"{probe.url}: {error}", _status_page(name))
-    if 300 <= answer.status < 400:
-        where = answer.headers.get("location", "nowhere")[:SHOWN]
-        text = f"{probe.url} redirects (HTTP {answer.status}) to {where}: it was not followed, nothing signed was sent"
+    if answer.redirect is not None:
+        text = f"{probe.url} answers {answer.said}; nothing signed was sent"
         return fail(label, Code.REDIRECTED, text, f"is a login page or proxy in between? check [venue.{name}]")
     if answer.status == 429:
         text = f"{probe.url} was asked too often from this address (HTTP 429)"
@@ -121,16 +119,9 @@ async def _refused(label: str, address: Address, transport: Transport, within_s:
 
 
 def _unconnected(label: str, where: str, error: BaseException) -> Check:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            why = getattr(cause, "verify_message", "") or cause.reason or "TLS failed"
-            text = f"{where} shows a certificate that is not to be trusted: {why}"
-            return fail(
-                label, Code.CERTIFICATE_BAD, text, "check the address and the host's clock; never switch it off"
-            )
-        cause = cause.__cause__
-    text = f"cannot connect to {where}: {getattr(error, 'strerror', None) or error}"
+    text = unconnected(where, error)
+    if bad_certificate(error) is not None:
+        return fail(label, Code.CERTIFICATE_BAD, text, "check the address and the host's clock; never switch it off")
     return fail(label, Code.UNREACHABLE, text, "check network, firewall and address")
 
 

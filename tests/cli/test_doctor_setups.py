@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import re
 import resource
 import shutil
 import socket
@@ -24,19 +25,25 @@ from typing import Any, Final
 
 import attrs
 import pytest
+import trio
 from click.testing import CliRunner
 
+from hlomm.assembly.venues import hyperliquid_session
 from hlomm.bench import certificate
 from hlomm.cli import keystore as commands
 from hlomm.cli.main import main
 from hlomm.cli.password import VARIABLE, Password
 from hlomm.daemon.ledger_store import Store
 from hlomm.domain.checkup import Code
+from hlomm.domain.faults import VenueUnavailable
+from hlomm.domain.secret import Secret
 from hlomm.keystore.folder import Keystore, Slot
 from hlomm.rundir.audit_file import AuditFile
 from hlomm.rundir.lock import Lock, account_lock
+from hlomm.settings.load import load
 from hlomm.settings.paths import StatePaths
 from hlomm.sim.config import RulesConfig
+from hlomm.venues.clock import Clock
 from tests.support.canaries import Canary, of_bytes, of_text
 from tests.support.records import EPOCH, whole_run
 from tests.support.served import Served, punctual, served
@@ -122,6 +129,7 @@ class Setup:
     limits: str = LIMITS
     settings: dict[str, str] = attrs.field(factory=dict)
     more: list[str] = attrs.field(factory=list)
+    looks: int = 0
 
     @property
     def paths(self) -> StatePaths:
@@ -145,6 +153,7 @@ class Setup:
 
     def look(self) -> tuple[int, dict[str, Any], str]:
         """(exit code, document, all that was printed)."""
+        self.looks += 1
         place = self.venues[self.venue].venue()
         settings = {"rest": place["rest"], "ws": place["ws"], "account": self.account["address"], **self.settings}
         config = self.home / "my.toml"
@@ -186,7 +195,7 @@ def setup(
     with ExitStack() as stack:
         it = Setup(tmp_path, venues, stack)
         yield it
-    assert bool(hardened) is it.live
+    assert bool(hardened) is (it.live and it.looks > 0)
 
 
 # -- how each is broken
@@ -456,6 +465,22 @@ def test_beside_a_daemon_nothing_is_signed(setup: Setup) -> None:
     held.release()
     setup.look()
     assert place.tell(type="state")["counters"]["actions"] == before + 2
+
+
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [(redirecting, "a redirect to https://login.invalid/ (not followed)"), (self_signed, "self-signed")],
+)
+def test_a_run_says_the_same_of_its_own_requests(setup: Setup, harm: Callable[[Setup], None], why: str) -> None:
+    """What a session meets there is no riddle either, and its signature goes nowhere else."""
+    harm(setup)
+    place, section = setup.venues["sound"].venue(), load("testnet", environ={}).settings.venue.hyperliquid
+    session = hyperliquid_session(
+        section, Clock(), limits=None, key=Secret(setup.account["agent_key"]), rest=setup.settings["rest"],
+        ws=place["ws"], account=setup.account["address"],
+    )  # fmt: skip
+    with pytest.raises(VenueUnavailable, match=re.escape(why)):
+        trio.run(session.fetch_resting)
 
 
 @pytest.mark.parametrize(

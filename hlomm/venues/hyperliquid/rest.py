@@ -175,7 +175,7 @@ class HyperliquidRest:
         if _OK < answer.status < _SERVER_FAULT:
             return TurnedAway(f"{answer.status} {answer.body[:200].decode(errors='replace')}")
         if answer.status != _OK:
-            raise VenueUnavailable(f"/exchange answered HTTP {answer.status}")
+            raise VenueUnavailable(f"/exchange answered {answer.said}")
         reply, anomalies = decode_exchange(answer.body)
         self._counters.note(anomalies, "exchange")
         if reply is None:
@@ -190,7 +190,7 @@ class HyperliquidRest:
     async def _info(self, kind: str, body: bytes | None = None) -> bytes:
         answer = await self._post("/info", info.request(kind) if body is None else body, info_weight(kind))
         if answer.status != _OK:
-            raise VenueUnavailable(f"{kind} answered HTTP {answer.status}")
+            raise VenueUnavailable(f"{kind} answered {answer.said}")
         return answer.body
 
     async def _post(self, path: str, body: bytes, weight: int) -> HttpAnswer:
