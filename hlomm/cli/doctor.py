@@ -17,7 +17,7 @@ from hlomm.cli.client import tell_guardian
 from hlomm.cli.keys import forget, key_openers
 from hlomm.cli.password import Password
 from hlomm.cli.venues import simulated
-from hlomm.daemon import doctor, doctor_live, doctor_machine
+from hlomm.daemon import doctor, doctor_live, doctor_machine, logs
 from hlomm.daemon.desks import Keys
 from hlomm.daemon.doctor_keys import keystore, refusal
 from hlomm.daemon.doctor_records import examine
@@ -130,6 +130,7 @@ def ask_venues(profile: str, files: Sequence[Path], sets: Sequence[str], live: L
         loaded = load(profile, files, sets, beneath=simulated(live.sim_file) if profile == "sim" else None)
     except ConfigError:
         return []
+    logs.configure(loaded.settings.daemon.log)  # to stderr: stdout is one document
     checks: list[Check] = []
     keys: dict[VenueId, Keys] = {}
     if profile != "sim":

@@ -89,8 +89,10 @@ async def _venue(
     except VenueUnavailable as error:
         text = f"it stopped answering: {error}"
         found.append(fail(name, Code.ANSWER_ODD, text, f"see the status page of {name}, then look again"))
-    except (VenueRefused, ConfigError) as error:
+    except VenueRefused as error:
         found.append(fail(f"{name} key", Code.KEY_REFUSED, str(error), f"hlomm keys rotate {name}"))
+    except ConfigError as error:
+        found.append(fail(f"{name} account", Code.CONFIG_INVALID, str(error), f"mend [venue.{name}]"))
     except trio.TooSlowError:
         text = f"its answers took more than {VENUE_S:g} s"
         found.append(fail(name, Code.UNREACHABLE, text, "check the network, then look again"))

@@ -249,6 +249,8 @@ def look(stage: Stage, *, live: bool) -> None:
             stage.do(command, *state, "--json", code=None)
     stage.do("doctor", *config, *state, "--json", code=None)
     stage.do("doctor", *config, *state, code=None)
+    stage.do("doctor", *config, *state, "--live", "--i-know", code=None)
+    stage.do("selftest", *config, *state, "--live", "--arm", "500", "--i-know", code=7 if live else 2)
     stage.do("config", "show", *config, "--json")
 
 
