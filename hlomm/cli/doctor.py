@@ -32,7 +32,7 @@ from hlomm.link.guardian import Told
 from hlomm.link.protocol import Ask
 from hlomm.rundir.audit_file import AuditFile
 from hlomm.rundir.lock import Lock
-from hlomm.settings.load import PROFILES, Loaded, load
+from hlomm.settings.load import PROFILES, Loaded, leaves, load
 from hlomm.settings.paths import StatePaths, state_paths
 
 WIDTH: Final = 100
@@ -115,7 +115,7 @@ def _loaded(profile: str, files: Sequence[Path], sets: Sequence[str]) -> Loaded 
 def _origins(profile: str, files: Sequence[Path], sets: Sequence[str]) -> dict[str, Any]:
     """Dotted key to the layer that set it; empty for a configuration that does not load."""
     loaded = _loaded(profile, files, sets)
-    return {} if loaded is None else {key: loaded.origins[key] for key in doctor.leaves(loaded.tree)}
+    return {} if loaded is None else {key: loaded.origins[key] for key, _ in leaves(loaded.tree, "")}
 
 
 # -- the venues

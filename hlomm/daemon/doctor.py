@@ -17,7 +17,7 @@ from hlomm.domain.faults import ConfigError
 from hlomm.link.guardian import Phase, Told
 from hlomm.rundir import halt_file, owned_file
 from hlomm.rundir.lock import holder
-from hlomm.settings.load import SHIPPED, Tree, default_limits, load
+from hlomm.settings.load import SHIPPED, default_limits, leaves, load
 from hlomm.settings.paths import StatePaths
 
 CONNECT_S: Final = 1.0
@@ -31,7 +31,7 @@ def configuration(profile: str, files: Sequence[Path], sets: Sequence[str]) -> I
         remedy = "mend it; `hlomm config check` lists every mistake"
         yield fail("configuration", Code.CONFIG_INVALID, str(error), remedy)
         return
-    told = Counter(loaded.origins[key] for key in leaves(loaded.tree))
+    told = Counter(loaded.origins[key] for key, _ in leaves(loaded.tree, ""))
     shipped = sum(count for origin, count in told.items() if origin in SHIPPED)
     own = ", ".join(f"{count} from {origin}" for origin, count in told.items() if origin not in SHIPPED)
     yield ok(
@@ -42,15 +42,6 @@ def configuration(profile: str, files: Sequence[Path], sets: Sequence[str]) -> I
         text = f"profile {profile} trades for real, and these are merely the defaults: {', '.join(unset)}"
         remedy = "write your own [limits] into a --config file: `hlomm run` refuses before"
         yield fail("limits", Code.LIMITS_DEFAULT, text, remedy)
-
-
-def leaves(tree: Tree, prefix: str = "") -> Iterator[str]:
-    """Dotted key of every value."""
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}"
 
 
 def directory(paths: StatePaths) -> Iterator[Check]:

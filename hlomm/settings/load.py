@@ -113,6 +113,15 @@ def with_values(loaded: Loaded, values: Mapping[str, Any], name: str = "point") 
     return Loaded(settings, tree, origins, loaded.profile)
 
 
+def leaves(tree: Tree, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of every setting below `prefix`."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
 def default_limits(loaded: Loaded) -> list[str]:
     """Limits of a live profile that nobody has chosen; of the simulator none needs to be."""
     if loaded.profile == "sim":

@@ -249,8 +249,8 @@ def look(stage: Stage, *, live: bool) -> None:
             stage.do(command, *state, "--json", code=None)
     stage.do("doctor", *config, *state, "--json", code=None)
     stage.do("doctor", *config, *state, code=None)
-    stage.do("doctor", *config, *state, "--live", "--i-know", code=None)
-    stage.do("selftest", *config, *state, "--live", "--arm", "500", "--i-know", code=7 if live else 2)
+    if live:  # keys are opened for it, which takes a second each
+        stage.do("doctor", *config, *state, "--live", "--i-know", "--json", code=None)
     stage.do("config", "show", *config, "--json")
 
 
