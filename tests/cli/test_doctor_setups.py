@@ -26,7 +26,7 @@ from hlomm.domain.secret import Secret
 from hlomm.rundir.lock import Lock, account_lock
 from hlomm.settings.load import load
 from hlomm.venues.clock import Clock
-from tests.support.setups import LIMITS, Setup, listening, put, setup, silent, template, untouched, venues
+from tests.support.setups import LIMITS, Setup, free_port, listening, put, setup, silent, template, untouched, venues
 
 __all__ = ["setup", "template", "venues"]
 
@@ -104,9 +104,7 @@ def self_signed(it: Setup) -> None:
 
 
 def nobody_there(it: Setup) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        it.settings["rest"] = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    it.settings["rest"] = f"http://127.0.0.1:{free_port()}"
 
 
 def no_websocket(it: Setup) -> None:
@@ -115,7 +113,7 @@ def no_websocket(it: Setup) -> None:
 
 def port_taken(it: Setup) -> None:
     it.live = False
-    it.more = ["--port", str(it.stack.enter_context(listening()))]
+    it.port = it.stack.enter_context(listening())
 
 
 def file_in_its_place(it: Setup) -> None:

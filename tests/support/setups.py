@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import shutil
+import socket
 import ssl
 import threading
 import time
@@ -91,6 +92,13 @@ def template(tmp_path_factory: pytest.TempPathFactory, venues: dict[str, Served]
     return home
 
 
+def free_port() -> int:
+    """One on which nobody listens: whoever runs the tests may have something at the usual one."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
 def put(folder: Path, key: str, role: str, *, network: str = "testnet", scrypt_n: int = 2) -> None:
     typed = folder.parent / "typed"
     typed.touch(mode=0o600)
@@ -117,6 +125,7 @@ class Setup:
     limits: str = LIMITS
     settings: dict[str, str] = attrs.field(factory=dict)
     more: list[str] = attrs.field(factory=list)
+    port: int = attrs.field(factory=free_port)
     looks: int = 0
 
     @property
@@ -154,7 +163,7 @@ class Setup:
         live = ["--live", "--password-fd", str(end)] if self.live else []
         arguments = ["--profile", "testnet", "--config", str(config), "--state-dir", str(self.paths.root), "--json"]
         with nullcontext() if self.writable else nothing_written():
-            done = CliRunner().invoke(main, ["doctor", *arguments, *live, *self.more])
+            done = CliRunner().invoke(main, ["doctor", *arguments, "--port", str(self.port), *live, *self.more])
         if not self.live:
             os.close(end)
         return done.exit_code, json.loads(done.stdout), done.stdout + done.stderr
