@@ -73,8 +73,16 @@ def hyperliquid_session(
     `limits` are what its fuse is made of; None for a session that is never run but only asked (guardian).
     `fills_from_ms` is the venue time from which on the books of an earlier run may lack fills.
     """
+    config = hyperliquid_config(section, limits, key, rest=rest, ws=ws, account=account, fills_from_ms=fills_from_ms)
+    return HyperliquidSession(config, clock=clock, transport=transport)
+
+
+def hyperliquid_config(
+    section: Hyperliquid, limits: Limits | None, key: Secret, *, rest: str | None, ws: str | None,
+    account: str | None, fills_from_ms: int | None = None,
+) -> HyperliquidConfig:  # fmt: skip
     whose = account or section.account
-    config = HyperliquidConfig(
+    return HyperliquidConfig(
         rest_url=rest or section.rest, ws_url=ws or section.ws, chain=Chain[section.chain.upper()],
         account=whose, vault=whose if section.sub_account else None, agent_key=Key.parse(key),
         underlyings=section.underlyings, quote_token=section.quote_token or None,
@@ -86,7 +94,6 @@ def hyperliquid_session(
         deadman_s=0 if limits is None else section.deadman_s,
         deadman_ahead=limits is not None and limits.max_resting_without_deadman < limits.max_order_notional,
     )  # fmt: skip
-    return HyperliquidSession(config, clock=clock, transport=transport)
 
 
 def polymarket_session(
@@ -105,7 +112,14 @@ def polymarket_session(
 
     `limits` and `fills_from_ms` as for Hyperliquid. Only a session that trades sends heartbeats.
     """
-    config = PolymarketConfig(
+    config = polymarket_config(section, limits, key, api_key, fills_from_ms)
+    return PolymarketSession(config, clock=clock, transport=transport)
+
+
+def polymarket_config(
+    section: Polymarket, limits: Limits | None, key: Secret, api_key: ApiKey | None, fills_from_ms: int | None = None
+) -> PolymarketConfig:
+    return PolymarketConfig(
         clob_url=section.clob, gamma_url=section.gamma, ws_url=section.ws, websocket=WebSocketKind(section.transport),
         key=Key.parse(key), api_key=api_key, signature_type=SignatureType(section.signature_type),
         funder=section.account, session_key=section.session_key,
@@ -115,7 +129,6 @@ def polymarket_session(
         reconcile_every_s=section.reconcile_s, ping_every_s=section.ping_s, pong_deadline_s=section.pong_s,
         pause_s=section.pause_s, fuse=None if limits is None else fuse_limits(limits),
     )  # fmt: skip
-    return PolymarketSession(config, clock=clock, transport=transport)
 
 
 def kalshi_session(
@@ -128,7 +141,13 @@ def kalshi_session(
     fills_from_ms: int | None = None,
 ) -> VenueSession:
     """A session for the member whose API key this is (PEM). `limits` and `fills_from_ms` as for Hyperliquid."""
-    config = KalshiConfig(
+    return KalshiSession(kalshi_config(section, limits, key, fills_from_ms), clock=clock, transport=transport)
+
+
+def kalshi_config(
+    section: Kalshi, limits: Limits | None, key: Secret, fills_from_ms: int | None = None
+) -> KalshiConfig:
+    return KalshiConfig(
         rest_url=section.rest, ws_url=section.ws, websocket=WebSocketKind(section.transport),
         key_id=section.key_id, private_key=load_private_key(key), series=section.series,
         shard=section.shard, horizon_s=section.horizon_s, fills_from_ms=fills_from_ms,
@@ -139,7 +158,6 @@ def kalshi_session(
         pong_deadline_s=section.pong_s, silence_s=section.silence_s,
         fuse=None if limits is None else fuse_limits(limits),
     )  # fmt: skip
-    return KalshiSession(config, clock=clock, transport=transport)
 
 
 def guardian_session(charge: VenueCharge, clock: Clock, transport: Transport | None = None) -> VenueSession:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from hlomm.assembly.numbers import scaled
 from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.domain.units import Cash
-from hlomm.settings.load import UNREAL, Loaded
-from hlomm.settings.schema import Limits
+from hlomm.settings.load import UNREAL, Loaded, default_limits
 
 
 def check_arming(loaded: Loaded, arm: float | None) -> Cash:
@@ -16,12 +15,7 @@ def check_arming(loaded: Loaded, arm: float | None) -> Cash:
             raise UsageError(f"--arm has no meaning in profile {loaded.profile}: nothing there is real")
         return Cash(0)
     limits = loaded.settings.limits
-    shipped = {"default.toml", f"profiles/{loaded.profile}.toml"}
-    unset = [
-        name
-        for name in Limits.__struct_fields__
-        if name.startswith("max_") and loaded.origins.get(f"limits.{name}") in shipped
-    ]
+    unset = default_limits(loaded)
     if unset:
         raise ConfigError(
             f"profile {loaded.profile} trades for real: write your own [limits] first ({', '.join(unset)} are defaults)"

@@ -7,7 +7,7 @@ only: in no setting, no log, no repr.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ import click
 from hlomm.cli.password import Password
 from hlomm.daemon.desks import Keys
 from hlomm.daemon.guardian_process import SECRETS
-from hlomm.domain.faults import ConfigError, VenueRefused
+from hlomm.domain.checkup import Code
+from hlomm.domain.faults import KeyExpired, KeyFault
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
 from hlomm.domain.secret import Secret
 from hlomm.domain.times import NS_PER_MS
@@ -41,17 +42,27 @@ def venue_keys(
 ) -> dict[VenueId, Keys]:
     """Keys of every enabled venue that has one.
 
-    ConfigError for a file that holds none, or not one for this run; VenueRefused for one that has expired. `i_know`: a
+    KeyFault for a file that holds none, or not one for this run; KeyExpired for one that has expired. `i_know`: a
     key of the account itself is taken too.
     """
-    venue = loaded.settings.venue
-    source = _Source(loaded, environ, password or Password(environ), keystore_at(loaded.settings.keys.folder))
-    found = {HYPERLIQUID: _hyperliquid(loaded, source, i_know=i_know)}
-    if venue.polymarket.enabled:
-        found[POLYMARKET] = _polymarket(loaded, source, i_know=i_know)
-    if venue.kalshi.enabled:
-        found[KALSHI] = _keys(source.kalshi())
+    openers = key_openers(loaded, environ, password or Password(environ), i_know=i_know)
+    found = {name: opened() for name, opened in openers.items()}
     return {name: keys for name, keys in found.items() if keys is not None}
+
+
+def key_openers(
+    loaded: Loaded, environ: Mapping[str, str], password: Password, *, i_know: bool = False
+) -> dict[VenueId, Callable[[], Keys | None]]:
+    """The same venue by venue: each call decrypts that venue's, and refuses as `venue_keys` does."""
+    source = _Source(loaded, environ, password, keystore_at(loaded.settings.keys.folder))
+    openers: dict[VenueId, Callable[[], Keys | None]] = {
+        HYPERLIQUID: lambda: _hyperliquid(loaded, source, i_know=i_know)
+    }
+    if loaded.settings.venue.polymarket.enabled:
+        openers[POLYMARKET] = lambda: _polymarket(loaded, source, i_know=i_know)
+    if loaded.settings.venue.kalshi.enabled:
+        openers[KALSHI] = lambda: _keys(source.kalshi())
+    return openers
 
 
 def forget(environ: MutableMapping[str, str]) -> None:
@@ -76,9 +87,10 @@ def _hyperliquid(loaded: Loaded, source: _Source, *, i_know: bool) -> Keys | Non
     if guardian is not None:
         _not_the_accounts_own(guardian, section.account, HYPERLIQUID, i_know=i_know)
         if Key.parse(guardian).address == Key.parse(key).address:
-            raise ConfigError(
+            raise KeyFault(
+                Code.KEY_UNUSABLE,
                 "engine and guardian have one key: approve a second agent at the venue and import it with "
-                "`hlomm keys import hyperliquid --role guardian`, or leave the guardian's out to share with a warning"
+                "`hlomm keys import hyperliquid --role guardian`, or leave the guardian's out to share with a warning",
             )
     return Keys(key=key, guardian=guardian)
 
@@ -99,7 +111,7 @@ def _keys(key: Secret | None) -> Keys | None:
 
 
 def _not_the_accounts_own(key: Secret, account: str, venue: VenueId, *, i_know: bool) -> None:
-    """A wallet's own key can withdraw; an agent's cannot. ConfigError unless that is said to be known."""
+    """A wallet's own key can withdraw; an agent's cannot. KeyFault unless that is said to be known."""
     try:
         own = address_bytes(account) == address_bytes(Key.parse(key).address)
     except ValueError:
@@ -107,9 +119,10 @@ def _not_the_accounts_own(key: Secret, account: str, venue: VenueId, *, i_know: 
     if not own:
         return
     if not i_know:
-        raise ConfigError(
+        raise KeyFault(
+            Code.KEY_CAN_WITHDRAW,
             f"the key for {venue} is that of the account {account} itself: it can withdraw everything — "
-            "approve an agent (API wallet) and import its key, or start with --i-know"
+            "approve an agent (API wallet) and import its key, or start with --i-know",
         )
     click.echo(f"warning: the key for {venue} is the account's own and can withdraw everything", err=True)
 
@@ -151,8 +164,9 @@ class _Source:
             held = stored
         opened = self.open(held, RSA, ED25519)
         if section.key_id and section.key_id != opened.id:
-            raise ConfigError(
-                f"{held.path}: holds API key {opened.id}, but venue.kalshi.key_id is {section.key_id}: set that one"
+            raise KeyFault(
+                Code.KEY_UNUSABLE,
+                f"{held.path}: holds API key {opened.id}, but venue.kalshi.key_id is {section.key_id}: set that one",
             )
         return opened.text
 
@@ -168,11 +182,12 @@ class _Source:
         return _for(parse(path, read_private(path, setting)), slot)
 
     def open(self, held: KeyFile, *kinds: str) -> Material:
-        """ConfigError if it is of another kind, too."""
+        """KeyFault if it is of another kind, too."""
         found = unlock(held, self.password.get(f"keys ({held.path.name})"))
         if found.kind not in kinds:
-            raise ConfigError(
-                f"{held.path}: holds a key of kind {found.kind}, not {' or '.join(kinds)} — import the right one"
+            raise KeyFault(
+                Code.KEY_UNUSABLE,
+                f"{held.path}: holds a key of kind {found.kind}, not {' or '.join(kinds)} — import the right one",
             )
         return found
 
@@ -190,14 +205,16 @@ def _for(held: KeyFile, slot: Slot) -> KeyFile:
         return held
     again = f"hlomm keys import {slot.venue} --role {slot.role} --network {slot.network}"
     if label.venue != slot.venue or label.role != slot.role:
-        raise ConfigError(f"{held.path}: holds the key of {label.venue} for {label.role}, not of {slot} — {again}")
+        text = f"{held.path}: holds the key of {label.venue} for {label.role}, not of {slot} — {again}"
+        raise KeyFault(Code.KEY_UNUSABLE, text)
     if label.network != slot.network:
-        raise ConfigError(
-            f"{held.path}: holds a key of {label.network}, and this run trades on {slot.network} — {again}"
+        raise KeyFault(
+            Code.KEY_OTHER_NETWORK,
+            f"{held.path}: holds a key of {label.network}, and this run trades on {slot.network} — {again}",
         )
     left_ms = None if label.expires_ms is None else label.expires_ms - time.time_ns() // NS_PER_MS
     if left_ms is not None and left_ms <= 0:
-        raise VenueRefused(
+        raise KeyExpired(
             f"{held.path}: {label.id} expired on {day(label.expires_ms)} — approve a new one at the venue, then "
             f"hlomm keys rotate {slot.venue} --role {slot.role} --network {slot.network}"
         )
@@ -207,32 +224,37 @@ def _for(held: KeyFile, slot: Slot) -> KeyFile:
 
 
 def unlock(held: KeyFile, password: Secret) -> Material:
-    """The key of a file. ConfigError for a wrong password, and for a content that is not what the label says."""
+    """The key of a file. KeyFault for a wrong password, and for a content that is not what the label says."""
     from hlomm.keystore import material
     from hlomm.keystore.envelope import decrypt
 
     content = decrypt(held.parts(), password)
     if content is None:
-        raise ConfigError(
+        raise KeyFault(
+            Code.PASSWORD_WRONG,
             f"{held.path}: wrong password, or the file was changed — try again; if the password is lost, approve a new "
-            "key at the venue, `hlomm keys remove` this one and import that"
+            "key at the venue, `hlomm keys remove` this one and import that",
         )
     kind = SECP256K1 if held.label is None else held.label.kind
     found = material.opened(kind, content)
     if found is None or (held.label is not None and held.label.id != found.id):
-        raise ConfigError(f"{held.path}: its content is not the key that its label names — import the key again")
+        raise KeyFault(
+            Code.KEY_DAMAGED, f"{held.path}: its content is not the key that its label names — import the key again"
+        )
     return found
 
 
 def encrypted_pem(path: Path, content: Secret, password: Password) -> Secret:
     """A PKCS#8 PEM with a password, as openssl writes it, without it."""
     if b"ENCRYPTED" not in content.reveal_bytes():
-        raise ConfigError(
-            f"{path}: the key is not encrypted — hlomm keys import kalshi --from {path} --key-id ID, then remove {path}"
+        raise KeyFault(
+            Code.KEY_EXPOSED,
+            f"{path}: the key is not encrypted — hlomm keys import kalshi --from {path} --key-id ID, "
+            f"then remove {path}",
         )
     plain = _opened_pem(content, password.get(f"key {path}"))
     if plain is None:
-        raise ConfigError(f"{path}: wrong password, or not a private key in PEM")
+        raise KeyFault(Code.PASSWORD_WRONG, f"{path}: wrong password, or not a private key in PEM — try again")
     return plain
 
 

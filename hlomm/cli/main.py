@@ -292,22 +292,66 @@ def replay(*, path: Path, until: int | None, sets: tuple[str, ...], as_json: boo
 @main.command()
 @config_options
 @STATE_DIR
+@click.option("--live", is_flag=True, help="Ask the venues too, with the keys of a run: questions only.")
+@click.option("--sim", "sim_file", type=click.Path(path_type=Path), default=None, help="--live asks that simulator.")
 @click.option("--rebuild-ledger", is_flag=True, help="First make ledger.sqlite anew from the journal.")
+@click.option("--port", type=click.IntRange(1, 65_535), default=9109, show_default=True, help="Of `hlomm metrics`.")
+@PASSWORD_FD
+@click.option("--i-know", is_flag=True, help="As for `hlomm run`: the account's own key is taken.")
 @JSON
 @reporting
 def doctor(
-    *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
-    rebuild_ledger: bool, as_json: bool,
+    *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None, live: bool,
+    sim_file: Path | None, rebuild_ledger: bool, port: int, password_fd: int | None, i_know: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Check configuration, state directory, journal, ledger and audit chain; exit 3 if a check fails."""
-    from hlomm.cli.doctor import doctor_command
+    """Check program, configuration, keys, disk and records, and with --live the venues; exit 3 if a check fails.
 
+    Each line: ok, warn or fail, a stable code, and what to do. It places nothing and changes nothing.
+    """
+    from hlomm.cli.doctor import Live, doctor_command
+    from hlomm.rundir.hardening import no_core_dumps
+
+    if live:
+        no_core_dumps()
+    asked = Live(sim_file=sim_file, password_fd=password_fd, i_know=i_know) if live else None
     finish(
         doctor_command(
             profile=profile, config_files=config_files, sets=sets, state_dir=state_dir,
-            rebuild_ledger=rebuild_ledger, as_json=as_json,
+            rebuild_ledger=rebuild_ledger, port=port, live=asked, as_json=as_json,
         )
     )  # fmt: skip
+
+
+@main.command()
+@config_options
+@STATE_DIR
+@click.option("--live", is_flag=True, help="Yes, place orders.")
+@click.option("--sim", "sim_file", type=click.Path(path_type=Path), default=None, help="Profile sim: that simulator.")
+@click.option("--venue", default="hyperliquid", show_default=True, help="Where.")
+@click.option("--market", default=None, metavar="ID", help="In which market; default: nearest to even odds.")
+@click.option("--arm", type=click.FloatRange(min=0), default=None, help="Live profiles: as for `hlomm run`.")
+@PASSWORD_FD
+@click.option("--i-know", is_flag=True, help="As for `hlomm run`: the account's own key is taken.")
+@JSON
+@reporting
+def selftest(
+    *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None, live: bool,
+    sim_file: Path | None, venue: str, market: str | None, arm: float | None, password_fd: int | None, i_know: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """One round trip of the venue's least size, after typed confirmation; every answer is compared with the model.
+
+    Rests a bid far away, changes and cancels it, buys and sells back. Exit 3 if a field differs, 6 if it is not flat.
+    """
+    from hlomm.cli.selftest import Asked, selftest_command
+    from hlomm.rundir.hardening import no_core_dumps
+
+    no_core_dumps()
+    asked = Asked(
+        profile=profile, config_files=config_files, sets=sets, state_dir=state_dir, sim_file=sim_file, venue=venue,
+        market=market, live=live, arm=arm, password_fd=password_fd, i_know=i_know,
+    )  # fmt: skip
+    finish(selftest_command(asked, as_json=as_json))
 
 
 @main.command()

@@ -13,7 +13,8 @@ from typing import Final
 
 import click
 
-from hlomm.domain.faults import ConfigError, UsageError
+from hlomm.domain.checkup import Code
+from hlomm.domain.faults import ConfigError, KeyFault, UsageError
 from hlomm.domain.secret import Secret
 
 VARIABLE: Final = "HL_OMM_KEY_PASSWORD"
@@ -44,7 +45,7 @@ class Password:
         if self._found is None:
             self._found = self._look(what)
             if not self._found:
-                raise ConfigError(f"the password of {what} is empty")
+                raise KeyFault(Code.PASSWORD_MISSING, f"the password of {what} is empty")
         return self._found
 
     def set(self, what: str) -> Secret:
@@ -70,9 +71,10 @@ class Password:
             )  # fmt: skip
             return Secret(self._environ[VARIABLE])
         if self._ask is None:
-            raise ConfigError(
+            raise KeyFault(
+                Code.PASSWORD_MISSING,
                 f"no password for {what}: give it with --password-fd N, as systemd credential {CREDENTIAL}, in the "
-                f"keyring (`keyring set {' '.join(KEYRING)}`), or start from a terminal"
+                f"keyring (`keyring set {' '.join(KEYRING)}`), or start from a terminal",
             )
         self._asked = True
         return Secret(self._ask(f"password of {what}: "))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Final, TypeVar
 
 import attrs
 import msgspec
 import structlog
 
+from hlomm.assembly.checkups import checkup
 from hlomm.assembly.venues import hyperliquid_session, kalshi_session, polymarket_session
 from hlomm.daemon.sim_process import SimDocument
 from hlomm.domain.carried import CarriedBooks
@@ -19,6 +21,7 @@ from hlomm.domain.secret import Secret
 from hlomm.rundir.lock import account_lock, signer_lock
 from hlomm.settings.charge import HyperliquidCharge, KalshiCharge, PolymarketCharge, VenueCharge
 from hlomm.settings.schema import Kalshi, Polymarket, Settings
+from hlomm.venues.checking import Checkup
 from hlomm.venues.clock import Clock
 from hlomm.venues.curve import Key
 from hlomm.venues.polymarket.auth import ApiKey
@@ -32,6 +35,7 @@ PATIENT: Final = ("request_s", "post_s", "pong_s", "silence_s")
 Section = TypeVar("Section", bound=msgspec.Struct)
 MakeSession = Callable[[CarriedBooks | None], VenueSession]
 """Given the account's books as its last run left them."""
+MakeCheckup = Callable[[], Checkup]
 _log = structlog.get_logger("hlomm")
 
 
@@ -55,9 +59,17 @@ class Desk:
     session: MakeSession
     charge: VenueCharge | None
     """What guards it; None for an account that is nowhere but in this process."""
+    checkup: MakeCheckup | None = None
+    """What asks the venue how it all stands; None where there is nobody to ask."""
     signer: str = ""
     """Address of the key that signs for it, where two processes must not share one: they would draw the same nonces."""
     venue: VenueId = attrs.field()
+
+    @property
+    def charged(self) -> VenueCharge:
+        """Its charge, of an account that is at a venue."""
+        assert self.charge is not None, "an account in this process has none"
+        return self.charge
 
     @venue.default
     def _of_its_charge(self) -> VenueId:
@@ -166,15 +178,14 @@ def _simulated_hyperliquid(settings: Settings, document: SimDocument, clock: Clo
         raise ConfigError(
             "this simulator has no sub-account: start a newer one, or leave venue.hyperliquid.sub_account"
         )
+    charge = HyperliquidCharge(section=section, rest=venue.rest, ws=venue.ws, account=address, key=account.guardian_key)
     return Desk(
         books=_simulated(document, venue.rest, address),
         session=lambda carried: hyperliquid_session(
             patient(section, clock.map.speed), clock, limits=settings.limits, key=account.agent_key, rest=venue.rest,
             ws=venue.ws, account=address, transport=way, fills_from_ms=_since(carried),
         ),
-        charge=HyperliquidCharge(
-            section=section, rest=venue.rest, ws=venue.ws, account=address, key=account.guardian_key
-        ),
+        charge=charge, checkup=partial(checkup, charge, account.agent_key, clock, way),
     )  # fmt: skip
 
 
@@ -189,7 +200,8 @@ def _simulated_polymarket(settings: Settings, document: SimDocument, clock: Cloc
     return Desk(
         books=_simulated(document, venue.rest, account.funder),
         session=_polymarket(patient(section, clock.map.speed), settings, Keys(key=account.key), clock, way),
-        charge=PolymarketCharge(section=section, key=account.key),
+        charge=(charge := PolymarketCharge(section=section, key=account.key)),
+        checkup=partial(checkup, charge, account.key, clock, way),
     )
 
 
@@ -203,7 +215,8 @@ def _simulated_kalshi(settings: Settings, document: SimDocument, clock: Clock, w
     return Desk(
         books=_simulated(document, venue.rest, account.name),
         session=_kalshi(patient(section, clock.map.speed), settings, account.private_key_pem, clock, way),
-        charge=KalshiCharge(section=section, key=account.private_key_pem),
+        charge=(charge := KalshiCharge(section=section, key=account.private_key_pem)),
+        checkup=partial(checkup, charge, account.private_key_pem, clock, way),
     )
 
 
@@ -212,23 +225,30 @@ def _simulated_kalshi(settings: Settings, document: SimDocument, clock: Clock, w
 
 def live_desks(settings: Settings, keys: Mapping[VenueId, Keys], clock: Clock) -> list[Desk]:
     """A desk for every enabled venue; ConfigError where its account or key is missing."""
-    return [_LIVE[name](settings, keys, clock) for name in enabled(settings)]
+    return [live_desk(name, settings, keys, clock) for name in enabled(settings)]
+
+
+def live_desk(name: str, settings: Settings, keys: Mapping[VenueId, Keys], clock: Clock) -> Desk:
+    """As `live_desks`, of one venue."""
+    return _LIVE[name](settings, keys, clock)
 
 
 def _live_hyperliquid(settings: Settings, keys: Mapping[VenueId, Keys], clock: Clock) -> Desk:
     section = settings.venue.hyperliquid
     _need("venue.hyperliquid", {"account": section.account})
     found = _key_of(keys, HYPERLIQUID, "HL_OMM_AGENT_KEY")
+    charge = HyperliquidCharge(
+        section=section, rest=section.rest, ws=section.ws, account=section.account, key=_guardian_key(settings, found)
+    )
     return Desk(
-        books=f"{section.chain}|{section.rest}|{section.account.lower()}", signer=Key.parse(found.key).address,
+        books=f"{section.chain}|{section.rest}|{section.account.lower()}",
+        signer=Key.parse(found.key).address,
         session=lambda carried: hyperliquid_session(
             section, clock, limits=settings.limits, key=found.key, fills_from_ms=_since(carried)
         ),
-        charge=HyperliquidCharge(
-            section=section, rest=section.rest, ws=section.ws, account=section.account,
-            key=_guardian_key(settings, found),
-        ),
-    )  # fmt: skip
+        charge=charge,
+        checkup=partial(checkup, charge, found.key, clock),
+    )
 
 
 def _guardian_key(settings: Settings, found: Keys) -> Secret:
@@ -252,7 +272,8 @@ def _live_polymarket(settings: Settings, keys: Mapping[VenueId, Keys], clock: Cl
     return Desk(
         books=f"polygon|{section.account.lower()}",
         session=_polymarket(section, settings, found, clock),
-        charge=PolymarketCharge(section=section, key=found.key, api_key=found.api_key),
+        charge=(charge := PolymarketCharge(section=section, key=found.key, api_key=found.api_key)),
+        checkup=partial(checkup, charge, found.key, clock),
     )
 
 
@@ -265,6 +286,7 @@ def _live_kalshi(settings: Settings, keys: Mapping[VenueId, Keys], clock: Clock)
         books=f"{charge.place('live')}|{section.account}",
         session=_kalshi(section, settings, key, clock),
         charge=charge,
+        checkup=partial(checkup, charge, key, clock),
     )
 
 

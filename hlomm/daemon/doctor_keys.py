@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from hlomm.daemon.doctor import Check, fail, ok, warn
-from hlomm.domain.faults import ConfigError
+from hlomm.domain.checkup import Check, Code, fail, ok, warn
+from hlomm.domain.faults import KeyFault
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.times import NS_PER_MS
 from hlomm.keystore.files import SOON_MS, KeyFile, Label
@@ -22,8 +22,8 @@ def keystore(loaded: Loaded) -> Iterator[Check]:
     store = keystore_at(loaded.settings.keys.folder)
     try:
         files = store.files()
-    except ConfigError as error:
-        yield _wrong(str(error))
+    except KeyFault as fault:
+        yield refusal(NAME, fault)
         return
     if loaded.profile in UNREAL and not files:
         return
@@ -31,7 +31,7 @@ def keystore(loaded: Loaded) -> Iterator[Check]:
     yield from worries
     if any(found.previous and found.key is not None for found in files):
         names = ", ".join(found.path.name for found in files if found.previous)
-        yield warn(NAME, f"a rotation waits: {names}", "hlomm keys rotate … --confirm, or --undo")
+        yield warn(NAME, Code.ROTATION_WAITS, f"a rotation waits: {names}", "hlomm keys rotate … --confirm, or --undo")
     if loaded.profile not in UNREAL:
         yield from _guardian(loaded, store)
     if not worries:
@@ -40,17 +40,20 @@ def keystore(loaded: Loaded) -> Iterator[Check]:
 
 def _file(found: Found) -> Iterator[Check]:
     if found.key is None:
-        yield _wrong(found.wrong)
+        assert found.fault is not None
+        yield refusal(NAME, found.fault)
         return
     if found.key.label is None:
-        yield warn(NAME, f"{found.path} does not say what it is for", "hlomm keys import … --from it, then remove it")
+        text = f"{found.path} does not say what it is for"
+        yield warn(NAME, Code.KEY_UNLABELLED, text, "hlomm keys import … --from it, then remove it")
         return
     label = found.key.label
     if not found.previous:
         yield from _life(label)
     if found.key.crypto.weak:
         parameter = found.key.crypto.kdfparams.n
-        yield warn(NAME, f"{found.path}: a guess at its password is cheap (scrypt n={parameter})", f"{_rotate(label)}")
+        text = f"{found.path}: a guess at its password is cheap (scrypt n={parameter})"
+        yield warn(NAME, Code.KEY_WEAK, text, f"{_rotate(label)}")
 
 
 def _life(label: Label) -> Iterator[Check]:
@@ -60,9 +63,15 @@ def _life(label: Label) -> Iterator[Check]:
     when = time.strftime("%Y-%m-%d", time.gmtime(label.expires_ms / 1000))
     who = f"{label.venue} {label.role} on {label.network}, {label.id}"
     if left_ms <= 0:
-        yield fail(NAME, f"{who}: expired on {when}", f"approve a new one at the venue, then {_rotate(label)}")
+        yield fail(
+            NAME,
+            Code.KEY_EXPIRED,
+            f"{who}: expired on {when}",
+            f"approve a new one at the venue, then {_rotate(label)}",
+        )
     elif left_ms < SOON_MS:
-        yield warn(NAME, f"{who}: expires on {when}", f"approve a new one at the venue, then {_rotate(label)}")
+        remedy = f"approve a new one at the venue, then {_rotate(label)}"
+        yield warn(NAME, Code.KEY_EXPIRES_SOON, f"{who}: expires on {when}", remedy)
 
 
 def _guardian(loaded: Loaded, store: Keystore) -> Iterator[Check]:
@@ -74,7 +83,8 @@ def _guardian(loaded: Loaded, store: Keystore) -> Iterator[Check]:
         Slot(HYPERLIQUID, GUARDIAN, section.chain)
     ):
         yield warn(
-            NAME, "the guardian has no key of its own for hyperliquid: it will share the daemon's",
+            NAME, Code.GUARDIAN_KEY_SHARED,
+            "the guardian has no key of its own for hyperliquid: it will share the daemon's",
             f"approve a second agent, then hlomm keys import hyperliquid --role guardian --network {section.chain}",
         )  # fmt: skip
 
@@ -96,10 +106,10 @@ def _rotate(label: Label) -> str:
     return f"hlomm keys rotate {label.venue} --role {label.role} --network {label.network}"
 
 
-def _wrong(text: str) -> Check:
-    """A refusal of the keystore as a check: after the last colon or dash comes what to do."""
+def refusal(name: str, fault: KeyFault) -> Check:
+    """What a key was refused for, as a check: after the last dash or colon comes what to do."""
     for mark in (" — ", ": "):
-        said, found, remedy = text.rpartition(mark)
+        said, found, remedy = str(fault).rpartition(mark)
         if found:
-            return fail(NAME, said, remedy)
-    return fail(NAME, text, "see `hlomm keys list`")
+            return fail(name, Code(fault.kind), said, remedy)
+    return fail(name, Code(fault.kind), str(fault), "see `hlomm keys list`")

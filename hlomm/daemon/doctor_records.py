@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import attrs
 
-from hlomm.daemon.doctor import Check, fail, ok, warn
 from hlomm.daemon.journal_files import Found, records
 from hlomm.daemon.ledger_fold import Fold
 from hlomm.daemon.ledger_store import CHUNK, mirror_row
 from hlomm.domain.audit import Chain, Link
+from hlomm.domain.checkup import Check, Code, fail, ok, warn
 from hlomm.journal.codec import Record
 from hlomm.journal.commands import Commands, Told
 from hlomm.rundir.audit_file import AuditFile
@@ -66,7 +66,7 @@ def examine(paths: StatePaths, *, live: bool) -> tuple[list[Check], Found]:
     journal = _read_journal(paths, ledger)
     checks = [_journal_check(journal, live=live), *_ledger_checks(paths, ledger, journal, live=live)]
     if isinstance(chain, str):
-        checks.append(fail("audit", f"{paths.audit}: {chain}", "give this user access to it"))
+        checks.append(fail("audit", Code.RECORDS_UNREADABLE, f"{paths.audit}: {chain}", "give this user access to it"))
     else:
         checks += _audit_checks(paths, chain, ledger, journal)
     return checks, journal.found
@@ -157,35 +157,44 @@ def _journal_check(journal: Journaled, *, live: bool) -> Check:
     if found.corrupt:
         more = f" (and {len(found.corrupt) - 1} more)" if len(found.corrupt) > 1 else ""
         text = f"{found.corrupt[0]}{more}; what stands before it is sound"
-        return fail("journal", text, "keep a copy; `hlomm replay` proves what precedes it, the venue has the rest")
+        return fail(
+            "journal",
+            Code.JOURNAL_DAMAGED,
+            text,
+            "keep a copy; `hlomm replay` proves what precedes it, the venue has the rest",
+        )
     if found.torn and not live:
-        return warn("journal", f"{said}; torn tail: {found.torn[-1]}", "nothing: it was never sent, a crash cut it")
+        text = f"{said}; torn tail: {found.torn[-1]}"
+        return warn("journal", Code.JOURNAL_TORN, text, "nothing: it was never sent, a crash cut it")
     return ok("journal", f"{said}, all sound")
 
 
 def _ledger_checks(paths: StatePaths, ledger: Ledgered, journal: Journaled, *, live: bool) -> Iterator[Check]:
     if ledger.missing:
         if journal.found.records:
-            yield warn("ledger", f"{paths.ledger.name} is missing", f"the next run builds it, or {REBUILD}")
+            text = f"{paths.ledger.name} is missing"
+            yield warn("ledger", Code.LEDGER_BEHIND, text, f"the next run builds it, or {REBUILD}")
         else:
             yield ok("ledger", "none yet: the first run makes it")
         return
     if ledger.broken is not None:
-        yield fail("ledger", f"{paths.ledger.name} cannot be read: {ledger.broken}", REBUILD)
+        text = f"{paths.ledger.name} cannot be read: {ledger.broken}"
+        yield fail("ledger", Code.LEDGER_DAMAGED, text, REBUILD)
         return
     if journal.found.corrupt:
-        yield warn("ledger", "it is sound; a damaged journal has nothing to hold it against", "keep it: do not rebuild")
+        text = "it is sound; a damaged journal has nothing to hold it against"
+        yield warn("ledger", Code.LEDGER_ALONE, text, "keep it: do not rebuild")
         return
     gone = ledger.runs - journal.runs
     differing = [] if gone else [name for name in TABLES if ledger.tables[name] != journal.tables[name]]
     if differing:
-        yield fail("ledger", f"differs from the journal in: {', '.join(differing)}", REBUILD)
+        yield fail("ledger", Code.LEDGER_DIFFERS, f"differs from the journal in: {', '.join(differing)}", REBUILD)
     elif gone:
         text = f"{len(gone)} runs of the ledger are not in the journal any more: it cannot be compared"
-        yield warn("ledger", text, "put the segments back into journal/ if they were only moved")
+        yield warn("ledger", Code.LEDGER_ALONE, text, "put the segments back into journal/ if they were only moved")
     elif journal.beyond and not live:
         text = f"agrees with the journal up to record {ledger.position[1]}, {journal.beyond} records are not in it yet"
-        yield warn("ledger", text, "nothing: the next run folds them")
+        yield warn("ledger", Code.LEDGER_BEHIND, text, "nothing: the next run folds them")
     else:
         rows = sum(count for count, _ in ledger.tables.values())
         yield ok("ledger", f"sound, and its {rows} rows are what the journal says")
@@ -195,11 +204,11 @@ def _audit_checks(paths: StatePaths, chain: Chain, ledger: Ledgered, journal: Jo
     name = paths.audit.name
     if chain.broken is not None:
         text = f"{name} {chain.broken}; {len(chain.links)} links before it are sound"
-        yield fail("audit chain", text, "somebody changed it: keep a copy, compare with the journal")
+        yield fail("audit chain", Code.AUDIT_BROKEN, text, "somebody changed it: keep a copy, compare with the journal")
         return
     if chain.torn:
         text = f"{name}: {chain.torn[-1]}; all {len(chain.links)} links are sound"
-        yield warn("audit chain", text, "nothing: the chain goes on around it")
+        yield warn("audit chain", Code.AUDIT_TORN, text, "nothing: the chain goes on around it")
     else:
         yield ok("audit chain", f"{len(chain.links)} operator actions, every link sound")
     if not ledger.missing and ledger.broken is None:
@@ -211,11 +220,18 @@ def _mirror_check(name: str, chain: Chain, ledger: Ledgered) -> Check:
     kept = {row[0]: row for row in ledger.audit}
     if len(kept) > len(chain.links):
         text = f"the ledger knows {len(kept)} operator actions, {name} tells of {len(chain.links)}"
-        return fail("audit mirror", text, f"lines were taken off {name}: put the file back from a copy")
+        return fail(
+            "audit mirror", Code.AUDIT_DIFFERS, text, f"lines were taken off {name}: put the file back from a copy"
+        )
     wrong = [link.n for link in chain.links if link.n in kept and kept[link.n] != mirror_row(link)]
     if wrong:
         text = f"link {wrong[0]} of {name} is another in the ledger"
-        return fail("audit mirror", text, f"one of them was changed: keep copies; {REBUILD} takes the chain's word")
+        return fail(
+            "audit mirror",
+            Code.AUDIT_DIFFERS,
+            text,
+            f"one of them was changed: keep copies; {REBUILD} takes the chain's word",
+        )
     return ok("audit mirror", "the ledger tells the same")
 
 
@@ -224,15 +240,24 @@ def _command_check(name: str, chain: Chain, ledger: Ledgered, journal: Journaled
     links = {(link.action.epoch, link.action.seq): link for link in chain.links if link.action.seq is not None}
     told = {(one.epoch, one.seq): one for one in journal.commands}
     unchained = [one for key, one in told.items() if key not in links and key <= ledger.position]
-    invented = [link for (epoch, _), link in links.items() if epoch in journal.runs and not _same(link, told)]
+    # What stands behind the damage of a journal cannot be held against anybody.
+    whole = set() if journal.found.corrupt else journal.runs
+    invented = [link for (epoch, _), link in links.items() if epoch in whole and not _same(link, told)]
     if unchained:
         said = ", ".join(f"{one.action} by {one.who} (record {one.seq})" for one in unchained[:SHOWN])
         text = f"{len(unchained)} commands of the journal are not in {name}: {said}"
-        return fail("audit agreement", text, f"were lines taken off {name}? the next run chains them anew, marked late")
+        return fail(
+            "audit agreement",
+            Code.AUDIT_DIFFERS,
+            text,
+            f"were lines taken off {name}? the next run chains them anew, marked late",
+        )
     if invented:
         said = ", ".join(f"{link.action.action} by {link.action.who} (link {link.n})" for link in invented[:SHOWN])
         text = f"{len(invented)} links of {name} are not what the journal says: {said}"
-        return fail("audit agreement", text, "the journal is what was done: keep copies of both and compare")
+        return fail(
+            "audit agreement", Code.AUDIT_DIFFERS, text, "the journal is what was done: keep copies of both and compare"
+        )
     return ok("audit agreement", f"{len(told)} commands of the journal, each in the chain")
 
 

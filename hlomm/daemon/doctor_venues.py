@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hlomm.daemon.doctor import Check, fail, ok, warn
+from hlomm.domain.checkup import Check, Code, fail, ok, warn
 from hlomm.domain.faults import ConfigError
 from hlomm.keystore.folder import ENGINE, Keystore, Slot, keystore_at
 from hlomm.rundir.private_file import exposure
@@ -39,7 +39,9 @@ def _venue(name: str, section: Hyperliquid | Polymarket | Kalshi, loaded: Loaded
         wanted["key_id"] = section.key_id
     missing = [key for key, value in wanted.items() if not value]
     if missing:
-        return fail(name, f"no {', '.join(missing)}", f"set it in [venue.{name}] of a --config file")
+        return fail(
+            name, Code.VENUE_INCOMPLETE, f"no {', '.join(missing)}", f"set it in [venue.{name}] of a --config file"
+        )
     network = section.chain if isinstance(section, Hyperliquid) else loaded.profile
     return _key(rest, section.key_file, environ, loaded, Slot(name, ENGINE, network))
 
@@ -50,16 +52,18 @@ def _key(rest: str, key_file: str, environ: Mapping[str, str], loaded: Loaded, s
         if _stored(keystore_at(loaded.settings.keys.folder), slot):
             return ok(name, f"{rest}, account and key are there")
         if environ.get(variable):
-            return warn(name, f"{rest}; its key comes from {variable}", f"the keystore is safer: {_import(slot)}")
-        return fail(name, f"{rest}; no key", _import(slot))
+            text = f"{rest}; its key comes from {variable}"
+            return warn(name, Code.KEY_IN_ENVIRONMENT, text, f"the keystore is safer: {_import(slot)}")
+        return fail(name, Code.KEY_MISSING, f"{rest}; no key", _import(slot))
     path = Path(key_file).expanduser()
     try:
         wrong = exposure(path, path.lstat())
     except OSError as error:
-        return fail(name, f"{key_file}: {error.strerror or error}", f"check venue.{name}.key_file")
+        text = f"{key_file}: {error.strerror or error}"
+        return fail(name, Code.KEY_MISSING, text, f"check venue.{name}.key_file")
     if wrong is not None:
         text, _, remedy = wrong.rpartition(": ")
-        return fail(name, text, remedy)
+        return fail(name, Code.KEY_EXPOSED, text, remedy)
     return ok(name, f"{rest}, account and key file are there")
 
 

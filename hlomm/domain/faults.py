@@ -21,6 +21,14 @@ class ConfigError(HlommError):
     """A configuration that cannot be used; names file, key and remedy. Exit code 2."""
 
 
+class KeyFault(ConfigError):  # noqa: N818
+    """A key, its file or its password that cannot be used. `kind` is a `hlomm.domain.checkup.Code`. Exit code 2."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class UsageError(HlommError):
     """A command line that cannot be carried out. Exit code 2."""
 
@@ -51,6 +59,10 @@ class ProtocolViolation(HlommError):  # noqa: N818
 
 class VenueRefused(HlommError):  # noqa: N818
     """The venue or the account refuses us altogether (unknown key, wrong network). Exit code 5."""
+
+
+class KeyExpired(VenueRefused):
+    """A key that the venue stopped taking, by the date in its file. Exit code 5."""
 
 
 class VenueUnavailable(HlommError):  # noqa: N818

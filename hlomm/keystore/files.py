@@ -16,7 +16,8 @@ from typing import Annotated, Any, Final, Literal
 import attrs
 import msgspec
 
-from hlomm.domain.faults import ConfigError
+from hlomm.domain.checkup import Code
+from hlomm.domain.faults import KeyFault
 from hlomm.domain.secret import Secret
 
 SECP256K1: Final = "secp256k1"
@@ -99,15 +100,19 @@ class KeyFile:
 
 
 def parse(path: Path, content: Secret) -> KeyFile:
-    """ConfigError for what is no keyfile, or not all of one; it never repeats the content."""
+    """KeyFault for what is no keyfile, or not all of one; it never repeats the content."""
     document, why = _document(content)
     if document is None:
-        raise ConfigError(f"{path}: {why} — import the key again (`hlomm keys import`), or name another file")
+        text = f"{path}: {why} — import the key again (`hlomm keys import`), or name another file"
+        raise KeyFault(Code.KEY_DAMAGED, text)
     parameters = document.crypto.kdfparams
     if document.crypto.kdf == "scrypt" and (
         parameters.n & (parameters.n - 1) or 128 * parameters.n * parameters.r > _MEMORY_MAX
     ):
-        raise ConfigError(f"{path}: scrypt with n={parameters.n}, r={parameters.r} is not one that we would run")
+        text = (
+            f"{path}: scrypt with n={parameters.n}, r={parameters.r} is none that we would run — import the key again"
+        )
+        raise KeyFault(Code.KEY_DAMAGED, text)
     return KeyFile(path, document.hlomm, document.crypto)
 
 

@@ -18,7 +18,8 @@ from typing import Final
 import attrs
 import platformdirs
 
-from hlomm.domain.faults import ConfigError, UsageError
+from hlomm.domain.checkup import Code
+from hlomm.domain.faults import ConfigError, KeyFault, UsageError
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET
 from hlomm.keystore.files import KeyFile, parse
 from hlomm.rundir.lock import Lock
@@ -61,11 +62,15 @@ def keystore_at(folder: str | Path | None) -> Keystore:
 
 @attrs.frozen
 class Found:
-    """One file of the folder. `key` is None if `wrong` says what is wrong with it."""
+    """One file of the folder. `key` is None if `fault` says what is wrong with it."""
 
     path: Path
     key: KeyFile | None
-    wrong: str
+    fault: KeyFault | None = None
+
+    @property
+    def wrong(self) -> str:
+        return "" if self.fault is None else str(self.fault)
 
     @property
     def previous(self) -> bool:
@@ -79,24 +84,25 @@ class Keystore:
     # -- reading
 
     def check(self) -> bool:
-        """Whether there is one; ConfigError if others could read it or put something into it."""
+        """Whether there is one; KeyFault if others could read it or put something into it."""
         try:
             wrong = folder_exposure(self.folder)
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise ConfigError(f"keystore {self.folder}: {error.strerror or error}") from None
+            raise KeyFault(Code.KEYSTORE_EXPOSED, f"keystore {self.folder}: {error.strerror or error}") from None
         if wrong is not None:
-            raise ConfigError(f"keystore {wrong}")
+            raise KeyFault(Code.KEYSTORE_EXPOSED, f"keystore {wrong}")
         return True
 
     def files(self) -> list[Found]:
-        """Every key file by name, the wrong ones too. ConfigError as `check`."""
+        """Every key file by name, the wrong ones too. KeyFault as `check`."""
         if not self.check():
             return []
         names = sorted(path for path in self.folder.iterdir() if path.suffix == ".json")
         if len(names) > FILES_MAX:
-            raise ConfigError(f"keystore {self.folder} has {len(names)} files: that is no folder of keys, name another")
+            text = f"keystore {self.folder} has {len(names)} files: that is no folder of keys, name another"
+            raise KeyFault(Code.KEYSTORE_EXPOSED, text)
         return [_look(path) for path in names]
 
     def path(self, slot: Slot) -> Path:
@@ -196,9 +202,9 @@ def _need(before: Path, slot: Slot) -> None:
 
 def _look(path: Path) -> Found:
     try:
-        return Found(path, parse(path, read_private(path, "key file")), "")
-    except ConfigError as error:
-        return Found(path, None, str(error))
+        return Found(path, parse(path, read_private(path, "key file")))
+    except KeyFault as fault:
+        return Found(path, None, fault)
 
 
 @contextmanager

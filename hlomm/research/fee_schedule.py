@@ -20,10 +20,7 @@ from hlomm.domain.inputs import FeeRates
 from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE
-
-BASE_TAKER: Final = 70_000
-"""In 1e-8 of notional, as all rates here."""
-BASE_MAKER: Final = 40_000
+from hlomm.venues.hyperliquid.fees import BASE_MAKER, BASE_TAKER
 
 
 class FeesOf(StrEnum):

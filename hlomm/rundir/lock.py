@@ -38,20 +38,40 @@ class Lock:
             self._fd = -1
 
 
+def holder(lock: Path) -> int | None:
+    """Pid of the process that holds a lock file, looked up without touching the lock; None if nobody does."""
+    try:
+        inode = lock.stat().st_ino
+        table = Path("/proc/locks").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+    for line in table.splitlines():
+        fields = line.split()
+        if "FLOCK" in fields and fields[5].rpartition(":")[2] == str(inode):
+            return int(fields[4])
+    return None
+
+
 def account_lock(venue: str, place: str, account: str) -> Lock:
     """Held per account, whichever state directory the daemon uses; `place` tells one network of the venue from another.
 
     It lies under this user's own state home: daemons of two users, or on two machines, do not see each other.
     """
-    return _lock(f"{venue}-{place.rstrip('/')}-{account}", f"account {account}", "one account has one daemon")
+    path, why = account_lock_path(venue, place, account), "one account has one daemon"
+    return Lock(path, f"account {account}", f"stop it first: {why}")
+
+
+def account_lock_path(venue: str, place: str, account: str) -> Path:
+    return _path(f"{venue}-{place.rstrip('/')}-{account}")
 
 
 def signer_lock(venue: str, address: str) -> Lock:
     """Held per key that signs: a sub-account's daemon beside its master's needs an agent of its own."""
-    return _lock(f"{venue}-signer-{address}", f"the key of agent {address}", "one key has one daemon, approve another")
+    why = "one key has one daemon, approve another"
+    return Lock(_path(f"{venue}-signer-{address}"), f"the key of agent {address}", f"stop it first: {why}")
 
 
-def _lock(key: str, what: str, why: str) -> Lock:
+def _path(key: str) -> Path:
     readable = "".join(c if c.isalnum() else "-" for c in key.lower())[:120]
     name = f"{readable}-{hashlib.sha256(key.lower().encode()).hexdigest()[:16]}.lock"
-    return Lock(Path(platformdirs.user_state_dir("hlomm")) / "accounts" / name, what, f"stop it first: {why}")
+    return Path(platformdirs.user_state_dir("hlomm")) / "accounts" / name

@@ -10,7 +10,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from hlomm.domain.faults import ConfigError
+from hlomm.domain.checkup import Code
+from hlomm.domain.faults import KeyFault
 from hlomm.domain.secret import Secret
 
 READ_MAX: Final = 1 << 16
@@ -20,21 +21,23 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 def read_private(path: Path, what: str) -> Secret:
     """Content of a regular file that only this user can read.
 
-    ConfigError with the remedy for one that is missing, a symlink, open to others, somebody else's or far too large.
+    KeyFault with the remedy for one that is missing, a symlink, open to others, somebody else's or far too large.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         if path.is_symlink():
-            raise ConfigError(f"{path}: {what} is a symlink to {path.resolve()}: name that file itself") from None
-        raise ConfigError(f"{path}: {error.strerror or error} — {what} cannot be read") from None
+            raise KeyFault(
+                Code.KEY_EXPOSED, f"{path}: {what} is a symlink to {path.resolve()}: name that file itself"
+            ) from None
+        raise KeyFault(Code.KEY_MISSING, f"{path}: {error.strerror or error} — {what} cannot be read") from None
     try:
         wrong = exposure(path, os.fstat(fd))
         if wrong is not None:
-            raise ConfigError(wrong)
+            raise KeyFault(Code.KEY_EXPOSED, wrong)
         return Secret(os.read(fd, READ_MAX))
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error} — {what} cannot be read") from None
+        raise KeyFault(Code.KEY_DAMAGED, f"{path}: {error.strerror or error} — {what} cannot be read") from None
     finally:
         os.close(fd)
 

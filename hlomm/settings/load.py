@@ -19,7 +19,7 @@ import msgspec
 
 from hlomm.domain.faults import ConfigError
 from hlomm.settings.contradictions import contradictions, session_contradictions
-from hlomm.settings.schema import ENGINE_SECTIONS, EngineSettings, Settings
+from hlomm.settings.schema import ENGINE_SECTIONS, EngineSettings, Limits, Settings
 
 PROFILES: Final = ("sim", "paper", "testnet", "mainnet")
 UNREAL: Final = frozenset({"sim", "paper"})
@@ -27,6 +27,9 @@ UNREAL: Final = frozenset({"sim", "paper"})
 ENV_PREFIX: Final = "HL_OMM__"
 EVENTS_FILE: Final = "events.toml"
 """Section `events`: which contracts of two venues are one event, and who says so."""
+
+SHIPPED: Final = frozenset({"default.toml", EVENTS_FILE, *(f"profiles/{name}.toml" for name in PROFILES)})
+"""Layers that come with the program."""
 
 Tree = dict[str, Any]
 AnySettings = TypeVar("AnySettings", bound=EngineSettings)
@@ -110,6 +113,26 @@ def with_values(loaded: Loaded, values: Mapping[str, Any], name: str = "point") 
         settings = structure(Settings, tree, origins)  # it says what and where
     _raise_if(_explain(key, what, origins) for key, what in session_contradictions(settings))
     return Loaded(settings, tree, origins, loaded.profile)
+
+
+def leaves(tree: Tree, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of every setting below `prefix`."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def default_limits(loaded: Loaded) -> list[str]:
+    """Limits of a live profile that nobody has chosen; where nothing is real none needs to be."""
+    if loaded.profile in UNREAL:
+        return []
+    return [
+        name
+        for name in Limits.__struct_fields__
+        if name.startswith("max_") and loaded.origins.get(f"limits.{name}") in SHIPPED
+    ]
 
 
 # -- layers

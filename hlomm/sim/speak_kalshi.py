@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from email.utils import formatdate
 from typing import Final
 
+import attrs
 import msgspec
 import trio
 from wsproto.events import Ping
 
+from hlomm.domain.times import NS_PER_S
 from hlomm.sim.clock import VenueClock
 from hlomm.sim.faults import FaultName
 from hlomm.sim.http_server import HttpReply, HttpRequest, HttpServer
@@ -95,6 +99,13 @@ class KalshiSpeaker(Speaker):
         del address
         target, now_ns = request.target.decode("ascii", "replace"), self.clock.now_ns()
         signed, body = credentials(request.headers), request.body
-        return await self._carried_out(
-            lambda answer: self._rest.submit(request.method, target, signed, body, now_ns, answer)
-        )
+
+        def submit(answer: Callable[[HttpReply | None, int], None]) -> None:
+            self._rest.submit(request.method, target, signed, body, now_ns, answer)
+
+        reply = await self._carried_out(submit)
+        if reply is None:
+            return None
+        # Cut to a second, as every server's: clients that sign with the time compare clocks by it.
+        date = formatdate(self.clock.now_ns() // NS_PER_S, usegmt=True)
+        return attrs.evolve(reply, headers=(*reply.headers, ("Date", date)))

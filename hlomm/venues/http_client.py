@@ -6,6 +6,7 @@ knows (`VenueUnavailable`). Every request has a deadline over all of it, answers
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -26,6 +27,25 @@ _HEADERS: Final = {
     "User-Agent": "hlomm",
 }
 _CLOSE_S: Final = 1.0
+SHOWN: Final = 120
+
+
+def bad_certificate(error: BaseException) -> str | None:
+    """Why TLS was refused, by us or by the peer, if that is what is behind a failed connection."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return getattr(cause, "verify_message", "") or cause.reason or "TLS failed"
+        cause = cause.__cause__
+    return None
+
+
+def unconnected(where: str, error: BaseException) -> str:
+    """What kept a connection from being made, for an operator."""
+    why = bad_certificate(error)
+    if why is not None:
+        return f"{where} shows a certificate that is not to be trusted: {why}"
+    return f"cannot connect to {where}: {error!r}"
 
 
 class NotSent(VenueUnavailable):
@@ -50,6 +70,17 @@ class HttpAnswer:
     body: bytes
     headers: Mapping[str, str] = attrs.field(factory=dict)
     """Names in lower case."""
+
+    @property
+    def redirect(self) -> str | None:
+        """Where it sends us, which is never followed: what is signed goes to the configured address and no other."""
+        return self.headers.get("location", "nowhere")[:SHOWN] if 300 <= self.status < 400 else None
+
+    @property
+    def said(self) -> str:
+        """Status in words, for a fault that an operator reads."""
+        away = self.redirect
+        return f"HTTP {self.status}" if away is None else f"HTTP {self.status}, a redirect to {away} (not followed)"
 
 
 Permits = Callable[[str, str, Mapping[str, str] | None], None]
@@ -194,7 +225,7 @@ class _Backend(httpcore2.AsyncNetworkBackend):
         except trio.TooSlowError as error:
             raise httpcore2.ConnectTimeout(f"no connection to {host}:{port}") from error
         except (OSError, trio.BrokenResourceError) as error:
-            raise httpcore2.ConnectError(f"cannot connect to {host}:{port}: {error!r}") from error
+            raise httpcore2.ConnectError(unconnected(f"{host}:{port}", error)) from error
 
     async def connect_unix_socket(
         self,

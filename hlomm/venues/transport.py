@@ -16,7 +16,7 @@ import trio
 
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.venues import websocket_direct, websocket_library
-from hlomm.venues.http_client import HttpClient, HttpLimits, open_http
+from hlomm.venues.http_client import HttpClient, HttpLimits, open_http, unconnected
 from hlomm.venues.socket_stream import open_stream
 from hlomm.venues.websocket import Burst, OnFrame, OpenLink, WebSocketKind, WebSocketLimits, WebSocketLink
 
@@ -106,6 +106,6 @@ class Transport:
             with trio.fail_after(deadline_s):
                 return await self.connect(address.host, address.port, address.tls)
         except (OSError, trio.BrokenResourceError) as error:
-            raise VenueUnavailable(f"cannot connect to {address.host}:{address.port}: {error!r}") from error
+            raise VenueUnavailable(unconnected(f"{address.host}:{address.port}", error)) from error
         except trio.TooSlowError:
             raise VenueUnavailable(f"no connection to {address.host}:{address.port} in {deadline_s:g} s") from None

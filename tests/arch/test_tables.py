@@ -14,7 +14,7 @@ from hlomm.daemon.alerts import standing
 from hlomm.daemon.alerts.standing import Event, Stage
 from hlomm.domain import exits, faults, links, orders
 from hlomm.domain.exits import ExitCode, exit_code_of
-from hlomm.domain.faults import HlommError, IllegalTransition, JournalCorrupt, ProtocolViolation
+from hlomm.domain.faults import HlommError, IllegalTransition, JournalCorrupt, KeyFault, ProtocolViolation
 from hlomm.domain.inputs import Input
 from hlomm.domain.links import LinkEvent, LinkState
 from hlomm.domain.orders import TERMINAL, OrderEvent, OrderState
@@ -181,7 +181,7 @@ def errors() -> list[type[HlommError]]:
 def made(kind: type[HlommError]) -> HlommError:
     if issubclass(kind, JournalCorrupt):
         return kind("x", offset=0, records=0)
-    return kind("kind", "x") if issubclass(kind, ProtocolViolation) else kind("x")
+    return kind("kind", "x") if issubclass(kind, ProtocolViolation | KeyFault) else kind("x")
 
 
 @pytest.mark.parametrize("kind", errors(), ids=lambda kind: kind.__name__)

@@ -22,10 +22,10 @@ from hlomm.cli.keys import forget, venue_keys
 from hlomm.cli.main import main
 from hlomm.cli.password import VARIABLE, Password
 from hlomm.daemon.desks import Keys
-from hlomm.daemon.doctor import Status
 from hlomm.daemon.doctor_keys import keystore as keystore_checks
 from hlomm.daemon.doctor_venues import venues as venue_checks
 from hlomm.daemon.guardian_process import SECRETS
+from hlomm.domain.checkup import Status
 from hlomm.domain.exits import ExitCode, exit_code_of
 from hlomm.domain.faults import ConfigError, HlommError, UsageError, VenueRefused
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET

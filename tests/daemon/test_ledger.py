@@ -11,9 +11,9 @@ import trio
 
 from hlomm.cli.doctor import look
 from hlomm.daemon import ledger as ledger_module
-from hlomm.daemon.doctor import Status
 from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.ledger_store import rebuild
+from hlomm.domain.checkup import Status
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
 from hlomm.rundir import audit_file
@@ -81,8 +81,9 @@ async def test_doctor_finds_nothing_while_a_daemon_trades(rig, autojump_clock, t
         await r.until(lambda: r.state == "halted")
         await trio.sleep(2.5)
         held = Lock(r.paths.lock, "it")  # as `hlomm run` does
-        found = {check.name: check.status for check in look(r.paths, "sim", (), ())}
+        found = {check.name: check.status for check in look(r.paths, "sim", (), ("guardian.enabled=false",))}
         assert found.pop("halt") is Status.WARN, "a halt is kept"
+        assert found.pop("guardian") is Status.WARN, "nobody would act"
         assert set(found.values()) == {Status.OK}
         (link,) = AuditFile(r.paths.audit).read().links
         assert (link.action.action, link.action.who, link.action.reason) == ("kill", "uid 0 (root)", "drill")

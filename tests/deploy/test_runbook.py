@@ -20,6 +20,7 @@ from apprise.manager_plugins import NotificationManager
 from hlomm.cli.main import main
 from hlomm.daemon.alerts.conditions import RULES
 from hlomm.daemon.alerts.digest import CODE as DIGEST
+from hlomm.domain.checkup import Code
 from tests.arch.scanning import ROOT, files_of, source_of
 from tests.cli.conftest import Hlomm, hlomm
 
@@ -84,6 +85,18 @@ def test_the_examples_of_alert_urls_are_of_services_that_there_are() -> None:
     schemes = re.findall(r"^(\w+)://", block, re.MULTILINE)
     assert set(schemes) >= {"discord", "slack", "tgram", "pagerduty", "mailtos"}
     assert [scheme for scheme in schemes if scheme not in NotificationManager()] == []
+
+
+def test_every_code_of_doctor_has_its_line_and_its_use() -> None:
+    section = TEXT.partition("## What doctor says")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    told = [code for row in rows for code in re.findall(r"`([a-z_]+)`", row[1])]
+    assert sorted(told) == sorted(set(Code) - {Code.FINE})
+    assert all(row[3].strip() for row in rows)
+    used = "".join(
+        source_of(path) for path in files_of("hlomm") if path.name != "checkup.py" or "domain" not in path.parts
+    )
+    assert {code.name for code in Code if f"Code.{code.name}" not in used} == {"FINE"}
 
 
 @pytest.mark.slow

@@ -276,6 +276,8 @@ def look(stage: Stage, *, live: bool) -> None:
             stage.do(command, *state, "--json", code=None)
     stage.do("doctor", *config, *state, "--json", code=None)
     stage.do("doctor", *config, *state, code=None)
+    if live:  # keys are opened for it, which takes a second each
+        stage.do("doctor", *config, *state, "--live", "--i-know", "--json", code=None)
     stage.do("config", "show", *config, "--json")
 
 

@@ -49,5 +49,11 @@ class Agents:
     def get(self, address: str) -> Agent | None:
         return self._by_address.get(address)
 
+    def end(self, address: str, until_ms: int | None) -> None:
+        """The validity of an agent as its owner changes it; None revokes it. KeyError for a stranger."""
+        agent = self._by_address.pop(address)
+        if until_ms is not None:
+            self._by_address[address] = attrs.evolve(agent, valid_until_ms=until_ms)
+
     def of(self, master: str) -> list[Agent]:
         return [agent for agent in self._by_address.values() if agent.master == master]

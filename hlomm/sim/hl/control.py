@@ -35,8 +35,10 @@ class Control:
                 return control.clear(self._venue.faults, request)
             case "volume":
                 return self._volume(request)
+            case "agent":
+                return self._agent(request)
             case _:
-                raise Malformed("expected type state, fault, clear or volume")
+                raise Malformed("expected type state, fault, clear, volume or agent")
 
     def state(self, counters: dict[str, int]) -> Json:
         """Everything a check may want to compare with what a client believes."""
@@ -100,3 +102,12 @@ class Control:
             raise Malformed(f"expected the name of an account and usd from 0 to {_VOLUME_MAX_USD}")
         account.volume = usd * SCALE
         return {"account": name, "volume": wire(account.volume)}
+
+    def _agent(self, request: Json) -> Json:
+        """Let an approval end at another time, as on the venue's own page; `until_ms` null revokes it."""
+        address, until_ms = str(request.get("address", "")).lower(), request.get("until_ms")
+        known = self._venue.agents.get(address) is not None
+        if not known or isinstance(until_ms, bool) or not (until_ms is None or isinstance(until_ms, int)):
+            raise Malformed("expected the address of an agent, and until_ms in milliseconds or null")
+        self._venue.agents.end(address, until_ms)
+        return {"address": address, "until_ms": until_ms}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import FeeRates
 from hlomm.domain.units import SCALE
 from hlomm.venues.hyperliquid.wire.info import UserFees
+
+BASE_TAKER: Final = 70_000
+"""Spot rates of the first tier in 1e-8 of notional: what backtests reckon with. Settlement pays the taker's."""
+BASE_MAKER: Final = 40_000
 
 
 def outcome_fees(fees: UserFees) -> FeeRates:

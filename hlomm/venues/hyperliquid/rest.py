@@ -22,7 +22,7 @@ from hlomm.venues.counters import Counters
 from hlomm.venues.http_client import HttpAnswer, HttpClient, HttpLimits
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.limits import IP_WEIGHT_PER_MIN, exchange_weight, info_extra_weight, info_weight
-from hlomm.venues.hyperliquid.wire import info
+from hlomm.venues.hyperliquid.wire import info, standing
 from hlomm.venues.hyperliquid.wire.account import Balances
 from hlomm.venues.hyperliquid.wire.candles import CANDLES, CandleRows, candles_request, decode_candles
 from hlomm.venues.hyperliquid.wire.fills import FillRows
@@ -79,7 +79,10 @@ class HyperliquidRest:
 
     async def server_time(self) -> int:
         """Unix milliseconds of the venue's clock."""
-        return self._value("exchangeStatus", info.decode_server_time(await self._info("exchangeStatus")))
+        return (await self.status()).time_ms
+
+    async def status(self) -> info.ExchangeStatus:
+        return self._value("exchangeStatus", info.decode_exchange_status(await self._info("exchangeStatus")))
 
     async def outcome_meta(self) -> info.OutcomeMeta:
         return self._value("outcomeMeta", info.decode_outcome_meta(await self._info("outcomeMeta")))
@@ -147,6 +150,20 @@ class HyperliquidRest:
         body = await self._info("orderStatus", info.order_status_request(self._config.account, client_id))
         return self._value("orderStatus", info.decode_order_status(body))
 
+    # -- about who may act for it
+
+    async def role(self, address: str) -> standing.Role:
+        """What any address is to the venue."""
+        body = await self._info(standing.ROLE, info.user_request(standing.ROLE, address))
+        return self._value(standing.ROLE, standing.decode_role(body))
+
+    async def agents(self) -> tuple[standing.Agent, ...]:
+        """Named agents of the account."""
+        return self._value(standing.AGENTS, standing.decode_agents(await self._user_info(standing.AGENTS)))
+
+    async def mode(self) -> str:
+        return self._value(standing.MODE, standing.decode_mode(await self._user_info(standing.MODE)))
+
     # -- actions
 
     async def exchange(self, body: bytes, size: int) -> ExchangeReply | TurnedAway:
@@ -158,7 +175,7 @@ class HyperliquidRest:
         if _OK < answer.status < _SERVER_FAULT:
             return TurnedAway(f"{answer.status} {answer.body[:200].decode(errors='replace')}")
         if answer.status != _OK:
-            raise VenueUnavailable(f"/exchange answered HTTP {answer.status}")
+            raise VenueUnavailable(f"/exchange answered {answer.said}")
         reply, anomalies = decode_exchange(answer.body)
         self._counters.note(anomalies, "exchange")
         if reply is None:
@@ -173,7 +190,7 @@ class HyperliquidRest:
     async def _info(self, kind: str, body: bytes | None = None) -> bytes:
         answer = await self._post("/info", info.request(kind) if body is None else body, info_weight(kind))
         if answer.status != _OK:
-            raise VenueUnavailable(f"{kind} answered HTTP {answer.status}")
+            raise VenueUnavailable(f"{kind} answered {answer.said}")
         return answer.body
 
     async def _post(self, path: str, body: bytes, weight: int) -> HttpAnswer:

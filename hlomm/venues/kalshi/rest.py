@@ -50,6 +50,8 @@ class KalshiRest:
     budgets: Budgets = attrs.field(factory=Budgets)
     ok: bool | None = None
     """Whether requests are answered; None before the first."""
+    date_ms: int | None = None
+    """The last `Date` header, to a second."""
     date_ahead_ms: int | None = None
     """The server's clock minus ours by its last `Date` header, to a second."""
     _answered: int = 0
@@ -292,6 +294,7 @@ class KalshiRest:
         except ValueError:
             self._counters.add("malformed.date")
             return
+        self.date_ms = server_ms
         # The header is cut to whole seconds: half of one is the best guess.
         self.date_ahead_ms = server_ms + 500 - (sent_ms + self._time.clock.wall_ms()) // 2
 

@@ -97,6 +97,17 @@ class PolymarketRest:
             self.signer = L2Signer(key, self._config.key.address)
         return self.signer
 
+    async def existing_key(self) -> bool:
+        """Whether there is an API key, given or made before; none is made."""
+        if self.signer is None and self._config.api_key is None:
+            answer = await self._l1("GET", "/auth/derive-api-key")
+            if answer.status >= _SERVER_FAULT:
+                raise VenueUnavailable(f"/auth/derive-api-key answered HTTP {answer.status}")
+            if answer.status != _OK:
+                return False
+            self.signer = L2Signer(self._value("api key", info.decode_api_key(answer.body)), self._config.key.address)
+        return True
+
     async def _l1(self, method: str, path: str) -> HttpAnswer:
         headers = l1_headers(self._config.key, self._config.contracts.chain_id, self._seconds())
         return await self._request(method, path, b"", headers)

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hlomm.cli.keys import venue_keys
 from hlomm.daemon.desks import Keys, enabled, held, live_desks, patient
-from hlomm.daemon.doctor import Status
 from hlomm.daemon.doctor_venues import venues
+from hlomm.domain.checkup import Status
 from hlomm.domain.faults import AnotherInstance, ConfigError
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET
 from hlomm.domain.secret import Secret

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hlomm.cli.paper import paper_desks
-from hlomm.daemon.doctor import Status
 from hlomm.daemon.doctor_venues import venues
+from hlomm.domain.checkup import Status
 from hlomm.domain.faults import ConfigError, HlommError
 from hlomm.research.paper.session import PaperSession
 from hlomm.settings.load import load

@@ -309,3 +309,16 @@ async def test_control_gives_an_account_a_past(autojump_clock: Any, sim: Simulat
     assert (await rest.control({"type": "state"}))["accounts"]["daemon"]["volume"] == "2000000.0"
     for bad in ({"usd": -1}, {"usd": True}, {"usd": "1"}, {"account": "maker-0"}, {"account": None}):
         assert (await rest.post("/sim", request | bad))[0] == 422
+
+
+async def test_control_ends_an_approval(autojump_clock: Any, sim: SimulatedVenue, client: Any) -> None:
+    rest = await client(sim).rest()
+    account = sim.accounts[0]
+    request = {"type": "agent", "address": account.guardian_address.upper().replace("0X", "0x"), "until_ms": 5}
+    assert await rest.control(request) == {"address": account.guardian_address, "until_ms": 5}
+    assert sim.venue.agents.master_of(account.guardian_address, 4) == account.address
+    assert sim.venue.agents.master_of(account.guardian_address, 5) is None
+    for bad in ({"address": account.address}, {"until_ms": True}, {"until_ms": "5"}, {"until_ms": 1.5}):
+        assert (await rest.post("/sim", request | bad))[0] == 422
+    await rest.control(request | {"until_ms": None})
+    assert sim.venue.agents.get(account.guardian_address) is None

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hlomm.domain.fills import Fill
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, Level, MarkPrice, RestingOrder, TradePrint
 from hlomm.domain.units import SCALE
-from hlomm.venues.hyperliquid.wire import info
+from hlomm.venues.hyperliquid.wire import info, standing
 from hlomm.venues.hyperliquid.wire.account import Balances, OrderReport, OrderRows
 from hlomm.venues.hyperliquid.wire.fills import FillRows
 from hlomm.venues.hyperliquid.wire.frames import (
@@ -372,7 +372,10 @@ def test_no_rest_decoder_raises(body: bytes) -> None:
         info.decode_l2_book,
         info.decode_user_fees,
         info.decode_rate_limit,
-        info.decode_server_time,
+        info.decode_exchange_status,
+        standing.decode_role,
+        standing.decode_agents,
+        standing.decode_mode,
         decode_exchange,
     ):
         value, anomalies = decode(body)

@@ -19,7 +19,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.domain.units import SCALE, parse, to_text
 from hlomm.venues.anomalies import Anomaly
-from hlomm.venues.hyperliquid.wire import info
+from hlomm.venues.hyperliquid.wire import info, standing
 from hlomm.venues.hyperliquid.wire.account import OrderRows
 from hlomm.venues.hyperliquid.wire.candles import decode_candles
 from hlomm.venues.hyperliquid.wire.descriptions import PriceBinary, expiry_ns, price_binary
@@ -54,17 +54,17 @@ DECODERS: dict[str, Decoder] = {
     "l2Book": info.decode_l2_book,
     "userFees": info.decode_user_fees,
     "userRateLimit": info.decode_rate_limit,
-    "exchangeStatus": info.decode_server_time,
+    "exchangeStatus": info.decode_exchange_status,
     "candleSnapshot": decode_candles,
+    "userRole": standing.decode_role,
+    "extraAgents": standing.decode_agents,
 }
 # Requests of the cassettes that the session never makes.
 NOT_ASKED = {
     "allMids",
-    "extraAgents",
     "fundingHistory",
     "historicalOrders",
     "userNonFundingLedgerUpdates",
-    "userRole",
 }
 
 
@@ -104,6 +104,8 @@ def test_every_recorded_answer_we_ask_for_decodes(shared: Shared) -> None:
         "clearinghouseState",
         "userFunding",
         "candleSnapshot",
+        "userRole",
+        "extraAgents",
     }
 
 

@@ -12,7 +12,7 @@ from hlomm.cli.research import LENGTHS
 from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import BookSource
 from hlomm.domain.units import parse
-from hlomm.venues.hyperliquid.wire import info
+from hlomm.venues.hyperliquid.wire import info, standing
 from hlomm.venues.hyperliquid.wire.candles import LENGTHS_S, candles_request, decode_candles
 from tests.wire.hyperliquid.tools import book, fill_row, levels, order_row
 
@@ -157,7 +157,22 @@ def test_fees_that_cannot_be_are_refused(fields: dict[str, Any], kind: str) -> N
 def test_rate_limits_and_times_are_numbers() -> None:
     limit, _ = info.decode_rate_limit(text({"cumVlm": "1.123456789", "nRequestsUsed": 5, "nRequestsCap": 10_000}))
     assert limit == info.RateLimit(5, 10_000)
-    assert info.decode_server_time(b'{"time":1785412800000,"specialStatuses":null}') == (1_785_412_800_000, ())
+    assert info.decode_exchange_status(b'{"time":1785412800000,"specialStatuses":null}') == (
+        info.ExchangeStatus(1_785_412_800_000, None),
+        (),
+    )
+
+
+def test_who_may_act_for_whom() -> None:
+    role, _ = standing.decode_role(text({"role": "agent", "data": {"user": "0xAB"}}))
+    assert role == standing.Role("agent", "0xab")
+    assert standing.decode_role(text({"role": "subAccount", "data": {"master": "0xCD"}}))[0] == standing.Role(
+        "subAccount", "0xcd"
+    )
+    assert standing.decode_role(text({"role": "missing"}))[0] == standing.Role("missing", "")
+    agents, _ = standing.decode_agents(text([{"name": "a", "address": "0xEF", "validUntil": 5}]))
+    assert agents == (standing.Agent("a", "0xef", 5),)
+    assert standing.decode_mode(text("unifiedAccount")) == ("unifiedAccount", ())
 
 
 @pytest.mark.parametrize(
@@ -169,7 +184,7 @@ def test_rate_limits_of_another_shape_are_refused(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [{}, {"time": "now"}, {"time": -1}, {"time": 10**15}, {"time": 1.5}])
 def test_times_of_another_shape_are_refused(value: Any) -> None:
-    assert kinds(info.decode_server_time(text(value))) == ["exchangeStatus.schema"]
+    assert kinds(info.decode_exchange_status(text(value))) == ["exchangeStatus.schema"]
 
 
 # -- whatever comes instead of an answer
@@ -185,8 +200,11 @@ EVERY: dict[str, Callable[[bytes], tuple[Any, Any]]] = {
     "l2Book.schema": info.decode_l2_book,
     "userFees.schema": info.decode_user_fees,
     "userRateLimit.schema": info.decode_rate_limit,
-    "exchangeStatus.schema": info.decode_server_time,
+    "exchangeStatus.schema": info.decode_exchange_status,
     "candles.schema": decode_candles,
+    "userRole.schema": standing.decode_role,
+    "extraAgents.schema": standing.decode_agents,
+    "userAbstraction.schema": standing.decode_mode,
 }
 
 

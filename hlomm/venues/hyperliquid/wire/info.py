@@ -81,6 +81,13 @@ class UserFees(Struct, frozen=True, kw_only=True):
     referral_discount: int
 
 
+class ExchangeStatus(Struct, frozen=True):
+    """Unix milliseconds of the venue's clock, and what is out of the ordinary (None: nothing)."""
+
+    time_ms: int
+    special: str | None
+
+
 class RateLimit(Struct, frozen=True):
     used: int
     cap: int
@@ -109,8 +116,9 @@ class _RateLimitReply(Struct, frozen=True, rename="camel"):
     n_requests_cap: VenueNumber
 
 
-class _StatusReply(Struct, frozen=True):
+class _StatusReply(Struct, frozen=True, rename="camel"):
     time: Millis
+    special_statuses: Word | None = None
 
 
 class _OrderStatusReply(Struct, frozen=True):
@@ -234,6 +242,9 @@ def decode_rate_limit(body: bytes) -> tuple[RateLimit | None, Anomalies]:
     return guarded("userRateLimit.schema", read)
 
 
-def decode_server_time(body: bytes) -> tuple[int | None, Anomalies]:
-    """Unix milliseconds of the venue's clock."""
-    return guarded("exchangeStatus.schema", lambda: _status.decode(body).time)
+def decode_exchange_status(body: bytes) -> tuple[ExchangeStatus | None, Anomalies]:
+    def read() -> ExchangeStatus:
+        reply = _status.decode(body)
+        return ExchangeStatus(reply.time, reply.special_statuses)
+
+    return guarded("exchangeStatus.schema", read)
