@@ -18,7 +18,6 @@ import attrs
 import click
 
 from hlomm import __version__
-from hlomm.cli.configuration import leaves
 from hlomm.cli.doctor import look
 from hlomm.cli.replay import bundled
 from hlomm.daemon.bundle import Bundle, Run, run_row, runs_since, shown
@@ -29,7 +28,7 @@ from hlomm.domain.secret import Secret
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.research.replay import replay_segments
 from hlomm.rundir.bundle_file import MANIFEST, SCHEMA
-from hlomm.settings.load import PROFILES, load
+from hlomm.settings.load import PROFILES, leaves, load
 from hlomm.settings.paths import StatePaths, state_paths
 
 _AGO: Final = re.compile(r"(\d{1,6})(s|m|h|d)", re.ASCII)
@@ -127,7 +126,7 @@ def _configuration(profile: str, files: tuple[Path, ...], sets: tuple[str, ...])
         loaded = load(profile, files, sets)
     except ConfigError as error:
         return {"error": str(error)}
-    return {key: {"value": shown(value), "origin": loaded.origins[key]} for key, value in leaves(loaded.tree, "")}
+    return {key: {"value": shown(value), "origin": loaded.origins[key]} for key, value in leaves(loaded.tree)}
 
 
 def _versions() -> dict[str, Any]:

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
 from hlomm.domain.faults import UsageError
-from hlomm.settings.load import Tree, load
+from hlomm.settings.load import leaves, load
 from hlomm.settings.starting import own_file, schema
 
 
 def show(profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], *, as_json: bool) -> None:
     loaded = load(profile, config_files, sets)
-    rows = [(key, value, loaded.origins[key]) for key, value in leaves(loaded.tree, "")]
+    rows = [(key, value, loaded.origins[key]) for key, value in leaves(loaded.tree)]
     if as_json:
         click.echo(json.dumps({key: {"value": value, "origin": origin} for key, value, origin in rows}))
         return
     for key, value, origin in rows:
         click.echo(f"{key} = {json.dumps(value)}   # {origin}")
-
-
-def leaves(tree: Tree, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of every setting below `prefix`."""
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def init(file: Path) -> None:
