@@ -51,6 +51,7 @@ _MESSAGES: Final = "WS_MESSAGES_PER_MIN"
 class Desk:
     daemon: Daemon
     session: VenueSession
+    paths: StatePaths
 
     async def until(self, what: Any, within_s: float, why: str) -> None:
         """Look every few milliseconds. VenueUnavailable if it does not come true."""
@@ -96,7 +97,7 @@ async def trading(peer: Peer, probes: Probes, transport: str, sets: tuple[str, .
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_live, daemon)
-            desk = Desk(daemon, session)
+            desk = Desk(daemon, session, paths)
             await desk.until(
                 lambda: session.statistics().state == "live" and any(
                     market.strategy is not None for market in daemon.pump.engine.state.markets.values()
