@@ -16,12 +16,15 @@ class Tuning:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
 
-    def weigh(self, tuned: Mapping[str, float], key: str, text: str) -> Retune:
-        strategy, name = section_key(key)
+    def weigh(self, tuned: Mapping[str, float], wanted: Mapping[str, str]) -> dict[str, Retune]:
         now = self._settings
-        for other, value in tuned.items():
-            now = with_value(now, other, value)
+        for key, value in tuned.items():
+            now = with_value(now, key, value)
+        return {key: self._change(now, key, value) for key, value in checked(now, wanted).items()}
+
+    def _change(self, now: EngineSettings, key: str, value: float) -> Retune:
+        strategy, name = section_key(key)
         return Retune(
-            strategy=StrategyId(strategy), name=name, value=checked(now, key, text), was=value_of(now, key),
+            strategy=StrategyId(strategy), name=name, value=value, was=value_of(now, key),
             configured=value_of(self._settings, key),
         )  # fmt: skip

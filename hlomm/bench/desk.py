@@ -53,6 +53,7 @@ _ALLOWED: Final = ("WS_MESSAGES_PER_MIN", "POSTS_IN_FLIGHT_MAX")
 class Desk:
     daemon: Daemon
     session: VenueSession
+    paths: StatePaths
 
     async def until(self, what: Any, within_s: float, why: str) -> None:
         """Look every few milliseconds. VenueUnavailable if it does not come true."""
@@ -101,7 +102,7 @@ async def trading(
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_live, daemon)
-            desk = Desk(daemon, session)
+            desk = Desk(daemon, session, paths)
             await desk.until(
                 lambda: session.statistics().state == "live" and markets <= sum(
                     market.strategy is not None for market in daemon.pump.engine.state.markets.values()

@@ -63,10 +63,10 @@ async def measure(plan: Plan) -> Json:
     rates: Json = {}
     async with loopback(plan.markets) as peer:
         async with trading(peer, probes, plan.transport, plan.sets, plan.markets) as desk:
-            await _phase(desk, peer, probes, SHOWN_RATE, WARM_FRAMES)
+            await stretch(desk, peer, probes, SHOWN_RATE, WARM_FRAMES)
             for rate in (*plan.rates, *((FLOOD,) if plan.flood else ())):
                 frames = max(round(rate * plan.seconds), LEAST_FRAMES) if rate else plan.flood
-                rates[f"{rate:g}" if rate else "flood"] = await _phase(desk, peer, probes, rate, frames)
+                rates[f"{rate:g}" if rate else "flood"] = await stretch(desk, peer, probes, rate, frames)
             daemon, rehearsal = _daemon(desk), desk.daemon.rehearsal
         signatures = await peer.verify()
     rehearsed = 0 if rehearsal is None else rehearsal.plays
@@ -84,12 +84,17 @@ def _document(plan: Plan, rates: Json, early: list[str], daemon: Json, signature
     }  # fmt: skip
 
 
-async def _phase(desk: Desk, peer: Peer, probes: Probes, rate: float, frames: int) -> Json:
-    """So many frames at a rate (0: flood), until the last of them was handled; what was seen."""
+async def stretch(
+    desk: Desk, peer: Peer, probes: Probes, rate: float, frames: int, helpers: tuple[int, ...] = ()
+) -> Json:
+    """So many frames at a rate (0: flood), until the last of them was handled; what was seen.
+
+    `helpers`: processes that are part of the measurement, beside the venue.
+    """
     await desk.settled()
     phase = probes.phase = Phase()
     loop, journal = Histogram(), desk.daemon.journal
-    watch, before = Watch((peer.pid,)), await peer.acted()
+    watch, before = Watch((peer.pid, *helpers)), await peer.acted()
     begun_ns, cpu_s, recorded = time.perf_counter_ns(), time.process_time(), (journal.records, journal.bytes)
     held_mb = memory_mb()
     with _collections() as pauses:

@@ -50,6 +50,23 @@ def hotpath(document: Json) -> list[str]:
     return lines
 
 
+def watched(document: Json) -> list[str]:
+    figures = ("p50", "p90", "p99", "cpu_us_per_frame")
+    rows = [(name, *(shown.number(one[figure]) for figure in figures)) for name, one in document["sides"].items()]
+    rows.append(("ratio", *(f"{document['ratio'][figure]:.2f}" for figure in figures)))
+    stretches = (
+        f"medians of {document['rounds']} stretches of {document['seconds']:g} s, in turns; ratios of neighbours"
+    )
+    asked = document["asked"]
+    crowd = f"{document['clients']} clients asked every {document['every_s']:g} s: {asked['answered']:,} answers"
+    return [
+        f"microseconds from readable to handed over at {document['rate']:g} frames/s, {stretches}",
+        in_columns(("", "p50", "p90", "p99", "processor us/frame"), rows, ""),
+        f"{crowd}, {asked['failed']} failures; ratios of p99: "
+        + ", ".join(f"{one:.2f}" for one in document["ratios"]["p99"]),
+    ]
+
+
 def _beside(one: Json) -> str:
     gc = one["gc"]
     pauses = f"{gc['count']} collections" + (f", longest {gc['max']:,.0f} us" if gc["count"] else "")

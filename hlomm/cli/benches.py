@@ -63,6 +63,26 @@ def _rates(text: str) -> tuple[float, ...]:
 
 
 @bench.command()
+@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True, help="Of a stretch.")
+@click.option("--rounds", type=click.IntRange(1, 1000), default=6, show_default=True, help="Stretches of each side.")
+@click.option("--clients", type=click.IntRange(1, 500), default=50, show_default=True, help="Of `hlomm metrics`.")
+@click.option(
+    "--every",
+    "every_s",
+    type=click.FloatRange(0.1, 3600),
+    default=5.0,
+    show_default=True,
+    metavar="S",
+    help="How often each of them asks.",
+)
+@JSON
+@reporting
+def watched(*, seconds: float, rounds: int, clients: int, every_s: float, as_json: bool) -> None:
+    """What clients of the metrics and pages cost the hot path: with and without them, in turns."""
+    _measured("watched", "watched", as_json=as_json, seconds=seconds, rounds=rounds, clients=clients, every_s=every_s)
+
+
+@bench.command()
 @click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
 @click.option(
     "--frames", type=click.IntRange(100, 10_000_000), default=20_000, show_default=True, help="Of a made tape."

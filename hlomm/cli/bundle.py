@@ -126,7 +126,7 @@ def _configuration(profile: str, files: tuple[Path, ...], sets: tuple[str, ...])
         loaded = load(profile, files, sets)
     except ConfigError as error:
         return {"error": str(error)}
-    return {key: {"value": shown(value), "origin": loaded.origins[key]} for key, value in leaves(loaded.tree, "")}
+    return {key: {"value": shown(value), "origin": loaded.origins[key]} for key, value in leaves(loaded.tree)}
 
 
 def _versions() -> dict[str, Any]:

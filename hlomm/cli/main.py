@@ -269,7 +269,8 @@ def tune(
 ) -> None:
     """Change a strategy's setting while it trades, e.g. strategy.avellaneda.gamma=0.0005.
 
-    It holds until the daemon restarts. Limits cannot be tuned; a value that breaks a bound is refused (exit 2).
+    Several go together ('a=1; b=2'), all or none. It holds until the daemon restarts. Limits cannot be tuned; a value
+    that breaks a bound is refused (exit 2).
     """
     from hlomm.cli.tuning import tune_command
 
@@ -530,6 +531,26 @@ def config_check(*, profile: str, config_files: tuple[Path, ...], sets: tuple[st
 
     load(profile, config_files, sets)
     click.echo("configuration is fine", err=True)
+
+
+@config.command(name="reload")
+@PROFILE
+@STATE_DIR
+@SOCKET
+@click.option("--reason", default="", help="Goes into the record.")
+@click.option("--tunable-only", is_flag=True, help="Take what can be changed now, and leave the rest to a restart.")
+@JSON
+@reporting
+def config_reload(
+    *, profile: str, state_dir: Path | None, socket: Path | None, reason: str, tunable_only: bool, as_json: bool
+) -> None:
+    """Read the files of the running daemon again, and change what may change while it trades: all of it or nothing.
+
+    What would need a restart is named, and then nothing is changed (exit 2). See `hlomm tune` for what may change.
+    """
+    from hlomm.cli.reloading import reload_command
+
+    finish(reload_command(profile, state_dir, socket, reason=reason, tunable_only=tunable_only, as_json=as_json))
 
 
 @config.command(name="init")

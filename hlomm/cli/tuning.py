@@ -31,7 +31,7 @@ def tune_command(
         snapshot = client.command(OperatorAction.TUNE, reason, f"{key}={value}")
     finally:
         client.close()
-    answer = _answer(snapshot, key)
+    answer = answer_about(snapshot, tuple(each.partition("=")[0].strip() for each in assignment.split(";")))
     applied = answer is not None and answer.code == "tuned"
     text = "the daemon has taken it and said nothing: see its log" if answer is None else answer.text
     document = {
@@ -41,7 +41,7 @@ def tune_command(
     return ExitCode.CLEAN if applied else ExitCode.USAGE
 
 
-def _answer(snapshot: Snapshot, key: str) -> AlertRow | None:
-    """The newest answer about that key: the snapshot was made right after the command was taken."""
+def answer_about(snapshot: Snapshot, keys: tuple[str, ...]) -> AlertRow | None:
+    """The newest answer about these keys: the snapshot was made right after the command was taken."""
     answers = (row for row in reversed(snapshot.alerts) if row.code in _ANSWERS)
-    return next((row for row in answers if row.text.startswith(key)), None)
+    return next((row for row in answers if row.text.startswith(keys)), None)

@@ -58,6 +58,7 @@ from hlomm.domain.outputs import (
 from hlomm.domain.units import Cash
 from hlomm.settings.load import Loaded
 from hlomm.settings.paths import StatePaths
+from hlomm.settings.running import keep
 from hlomm.venues.clock import Clock
 from hlomm.venues.protocol import VenueSession
 
@@ -96,6 +97,7 @@ class Daemon:
         `tidy`: the process is ours alone: garbage may be collected when it suits us, and gaps used to rehearse.
         """
         self._loaded = loaded
+        self._paths = paths
         self._service = Service() if service is None else service
         self._guardian = guardian
         self._clock = clock
@@ -211,6 +213,10 @@ class Daemon:
         self._service.stopping(self._loaded.settings.daemon.hard_stop_s)
 
     def _boot(self) -> None:
+        try:
+            keep(self._paths.running, self._loaded)
+        except OSError as error:
+            _log.warning("running_unwritten", why=str(error), next="`hlomm config reload` has nothing to compare with")
         note, first = self._halt_note.read(), next(iter(self._sessions))
         self.pump(
             [

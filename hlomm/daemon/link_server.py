@@ -49,6 +49,8 @@ SEND_S: Final = 5.0
 HELLO_S: Final = 5.0
 MIN_WATCH_MS: Final = 100
 TARGET_MAX: Final = 64
+TUNE_MAX: Final = 4_096
+"""Room for every setting that can be tuned, at once."""
 MARKET_MAX: Final = 256
 
 
@@ -61,8 +63,9 @@ def user_of(uid: int) -> str:
 
 
 def _operator(message: Command, actor: str) -> OperatorCommand:
+    room = TUNE_MAX if message.action is OperatorAction.TUNE else TARGET_MAX
     return OperatorCommand(
-        action=message.action, actor=actor, reason=message.reason[:200], target=message.target[:TARGET_MAX]
+        action=message.action, actor=actor, reason=message.reason[:200], target=message.target[:room]
     )
 
 
@@ -133,7 +136,7 @@ class LinkServer:
                 return Answer(id=number, snapshot=self._monitor.snapshot())
             case Command(id=number):
                 command = _operator(message, actor)
-                if command.action is OperatorAction.TUNE and len(message.target) > TARGET_MAX:
+                if command.action is OperatorAction.TUNE and len(message.target) > TUNE_MAX:
                     # Cut, it would be another value.
                     self._unrecorded(command, self._pump.clock.wall_ms(), "refused: longer than any setting")
                     return Refused(id=number, code="target", text=f"no setting takes {len(message.target)} characters")

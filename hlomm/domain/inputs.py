@@ -71,7 +71,10 @@ class OperatorAction(StrEnum):
 
 
 class OperatorCommand(_Input, frozen=True, kw_only=True):
-    """A command from a person. `target` names a strategy for pause and unpause; for tune it is `key=value`."""
+    """A command from a person.
+
+    `target` names a strategy for pause and unpause; for tune it is `key=value`, or several with semicolons between.
+    """
 
     action: OperatorAction
     actor: str

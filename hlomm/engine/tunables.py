@@ -25,8 +25,8 @@ class Retune:
 class Tuner(Protocol):
     """Knows the configured settings and their bounds. A pure function: a replay asks the same and hears the same."""
 
-    def weigh(self, tuned: Mapping[str, float], key: str, text: str) -> Retune:
-        """The change that `text` asks for, with `tuned` already in force; ConfigError says why not."""
+    def weigh(self, tuned: Mapping[str, float], wanted: Mapping[str, str]) -> Mapping[str, Retune]:
+        """The changes asked for, by key, with `tuned` already in force; ConfigError says why none is possible."""
 
 
 @attrs.frozen(kw_only=True)

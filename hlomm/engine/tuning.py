@@ -6,6 +6,7 @@ same. What is changed holds until the run ends; the next one begins as configure
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from hlomm.domain.desk_rows import TunedRow
@@ -21,28 +22,50 @@ REFUSED: Final = "tune_refused"
 
 
 def tune(state: State, item: OperatorCommand, strategies: Strategies, words: str) -> None:
-    """`target` is `key=value`. The strategy decides anew, with the new value, in the turn that follows."""
-    key, _, text = (part.strip() for part in item.target.partition("="))
+    """`target` is `key=value`, or several with semicolons between them: all of them or none.
+
+    The strategies decide anew, with the new values, in the turn that follows.
+    """
     try:
-        change = _weighed(state, key, text)
-        strategy = _taker(strategies, key, change)
+        changes = _weighed(state, _wanted(item.target))
+        takers = {key: _taker(strategies, key, change) for key, change in changes.items()}
     except ConfigError as error:
         state.out.alert(AlertLevel.WARNING, REFUSED, f"{error} — {words}")
         return
-    strategy.retune(change.name, change.value)
-    state.digest.mix_text(change.name)
-    state.digest.mix(*change.value.as_integer_ratio())
-    if change.value == change.configured:
-        state.tuned.pop(key, None)
-        ending = "as configured again"
-    else:
-        state.tuned[key] = Tuned(change=change, who=item.actor, reason=item.reason, wall_ms=state.now.wall_ms)
-        ending = f"until the daemon restarts, then {said(change.configured)} again"
+    for key, change in changes.items():
+        takers[key].retune(change.name, change.value)
+        state.digest.mix_text(change.name)
+        state.digest.mix(*change.value.as_integer_ratio())
+        if change.value == change.configured:
+            state.tuned.pop(key, None)
+        else:
+            state.tuned[key] = Tuned(change=change, who=item.actor, reason=item.reason, wall_ms=state.now.wall_ms)
     state.books_moved = True  # the next run is to know
-    state.out.alert(AlertLevel.INFO, TUNED, f"{key} {said(change.was)} -> {said(change.value)}: {words}; {ending}")
+    state.out.alert(AlertLevel.INFO, TUNED, f"{_said(changes)}: {words}; {_until(changes)}")
     for market_id, market in state.markets.items():
         market.refused.clear()  # what the gate said of the old wish is no answer to the new one
         state.touch(market_id)
+
+
+def _said(changes: Mapping[str, Retune]) -> str:
+    return ", ".join(f"{key} {said(change.was)} -> {said(change.value)}" for key, change in changes.items())
+
+
+def _until(changes: Mapping[str, Retune]) -> str:
+    """How long it holds. A restart may read a file that says the same by then."""
+    if all(change.value == change.configured for change in changes.values()):
+        return "as configured again"
+    return "until the daemon restarts and reads its configuration"
+
+
+def _wanted(target: str) -> dict[str, str]:
+    wanted: dict[str, str] = {}
+    for assignment in target.split(";"):
+        key, _, text = (part.strip() for part in assignment.partition("="))
+        if key in wanted:
+            raise ConfigError(f"{key} is refused: it is given twice")
+        wanted[key] = text
+    return wanted
 
 
 def _taker(strategies: Strategies, key: str, change: Retune) -> Tunable:
@@ -54,19 +77,31 @@ def _taker(strategies: Strategies, key: str, change: Retune) -> Tunable:
     return strategy
 
 
-def _weighed(state: State, key: str, text: str) -> Retune:
+def _weighed(state: State, wanted: Mapping[str, str]) -> Mapping[str, Retune]:
+    named = ", ".join(wanted)
     if state.journal_failed:
-        raise ConfigError(f"{key} is refused: the journal cannot be written, so nothing would prove it")
+        raise ConfigError(f"{named} is refused: the journal cannot be written, so nothing would prove it")
     if state.tuner is None:
-        raise ConfigError(f"{key} is refused: this engine was built without its configuration")
-    return state.tuner.weigh({name: tuned.change.value for name, tuned in state.tuned.items()}, key, text)
+        raise ConfigError(f"{named} is refused: this engine was built without its configuration")
+    return state.tuner.weigh({key: tuned.change.value for key, tuned in state.tuned.items()}, wanted)
 
 
 def ended(state: State, carried: tuple[tuple[str, str], ...]) -> None:
-    """The last run had been tuned: this one has not."""
-    if carried:
-        what = ", ".join(f"{key} was {value}" for key, value in carried)
+    """The last run had been tuned: this one is as configured, which may be the same by now."""
+    gone = [f"{key} was {value}" for key, value in carried if not _configured(state, key, value)]
+    if gone:
+        what = ", ".join(gone)
         state.out.alert(AlertLevel.WARNING, "tuning_ended", f"as configured again since the restart: {what}")
+
+
+def _configured(state: State, key: str, text: str) -> bool:
+    if state.tuner is None:
+        return False
+    try:
+        change = state.tuner.weigh({}, {key: text})[key]
+    except ConfigError:  # a bound moved: it cannot be what is configured
+        return False
+    return change.value == change.configured
 
 
 def carried(state: State) -> tuple[tuple[str, str], ...]:

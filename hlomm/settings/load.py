@@ -42,12 +42,23 @@ class Layer:
 
 
 @attrs.frozen
+class Sources:
+    """What a configuration was read from, apart from the environment and what is shipped."""
+
+    profile: str
+    files: tuple[Path, ...] = ()
+    sets: tuple[str, ...] = ()
+    beneath: Layer | None = None
+
+
+@attrs.frozen
 class Loaded:
     settings: Settings
     tree: Tree
     origins: dict[str, str]
     """Dotted key to the layer that set it."""
     profile: str
+    sources: Sources
 
     def engine_json(self) -> str:
         """The engine's part as canonical JSON, for the journal."""
@@ -81,7 +92,17 @@ def load(
     tree, origins = merge(layers)
     settings = structure(Settings, tree, origins)
     _raise_if(_explain(key, what, origins) for key, what in session_contradictions(settings))
-    return Loaded(settings, tree, origins, profile)
+    files = tuple(path.absolute() for path in config_files)
+    return Loaded(settings, tree, origins, profile, Sources(profile, files, tuple(sets), beneath))
+
+
+def leaves(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of every setting below `prefix`."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def engine_settings(config_json: str, sets: Sequence[str] = ()) -> EngineSettings:
@@ -112,16 +133,7 @@ def with_values(loaded: Loaded, values: Mapping[str, Any], name: str = "point") 
     except msgspec.ValidationError:
         settings = structure(Settings, tree, origins)  # it says what and where
     _raise_if(_explain(key, what, origins) for key, what in session_contradictions(settings))
-    return Loaded(settings, tree, origins, loaded.profile)
-
-
-def leaves(tree: Tree, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of every setting below `prefix`."""
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+    return attrs.evolve(loaded, settings=settings, tree=tree, origins=origins)
 
 
 def default_limits(loaded: Loaded) -> list[str]:

@@ -37,6 +37,11 @@ class StatePaths:
         return self.root / "audit.log"
 
     @property
+    def running(self) -> Path:
+        """What the run was configured with: its files, and a digest of every setting."""
+        return self.root / "running.json"
+
+    @property
     def socket(self) -> Path:
         return self.root / "hlomm.sock"
 

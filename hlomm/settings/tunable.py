@@ -54,17 +54,28 @@ def bounds(settings: EngineSettings, key: str) -> str:
     return f"{low}, below {kind.lt:g}" if kind.lt is not None else f"{low}, at most {kind.le:g}"
 
 
-def checked(settings: EngineSettings, key: str, text: str) -> float:
-    """The value that `text` says, fit for these settings; ConfigError names key, bounds and value."""
+def checked(settings: EngineSettings, wanted: Mapping[str, str]) -> dict[str, float]:
+    """The values that the texts say, by key, fit for these settings and one another.
+
+    ConfigError names keys, values and bounds; then none of them is.
+    """
+    values = {key: _number(settings, key, text) for key, text in wanted.items()}
+    for key, value in values.items():
+        settings = with_value(settings, key, value)
+    wrong = [f"{other} {what}" for other, what in contradictions(settings)]
+    if wrong:
+        asked = ", ".join(f"{key} = {text}" for key, text in wanted.items())
+        within = "; ".join(bounds(settings, key) for key in wanted)
+        raise ConfigError(f"{asked} is refused: {'; '.join(wrong)} (within {within})")
+    return values
+
+
+def _number(settings: EngineSettings, key: str, text: str) -> float:
     strategy, name = section_key(key)
     try:
-        value = float(msgspec.convert(toml_value(text), _field_type(settings, strategy, name)))
+        return float(msgspec.convert(toml_value(text), _field_type(settings, strategy, name)))
     except msgspec.ValidationError:
         raise ConfigError(f"{key} = {text} is refused: a number, {bounds(settings, key)}") from None
-    wrong = [f"{other} {what}" for other, what in contradictions(with_value(settings, key, value))]
-    if wrong:
-        raise ConfigError(f"{key} = {text} is refused: {'; '.join(wrong)} (within {bounds(settings, key)})")
-    return value
 
 
 def with_value(settings: EngineSettings, key: str, value: float) -> EngineSettings:

@@ -193,8 +193,15 @@ def _is_seconds(node: ast.BinOp) -> bool:
 # -- broad excepts
 
 
-def broad_excepts(source: str) -> Iterator[tuple[str, Finding]]:
+@cache
+def broad_excepts(source: str) -> tuple[tuple[str, Finding], ...]:
     """(function, finding) of every handler and every suppression that would take anything."""
+    return tuple(_broad_excepts(source))
+
+
+def _broad_excepts(source: str) -> Iterator[tuple[str, Finding]]:
+    if not any(word in source for word in ("except", "suppress")):
+        return
     for function, node in _with_functions(ast.parse(source), "module"):
         if isinstance(node, ast.ExceptHandler):
             if node.type is None:
@@ -224,6 +231,8 @@ def _with_functions(node: ast.AST, function: str) -> Iterator[tuple[str, ast.AST
 
 def sleeps(source: str, module: str) -> Iterator[Finding]:
     """Calls of `<module>.sleep*`, however they were imported."""
+    if "sleep" not in source:  # most files: reading them as trees takes seconds
+        return
     tree = ast.parse(source)
     direct = {
         alias.asname or alias.name

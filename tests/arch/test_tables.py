@@ -199,7 +199,7 @@ def test_no_error_hides_another_that_comes_later_in_the_table() -> None:
 
 
 def test_no_command_ends_with_a_number_of_its_own() -> None:
-    for path in files_of("hlomm"):
+    for path in (path for path in files_of("hlomm") if "exit(" in source_of(path)):
         for node in ast.walk(ast.parse(source_of(path))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("sys.exit", "os._exit", "exit"):
                 literal = [one for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, int)]

@@ -8,7 +8,7 @@ from typing import Any
 import click.testing
 import pytest
 
-from hlomm.bench import clients, engine, growth, hotpath, journal, ladder, probes, sim, transport
+from hlomm.bench import clients, engine, growth, hotpath, journal, ladder, probes, sim, transport, watched
 from hlomm.bench.peer import loopback
 from hlomm.bench.probes import STEPS, Probes, Step
 from hlomm.bench.rungs import FastCore
@@ -64,6 +64,21 @@ async def test_the_hot_path_is_the_whole_daemon() -> None:
     assert paced["total"]["p50"] <= spent, "no decision took longer than the longest of all its parts together"
     assert document["signatures"]["checked"] == document["signatures"]["good"] > 0
     assert document["daemon"]["total"]["count"] >= paced["total"]["count"], "its own histogram saw no less"
+
+
+@pytest.mark.bench
+async def test_fifty_clients_are_answered_and_both_sides_are_measured_in_turns() -> None:
+    """Latencies are the machine's mood where others use it, too; what the daemon itself has to do is not."""
+    plan = watched.Plan(seconds=3.0, rounds=3, every_s=1.0)
+    document = whole(await watched.measure(plan))
+    assert document["asked"]["failed"] == 0
+    assert document["asked"]["answered"] >= plan.clients * plan.rounds * 2
+    assert document["frames"] == 2 * plan.rounds * plan.rate * plan.seconds
+    for figure in watched.FIGURES:
+        assert len(document["ratios"][figure]) == plan.rounds
+        assert document["ratio"][figure] == sorted(document["ratios"][figure])[1]
+    assert document["ratio"]["cpu_us_per_frame"] < 1.3, "one picture a second serves all of them"
+    assert look.watched(document)[-1].startswith("50 clients asked every 1 s: ")
 
 
 def test_the_stages_that_scripts_rely_on() -> None:
@@ -185,7 +200,7 @@ def test_the_simulator_in_virtual_time() -> None:
 # -- what people see
 
 
-@pytest.mark.parametrize("name", ["hotpath", "engine", "journal", "transport", "sim", "naive", "growth"])
+@pytest.mark.parametrize("name", ["hotpath", "engine", "journal", "transport", "sim", "naive", "growth", "watched"])
 def test_each_has_a_command(name: str) -> None:
     shown = click.testing.CliRunner().invoke(main, ["bench", name, "--help"])
     assert shown.exit_code == 0

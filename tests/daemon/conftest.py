@@ -83,18 +83,18 @@ MakeRig = Callable[..., AbstractAsyncContextManager[Rig]]
 def rig(tmp_path: Path) -> MakeRig:
     @asynccontextmanager
     async def make(
-        *, seed: int = 7, sets: tuple[str, ...] = (), state: Path | None = None, duration_s: float | None = None,
-        sim: SimulatedVenue | None = None, guardian: GuardianKeeper | None = None,
+        *, seed: int = 7, sets: tuple[str, ...] = (), files: tuple[Path, ...] = (), state: Path | None = None,
+        duration_s: float | None = None, sim: SimulatedVenue | None = None, guardian: GuardianKeeper | None = None,
         service: Service | None = None,
     ) -> AsyncIterator[Rig]:  # fmt: skip
         if sim is None:
             async with (
                 simulated_hyperliquid(seed=seed) as fresh,
-                make(sets=sets, state=state, sim=fresh, service=service) as inner,
+                make(sets=sets, files=files, state=state, sim=fresh, service=service) as inner,
             ):
                 yield inner
             return
-        loaded = load("sim", (), sets, environ={})
+        loaded = load("sim", files, sets, environ={})
         paths = StatePaths(state if state is not None else tmp_path / "state")
         paths.prepare()
         clock = Clock(sim.clock_map, read_host)

@@ -233,7 +233,7 @@ async def test_a_target_that_would_have_to_be_cut_is_refused_for_it_would_say_so
     async with rig() as r:
         await r.quoting(2)
         peer = await (await connect(r)).greet()
-        await peer.say(Command(id=4, action=OperatorAction.TUNE, target=f"{GAMMA}=0.{'0' * 60}1"))
+        await peer.say(Command(id=4, action=OperatorAction.TUNE, target=f"{GAMMA}=0.{'0' * 4_096}1"))
         refused = await peer.hear()
         assert isinstance(refused, Refused)
         assert (refused.id, refused.code) == (4, "target")

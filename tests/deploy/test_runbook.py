@@ -117,7 +117,7 @@ def test_the_marked_blocks_run_as_written(hlomm: Hlomm, tmp_path: Path) -> None:
 
     blocks = MARKED.findall(TEXT)
     named = {name: block for name, block in blocks if name}
-    assert (len(blocks), set(named)) == (6, {"backup", "restore"})
+    assert (len(blocks), set(named)) == (7, {"backup", "restore"})
     daemon = hlomm.start("run", "--venues", "hyperliquid")
     hlomm.until(lambda: hlomm("status").code == 0, 60)
     for name, block in blocks:

@@ -85,11 +85,15 @@ def test_a_run_that_took_over_the_books_of_another_replays_alone(tmp_path: Path)
 
 # -- settings tuned on the way
 
-_TUNED = ("strategy.avellaneda.min_half_spread=0.03", "strategy.avellaneda.max_size=17", "strategy.avellaneda.gamma=-1")
+_TUNED = (
+    "strategy.avellaneda.min_half_spread=0.03; strategy.avellaneda.requote_share=0.3",
+    "strategy.avellaneda.max_size=17",
+    "strategy.avellaneda.gamma=-1",
+)
 
 
 def tuned(seed: int) -> Run:
-    """A run that trades, with two changes and one that is refused."""
+    """A run that trades, with two changes, one of them of two settings, and one that is refused."""
     run = Run().weather(seed, 150, hostility=0.0)
     for number, target in enumerate(_TUNED):
         run.storm.feed(OperatorCommand(action=OperatorAction.TUNE, actor="storm", target=target))
@@ -100,7 +104,7 @@ def tuned(seed: int) -> Run:
 @pytest.mark.parametrize("seed", [1, 5])
 def test_a_run_that_was_tuned_replays_byte_for_byte(seed: int, tmp_path: Path) -> None:
     run = tuned(seed)
-    assert len(run.storm.engine.state.tuned) == 2
+    assert len(run.storm.engine.state.tuned) == 3
     write(tmp_path, run.records)
     assert replay(tmp_path).document()["identical"] is True
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tui.quiet import quietly
+
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,6 +20,12 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_by_the_clock() -> Iterator[None]:
+    with quietly():
+        yield
 
 
 @pytest.fixture

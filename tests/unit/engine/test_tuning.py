@@ -5,11 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from hlomm.domain.carried import Carried
 from hlomm.domain.ids import HYPERLIQUID, outcome_market
 from hlomm.domain.inputs import BookSnapshot, Booted, JournalFailed, OperatorAction, OperatorCommand, SessionUp
 from hlomm.domain.outputs import AlertLevel, HaltState, Output
 from hlomm.domain.units import SCALE, Px
 from hlomm.engine.report import report
+from hlomm.settings.load import engine_settings
+from hlomm.settings.tunable import value_of
 from tests.support.rig import Rig, alerts, amended, placed, risky
 from tests.support.storm import Storm
 from tests.support.values import EPOCH_MS, lots
@@ -40,6 +43,16 @@ def tune(storm: Storm, target: str, reason: str = "") -> list[Output]:
     return storm.record[-1][2]
 
 
+def restarted(storm: Storm, books: Carried) -> Storm:
+    storm.feed(
+        Booted(
+            epoch_ms=EPOCH_MS + 1, profile="sim", version="0", config=storm.config, halted=None, account=books.account,
+            carried=books,
+        )
+    )  # fmt: skip
+    return storm
+
+
 def half(storm: Storm) -> float:
     desired = storm.engine.state.markets[MARKET].desired
     assert desired is not None
@@ -55,7 +68,7 @@ def test_the_strategy_decides_with_the_new_value_in_the_same_turn() -> None:
     assert said.level is AlertLevel.INFO
     assert said.text == (
         f"{HALF} 0.0025 -> 0.06: tune by uid 1000 from 10.0.0.7 (news at 14:00); "
-        "until the daemon restarts, then 0.0025 again"
+        "until the daemon restarts and reads its configuration"
     )
     (row,) = report(storm.engine.state).tuned
     assert (row.key, row.value, row.was, row.configured) == (HALF, "0.06", "0.0025", "0.0025")
@@ -104,6 +117,36 @@ def test_what_is_refused_changes_nothing_and_says_why(target: str, what: str) ->
     )
 
 
+def test_several_are_one_change_weighed_together() -> None:
+    """The first alone would contradict what is in force."""
+    storm, least, most = quoting(), "strategy.avellaneda.min_half_spread", "strategy.avellaneda.max_half_spread"
+    configured = {key: value_of(engine_settings(storm.config), key) for key in (least, most)}
+    assert configured[most] < 0.13, "or the first would pass by itself"
+    outputs = tune(storm, f"{least}=0.13; {most}=0.14")
+    (said,) = alerts(outputs, "tuned")
+    assert said.text.startswith(f"{least} {configured[least]} -> 0.13, {most} {configured[most]} -> 0.14: tune by uid")
+    assert [row.value for row in report(storm.engine.state).tuned] == ["0.13", "0.14"]
+
+
+@pytest.mark.parametrize(
+    ("second", "what"),
+    [
+        ("strategy.avellaneda.gamma=-1", "strategy.avellaneda.gamma = -1 is refused"),
+        ("limits.max_position=1", "limits.max_position cannot be tuned"),
+        ("strategy.complete_set.min_edge=0.5", "strategy complete_set is not enabled"),
+        (f"{HALF}=0.05", f"{HALF} is refused: it is given twice"),
+        ("", "cannot be tuned"),
+    ],
+)
+def test_one_of_several_that_is_refused_keeps_all_of_them_out(second: str, what: str) -> None:
+    storm = quoting()
+    before = half(storm)
+    (said,) = alerts(tune(storm, f"{HALF}=0.06;{second}"))
+    assert (said.level, said.code) == (AlertLevel.WARNING, "tune_refused")
+    assert what in said.text
+    assert (half(storm), report(storm.engine.state).tuned) == (before, ())
+
+
 def test_one_that_comes_while_halted_is_taken_and_sends_nothing_until_the_resume() -> None:
     storm = quoting()
     storm.feed(OperatorCommand(action=OperatorAction.KILL, actor="uid 1000"))
@@ -147,13 +190,8 @@ def test_the_next_run_is_as_configured_and_says_so() -> None:
     books = storm.engine.checkpoint()
     assert books is not None, "a change is worth a checkpoint of its own"
     assert books.tuned == ((HALF, "0.06"),)
-    again = Storm()
-    again.feed(
-        Booted(
-            epoch_ms=EPOCH_MS + 1, profile="sim", version="0", config=again.config, halted=None, account=books.account,
-            carried=books,
-        )
-    )  # fmt: skip
+    assert not alerts(restarted(Storm(f"{HALF}=0.06"), books).record[-1][2], "tuning_ended"), "the file says it now"
+    again = restarted(Storm(), books)
     (said,) = alerts(again.record[-1][2], "tuning_ended")
     assert said.text == f"as configured again since the restart: {HALF} was 0.06"
     again.feed(SessionUp(HYPERLIQUID))

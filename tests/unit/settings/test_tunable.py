@@ -24,13 +24,13 @@ KEYS = [(strategy, name) for strategy, names in TUNABLE.items() for name in name
 @pytest.mark.parametrize(("strategy", "name"), KEYS, ids=lambda part: part)
 def test_every_key_of_the_table_is_a_bounded_number_of_the_schema(strategy: str, name: str) -> None:
     key = f"strategy.{strategy}.{name}"
-    assert checked(SETTINGS, key, str(value_of(SETTINGS, key))) == value_of(SETTINGS, key)
+    assert checked(SETTINGS, {key: str(value_of(SETTINGS, key))}) == {key: value_of(SETTINGS, key)}
     low, _, high = bounds(SETTINGS, key).partition(", ")
     assert low.split()[0] in ("above", "at")
     assert high.split()[0] in ("below", "at")
     for text in ("-1", "nan", "inf", "-inf", "1e13", "many", "true", "", "[1]"):
         with pytest.raises(ConfigError) as refused:
-            checked(SETTINGS, key, text)
+            checked(SETTINGS, {key: text})
         assert str(refused.value) == f"{key} = {text} is refused: a number, {bounds(SETTINGS, key)}"
 
 
@@ -79,7 +79,7 @@ def test_every_strategy_of_the_table_takes_a_change_and_goes_on_with_it() -> Non
 def test_nothing_else_can_be_tuned(key: str) -> None:
     """Least of all what limits a strategy."""
     with pytest.raises(ConfigError, match="cannot be tuned while the daemon runs; there are: strategy"):
-        checked(SETTINGS, key, "1")
+        checked(SETTINGS, {key: "1"})
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_nothing_else_can_be_tuned(key: str) -> None:
 )
 def test_a_value_that_contradicts_another_setting_is_refused_like_in_a_file(key: str, text: str, what: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        checked(SETTINGS, key, text)
+        checked(SETTINGS, {key: text})
     assert what in str(refused.value)
     for part in (key, text, bounds(SETTINGS, key)):
         assert part in str(refused.value)
@@ -102,6 +102,6 @@ def test_a_value_that_contradicts_another_setting_is_refused_like_in_a_file(key:
 def test_a_change_is_weighed_with_those_that_are_in_force_already() -> None:
     tuning = Tuning(SETTINGS)
     with pytest.raises(ConfigError, match="above max_half_spread"):
-        tuning.weigh({"strategy.avellaneda.max_half_spread": 0.01}, "strategy.avellaneda.min_half_spread", "0.02")
-    change = tuning.weigh({"strategy.avellaneda.gamma": 0.5}, "strategy.avellaneda.gamma", "0.25")
+        tuning.weigh({"strategy.avellaneda.max_half_spread": 0.01}, {"strategy.avellaneda.min_half_spread": "0.02"})
+    (change,) = tuning.weigh({"strategy.avellaneda.gamma": 0.5}, {"strategy.avellaneda.gamma": "0.25"}).values()
     assert (change.was, change.value, change.configured) == (0.5, 0.25, 0.0004)
