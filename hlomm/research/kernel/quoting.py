@@ -89,7 +89,7 @@ def blocked(s: Any, p: Any, t: Any) -> bool:
     """Whether nothing is quoted before any strategy is asked."""
     if s.now < s.resting_until or s.book < 0:
         return True
-    if s.now - t.events[s.event].book_ns > p.stale_ns:
+    if s.now - s.book_ns > p.stale_ns:
         return True
     return books.shape(t, s.book) == books.CROSSED
 

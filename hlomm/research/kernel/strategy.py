@@ -30,19 +30,18 @@ _NU_LOW, _NU_HIGH = 0.25, 4.0
 
 
 @compiled
-def underlying(s: Any, p: Any, t: Any) -> tuple[float, int]:
+def underlying(s: Any, p: Any) -> tuple[float, int]:
     """(price, how old it is in ns) of the underlying as a view has it; no price is NaN."""
-    at = s.event
-    if t.events[at].mid2 >= 0 and (t.events[at].mark < 0 or s.now - t.events[at].perp_ns <= p.stale_ns):
-        return t.events[at].mid2 / 2e8, s.now - t.events[at].perp_ns
-    return (t.events[at].mark / 1e8 if t.events[at].mark > 0 else NAN), s.now - t.events[at].mark_ns
+    if s.mid2 >= 0 and (s.mark < 0 or s.now - s.perp_ns <= p.stale_ns):
+        return s.mid2 / 2e8, s.now - s.perp_ns
+    return (s.mark / 1e8 if s.mark > 0 else NAN), s.now - s.mark_ns
 
 
 @compiled
 def fair_value(s: Any, p: Any, t: Any, w: Any, tau_s: float, two_sided: bool) -> float:
     """The blend of model and book, and all that is learned on the way; NaN where there is neither."""
     t_s = seconds(s.now)
-    spot, age_ns = underlying(s, p, t)
+    spot, age_ns = underlying(s, p)
     if spot > 0.0:
         vol_update(s, p, t_s, spot)
     value = mid = book_z = book_sd = NAN
@@ -84,7 +83,7 @@ def wishes(s: Any, p: Any, t: Any, w: Any, two_sided: bool) -> None:
     fair = fair_value(s, p, t, w, tau_s, two_sided)
     if math.isnan(fair):
         return
-    nu = min(max(math.sqrt(s.nu_n / s.nu_d), _NU_LOW), _NU_HIGH)
+    nu = min(max(math.sqrt(s.nu.n / s.nu.d), _NU_LOW), _NU_HIGH)
     sigma_p = nu * horizon.p_vol(fair, tau_s)
     floor_half = max(sigma_p * p.root_reaction / p.pull_ratio, p.min_half)
     half, bid, ask = quote(

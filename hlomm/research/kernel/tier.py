@@ -74,7 +74,7 @@ class Prepared:
         """UsageError for settings that are not modelled. Memory with a log is given by whoever wants one."""
         memory = work() if memory is None else memory  # of this run alone: a cluster's worker may have several threads
         state = records(1, STATE)[0]
-        results = np.zeros(int(self.tape.events.sampled.sum()) + 1, np.int64)
+        results = np.zeros(int(self.tape.marked.sampled.sum()) + 1, np.int64)
         settings = record(self.recording, changed, self.lines, self.fees, self.terms.model)
         run(state, settings, self.tape, memory, results)
         return Ran(state=state, results=results, log=memory.log[: state.logged])
@@ -128,9 +128,9 @@ def _changed(loaded: Loaded, point: Point) -> Loaded:
 
 
 def _outcome(prepared: Prepared, ran: Ran, block_s: float) -> Outcome:
-    state, results, events = ran.state, ran.results, prepared.tape.events
+    state, results, tape = ran.state, ran.results, prepared.tape
     final = int(results[-1])
-    marks = zip(events.at[events.sampled == 1].tolist(), results.tolist(), strict=False)
+    marks = zip(tape.at[tape.marked.number[tape.marked.sampled == 1]].tolist(), results.tolist(), strict=False)
     return Outcome(
         pnl=final / SCALE, fees=int(state.fees) / SCALE, volume=int(state.volume) / SCALE, fills=int(state.fills),
         quotes=int(state.placed + state.amends), max_drawdown=int(state.max_drawdown) / SCALE,

@@ -150,9 +150,8 @@ def kept():
 def test_estimators(chance, kept):
     state, settings = kept
     vol = UnderlyingVol.with_prior(annual=0.45, prior_s=300.0, halflife_s=900.0, grid_s=2.0)
-    state.vol_cell, state.vol_start_s, state.vol_end_s = -1, -math.inf, -math.inf
-    state.vol_n = state.vol_nc = vol.ewma.v0 * vol.ewma.tau0_s
-    state.vol_d = state.vol_dc = vol.ewma.tau0_s
+    state.vol_cell = -1
+    estimators.ewma_begin(state.vol, vol.ewma.v0, vol.ewma.tau0_s)
     t_s, spot = 1.7e9, 80_000.0
     nu = ProbitVol(expiry_s=t_s + 3_000.0, half_life_s=600.0, nu0=1.0, tau0_s=120.0, grid_s=2.0)
     estimators.nu_begin(state, settings, t_s + 3_000.0)
@@ -168,7 +167,7 @@ def test_estimators(chance, kept):
         mid = chance.uniform(0.0, 1.0)
         nu.update(t_s, mid)
         estimators.nu_update(state, settings, t_s, mid)
-        assert math.sqrt(state.nu_n / state.nu_d) == nu.nu
+        assert math.sqrt(state.nu.n / state.nu.d) == nu.nu
         z_book, z_model = chance.gauss(0.0, 1.0), chance.gauss(0.0, 1.0)
         assert estimators.gap_update(state, settings, t_s, z_book, z_model) == gap.update(t_s, z_book, z_model)
         told = {"z_book": z_book, "sd_book": 0.1, "z_model": z_model, "slope": chance.gauss(0.0, 1.0), "sd_model": 0.2}
