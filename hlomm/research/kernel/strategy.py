@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hlomm.pricing import horizon
+from hlomm.pricing import horizon, normal
 from hlomm.research.kernel import books
 from hlomm.research.kernel.compiled import compiled
 from hlomm.research.kernel.estimators import gap_update, learn, nu_begin, nu_update, seconds, vol_annual, vol_update
@@ -84,10 +84,12 @@ def wishes(s: Any, p: Any, t: Any, w: Any, two_sided: bool) -> None:
     if math.isnan(fair):
         return
     nu = min(max(math.sqrt(s.nu.n / s.nu.d), _NU_LOW), _NU_HIGH)
-    sigma_p = nu * horizon.p_vol(fair, tau_s)
+    z = normal.probit(fair)
+    density = normal.pdf(z)
+    sigma_p = nu * (density / math.sqrt(tau_s))  # `horizon.p_vol`, whose parts the quote needs too
     floor_half = max(sigma_p * p.root_reaction / p.pull_ratio, p.min_half)
     half, bid, ask = quote(
-        p.model, fair, (s.yes - s.no) / 1e8, tau_s, sigma_p, p.gamma, p.liquidity, p.glft_slope, p.lot_size,
+        p.model, fair, z, density, (s.yes - s.no) / 1e8, tau_s, sigma_p, p.gamma, p.liquidity, p.glft_slope, p.lot_size,
         p.holding_s, p.max_half, floor_half,
     )  # fmt: skip
     s.fair = min(max(scaled(fair), 0), SCALE)
@@ -125,5 +127,7 @@ def _size(s: Any, p: Any, half: float, fair: float, tau_s: float, nu: float) -> 
 
 @compiled
 def _stretched(p: Any, qty: int, cost: int) -> int:
+    if qty >= p.min_qty and qty * 1.0 * cost > p.min_notional * 1.000001e8:
+        return qty
     least = max(ceil_to(-(-p.min_notional * SCALE // max(cost, 1)), p.lot), p.min_qty)
     return least if qty < least <= qty * p.stretch else qty

@@ -94,7 +94,7 @@ def test_quote(chance, model):
             max_half=widest, floor_half=least,
         )  # fmt: skip
         mine = formulas.quote(
-            formulas.MODELS[model], p, q, tau_s, sigma_p, gamma, liquidity_half(gamma * lot, k),
+            formulas.MODELS[model], p, normal.probit(p), normal.pdf(normal.probit(p)), q, tau_s, sigma_p, gamma, liquidity_half(gamma * lot, k),
             coefficients(gamma, a, k, lot, gamma)[1], lot, horizon_s, widest, least,
         )  # fmt: skip
         assert [None if math.isnan(x) else x for x in mine] == [its.half, its.bid, its.ask]
@@ -119,7 +119,8 @@ def test_integers(chance):
         assert formulas.notional_floor(px, qty) == floor(px, qty)
         assert formulas.notional_ceil(px, qty) == ceil(px, qty)
         assert formulas.share(part, whole, of) == part * whole // of
-        assert formulas.contracts(qty, px) == qty * 10**8 // px or qty // px > 1 << 33
+        assert min(formulas.contracts(qty, px, of), of) == min(qty * 10**8 // px, of)
+        assert min(formulas.contracts(floor(px, of), px, of), of) == min(floor(px, of) * 10**8 // px, of)
         value = chance.uniform(0.0, 1.0)
         assert formulas.floor_to(formulas.scaled(value), 1_000) == floor_from_float(value, 1_000)
         assert formulas.ceil_to(formulas.scaled(value), 1_000) == ceil_from_float(value, 1_000)
