@@ -53,7 +53,7 @@ def others_best(t: Any, w: Any, book: int, side: int) -> int:
 
 @compiled
 def counting(t: Any, w: Any, p: Any, book: int, side: int) -> tuple[int, int, bool]:
-    """(place, what of it is ours, whether that changes anything) of the level the microprice looks at; place -1: none."""
+    """(place, how much of it is ours, whether that matters) of the level the microprice looks at; place -1: none."""
     plain = int(t.books[book, COUNTS + side])
     ours = own_px(w, side)
     if plain < 0:

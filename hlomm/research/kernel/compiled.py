@@ -29,8 +29,9 @@ _njit: Final[Any] = numba.njit
 _OPTIONS: Final = {"error_model": "numpy", "nogil": True, "_nrt": False, "forceinline": True}
 """Divisions by zero are not looked for, and no array is made: nothing has to count who holds one.
 
-All of it becomes one function: a call hands every array over as seven words or more on the stack, and took two thirds of
-the time."""
+All of it becomes one function: a call hands over every array as seven words or more on the stack, which took two thirds
+of the time.
+"""
 _MADE_FROM: Final = ("pricing", "research/kernel")
 _NOT_COMPILED: Final = frozenset({"agreement.py", "settings.py", "tape.py", "tier.py"})
 

@@ -158,8 +158,8 @@ def premium_at(m: float, var: float, last_s: float, sd0: float, relax_s: float, 
 
 @compiled
 def quote(
-    model: int, p: float, z: float, density: float, q: float, tau_s: float, sigma_p: float, gamma: float, liquidity: float, glft_slope: float,
-    lot: float, horizon_s: float, max_half: float, floor_half: float,
+    model: int, p: float, z: float, density: float, q: float, tau_s: float, sigma_p: float, gamma: float,
+    liquidity: float, glft_slope: float, lot: float, horizon_s: float, max_half: float, floor_half: float,
 ) -> tuple[float, float, float]:  # fmt: skip
     """(half, bid, ask) of `quoter.quote` for settings inside its domain; `z`: probit of p, `density`: pdf there.
 

@@ -75,7 +75,7 @@ force; `told`: when the engine learns of it."""
 
 
 class Tape(NamedTuple):
-    """One recording. What every set reads lies together, and in the order of time: to wait for memory costs the most."""
+    """One recording. What every set reads lies together and in the order of time: waiting for memory costs most."""
 
     at: Any
     """[event]: when the engine is told."""
@@ -84,7 +84,7 @@ class Tape(NamedTuple):
     heard_ns: Any
     """[event]: since when that is known, therefore."""
     marked: Any
-    """In their order: between them only timers and news decide. The last is none, numbered as if after the last event."""
+    """In their order: between them only timers and news decide. The last is none, numbered as the next event were."""
     books: Any
     """[book]: pairs for bids and asks, in columns `FIRST` and the like."""
     levels: Any
@@ -122,7 +122,8 @@ SETTINGS: Final = _record(
 EWMA: Final = _record("", "start_s start end_s end n d n_committed d_committed")
 """Of `EwmaVariance`: the interval under way, and both sums with it and without."""
 STATE: Final = _record(
-    "now wake dirty beyond book_ns mid2 perp_ns mark mark_ns cash yes no cost_yes cost_no realised fees volume fills mark_bid mark_ask ref2 equity "
+    "now wake dirty beyond book_ns mid2 perp_ns mark mark_ns "
+    "cash yes no cost_yes cost_no realised fees volume fills mark_bid mark_ask ref2 equity "
     "high_water max_drawdown day day_start net_max version live t_refresh t_again t_treasury t_orders treasury_next "
     "merging merge_rest_ns merge_fee rejects resting_until next_id placed amends cancels minute sent sent_before "
     "fair tolerance marked book logged "

@@ -142,7 +142,7 @@ def _books(found: Sequence[Sides], ends: Ints, loaded: Loaded) -> tuple[Ints, An
     """What is read off each book by itself: its best levels, which one counts, and the price with its error."""
     rules = loaded.settings.strategy.avellaneda
     books, values = np.full((len(found), BOOK_COLUMNS), -1, np.int64), np.full((len(found), 5), np.nan)
-    books[:, FIRST : COUNTS] = ends
+    books[:, FIRST:COUNTS] = ends
     for number, sides in enumerate(found):
         for side, levels in enumerate(sides):
             at = next((at for at, (_, qty) in enumerate(levels) if qty > 0 and to_float(qty) >= rules.size_floor), None)

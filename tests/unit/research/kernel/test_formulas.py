@@ -93,8 +93,9 @@ def test_quote(chance, model):
             model, p=p, q=q, tau_s=tau_s, sigma_p=sigma_p, gamma=gamma, a=a, k=k, lot=lot, horizon_s=horizon_s,
             max_half=widest, floor_half=least,
         )  # fmt: skip
+        z = normal.probit(p)
         mine = formulas.quote(
-            formulas.MODELS[model], p, normal.probit(p), normal.pdf(normal.probit(p)), q, tau_s, sigma_p, gamma, liquidity_half(gamma * lot, k),
+            formulas.MODELS[model], p, z, normal.pdf(z), q, tau_s, sigma_p, gamma, liquidity_half(gamma * lot, k),
             coefficients(gamma, a, k, lot, gamma)[1], lot, horizon_s, widest, least,
         )  # fmt: skip
         assert [None if math.isnan(x) else x for x in mine] == [its.half, its.bid, its.ask]
