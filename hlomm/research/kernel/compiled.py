@@ -26,8 +26,12 @@ from hlomm.pricing import avellaneda, digital, glft, horizon, normal
 Function = TypeVar("Function", bound=Callable[..., Any])
 _njit: Final[Any] = numba.njit
 """Without the types that numba declares for it, which do not know all of its options."""
-_OPTIONS: Final = {"error_model": "numpy", "nogil": True, "_nrt": False}
-"""Divisions by zero are not looked for, and no array is made: nothing has to count who holds one."""
+_OPTIONS: Final = {"error_model": "numpy", "nogil": True, "_nrt": False, "forceinline": True}
+"""Divisions by zero are not looked for, and no array is made: nothing has to count who holds one.
+
+All of it becomes one function: a call hands over every array as seven words or more on the stack, which took two thirds
+of the time.
+"""
 _MADE_FROM: Final = ("pricing", "research/kernel")
 _NOT_COMPILED: Final = frozenset({"agreement.py", "settings.py", "tape.py", "tier.py"})
 

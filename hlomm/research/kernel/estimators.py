@@ -29,52 +29,53 @@ def seconds(ns: int) -> float:
 
 
 @compiled
-def weight(dt_s: float, half_life_s: float) -> float:
-    return math.exp2(-dt_s / half_life_s)
-
-
-@compiled
 def vol_update(s: Any, p: Any, t_s: float, price: float) -> None:
     """`UnderlyingVol.update`."""
     cell = math.floor(t_s / p.sample_s)
     if cell > s.vol_cell:
         if s.vol_cell >= 0:
-            _vol_point(s, p, cell * p.sample_s, s.vol_last)
+            _ewma_point(s.vol, p.vol_halflife_s, cell * p.sample_s, math.log(s.vol_last))
         s.vol_cell = cell
     s.vol_last = price
 
 
 @compiled
-def _vol_point(s: Any, p: Any, t_s: float, price: float) -> None:
-    y = math.log(price)
-    if not s.vol_end_s - _SAME_TIME_S < t_s:
+def ewma_begin(e: Any, rate: float, prior_s: float) -> None:
+    e.start_s = e.end_s = -INF
+    e.start = e.end = 0.0
+    e.n = e.n_committed = rate * prior_s
+    e.d = e.d_committed = prior_s
+
+
+@compiled
+def _ewma_point(e: Any, half_life_s: float, t_s: float, y: float) -> None:
+    """`EwmaVariance.update`."""
+    if not e.end_s - _SAME_TIME_S < t_s:
         return
-    if t_s >= s.vol_end_s + _SAME_TIME_S:
-        s.vol_nc, s.vol_dc = s.vol_n, s.vol_d
-        s.vol_start_s, s.vol_start = s.vol_end_s, s.vol_end
-        s.vol_end_s = t_s
-    s.vol_end = y
-    dt_s = s.vol_end_s - s.vol_start_s
+    if t_s >= e.end_s + _SAME_TIME_S:
+        e.n_committed, e.d_committed = e.n, e.d
+        e.start_s, e.start = e.end_s, e.end
+        e.end_s = t_s
+    e.end = y
+    dt_s = e.end_s - e.start_s
     if dt_s < INF:
-        step = y - s.vol_start
-        w = weight(dt_s, p.vol_halflife_s)
-        s.vol_n = w * s.vol_nc + step * step
-        s.vol_d = w * s.vol_dc + dt_s
+        step = y - e.start
+        w = math.exp2(-dt_s / half_life_s)
+        e.n = w * e.n_committed + step * step
+        e.d = w * e.d_committed + dt_s
 
 
 @compiled
 def vol_annual(s: Any) -> float:
-    return math.sqrt(s.vol_n / s.vol_d * YEAR_S)
+    return math.sqrt(s.vol.n / s.vol.d * YEAR_S)
 
 
 @compiled
 def nu_begin(s: Any, p: Any, expiry_s: float) -> None:
     """`ProbitVol` of a market seen for the first time; its prior is 1."""
     s.nu_known, s.nu_cell, s.nu_book, s.nu_expiry_s = 1, 0, -1, expiry_s
-    s.nu_last_s = s.nu_start_s = s.nu_end_s = -INF
-    s.nu_last_p, s.nu_start, s.nu_end = NAN, 0.0, 0.0
-    s.nu_n = s.nu_nc = p.nu_prior_s
-    s.nu_d = s.nu_dc = p.nu_prior_s
+    s.nu_last_s, s.nu_last_p = -INF, NAN
+    ewma_begin(s.nu, 1.0, p.nu_prior_s)
 
 
 @compiled
@@ -86,25 +87,8 @@ def nu_update(s: Any, p: Any, t_s: float, mid: float) -> None:
     if s.nu_last_s > -INF and cell > s.nu_cell:
         point_s = cell * p.sample_s
         tau_s = max(s.nu_expiry_s - point_s, 0.0)
-        _nu_point(s, p, point_s, math.sqrt(tau_s) * normal.probit(s.nu_last_p))
+        _ewma_point(s.nu, p.nu_halflife_s, point_s, math.sqrt(tau_s) * normal.probit(s.nu_last_p))
     s.nu_last_s, s.nu_last_p, s.nu_cell = t_s, mid, cell
-
-
-@compiled
-def _nu_point(s: Any, p: Any, t_s: float, y: float) -> None:
-    if not s.nu_end_s - _SAME_TIME_S < t_s:
-        return
-    if t_s >= s.nu_end_s + _SAME_TIME_S:
-        s.nu_nc, s.nu_dc = s.nu_n, s.nu_d
-        s.nu_start_s, s.nu_start = s.nu_end_s, s.nu_end
-        s.nu_end_s = t_s
-    s.nu_end = y
-    dt_s = s.nu_end_s - s.nu_start_s
-    if dt_s < INF:
-        step = y - s.nu_start
-        w = weight(dt_s, p.nu_halflife_s)
-        s.nu_n = w * s.nu_nc + step * step
-        s.nu_d = w * s.nu_dc + dt_s
 
 
 @compiled

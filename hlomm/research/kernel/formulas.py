@@ -24,6 +24,7 @@ _SD_MIN, _SD_MAX = 1e-9, 1e6
 _BIG, _TINY = 1e12, 1e-12
 _Z_MAX: Final = 1e6
 _TAIL: Final = 1e-290
+_CLEAR: Final = 1e-6
 _V_MIN, _V_MAX = 1e-12, 1e3
 (_W0, _C0), (_W1, _C1) = terminal.KERNEL
 _ROUNDING_SLACK: Final = 1e-9
@@ -68,6 +69,21 @@ def _bounded(x: float) -> float:
 
 
 @compiled
+def _smaller(d0: float, d1: float) -> tuple[float, float]:
+    """(the smaller of both probabilities, 1 if it is that of YES and else -1).
+
+    Where both d lie clearly on one side it is known beforehand which that is, and the other one is not computed.
+    """
+    sign = -1.0 if d1 > 0.0 else 1.0
+    found = _W0 * normal.cdf(sign * d0) + _W1 * normal.cdf(sign * d1)
+    if sign * d0 < -_CLEAR and sign * d1 < -_CLEAR:
+        return found, sign
+    other = _W0 * normal.tail(sign * d0) + _W1 * normal.tail(sign * d1)
+    p_yes, p_no = (found, other) if sign > 0.0 else (other, found)
+    return (p_yes, 1.0) if p_yes < p_no else (p_no, -1.0)
+
+
+@compiled
 def odds(spot: float, strike: float, v: float, above: int) -> tuple[float, float, float]:
     """(z, dz/d ln v, dz/d ln S) of `terminal.odds` with its kernel; prices within 1e-30 and 1e30."""
     v = min(v, _V_MAX)
@@ -77,12 +93,8 @@ def odds(spot: float, strike: float, v: float, above: int) -> tuple[float, float
     moneyness = log_moneyness(spot, strike)
     s0, s1 = _C0 * v, _C1 * v
     d0, d1 = _bounded(moneyness / s0 - 0.5 * s0), _bounded(moneyness / s1 - 0.5 * s1)
-    p_yes = _W0 * normal.cdf(d0) + _W1 * normal.cdf(d1)
-    p_no = _W0 * normal.tail(d0) + _W1 * normal.tail(d1)
-    if p_yes < _TAIL or p_no < _TAIL:
-        z = d1 - math.log(_W1) / d1
-    else:
-        z = normal.inv_cdf(p_yes) if p_yes < p_no else -normal.inv_cdf(p_no)
+    smaller, sign = _smaller(d0, d1)
+    z = d1 - math.log(_W1) / d1 if smaller < _TAIL else sign * normal.inv_cdf(smaller)
     share0 = _W0 * math.exp(min(0.5 * (z - d0) * (z + d0), 700.0))
     share1 = _W1 * math.exp(min(0.5 * (z - d1) * (z + d1), 700.0))
     log_v = 0.0 - share0 * (d0 + s0) - share1 * (d1 + s1)
@@ -146,10 +158,10 @@ def premium_at(m: float, var: float, last_s: float, sd0: float, relax_s: float, 
 
 @compiled
 def quote(
-    model: int, p: float, q: float, tau_s: float, sigma_p: float, gamma: float, liquidity: float, glft_slope: float,
-    lot: float, horizon_s: float, max_half: float, floor_half: float,
+    model: int, p: float, z: float, density: float, q: float, tau_s: float, sigma_p: float, gamma: float,
+    liquidity: float, glft_slope: float, lot: float, horizon_s: float, max_half: float, floor_half: float,
 ) -> tuple[float, float, float]:  # fmt: skip
-    """(half, bid, ask) of `quoter.quote` for settings inside its domain.
+    """(half, bid, ask) of `quoter.quote` for settings inside its domain; `z`: probit of p, `density`: pdf there.
 
     Settings alone decide `liquidity`, which is `liquidity_half(gamma lot, k)`, and `glft_slope`, c2 of the closed form.
     """
@@ -162,7 +174,9 @@ def quote(
         slope = min(sigma_p * glft_slope, gamma * bound)
         risk = 0.5 * slope * lot
     else:
-        slope = gamma * _variance(p, bound, tau_s, sigma_p, horizon_s)
+        root_nu = sigma_p / density
+        digital = bound if horizon_s >= tau_s else horizon.arc(z * z, 0.5 * math.asin(horizon_s / tau_s))
+        slope = gamma * min(bound, root_nu * root_nu * tau_s * digital)
         risk = (0.5 if model == AS_PAPER else 1.0) * slope * lot
     half = liquidity + risk
     reservation = _reservation(p, q, gamma, slope)
@@ -174,15 +188,6 @@ def quote(
         half = floor_half
     bid, ask = reservation - half, reservation + half
     return half, (bid if bid > 0.0 else NAN), (ask if ask < 1.0 else NAN)
-
-
-@compiled
-def _variance(p: float, bound: float, tau_s: float, sigma_p: float, horizon_s: float) -> float:
-    z = normal.probit(p)
-    root_nu = sigma_p / normal.pdf(z)
-    nu2 = root_nu * root_nu * tau_s
-    digital = bound if horizon_s >= tau_s else horizon.arc(z * z, 0.5 * math.asin(horizon_s / tau_s))
-    return min(bound, nu2 * digital)
 
 
 @compiled
@@ -231,21 +236,23 @@ def notional_ceil(px: int, qty: int) -> int:
 
 @compiled
 def share(part: int, whole: int, of: int) -> int:
-    """Rounded down `part * whole / of`, where the product does not fit in 64 bits; none negative, `of` below 2^46."""
-    quotient = rest = 0
-    for shift in (48, 32, 16, 0):
-        digits = (whole >> shift) & 0xFFFF
-        rest = (rest << 16) + part % of * digits
-        quotient = (quotient << 16) + part // of * digits + rest // of
-        rest %= of
-    return quotient
+    """Rounded down `part * whole / of`, where the product does not fit in 64 bits; none negative, result below 2^50.
+
+    Below that a float is at most one off, and what is left fits even if the products do not.
+    """
+    quotient = int(part * 1.0 * whole / of)
+    rest = part * whole - quotient * of
+    if rest < 0:
+        return quotient - 1
+    return quotient + 1 if rest >= of else quotient
 
 
 @compiled
-def contracts(cash: int, px: int) -> int:
-    """How many scaled contracts a sum buys, rounded down; more than anybody wants where that does not fit."""
-    whole = cash // px
-    return 1 << 60 if whole > 1 << 33 else whole * SCALE + cash % px * SCALE // px
+def contracts(cash: int, px: int, wanted: int) -> int:
+    """How many scaled contracts a sum buys, rounded down; at least as many as wanted where it buys clearly more."""
+    if cash * 1e8 > wanted * 1.000001 * px:
+        return wanted
+    return cash // px * SCALE + cash % px * SCALE // px
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from hlomm.research.kernel import books
 from hlomm.research.kernel.compiled import compiled
@@ -14,7 +14,6 @@ PASSED, NO_ROOM, REFUSED = 0, 1, 2
 """Verdicts; `NO_ROOM` is one of `gate.ROOMS`, after which the gate is not asked again for a while."""
 REFUSE, REDUCE_ONLY, ALLOW = 0, 1, 2
 """As `OneSided`."""
-_BOUNDLESS: Final = 1 << 62
 
 
 @compiled
@@ -53,12 +52,12 @@ def _shrunk(
             qty, verdict = max(floor_to(room, p.lot), 0), REFUSED
     if kind != books.TWO_SIDED and p.one_sided == REDUCE_ONLY and max(-worst, 0) < qty:
         qty, verdict = max(floor_to(max(-worst, 0), p.lot), 0), REFUSED
-    room = min(_loss_room(s, p, w, leg, buys, px), max(p.max_position - worst, 0))
+    room = min(_loss_room(s, p, w, leg, buys, px, qty), max(p.max_position - worst, 0))
     if room < qty:
         qty, verdict = max(floor_to(room, p.lot), 0), NO_ROOM
     if w.orders[side].restrained & 2 and max(-worst, 0) < qty:
         qty, verdict = max(floor_to(max(-worst, 0), p.lot), 0), REFUSED
-    room = _stranded_room(s, p, w, leg, buys, px, replaced)
+    room = _stranded_room(s, p, w, leg, buys, px, qty, replaced)
     if room < qty:
         qty, verdict = max(floor_to(room, p.lot), 0), NO_ROOM
     if buys == BUY:
@@ -73,12 +72,12 @@ def _shrunk(
 @compiled
 def _cash_room(s: Any, p: Any, w: Any, leg: int, px: int, qty: int, verdict: int) -> tuple[int, int]:
     dear = max(px, 1)
-    room = contracts(p.max_order_notional, dear)
+    room = contracts(p.max_order_notional, dear, qty)
     if room < qty:
         qty, verdict = max(floor_to(room, p.lot), 0), REFUSED
     room = min(
-        contracts(max(p.max_gross - reachable_gross(s, w, leg, BUY), 0), dear),
-        contracts(max(s.cash - resting_buys(w), 0), dear),
+        contracts(max(p.max_gross - reachable_gross(s, w, leg, BUY), 0), dear, qty),
+        contracts(max(s.cash - resting_buys(w), 0), dear, qty),
     )
     if room < qty:
         qty, verdict = max(floor_to(room, p.lot), 0), NO_ROOM
@@ -100,9 +99,9 @@ def unit_loss(leg: int, side: int, px: int, yes: int) -> int:
 
 
 @compiled
-def _loss_room(s: Any, p: Any, w: Any, leg: int, buys: int, px: int) -> int:
+def _loss_room(s: Any, p: Any, w: Any, leg: int, buys: int, px: int, wanted: int) -> int:
     """Of the three limits on what may be lost the least counts: with one contract all see the same losses."""
-    room = _BOUNDLESS
+    room = wanted
     for ending in range(2):
         yes = ending
         lost = unit_loss(leg, buys, px, yes)
@@ -116,17 +115,17 @@ def _loss_room(s: Any, p: Any, w: Any, leg: int, buys: int, px: int) -> int:
                 then = unit_loss(o.leg, o.side, o.amend_px or o.px, yes)
                 loss += notional_ceil(first, o.leaves) if first > 0 else 0
                 loss += notional_ceil(then, o.amend_qty) if then > 0 else 0
-        room = min(room, contracts(max(p.max_loss - loss, 0), lost))
+        room = min(room, contracts(max(p.max_loss - loss, 0), lost, wanted))
     return room
 
 
 @compiled
-def _stranded_room(s: Any, p: Any, w: Any, leg: int, buys: int, px: int, replaced: int) -> int:
+def _stranded_room(s: Any, p: Any, w: Any, leg: int, buys: int, px: int, wanted: int, replaced: int) -> int:
     free = max(p.max_resting - _stranded(s, w), 0)
     if buys == BUY:
-        return contracts(free, max(px, 1))
+        return contracts(free, max(px, 1), wanted)
     single = held(s, leg) - pairs(s) - selling(w, leg, replaced)
-    return max(single, 0) + contracts(free, max(SCALE - px, 1))
+    return max(single, 0) + contracts(free, max(SCALE - px, 1), wanted)
 
 
 @compiled

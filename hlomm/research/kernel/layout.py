@@ -54,29 +54,45 @@ REASONS: Final = {
 }
 
 
-def _record(integers: str, floats: str) -> np.dtype[Any]:
-    return np.dtype([(name, np.int64) for name in integers.split()] + [(name, np.float64) for name in floats.split()])
+def _record(integers: str, floats: str, **parts: np.dtype[Any]) -> np.dtype[Any]:
+    fields: list[Any] = [(name, np.int64) for name in integers.split()]
+    return np.dtype(fields + [(name, np.float64) for name in floats.split()] + list(parts.items()))
 
 
-EVENT: Final = _record("at stirs sampled book book_ns mid2 perp_ns mark mark_ns", "")
-"""What the engine is told. `stirs`: 1 if the book changed, 2 if a price of the perp did, 0 if nothing is decided on it;
-`sampled`: the paths take a point; `book`: number of the book as known then, -1 before the first; `mid2`: twice the
-perp's mid, -1 without a two-sided book; `*_ns`: when a book or the mark was last heard of."""
-HAPPENED: Final = _record("at trade shown px qty told", "")
-"""What happens at the venue. `trade`: 0 for a snapshot, else the side that was hit, 1 bids, -1 asks; `shown`: number of
-the snapshot then in force; `told`: when the engine learns of it."""
+# Columns of a book, for bids; that for asks follows. The level of `COUNTS` is the one at which the microprice looks.
+FIRST, END, COUNTS, COUNTS_PX, BEST, BEST_QTY, SECOND = range(0, 14, 2)
+BOOK_COLUMNS: Final = 14
+MARKED: Final = _record("number stirs sampled book book_ns mid2 perp_ns mark mark_ns", "")
+"""An event that did more than say that something has not moved, and all that is known then. `stirs`: 1 if the book
+changed, 2 if a price of the perp did, 0 if nothing is decided on it; `sampled`: the paths take a point; `book`: number
+of the book, -1 before the first; `mid2`: twice the perp's mid, -1 without a two-sided book; `*_ns`: when a book or the
+mark was last heard of."""
+BOOK_HEARD, PERP_HEARD, MARK_HEARD = 1, 2, 3
+HAPPENED: Final = _record("trade next_trade shown px qty told", "")
+"""What happens at the venue. `trade`: 0 for a snapshot, else the side that was hit, 1 bids, -1 asks; `next_trade`:
+number of the first trade from here on, as many as there are rows for none; `shown`: number of the snapshot then in
+force; `told`: when the engine learns of it."""
 
 
 class Tape(NamedTuple):
-    """One recording."""
+    """One recording. What every set reads lies together and in the order of time: waiting for memory costs most."""
 
-    events: Any
+    at: Any
+    """[event]: when the engine is told."""
+    heard: Any
+    """[event]: of what it tells, `BOOK_HEARD` or the like; 0 for none, and where it is marked."""
+    heard_ns: Any
+    """[event]: since when that is known, therefore."""
+    marked: Any
+    """In their order: between them only timers and news decide. The last is none, numbered as the next event were."""
     books: Any
-    """[book]: first level of bids and asks, end of either, and the level of either at which the microprice looks."""
+    """[book]: pairs for bids and asks, in columns `FIRST` and the like."""
     levels: Any
     """[level]: (price, size)."""
     values: Any
     """[book]: (price, spread, mid, z, standard deviation of z) with nothing of ours taken out; NaN for none."""
+    venue_at: Any
+    """[row]: when it happens."""
     venue: Any
     shown: Any
     """[snapshot]: first level of bids and asks, end of either."""
@@ -103,19 +119,21 @@ SETTINGS: Final = _record(
     "vol_error relax_s apart_s "
     "size_floor max_spread",
 )
+EWMA: Final = _record("", "start_s start end_s end n d n_committed d_committed")
+"""Of `EwmaVariance`: the interval under way, and both sums with it and without."""
 STATE: Final = _record(
-    "now wake dirty beyond cash yes no cost_yes cost_no realised fees volume fills mark_bid mark_ask ref2 equity "
+    "now wake dirty beyond book_ns mid2 perp_ns mark mark_ns "
+    "cash yes no cost_yes cost_no realised fees volume fills mark_bid mark_ask ref2 equity "
     "high_water max_drawdown day day_start net_max version live t_refresh t_again t_treasury t_orders treasury_next "
     "merging merge_rest_ns merge_fee rejects resting_until next_id placed amends cancels minute sent sent_before "
-    "fair tolerance event book logged "
+    "fair tolerance marked book logged "
     # the venue's own books
     "v_cash v_yes v_no v_next v_oid requests news latest_news "
     # estimators
     "vol_cell nu_known nu_cell nu_book",
-    "vol_last vol_start_s vol_start vol_end_s vol_end vol_n vol_d vol_nc vol_dc "
-    "nu_start_s nu_start nu_end_s nu_end nu_n nu_d nu_nc nu_dc nu_last_s nu_last_p nu_expiry_s "
-    "gap gap_stood gap_last_s m m_var m_last_s p_value half",
-)
+    "vol_last nu_last_s nu_last_p nu_expiry_s gap gap_stood gap_last_s m m_var m_last_s",
+    vol=EWMA, nu=EWMA,
+)  # fmt: skip
 ORDER: Final = _record(
     "id state leg side px leaves filled oid amend_px amend_qty cancel_ns asked asked_ns sent_ns "
     # of the side, whatever rests: last action, and what the gate last refused
@@ -123,7 +141,8 @@ ORDER: Final = _record(
     "refused_version refused_cash",
     "",
 )
-RESTING: Final = _record("id oid leg side px yes_px left filled", "ahead remaining")
+RESTING: Final = _record("id oid leg side px yes_px left filled seen", "ahead remaining")
+"""`seen`: number of the first row of the venue's tape that `ahead` does not know of yet."""
 LOGGED: Final = 9
 """(time, kind, number of the order, leg, side, own-coin price, size, fee, cash then) of one decision or fill."""
 

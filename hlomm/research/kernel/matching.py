@@ -108,6 +108,19 @@ def ahead(s: Any, t: Any, side: int, at: int) -> float:
 
 
 @compiled
+def _caught_up(t: Any, r: Any, at: int, side: int) -> None:
+    """What the snapshots before a row of the tape left of the queue ahead: only a trade at its price asks."""
+    for place in range(r.seen, at):
+        if not r.ahead > 0.0:
+            break
+        if t.venue[place].trade == 0:
+            size = shown(t, t.venue[place].shown, side, r.yes_px)
+            if size >= 0:
+                r.ahead = min(r.ahead, size / 1e8)
+    r.seen = at + 1
+
+
+@compiled
 def hit(p: Any, t: Any, r: Any, at: int, side: int) -> int:
     """How much of an order a print fills."""
     beyond = (r.yes_px - t.venue[at].px) * books.SIGN[side]
@@ -118,6 +131,7 @@ def hit(p: Any, t: Any, r: Any, at: int, side: int) -> int:
         filled = min(r.left, left)
         r.remaining = (r.left - filled) / 1e8
         return int(filled)
+    _caught_up(t, r, at, side)
     r.ahead -= left / 1e8
     if r.ahead >= 0.0 or r.remaining <= 0.0:
         return 0

@@ -89,7 +89,7 @@ def blocked(s: Any, p: Any, t: Any) -> bool:
     """Whether nothing is quoted before any strategy is asked."""
     if s.now < s.resting_until or s.book < 0:
         return True
-    if s.now - t.events[s.event].book_ns > p.stale_ns:
+    if s.now - s.book_ns > p.stale_ns:
         return True
     return books.shape(t, s.book) == books.CROSSED
 
@@ -148,22 +148,19 @@ def at_touch(s: Any, p: Any, t: Any, w: Any, side: int) -> None:
     if best < 0:
         return
     if side == BID:
-        o.wish_px = max(o.wish_px, min(best, floor_to(s.fair, p.tick)))
+        o.wish_px = max(o.wish_px, floor_to(min(best, s.fair), p.tick))
     else:
-        o.wish_px = min(o.wish_px, max(best, ceil_to(s.fair, p.tick)))
+        o.wish_px = min(o.wish_px, ceil_to(max(best, s.fair), p.tick))
 
 
 @compiled
 def post_only(s: Any, p: Any, t: Any, w: Any, side: int) -> bool:
-    """Keep the wish off the other side of the book and on the grid; whether that leaves a price."""
+    """Keep the wish, which is on the grid, off the other side of the book; whether that leaves a price."""
     o = w.orders[side]
     best = books.best(t, s.book, 1 - side)
-    if side == BID:
-        px = floor_to(o.wish_px if best < 0 else min(o.wish_px, best - 1), p.tick)
-    else:
-        px = ceil_to(o.wish_px if best < 0 else max(o.wish_px, best + 1), p.tick)
-    o.wish_px = px
-    return 0 < px < SCALE
+    if best >= 0 and (o.wish_px - best) * books.SIGN[side] >= 0:
+        o.wish_px = floor_to(best - 1, p.tick) if side == BID else ceil_to(best + 1, p.tick)
+    return bool(0 < o.wish_px < SCALE)
 
 
 # -- from a wish to an action
@@ -176,7 +173,7 @@ def choose_leg(s: Any, p: Any, w: Any, side: int, px: int, qty: int) -> tuple[in
     sell_leg, buy_leg = (NO, YES) if side == BID else (YES, NO)
     free = available(s, w, sell_leg, replaced)
     sell_px, buy_px = books.yes_px(sell_leg, px), books.yes_px(buy_leg, px)
-    sell_qty = floor_to(max(min(qty, free), 0), p.lot)
+    sell_qty = floor_to(min(qty, free), p.lot) if free else 0
     if not sell_qty or sell_qty < p.min_qty or notional_floor(sell_px, sell_qty) < p.min_notional:
         return buy_leg, BUY, buy_px, qty
     if buy_px * p.open_maker + SCALE * s.merge_fee + SCALE < sell_px * p.close_maker:

@@ -6,18 +6,22 @@ from typing import Any, Final
 
 from hlomm.research.kernel import books
 from hlomm.research.kernel.compiled import compiled, kept
+from hlomm.research.kernel.estimators import ewma_begin
 from hlomm.research.kernel.formulas import INF, SCALE, floor_to, notional_ceil, notional_floor
 from hlomm.research.kernel.layout import (
     ASK,
     BID,
+    BOOK_HEARD,
     CROWDED,
     HEDGED,
+    MARK_HEARD,
     MERGE,
     NEVER,
     NO,
     NONE,
     NOTHING,
     OPEN,
+    PERP_HEARD,
     QUERY,
     STRANGE,
     SURPRISE,
@@ -36,10 +40,11 @@ _MINUTE_NS: Final = 60_000_000_000
 def run(s: Any, p: Any, t: Any, w: Any, results: Any) -> None:
     """From the first event to the settlement; `results` takes the result at every sample, and the last."""
     begin(s, p, w)
-    event, sample, stirred, arrived = -1, 0, True, False
+    event, sample, stirred, arrived, sampled = -1, 0, True, False, False
     while True:
         if event >= 0:
-            until_ns = t.events[event].at if event < len(t.events) else p.end_ns
+            event = _passed(s, t, event)
+            until_ns = t.at[event] if event < len(t.at) else p.end_ns
             stirred, arrived = False, s.wake > until_ns
             if not arrived:  # everything before that, at the venue and here, in order of time
                 deadline = _deadline(s)
@@ -54,12 +59,12 @@ def run(s: Any, p: Any, t: Any, w: Any, results: Any) -> None:
                 elif at_ns >= until_ns:
                     s.wake, arrived = _wake(s, t, w), True
             if arrived:
-                if event == len(t.events):
+                if event == len(t.at):
                     break
-                _told(s, t, w, event)
+                sampled = _told(s, t, w, event)
         if stirred or s.dirty or s.wake <= s.now:
             turn(s, p, t, w, stirred)
-        if arrived and t.events[event].sampled:
+        if arrived and sampled:
             results[sample] = pnl(s)
             sample += 1
         if arrived or event < 0:
@@ -70,14 +75,46 @@ def run(s: Any, p: Any, t: Any, w: Any, results: Any) -> None:
 
 
 @compiled
-def _told(s: Any, t: Any, w: Any, event: int) -> None:
-    """The engine learns of an event."""
-    one = t.events[event]
-    s.event, s.now = event, one.at
+def _passed(s: Any, t: Any, event: int) -> int:
+    """Number of the next event, once all were passed by before which nothing is due and on which nothing is done."""
+    last = t.marked[s.marked].number
+    if s.dirty or event == last or t.at[event] >= s.wake:
+        return event
+    if last < len(t.at) and t.at[last] < s.wake:
+        return int(last)
+    while event < last and t.at[event] < s.wake:
+        _heard(s, t, event)
+        event += 1
+    return event
+
+
+@compiled
+def _heard(s: Any, t: Any, event: int) -> None:
+    """Nothing moved, and is known for the newer."""
+    of = t.heard[event]
+    if of == BOOK_HEARD:
+        s.book_ns = t.heard_ns[event]
+    elif of == PERP_HEARD:
+        s.perp_ns = t.heard_ns[event]
+    elif of == MARK_HEARD:
+        s.mark_ns = t.heard_ns[event]
+
+
+@compiled
+def _told(s: Any, t: Any, w: Any, event: int) -> bool:
+    """The engine learns of an event; whether the paths take a point."""
+    s.now = t.at[event]
+    one = t.marked[s.marked]
+    if event != one.number:
+        _heard(s, t, event)
+        return False
+    s.marked += 1
+    s.book_ns, s.mid2, s.perp_ns, s.mark, s.mark_ns = one.book_ns, one.mid2, one.perp_ns, one.mark, one.mark_ns
     if one.stirs:
         s.dirty = 1
         if one.stirs == 1:
             _book_changed(s, t, w, one.book)
+    return bool(one.sampled)
 
 
 @compiled
@@ -91,14 +128,13 @@ def begin(s: Any, p: Any, w: Any) -> None:
     for at in range(len(w.latest)):
         w.latest[at, 0] = 0
     w.out[0, 0] = 0
-    s.now, s.dirty, s.event, s.book, s.fair, s.day = p.start_ns, 1, -1, -1, -1, -1
+    s.now, s.dirty, s.book, s.fair, s.day, s.mid2, s.mark = p.start_ns, 1, -1, -1, -1, -1, -1
     s.cash = s.v_cash = s.high_water = p.cash
     s.mark_bid = s.mark_ask = s.ref2 = -1
     s.t_refresh = s.t_again = s.t_treasury = s.t_orders = s.wake = NEVER
     s.merge_fee = p.settle_fee
-    s.vol_cell, s.vol_start_s, s.vol_end_s = -1, -INF, -INF
-    s.vol_n = s.vol_nc = p.vol_rate * p.vol_prior_s
-    s.vol_d = s.vol_dc = p.vol_prior_s
+    s.vol_cell = -1
+    ewma_begin(s.vol, p.vol_rate, p.vol_prior_s)
     s.gap_last_s = s.m_last_s = -INF
     s.m_var = p.m_var
 
@@ -134,7 +170,7 @@ def turn(s: Any, p: Any, t: Any, w: Any, stirred: bool) -> None:
         if abs(s.yes - s.no) > p.flatten_from:
             s.beyond |= SURPRISE
         decide(s, p, t, w)
-        s.t_refresh = _refresh_ns(s, p, t)
+        s.t_refresh = _refresh_ns(s, p)
     if p.sets:
         _treasury(s, p, w)
     if w.out[0, 0]:
@@ -159,16 +195,13 @@ def _leave(s: Any, p: Any, w: Any) -> None:
 
 
 @compiled
-def _refresh_ns(s: Any, p: Any, t: Any) -> int:
+def _refresh_ns(s: Any, p: Any) -> int:
     """When to decide again if nothing happens, at the latest when a book is too old."""
     tau_ns = max(p.expiry_ns - s.now, 0)
     waits_ns = tau_ns // SCALE * p.refresh_share + tau_ns % SCALE * p.refresh_share // SCALE
     found = s.now + max(min(waits_ns, p.refresh_max_ns), p.refresh_ns)
     for perp in range(2):
-        heard_ns = 0
-        if s.event >= 0:
-            heard_ns = t.events[s.event].perp_ns if perp else t.events[s.event].book_ns
-        gone_ns = heard_ns + p.stale_ns
+        gone_ns = (s.perp_ns if perp else s.book_ns) + p.stale_ns
         if s.now <= gone_ns < found:
             found = gone_ns + 1
     return int(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 from hlomm.assembly.engine import engine_config
@@ -78,18 +79,15 @@ def _refuse(of: str, missing: dict[str, bool]) -> None:
         raise UsageError(f"{of}: the kernel tier does not model {', '.join(found)} — use --tier queue")
 
 
-def record(recording: Recording, loaded: Loaded, lines: Lines, fees: Schedule, model: FillModel) -> Any:
+def record(of_recording: Mapping[str, float], loaded: Loaded) -> Any:
     """One record of `layout.SETTINGS`. UsageError for settings that are not modelled."""
     config = engine_config(loaded.settings)
     _refuse_settings(loaded, config)
-    values = {
-        **_of_recording(recording, lines, fees, model), **_of_engine(config),
-        **_of_strategy(loaded.settings.strategy.avellaneda),
-    }  # fmt: skip
+    values = {**of_recording, **_of_engine(config), **_of_strategy(loaded.settings.strategy.avellaneda)}
+    names = SETTINGS.names or ()
+    assert values.keys() == set(names)
     made = records(1, SETTINGS)
-    assert set(values) == set(SETTINGS.names or ())
-    for name, value in values.items():
-        made[name] = value
+    made[0] = tuple(values[name] for name in names)
     return made[0]
 
 
@@ -124,7 +122,8 @@ def _refuse_settings(loaded: Loaded, config: EngineConfig) -> None:
     _refuse("these settings", missing)
 
 
-def _of_recording(recording: Recording, lines: Lines, fees: Schedule, model: FillModel) -> dict[str, float]:
+def of_recording(recording: Recording, lines: Lines, fees: Schedule, model: FillModel) -> dict[str, float]:
+    """The part of `layout.SETTINGS` that is the same for all sets over a recording."""
     market = recording.outcome
     assert market.expiry_ns is not None
     assert market.strike is not None

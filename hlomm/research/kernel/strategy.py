@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hlomm.pricing import horizon
+from hlomm.pricing import horizon, normal
 from hlomm.research.kernel import books
 from hlomm.research.kernel.compiled import compiled
 from hlomm.research.kernel.estimators import gap_update, learn, nu_begin, nu_update, seconds, vol_annual, vol_update
@@ -30,19 +30,18 @@ _NU_LOW, _NU_HIGH = 0.25, 4.0
 
 
 @compiled
-def underlying(s: Any, p: Any, t: Any) -> tuple[float, int]:
+def underlying(s: Any, p: Any) -> tuple[float, int]:
     """(price, how old it is in ns) of the underlying as a view has it; no price is NaN."""
-    at = s.event
-    if t.events[at].mid2 >= 0 and (t.events[at].mark < 0 or s.now - t.events[at].perp_ns <= p.stale_ns):
-        return t.events[at].mid2 / 2e8, s.now - t.events[at].perp_ns
-    return (t.events[at].mark / 1e8 if t.events[at].mark > 0 else NAN), s.now - t.events[at].mark_ns
+    if s.mid2 >= 0 and (s.mark < 0 or s.now - s.perp_ns <= p.stale_ns):
+        return s.mid2 / 2e8, s.now - s.perp_ns
+    return (s.mark / 1e8 if s.mark > 0 else NAN), s.now - s.mark_ns
 
 
 @compiled
 def fair_value(s: Any, p: Any, t: Any, w: Any, tau_s: float, two_sided: bool) -> float:
     """The blend of model and book, and all that is learned on the way; NaN where there is neither."""
     t_s = seconds(s.now)
-    spot, age_ns = underlying(s, p, t)
+    spot, age_ns = underlying(s, p)
     if spot > 0.0:
         vol_update(s, p, t_s, spot)
     value = mid = book_z = book_sd = NAN
@@ -84,11 +83,13 @@ def wishes(s: Any, p: Any, t: Any, w: Any, two_sided: bool) -> None:
     fair = fair_value(s, p, t, w, tau_s, two_sided)
     if math.isnan(fair):
         return
-    nu = min(max(math.sqrt(s.nu_n / s.nu_d), _NU_LOW), _NU_HIGH)
-    sigma_p = nu * horizon.p_vol(fair, tau_s)
+    nu = min(max(math.sqrt(s.nu.n / s.nu.d), _NU_LOW), _NU_HIGH)
+    z = normal.probit(fair)
+    density = normal.pdf(z)
+    sigma_p = nu * (density / math.sqrt(tau_s))  # `horizon.p_vol`, whose parts the quote needs too
     floor_half = max(sigma_p * p.root_reaction / p.pull_ratio, p.min_half)
     half, bid, ask = quote(
-        p.model, fair, (s.yes - s.no) / 1e8, tau_s, sigma_p, p.gamma, p.liquidity, p.glft_slope, p.lot_size,
+        p.model, fair, z, density, (s.yes - s.no) / 1e8, tau_s, sigma_p, p.gamma, p.liquidity, p.glft_slope, p.lot_size,
         p.holding_s, p.max_half, floor_half,
     )  # fmt: skip
     s.fair = min(max(scaled(fair), 0), SCALE)
@@ -126,5 +127,7 @@ def _size(s: Any, p: Any, half: float, fair: float, tau_s: float, nu: float) -> 
 
 @compiled
 def _stretched(p: Any, qty: int, cost: int) -> int:
+    if qty >= p.min_qty and qty * 1.0 * cost > p.min_notional * 1.000001e8:
+        return qty
     least = max(ceil_to(-(-p.min_notional * SCALE // max(cost, 1)), p.lot), p.min_qty)
     return least if qty < least <= qty * p.stretch else qty

@@ -20,12 +20,29 @@ from hlomm.engine.core import Engine
 from hlomm.pricing import fair, microprice
 from hlomm.research.backtest import SAMPLE_NS, START_CASH
 from hlomm.research.fee_schedule import Schedule
-from hlomm.research.kernel.layout import EVENT, HAPPENED, Tape, records
+from hlomm.research.kernel.layout import (
+    BEST,
+    BEST_QTY,
+    BOOK_COLUMNS,
+    BOOK_HEARD,
+    COUNTS,
+    COUNTS_PX,
+    FIRST,
+    HAPPENED,
+    MARK_HEARD,
+    MARKED,
+    PERP_HEARD,
+    SECOND,
+    Tape,
+    records,
+)
 from hlomm.research.recording import Recording
 from hlomm.research.tape import Happened, Lines
 from hlomm.settings.load import Loaded
 
 STRATEGY: Final = "avellaneda"
+_TIMES: Final = {0: BOOK_HEARD, 2: PERP_HEARD, 4: MARK_HEARD}
+"""Which of what is known after an event are times."""
 Ints = NDArray[np.int64]
 Sides = tuple[tuple[Level, ...], tuple[Level, ...]]
 
@@ -38,7 +55,9 @@ def tape_of(recording: Recording, loaded: Loaded, lines: Lines, fees: Schedule) 
         raise UsageError(
             f"the kernel tier quotes by strategy.{STRATEGY}, which does not want {recording.outcome.ticker}"
         )
-    events = records(len(lines.feed), EVENT)
+    heard, heard_ns = np.zeros(len(lines.feed), np.int8), np.zeros(len(lines.feed), np.int64)
+    before = (0, -1, 0, -1, 0)
+    marked: list[tuple[int, ...]] = []
     found: list[Sides] = []
     next_sample_ns = 0
     for place, one in enumerate(lines.feed):
@@ -56,19 +75,31 @@ def tape_of(recording: Recording, loaded: Loaded, lines: Lines, fees: Schedule) 
         if sampled:
             next_sample_ns = one.at_ns + SAMPLE_NS
         stirs = 1 if changed else 2 if market.market.id in engine.state.dirty else 0
-        events[place] = (
-            one.at_ns, stirs, sampled, len(found) - 1, market.book.received_ns,
-            perp.book.bids[0][0] + perp.book.asks[0][0] if two_sided else -1, perp.book.received_ns,
-            -1 if perp.mark_px is None else perp.mark_px, perp.mark_ns,
+        known = (
+            market.book.received_ns, perp.book.bids[0][0] + perp.book.asks[0][0] if two_sided else -1,
+            perp.book.received_ns, -1 if perp.mark_px is None else perp.mark_px, perp.mark_ns,
         )  # fmt: skip
+        news = [which for which in range(len(known)) if known[which] != before[which]]
+        if stirs or sampled or len(news) > 1 or not set(news) <= set(_TIMES):
+            marked.append((place, stirs, sampled, len(found) - 1, *known))
+        elif news:
+            heard[place], heard_ns[place] = _TIMES[news[0]], known[news[0]]
+        before = known
     ends, levels = _flat(found)
-    counts, values = _prices(found, ends, loaded)
+    books, values = _books(found, ends, loaded)
     venue, snapshots = _venue(lines.tape)
     shown, depth = _flat(snapshots)
     return Tape(
-        events=events, books=np.hstack((ends, counts)), levels=levels, values=values, venue=venue, shown=shown,
-        depth=depth,
+        at=np.array([one.at_ns for one in lines.feed], np.int64), heard=heard, heard_ns=heard_ns,
+        marked=_rows(marked, len(heard)), books=books, levels=levels, values=values,
+        venue_at=np.array([one.at_ns for one in lines.tape], np.int64), venue=venue, shown=shown, depth=depth,
     )  # fmt: skip
+
+
+def _first_from_here(marked: NDArray[np.bool_]) -> Ints:
+    """Of every place the first from there on that is marked; how many places there are, for none."""
+    places = np.where(marked, np.arange(len(marked)), len(marked))
+    return np.minimum.accumulate(places[::-1])[::-1]
 
 
 def _listening(recording: Recording, loaded: Loaded, at_ns: int, fees: Schedule) -> Engine:
@@ -100,15 +131,27 @@ def _flat(found: Sequence[Sides]) -> tuple[Ints, Ints]:
     return ends, np.array(levels or [(0, 0)], np.int64)
 
 
-def _prices(found: Sequence[Sides], ends: Ints, loaded: Loaded) -> tuple[Ints, Any]:
-    """What the strategy reads off each book by itself: which levels count, and the price with its error."""
+def _rows(marked: list[tuple[int, ...]], events: int) -> Any:
+    rows = records(len(marked) + 1, MARKED)
+    rows[:-1] = marked
+    rows[-1].number = events
+    return rows
+
+
+def _books(found: Sequence[Sides], ends: Ints, loaded: Loaded) -> tuple[Ints, Any]:
+    """What is read off each book by itself: its best levels, which one counts, and the price with its error."""
     rules = loaded.settings.strategy.avellaneda
-    counts, values = np.full((len(found), 2), -1, np.int64), np.full((len(found), 5), np.nan)
+    books, values = np.full((len(found), BOOK_COLUMNS), -1, np.int64), np.full((len(found), 5), np.nan)
+    books[:, FIRST:COUNTS] = ends
     for number, sides in enumerate(found):
         for side, levels in enumerate(sides):
             at = next((at for at, (_, qty) in enumerate(levels) if qty > 0 and to_float(qty) >= rules.size_floor), None)
             if at is not None:
-                counts[number, side] = ends[number, side] + at
+                books[number, [COUNTS + side, COUNTS_PX + side]] = ends[number, side] + at, levels[at][0]
+            if levels:
+                books[number, [BEST + side, BEST_QTY + side]] = levels[0]
+            if len(levels) > 1:
+                books[number, SECOND + side] = levels[1][0]
         bids, asks = ([(to_float(px), to_float(qty)) for px, qty in levels] for levels in sides)
         price = microprice.guarded(
             bids, asks, size_floor=rules.size_floor, tick=rules.max_microprice_spread, max_ticks=1.0
@@ -117,7 +160,7 @@ def _prices(found: Sequence[Sides], ends: Ints, loaded: Loaded) -> tuple[Ints, A
             said = fair.book_estimate(price.value, price.spread)
             error = (np.nan, np.nan) if said is None else (said.z, said.sd_z)
             values[number] = price.value, price.spread, price.mid, *error
-    return counts, values
+    return books, values
 
 
 def _venue(tape: Sequence[Happened]) -> tuple[Any, list[Sides]]:
@@ -128,8 +171,8 @@ def _venue(tape: Sequence[Happened]) -> tuple[Any, list[Sides]]:
         item = one.item
         if isinstance(item, BookSnapshot):
             snapshots.append((item.bids, item.asks))
-            rows[place] = one.at_ns, 0, len(snapshots) - 1, 0, 0, one.told_ns
+            rows[place] = 0, 0, len(snapshots) - 1, 0, 0, one.told_ns
         else:
             assert isinstance(item, TradePrint), "one contract, and no perp"
-            rows[place] = one.at_ns, -int(item.aggressor), len(snapshots) - 1, item.px, item.qty, one.told_ns
+            rows[place] = -int(item.aggressor), 0, len(snapshots) - 1, item.px, item.qty, one.told_ns
     return rows, snapshots

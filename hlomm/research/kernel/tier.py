@@ -6,7 +6,7 @@ itself, and its outcome says why. A recording or a setting that is not modelled 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -15,15 +15,15 @@ import numpy as np
 from hlomm.domain.units import SCALE
 from hlomm.research.backtest import Terms
 from hlomm.research.blocks import block_returns
-from hlomm.research.fee_schedule import Schedule, schedule
+from hlomm.research.fee_schedule import schedule
 from hlomm.research.kernel.agreement import difference
 from hlomm.research.kernel.layout import REASONS, STATE, Tape, Work, records, work
 from hlomm.research.kernel.run import run
-from hlomm.research.kernel.settings import KEYS, record, refuse_market
+from hlomm.research.kernel.settings import KEYS, of_recording, record, refuse_market
 from hlomm.research.kernel.tape import tape_of
 from hlomm.research.recording import Recording
 from hlomm.research.sweep.queue_tier import QueueTier
-from hlomm.research.tape import Lines, lines
+from hlomm.research.tape import lines
 from hlomm.research.tiers import Outcome, Point
 from hlomm.settings.load import Loaded, toml_value, with_values
 
@@ -53,10 +53,9 @@ class Prepared:
 
     recording: Recording
     loaded: Loaded
-    terms: Terms
-    lines: Lines
-    fees: Schedule
     tape: Tape
+    sampled_ns: Sequence[int]
+    settings: Mapping[str, float]
 
     @classmethod
     def of(cls, recording: Recording, loaded: Loaded) -> Prepared:
@@ -65,17 +64,19 @@ class Prepared:
         refuse_market(recording.outcome, terms.model)
         fees = schedule(recording.outcome, recording.events[0].received_ns, terms.fees)
         both = lines(recording.events, terms.model.latency.feed)
+        tape = tape_of(recording, loaded, both, fees)
         return cls(
-            recording=recording, loaded=loaded, terms=terms, lines=both, fees=fees,
-            tape=tape_of(recording, loaded, both, fees),
+            recording=recording, loaded=loaded, tape=tape,
+            sampled_ns=tape.at[tape.marked.number[tape.marked.sampled == 1]].tolist(),
+            settings=of_recording(recording, both, fees, terms.model),
         )  # fmt: skip
 
     def ran(self, changed: Loaded, memory: Work | None = None) -> Ran:
         """UsageError for settings that are not modelled. Memory with a log is given by whoever wants one."""
         memory = work() if memory is None else memory  # of this run alone: a cluster's worker may have several threads
         state = records(1, STATE)[0]
-        results = np.zeros(int(self.tape.events.sampled.sum()) + 1, np.int64)
-        settings = record(self.recording, changed, self.lines, self.fees, self.terms.model)
+        results = np.zeros(len(self.sampled_ns) + 1, np.int64)
+        settings = record(self.settings, changed)
         run(state, settings, self.tape, memory, results)
         return Ran(state=state, results=results, log=memory.log[: state.logged])
 
@@ -128,9 +129,9 @@ def _changed(loaded: Loaded, point: Point) -> Loaded:
 
 
 def _outcome(prepared: Prepared, ran: Ran, block_s: float) -> Outcome:
-    state, results, events = ran.state, ran.results, prepared.tape.events
+    state, results = ran.state, ran.results
     final = int(results[-1])
-    marks = zip(events.at[events.sampled == 1].tolist(), results.tolist(), strict=False)
+    marks = zip(prepared.sampled_ns, results.tolist(), strict=False)
     return Outcome(
         pnl=final / SCALE, fees=int(state.fees) / SCALE, volume=int(state.volume) / SCALE, fills=int(state.fills),
         quotes=int(state.placed + state.amends), max_drawdown=int(state.max_drawdown) / SCALE,

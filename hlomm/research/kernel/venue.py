@@ -38,7 +38,7 @@ from hlomm.research.kernel.layout import (
     SO,
     YES,
 )
-from hlomm.research.kernel.matching import ahead, free_tokens, hit, refused, shown
+from hlomm.research.kernel.matching import ahead, free_tokens, hit, refused
 
 # -- what is on its way
 
@@ -101,20 +101,31 @@ def tell(
 def next_ns(s: Any, t: Any, w: Any) -> int:
     """When something happens at the venue that concerns us: without an order there the tape runs by itself."""
     found = w.requests[0, 0] if s.requests else NEVER
-    if (w.resting[BID].id or w.resting[ASK].id) and s.v_next < len(t.venue):
-        found = min(found, t.venue[s.v_next].at)
+    trade = _next_trade(s, t, w)
+    if trade < len(t.venue):
+        found = min(found, t.venue_at[trade])
     return int(found)
 
 
 @compiled
+def _next_trade(s: Any, t: Any, w: Any) -> int:
+    """Number of the trade that may meet an order of ours; snapshots wait until one does."""
+    if (w.resting[BID].id or w.resting[ASK].id) and s.v_next < len(t.venue):
+        return int(t.venue[s.v_next].next_trade)
+    return len(t.venue)
+
+
+@compiled
 def step(s: Any, p: Any, t: Any, w: Any) -> None:
-    """The next thing there; of two at one time the market's own comes first."""
+    """The next trade or request there; of two at one time the market's own comes first."""
     arrives_ns = w.requests[0, 0] if s.requests else NEVER
-    if s.v_next < len(t.venue) and t.venue[s.v_next].at <= arrives_ns:
-        if w.resting[BID].id or w.resting[ASK].id:
-            _happens(s, p, t, w, s.v_next)
-        s.v_next += 1
+    trade = _next_trade(s, t, w)
+    if trade < len(t.venue) and t.venue_at[trade] <= arrives_ns:
+        s.v_next = trade + 1
+        _happens(s, p, t, w, trade)
         return
+    while s.v_next < len(t.venue) and t.venue_at[s.v_next] <= arrives_ns:
+        s.v_next += 1
     kind, side, number = w.requests[0, 1], w.requests[0, 2], w.requests[0, 3]
     leg, buys, px, qty = w.requests[0, 4], w.requests[0, 5], w.requests[0, 6], w.requests[0, 7]
     s.requests -= 1
@@ -158,6 +169,7 @@ def _rest(
     r.id, r.oid, r.leg, r.side, r.px, r.yes_px, r.left, r.filled = (
         number, s.v_oid, leg, buys, px, books.yes_px(leg, px), qty, 0,
     )  # fmt: skip
+    r.seen = s.v_next
     r.ahead, r.remaining = ahead(s, t, side, r.yes_px), qty / 1e8
     tell(s, p, w, at_ns, NOTHING, OPENED, side, number, r.oid, qty, NOTHING, NOTHING)
 
@@ -195,19 +207,11 @@ def _merge(s: Any, p: Any, w: Any, at_ns: int, qty: int) -> None:
     tell(s, p, w, at_ns, NOTHING, MERGED, BID, NOTHING, NOTHING, qty, NOTHING, NOTHING)
 
 
-# -- what the tape does
+# -- what trades do
 
 
 @compiled
 def _happens(s: Any, p: Any, t: Any, w: Any, at: int) -> None:
-    if t.venue[at].trade == 0:
-        for side in range(2):
-            r = w.resting[side]
-            if r.id and r.ahead > 0.0:
-                size = shown(t, t.venue[at].shown, side, r.yes_px)
-                if size >= 0:
-                    r.ahead = min(r.ahead, size / 1e8)
-        return
     side = BID if t.venue[at].trade > 0 else ASK
     r = w.resting[side]
     if not r.id:
@@ -218,7 +222,7 @@ def _happens(s: Any, p: Any, t: Any, w: Any, at: int) -> None:
         r.filled += qty
         _pay(s, p, t, w, at, side, qty)
         if not r.left:
-            _close(s, p, w, t.venue[at].at, side, t.venue[at].told)
+            _close(s, p, w, t.venue_at[at], side, t.venue[at].told)
 
 
 @compiled
@@ -238,4 +242,4 @@ def _pay(s: Any, p: Any, t: Any, w: Any, at: int, side: int, qty: int) -> None:
             s.v_yes -= qty
         else:
             s.v_no -= qty
-    tell(s, p, w, t.venue[at].at, t.venue[at].told, FILL, side, r.id, r.oid, qty, r.px, fee)
+    tell(s, p, w, t.venue_at[at], t.venue[at].told, FILL, side, r.id, r.oid, qty, r.px, fee)

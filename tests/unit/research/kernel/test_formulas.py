@@ -93,8 +93,9 @@ def test_quote(chance, model):
             model, p=p, q=q, tau_s=tau_s, sigma_p=sigma_p, gamma=gamma, a=a, k=k, lot=lot, horizon_s=horizon_s,
             max_half=widest, floor_half=least,
         )  # fmt: skip
+        z = normal.probit(p)
         mine = formulas.quote(
-            formulas.MODELS[model], p, q, tau_s, sigma_p, gamma, liquidity_half(gamma * lot, k),
+            formulas.MODELS[model], p, z, normal.pdf(z), q, tau_s, sigma_p, gamma, liquidity_half(gamma * lot, k),
             coefficients(gamma, a, k, lot, gamma)[1], lot, horizon_s, widest, least,
         )  # fmt: skip
         assert [None if math.isnan(x) else x for x in mine] == [its.half, its.bid, its.ask]
@@ -119,7 +120,8 @@ def test_integers(chance):
         assert formulas.notional_floor(px, qty) == floor(px, qty)
         assert formulas.notional_ceil(px, qty) == ceil(px, qty)
         assert formulas.share(part, whole, of) == part * whole // of
-        assert formulas.contracts(qty, px) == qty * 10**8 // px or qty // px > 1 << 33
+        assert min(formulas.contracts(qty, px, of), of) == min(qty * 10**8 // px, of)
+        assert min(formulas.contracts(floor(px, of), px, of), of) == min(floor(px, of) * 10**8 // px, of)
         value = chance.uniform(0.0, 1.0)
         assert formulas.floor_to(formulas.scaled(value), 1_000) == floor_from_float(value, 1_000)
         assert formulas.ceil_to(formulas.scaled(value), 1_000) == ceil_from_float(value, 1_000)
@@ -150,9 +152,8 @@ def kept():
 def test_estimators(chance, kept):
     state, settings = kept
     vol = UnderlyingVol.with_prior(annual=0.45, prior_s=300.0, halflife_s=900.0, grid_s=2.0)
-    state.vol_cell, state.vol_start_s, state.vol_end_s = -1, -math.inf, -math.inf
-    state.vol_n = state.vol_nc = vol.ewma.v0 * vol.ewma.tau0_s
-    state.vol_d = state.vol_dc = vol.ewma.tau0_s
+    state.vol_cell = -1
+    estimators.ewma_begin(state.vol, vol.ewma.v0, vol.ewma.tau0_s)
     t_s, spot = 1.7e9, 80_000.0
     nu = ProbitVol(expiry_s=t_s + 3_000.0, half_life_s=600.0, nu0=1.0, tau0_s=120.0, grid_s=2.0)
     estimators.nu_begin(state, settings, t_s + 3_000.0)
@@ -168,7 +169,7 @@ def test_estimators(chance, kept):
         mid = chance.uniform(0.0, 1.0)
         nu.update(t_s, mid)
         estimators.nu_update(state, settings, t_s, mid)
-        assert math.sqrt(state.nu_n / state.nu_d) == nu.nu
+        assert math.sqrt(state.nu.n / state.nu.d) == nu.nu
         z_book, z_model = chance.gauss(0.0, 1.0), chance.gauss(0.0, 1.0)
         assert estimators.gap_update(state, settings, t_s, z_book, z_model) == gap.update(t_s, z_book, z_model)
         told = {"z_book": z_book, "sd_book": 0.1, "z_model": z_model, "slope": chance.gauss(0.0, 1.0), "sd_model": 0.2}
