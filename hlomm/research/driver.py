@@ -16,16 +16,19 @@ from hlomm.engine.core import Engine
 from hlomm.research.onlooker import Onlooker
 from hlomm.research.tape_venue import TapeVenue
 from hlomm.settings.load import Loaded
+from hlomm.strategy.base import Strategy
 
 
 class Driver:
     """One engine, one venue, one virtual clock."""
 
-    def __init__(self, loaded: Loaded, venue: TapeVenue, onlooker: Onlooker | None) -> None:
+    def __init__(
+        self, loaded: Loaded, venue: TapeVenue, onlooker: Onlooker | None, chosen: Sequence[Strategy] | None = None
+    ) -> None:
         """Times are wall times; the engine's monotonic clock is as far behind them as `venue.ahead_ns` says."""
         self._loaded = loaded
         self._onlooker = onlooker
-        self.engine: Engine = build_engine(loaded.settings)
+        self.engine: Engine = build_engine(loaded.settings, chosen=chosen)
         self.venue = venue
         self.turns = 0
         self.inputs = 0
