@@ -168,7 +168,7 @@ def peers(document: Json) -> list[str]:
     ]
     head = ("", "events/s", "median", "rows/s", "median", "orders", "amends", "cancels", "fills", "position", "pnl")
     does = [(name, *(one["does"][feature] for feature in FEATURES)) for name, one in document["contenders"].items()]
-    maker, agreed = document["maker"], {True: "agree", False: "DISAGREE", None: "were not compared"}
+    maker, agreed = document["maker"], "agree" if document["kernel_agrees"] else "were not compared"
     tape = f"{document['frames']:,} frames ({document['rows']:,} rows)"
     quotes = f"quotes every {maker['requote_ns'] / 1e6:g} ms of it, {maker['distance']} ticks from the mid"
     return [
@@ -177,7 +177,7 @@ def peers(document: Json) -> list[str]:
         *(f"{name}: {one['missing']}" for name, one in document["contenders"].items() if one["missing"] is not None),
         "",
         *(f"{name}: {one['what']}" for name, one in document["contenders"].items()),
-        f"kernel and engine on the kernel's set {agreed[document['kernel_agrees']]}",
+        f"kernel and engine_nearest {agreed}",
         "",
         in_columns(("", *FEATURES), does, ""),
         "",

@@ -185,7 +185,7 @@ def test_the_simulator_in_virtual_time() -> None:
 # -- what people see
 
 
-@pytest.mark.parametrize("name", ["hotpath", "engine", "journal", "transport", "sim", "naive", "growth"])
+@pytest.mark.parametrize("name", ["hotpath", "engine", "journal", "transport", "sim", "naive", "growth", "peers"])
 def test_each_has_a_command(name: str) -> None:
     shown = click.testing.CliRunner().invoke(main, ["bench", name, "--help"])
     assert shown.exit_code == 0

@@ -61,7 +61,11 @@ NOTES: Final = (
         "the kernel's set quotes the same distance and size around the book's microprice, at every event, and the gate "
         "is its cap: compare the kernel with engine_nearest, not with the maker"
     ),
-    "hlomm's limits are in force and set wide, so that the maker's own cap comes first",
+    (
+        "hlomm's limits are in force and set wide, so that the maker's own cap comes first; its engine takes its own "
+        "orders out of the book before the maker sees it, so that its mid may be another, and it sells what is held "
+        "before it buys the complement, so that a quote may be smaller"
+    ),
     (
         "NautilusTrader's gate checks precision, rate, notional and balance; its prices are fixed-point, its profit is "
         "in doubles; an expired contract is closed at the book's price, not settled by an outcome"

@@ -19,15 +19,17 @@ from hlomm.bench.peers import claims, tape
 from hlomm.bench.peers.plan import TICKS, Maker
 from hlomm.bench.quiet import Watch, load_before
 from hlomm.domain.faults import InvariantBroken, UsageError
+from hlomm.research.tiers import Disagreement
 
 Json = dict[str, Any]
 
 OWN: Final = ("engine", "engine_journal", "engine_nearest", "kernel")
 PEERS: Final = {"nautilus_trader": "nautilus.py", "hftbacktest": "hft.py"}
 """Whoever has to be installed, and the script that runs it."""
-REMEDY: Final = "not installed: pip install '.[peers]'"
+_EXTRA: Final = {"kernel": "pip install '.[research]'"}
+_REMEDY: Final = "pip install '.[peers]' (without -c config/constraints.txt), best where --python then finds it"
 _WITHIN_S: Final = 1_200.0
-_COUNTS: Final = ("events", "orders", "amends", "cancels", "fills", "refused", "net", "cash", "settled_pnl")
+_COUNTS: Final = ("events", "orders", "amends", "cancels", "fills", "net", "cash", "settled_pnl")
 """What is the same in every round, or something is wrong."""
 
 
@@ -44,7 +46,7 @@ class Plan:
 
 
 def run(plan: Plan) -> Json:
-    """The document of `hlomm bench peers`."""
+    """The document of `hlomm bench peers`. UsageError for a --python that is none; Disagreement: see `_agreed`."""
     early, rows = load_before(), list(tape.rows(plan.frames, plan.seed))
     found: dict[str, list[Json]] = {name: [] for name in plan.contenders}
     reasons: set[str] = set()
@@ -56,11 +58,12 @@ def run(plan: Plan) -> Json:
                 watch = Watch()
                 found[name].append(_run(name, plan, path, number))
                 reasons.update(f"{name}: {why}" for why in watch.seen()["disturbed"])
-    mid = tape.last_mid(rows)
-    contenders = {name: _over(name, rounds, len(rows), mid) for name, rounds in found.items()}
+    facts = tape.facts(rows)
+    contenders = {name: _over(name, rounds, facts) for name, rounds in found.items()}
     return {
-        "bench": "peers", "frames": plan.frames, "seed": plan.seed, "rounds": plan.rounds, "rows": len(rows),
-        "maker": attrs.asdict(plan.maker), "contenders": contenders, "kernel_agrees": _agreed(contenders),
+        "bench": "peers", "frames": plan.frames, "seed": plan.seed, "rounds": plan.rounds, "events": facts.events,
+        "rows": facts.rows, "maker": attrs.asdict(plan.maker), "contenders": contenders,
+        "kernel_agrees": _agreed(contenders),
         "notes": list(claims.NOTES), "disturbed": early + sorted(reasons), **about(),
     }  # fmt: skip
 
@@ -96,28 +99,36 @@ def _run(name: str, plan: Plan, path: Path, number: int) -> Json:
 def _failed(name: str, why: str) -> Json:
     if name not in PEERS:
         raise InvariantBroken(f"{name}: {why}")
-    return {"missing": f"failed: {why}"}
+    return {"failed": why}
 
 
-def _over(name: str, rounds: Sequence[Json], rows: int, mid: float) -> Json:
+def _over(name: str, rounds: Sequence[Json], facts: tape.Facts) -> Json:
     """One contender over all rounds: medians, minimums, and what it did."""
     head = {"what": claims.WHAT[name], "does": claims.DOES[name]}
-    missing = next((one["missing"] for one in rounds if "missing" in one), None)
+    missing = next((why for one in rounds if (why := _missing(name, one)) is not None), None)
     if missing is not None:
-        unsaid = name in PEERS and not missing.startswith("failed")
-        return {**head, "missing": REMEDY if unsaid else missing}
+        return {**head, "missing": missing}
     first, cpu_s = rounds[0], [one["cpu_s"] for one in rounds]
     did = {key: first.get(key) for key in _COUNTS}
     same = all({key: one.get(key) for key in _COUNTS} == did for one in rounds)
     assert same or name in PEERS, f"{name}: two runs over one tape decide the same"
+    if first["events"] != facts.events:
+        return {**head, "missing": f"failed: it took {first['events']} events of {facts.events}"}
     return {
         **head, "missing": None, "version": first["version"], "same_every_round": same,
         "cpu_s": {"min": min(cpu_s), "median": statistics.median(cpu_s), "runs": sum(one["runs"] for one in rounds)},
         "wall_s": min(one["wall_s"] for one in rounds), "load_s": min(one["load_s"] for one in rounds),
-        "events_per_s": _speeds(first["events"], cpu_s), "rows_per_s": _speeds(rows, cpu_s), **did,
-        "pnl": round(first["cash"] + first["net"] * mid, 6), "decisions": first["decisions"],
+        "events_per_s": _speeds(first["events"], cpu_s), "rows_per_s": _speeds(facts.rows, cpu_s), **did,
+        "pnl": round(first["cash"] + first["net"] * facts.last_mid, 6),
         "journal_bytes": first.get("journal_bytes"),
     }  # fmt: skip
+
+
+def _missing(name: str, one: Json) -> str | None:
+    """Why there is nothing to say of it."""
+    if "not_installed" in one:
+        return f"not installed (no {one['not_installed']}): {_EXTRA.get(name, _REMEDY)}"
+    return f"failed: {one['failed']}" if "failed" in one else None
 
 
 def _speeds(count: int, cpu_s: Sequence[float]) -> Json:
@@ -125,8 +136,11 @@ def _speeds(count: int, cpu_s: Sequence[float]) -> Json:
 
 
 def _agreed(contenders: dict[str, Json]) -> bool | None:
-    """Whether the kernel did what the engine did with its set; None where one of them did not run."""
-    engine, kernel = contenders.get("engine_nearest", {}), contenders.get("kernel", {})
-    if engine.get("missing", "") is not None or kernel.get("missing", "") is not None:
+    """Whether the kernel was held against the engine on its set. Disagreement if they did not do the same."""
+    engine, kernel = contenders.get("engine_nearest"), contenders.get("kernel")
+    if engine is None or kernel is None or kernel["missing"] is not None:
         return None
-    return all(engine[key] == kernel[key] for key in _COUNTS if key != "refused")
+    for key in _COUNTS:
+        if engine[key] != kernel[key]:
+            raise Disagreement(f"{key}: the kernel has {kernel[key]}, the engine {engine[key]}")
+    return True

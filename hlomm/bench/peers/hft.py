@@ -1,7 +1,7 @@
 """hftbacktest's side of the contest: a script for an interpreter that has it, `python hft.py ORDER`.
 
 It imports nothing of this program. ORDER is a JSON document: `tape` (rows as `numpy.save` writes them, see `tape`),
-`maker` (see `plan`) and `ticks`. What it found goes to stdout as one JSON document, or `missing`.
+`maker` (see `plan`) and `ticks`. What it found goes to stdout as one JSON document, or `not_installed`.
 
 The maker is compiled by numba before the clock starts. Queue: risk averse, as this program's own default; an order is
 also filled when the book is seen to cross it. Constant latency each way, none of the feed. As in its own examples an
@@ -23,7 +23,7 @@ _LEAST_S: Final = 0.3
 """Of processor time, over which it is run again and again; its best run counts."""
 _RUNS_MAX: Final = 50
 _END_OF_DATA: Final = 1
-_COUNTED: Final = ("orders", "cancels", "decisions")
+_COUNTED: Final = ("orders", "cancels")
 
 
 def run(order: Json) -> Json:
@@ -91,7 +91,7 @@ def _once(order: Json, data: Any, maker: Any) -> Json:
     assert ended == _END_OF_DATA, f"it ended early, with {ended}"
     values = backtest.state_values(0)
     found: Json = {"cpu_s": cpu_s, "wall_s": wall_s, "net": float(values.position), "cash": float(values.balance)}
-    found |= {"fills": int(values.num_trades), "amends": 0, "refused": None}
+    found |= {"fills": int(values.num_trades), "amends": 0}
     backtest.close()
     return found | dict(zip(_COUNTED, counts.tolist(), strict=True))
 
@@ -105,18 +105,18 @@ def _maker() -> Any:
     @njit  # type: ignore[untyped-decorator, unused-ignore]
     def maker(hbt: Any, counts: Any, requote_ns: int, distance: int, size: float, cap: float, tick_size: float) -> int:
         resting = np.zeros(2, np.uint64)
-        number = cancels = decisions = 0
+        number = cancels = 0
         while True:
             ended = hbt.elapse(requote_ns)
             if ended:
                 break
             depth, orders, position = hbt.depth(0), hbt.orders(0), hbt.position(0)
             hbt.clear_inactive_orders(0)
-            decisions += 1
-            mid = (depth.best_bid_tick + depth.best_ask_tick) // 2
+            mid2 = depth.best_bid_tick + depth.best_ask_tick
             for side in range(2):
                 way = 1 - 2 * side
-                tick, allowed = mid - way * distance, way * position + size <= cap
+                tick = way * (way * mid2 // 2 - distance)  # a half is rounded away from the mid
+                allowed = way * position + size <= cap
                 if resting[side] in orders:
                     order = orders.get(resting[side])
                     if not order.cancellable or (allowed and order.price_tick == tick):
@@ -131,7 +131,7 @@ def _maker() -> Any:
                     hbt.submit_buy_order(0, number, tick * tick_size, size, GTX, LIMIT, False)
                 else:
                     hbt.submit_sell_order(0, number, tick * tick_size, size, GTX, LIMIT, False)
-        counts[0], counts[1], counts[2] = number, cancels, decisions
+        counts[0], counts[1] = number, cancels
         return int(ended)
 
     return maker
@@ -142,7 +142,7 @@ def answer(order: Json) -> Json:
     try:
         return run(order)
     except ImportError as error:
-        return {"missing": f"no {error.name}"}
+        return {"not_installed": error.name}
 
 
 if __name__ == "__main__":

@@ -49,13 +49,13 @@ class Fixed:
         return self._wanted
 
     def _quote(self, view: MarketView) -> Desired:
-        m, mid = self._maker, (view.bids[0][0] + view.asks[0][0]) // (2 * _TICK)
+        m, mid2 = self._maker, (view.bids[0][0] + view.asks[0][0]) // _TICK
         qty, room = Qty(m.size * SCALE), (m.cap - m.size) * SCALE
-        bid = Wish(Px((mid - m.distance) * _TICK), qty) if view.net <= room else None
-        ask = Wish(Px((mid + m.distance) * _TICK), qty) if view.net >= -room else None
+        bid = Wish(Px((mid2 // 2 - m.distance) * _TICK), qty) if view.net <= room else None
+        ask = Wish(Px((-(-mid2 // 2) + m.distance) * _TICK), qty) if view.net >= -room else None
         return Desired(
-            bid=bid, ask=ask, bid_reason="" if bid else "cap", ask_reason="" if ask else "cap", fair=Px(mid * _TICK),
-            fair_source="book",
+            bid=bid, ask=ask, bid_reason="" if bid else "cap", ask_reason="" if ask else "cap",
+            fair=Px(mid2 * _TICK // 2), fair_source="book",
         )  # fmt: skip
 
     def combine(self, views: Sequence[MarketView]) -> Basket | None:

@@ -1,7 +1,7 @@
 """NautilusTrader's side of the contest: a script for an interpreter that has it, `python nautilus.py ORDER`.
 
 It imports nothing of this program. ORDER is a JSON document: `tape` (rows as `numpy.save` writes them, see `tape`),
-`maker` (see `plan`), `ticks` and `end_ns`. What it found goes to stdout as one JSON document, or `missing`.
+`maker` (see `plan`), `ticks` and `end_ns`. What it found goes to stdout as one JSON document, or `not_installed`.
 
 The L2 book takes one batch of deltas for a change of the book; prints are trade ticks that the matching engine hears
 (`trade_execution`). It has no model of a queue, and a seller's print moves its bid, not its offer: what rests is
@@ -34,17 +34,17 @@ def run(order: Json) -> Json:
     begun_s = time.process_time()
     rows = np.load(order["tape"]).tolist()
     engine, instrument = _engine(order)
-    data = list(_data(rows, instrument))
-    engine.add_data(data)
+    engine.add_data(list(_data(rows, instrument)))
     maker = _maker(instrument, order)
     engine.add_strategy(maker)
     load_s, wall_s, begun_s = time.process_time() - begun_s, time.perf_counter(), time.process_time()
     engine.run()
     cpu_s, wall_s = time.process_time() - begun_s, time.perf_counter() - wall_s
+    events = engine.iteration
     engine.dispose()
     return {
-        "version": nautilus_trader.__version__, "events": len(data), "cpu_s": cpu_s, "wall_s": wall_s, "runs": 1,
-        "load_s": load_s, **maker.counts, "net": maker.net, "cash": maker.cash, "decisions": maker.decisions,
+        "version": nautilus_trader.__version__, "events": events, "cpu_s": cpu_s, "wall_s": wall_s, "runs": 1,
+        "load_s": load_s, **maker.counts, "net": maker.net, "cash": maker.cash,
     }  # fmt: skip
 
 
@@ -112,8 +112,8 @@ def _maker(instrument: Any, order: Json) -> Any:
     class Maker(Strategy):  # type: ignore[misc, unused-ignore]
         def __init__(self) -> None:
             super().__init__()
-            self.net, self.cash, self.decisions = 0, 0.0, 0
-            self.counts = {"orders": 0, "amends": 0, "cancels": 0, "fills": 0, "refused": 0}
+            self.net, self.cash = 0, 0.0
+            self.counts = {"orders": 0, "amends": 0, "cancels": 0, "fills": 0}
             self.resting: dict[int, Any] = {1: None, -1: None}
 
         def on_start(self) -> None:
@@ -125,10 +125,10 @@ def _maker(instrument: Any, order: Json) -> Any:
             book = self.cache.order_book(instrument.id)
             if book is None or book.best_bid_price() is None or book.best_ask_price() is None:
                 return
-            self.decisions += 1
-            mid = (book.best_bid_price().as_double() + book.best_ask_price().as_double()) * ticks / 2
+            mid2 = round((book.best_bid_price().as_double() + book.best_ask_price().as_double()) * ticks)
             for way in (1, -1):
-                self.want(way, round(mid) - way * rule["distance"], way * self.net + rule["size"] <= rule["cap"])
+                tick = way * (way * mid2 // 2 - rule["distance"])  # a half is rounded away from the mid
+                self.want(way, tick, way * self.net + rule["size"] <= rule["cap"])
 
         def want(self, way: int, tick: int, allowed: bool) -> None:  # noqa: FBT001 - called above only
             resting, price = self.resting[way], instrument.make_price(tick / ticks)
@@ -157,14 +157,6 @@ def _maker(instrument: Any, order: Json) -> Any:
             self.net += way * int(event.last_qty)
             self.cash -= way * int(event.last_qty) * event.last_px.as_double()
 
-        def on_order_rejected(self, event: Any) -> None:
-            del event
-            self.counts["refused"] += 1
-
-        def on_order_denied(self, event: Any) -> None:
-            del event
-            self.counts["refused"] += 1
-
     return Maker()
 
 
@@ -173,7 +165,7 @@ def answer(order: Json) -> Json:
     try:
         return run(order)
     except ImportError as error:
-        return {"missing": f"no {error.name}"}
+        return {"not_installed": error.name}
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ LEVELS: Final = 20
 class Maker:
     """The rule, in ticks and contracts.
 
-    At every whole `requote_ns` both sides are wanted, `distance` from the mid and `size` large, but not a side whose
-    fill would bring the position beyond `cap`. What rests at another price is amended; post-only throughout.
+    At every whole `requote_ns` both sides are wanted, `distance` from the mid (half a tick is rounded away from it) and
+    `size` large, but not a side whose fill would bring the position beyond `cap`. What rests at another price is
+    amended; post-only throughout.
     """
 
     requote_ns: int = 100_000_000

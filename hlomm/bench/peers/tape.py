@@ -4,7 +4,7 @@ A row is (at_ns, kind, side, tick, lots, last): `kind` LEVEL or PRINT; `side` +1
 what the level holds from now on, 0 for gone, or what was traded; `last` on the final row of a frame. One frame every
 `STEP_NS`: a change of the book (`CHANGES` rows; the first frame is the whole book) or prints. The book has `LEVELS` on
 each side without a hole, two ticks apart at the touch, around a mid that walks and is drawn back to a half. A print
-takes part of the touch, or a few whole levels; the next change of the book shows it.
+takes part of the touch, or a few whole levels; the frame after it shows what is left, or came back.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import random
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
+
+import attrs
 
 from hlomm.bench.peers.plan import LEVELS, STEP_NS, T0_NS, TICKS
 from hlomm.domain.ids import HYPERLIQUID, outcome_market
@@ -40,8 +42,17 @@ _LEFT_S: Final = 600
 _OUTCOME: Final = 15
 
 
+@attrs.frozen(kw_only=True)
+class Facts:
+    rows: int
+    events: int
+    """Changes of the book, and prints."""
+    last_mid: float
+    """Of the book that it ends with."""
+
+
 class _Book:
-    """Levels by tick, and what the prints of the last frames left of them."""
+    """Levels by tick, and those that the prints of the last frame took from."""
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
@@ -54,37 +65,31 @@ class _Book:
 
     def frame(self) -> list[tuple[int, int, int, int]]:
         """Rows without their time: (kind, side, tick, lots)."""
+        if self._due:
+            return self._changed()
         if self._rng.random() < _PRINT_SHARE:
             return self._prints()
-        if not self._due and self._rng.random() < _SHIFT_SHARE:
-            return self._shifted()
-        return self._changed()
+        return self._shifted() if self._rng.random() < _SHIFT_SHARE else self._changed()
 
     def _prints(self) -> list[tuple[int, int, int, int]]:
         taker = self._rng.choice((1, -1))
         hit = self._lots[-taker]
-        if self._rng.random() >= _SWEEP_SHARE or self._due:
-            tick = self._mid + taker
-            lots = min(self._rng.randrange(1, 30), hit[tick] - 1)
-            hit[tick] -= lots
-            self._owe(-taker, tick)
-            return [(PRINT, taker, tick, lots)] if lots else self._changed()
-        ticks = [self._mid + taker * (1 + deep) for deep in range(self._rng.randrange(2, CHANGES + 1))]
-        rows = [(PRINT, taker, tick, hit[tick]) for tick in ticks]
-        for tick in ticks:
-            hit[tick] = self._size()
-            self._owe(-taker, tick)
+        if self._rng.random() < _SWEEP_SHARE:
+            ticks = [self._mid + taker * (1 + deep) for deep in range(self._rng.randrange(2, CHANGES + 1))]
+            rows = [(PRINT, taker, tick, hit[tick]) for tick in ticks]
+            hit.update({tick: self._size() for tick in ticks})
+        else:
+            ticks = [self._mid + taker]
+            lots = min(self._rng.randrange(1, 30), hit[ticks[0]])
+            rows = [(PRINT, taker, ticks[0], lots)]
+            hit[ticks[0]] = hit[ticks[0]] - lots or self._size()
+        self._due = [(-taker, tick) for tick in ticks]
         return rows
-
-    def _owe(self, side: int, tick: int) -> None:
-        if (side, tick) not in self._due:
-            self._due.append((side, tick))
 
     def _changed(self) -> list[tuple[int, int, int, int]]:
         """What prints took first, then levels at random, none twice."""
-        rows = [(LEVEL, side, tick, self._lots[side][tick]) for side, tick in self._due[:CHANGES]]
-        seen = set(self._due[:CHANGES])
-        del self._due[:CHANGES]
+        rows = [(LEVEL, side, tick, self._lots[side][tick]) for side, tick in self._due]
+        seen, self._due = set(self._due), []
         while len(rows) < CHANGES:
             side = self._rng.choice((1, -1))
             tick = self._mid - side * self._rng.randrange(1, LEVELS + 1)
@@ -111,7 +116,7 @@ class _Book:
         return LEVEL, side, tick, lots
 
     def _size(self) -> int:
-        return round(self._rng.lognormvariate(3.6, 0.8)) + 2
+        return round(self._rng.lognormvariate(3.6, 0.8)) + 1
 
     def _span(self, side: int) -> range:
         """Best first."""
@@ -132,14 +137,16 @@ def end_ns(frames: int) -> int:
     return T0_NS + (frames - 1) * STEP_NS + _LEFT_S * NS_PER_S
 
 
-def last_mid(tape: Sequence[Row]) -> float:
-    """Of the book that the tape ends with."""
+def facts(tape: Sequence[Row]) -> Facts:
+    """What every contender is held to."""
     sides: dict[int, dict[int, int]] = {1: {}, -1: {}}
-    for _, kind, side, tick, lots, _ in tape:
+    events = 0
+    for _, kind, side, tick, lots, last in tape:
+        events += kind == PRINT or last
         if kind == LEVEL:
             sides[side][tick] = lots
     bids, asks = ([tick for tick, lots in sides[side].items() if lots] for side in (1, -1))
-    return (max(bids) + min(asks)) / (2 * TICKS)
+    return Facts(rows=len(tape), events=events, last_mid=(max(bids) + min(asks)) / (2 * TICKS))
 
 
 def recording(tape: Sequence[Row]) -> Recording:
