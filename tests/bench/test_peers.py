@@ -268,8 +268,15 @@ def test_a_peer_that_breaks_is_a_row_and_an_interpreter_that_is_none_a_mistake(t
     assert contest._over("hftbacktest", [found], FACTS)["missing"] == "failed: it broke"
     with pytest.raises(UsageError, match="--python"):
         contest._run("hftbacktest", contest.Plan(python=none), tmp_path / "tape.npy", 0)
-    with pytest.raises(InvariantBroken, match="engine: "):
-        contest._failed("engine", "it broke")
+
+
+def test_only_an_extra_may_be_missing_of_this_program() -> None:
+    why = "ModuleNotFoundError: No module named 'numba'"
+    assert contest._failed("kernel", why) == {"missing": "not installed (no numba): pip install '.[research]'"}
+    with pytest.raises(InvariantBroken, match="kernel: it broke"):
+        contest._failed("kernel", "it broke")
+    with pytest.raises(InvariantBroken, match="engine: Module"):
+        contest._failed("engine", why)
 
 
 @pytest.mark.parametrize("script", contest.PEERS.values())

@@ -28,6 +28,7 @@ PEERS: Final = {"nautilus_trader": "nautilus.py", "hftbacktest": "hft.py"}
 """Whoever has to be installed, and the script that runs it."""
 _EXTRA: Final = {"kernel": "pip install '.[research]'"}
 _REMEDY: Final = "pip install '.[peers]' (without -c config/constraints.txt), best where --python then finds it"
+_NOT_INSTALLED: Final = "ModuleNotFoundError: No module named "
 _WITHIN_S: Final = 1_200.0
 _COUNTS: Final = ("events", "orders", "amends", "cancels", "fills", "net", "cash", "settled_pnl")
 """What is the same in every round, or something is wrong."""
@@ -97,15 +98,19 @@ def _run(name: str, plan: Plan, path: Path, number: int) -> Json:
 
 
 def _failed(name: str, why: str) -> Json:
+    """`why`: the last line of what it said. InvariantBroken if it is not for want of an extra that our own failed."""
+    if name in (*PEERS, *_EXTRA) and why.startswith(_NOT_INSTALLED):
+        lacks = why.removeprefix(_NOT_INSTALLED).strip("'")
+        return {"missing": f"not installed (no {lacks}): {_EXTRA.get(name, _REMEDY)}"}
     if name not in PEERS:
         raise InvariantBroken(f"{name}: {why}")
-    return {"failed": why}
+    return {"missing": f"failed: {why}"}
 
 
 def _over(name: str, rounds: Sequence[Json], facts: tape.Facts) -> Json:
     """One contender over all rounds: medians, minimums, and what it did."""
     head = {"what": claims.WHAT[name], "does": claims.DOES[name]}
-    missing = next((why for one in rounds if (why := _missing(name, one)) is not None), None)
+    missing = next((one["missing"] for one in rounds if "missing" in one), None)
     if missing is not None:
         return {**head, "missing": missing}
     first, cpu_s = rounds[0], [one["cpu_s"] for one in rounds]
@@ -122,13 +127,6 @@ def _over(name: str, rounds: Sequence[Json], facts: tape.Facts) -> Json:
         "pnl": round(first["cash"] + first["net"] * facts.last_mid, 6),
         "journal_bytes": first.get("journal_bytes"),
     }  # fmt: skip
-
-
-def _missing(name: str, one: Json) -> str | None:
-    """Why there is nothing to say of it."""
-    if "not_installed" in one:
-        return f"not installed (no {one['not_installed']}): {_EXTRA.get(name, _REMEDY)}"
-    return f"failed: {one['failed']}" if "failed" in one else None
 
 
 def _speeds(count: int, cpu_s: Sequence[float]) -> Json:

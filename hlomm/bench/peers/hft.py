@@ -1,7 +1,7 @@
 """hftbacktest's side of the contest: a script for an interpreter that has it, `python hft.py ORDER`.
 
 It imports nothing of this program. ORDER is a JSON document: `tape` (rows as `numpy.save` writes them, see `tape`),
-`maker` (see `plan`) and `ticks`. What it found goes to stdout as one JSON document, or `not_installed`.
+`maker` (see `plan`) and `ticks`. What it found goes to stdout as one JSON document.
 
 The maker is compiled by numba before the clock starts. Queue: risk averse, as this program's own default; an order is
 also filled when the book is seen to cross it. Constant latency each way, none of the feed. As in its own examples an
@@ -16,6 +16,23 @@ import sys
 import time
 from typing import Any, Final
 
+import hftbacktest
+import numpy as np
+from hftbacktest import (
+    BUY_EVENT,
+    DEPTH_EVENT,
+    EXCH_EVENT,
+    GTX,
+    LIMIT,
+    LOCAL_EVENT,
+    SELL_EVENT,
+    TRADE_EVENT,
+    BacktestAsset,
+    HashMapMarketDepthBacktest,
+)
+from hftbacktest.types import event_dtype
+from numba import njit
+
 Json = dict[str, Any]
 
 _PRINT: Final = 1
@@ -27,18 +44,15 @@ _COUNTED: Final = ("orders", "cancels")
 
 
 def run(order: Json) -> Json:
-    """The best of as many runs as fill a third of a second. ImportError where it is not installed."""
-    import hftbacktest  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
-
+    """The best of as many runs as fill a third of a second."""
     begun_s = time.process_time()
     rows = np.load(order["tape"])
-    data, maker = _events(rows, order["ticks"]), _maker()
+    data = _events(rows, order["ticks"])
     load_s = time.process_time() - begun_s
-    _once(order, data, maker)  # compiles
-    runs = [_once(order, data, maker)]
+    _once(order, data)  # compiles
+    runs = [_once(order, data)]
     while len(runs) < _RUNS_MAX and sum(one["cpu_s"] for one in runs) < _LEAST_S:
-        runs.append(_once(order, data, maker))
+        runs.append(_once(order, data))
     changes = np.unique(rows[rows[:, 1] != _PRINT, 0]).size
     return {
         "version": hftbacktest.__version__, "events": int(changes + (rows[:, 1] == _PRINT).sum()), "runs": len(runs),
@@ -48,17 +62,6 @@ def run(order: Json) -> Json:
 
 def _events(rows: Any, ticks: int) -> Any:
     """The tape as its event array, one row for each."""
-    import numpy as np  # noqa: PLC0415
-    from hftbacktest import (  # noqa: PLC0415
-        BUY_EVENT,
-        DEPTH_EVENT,
-        EXCH_EVENT,
-        LOCAL_EVENT,
-        SELL_EVENT,
-        TRADE_EVENT,
-    )
-    from hftbacktest.types import event_dtype  # noqa: PLC0415
-
     found = np.zeros(len(rows), event_dtype)
     kind = np.where(rows[:, 1] == _PRINT, TRADE_EVENT, DEPTH_EVENT)
     found["ev"] = kind | np.where(rows[:, 2] == 1, BUY_EVENT, SELL_EVENT) | EXCH_EVENT | LOCAL_EVENT
@@ -67,12 +70,9 @@ def _events(rows: Any, ticks: int) -> Any:
     return found
 
 
-def _once(order: Json, data: Any, maker: Any) -> Json:
+def _once(order: Json, data: Any) -> Json:
     """One backtest; making it is loading, and not timed."""
-    import numpy as np  # noqa: PLC0415
-    from hftbacktest import BacktestAsset, HashMapMarketDepthBacktest  # noqa: PLC0415
-
-    rule = order["maker"]
+    rule, tick_size = order["maker"], 1 / order["ticks"]
     asset = (
         BacktestAsset()
         .data([data])
@@ -81,12 +81,12 @@ def _once(order: Json, data: Any, maker: Any) -> Json:
         .risk_adverse_queue_model()
         .no_partial_fill_exchange()
         .trading_value_fee_model(0.0, 0.0)
-        .tick_size(1 / order["ticks"])
+        .tick_size(tick_size)
         .lot_size(1.0)
     )
     backtest, counts = HashMapMarketDepthBacktest([asset]), np.zeros(len(_COUNTED), np.int64)
     wall_s, begun_s = time.perf_counter(), time.process_time()
-    ended = maker(backtest, counts, rule["requote_ns"], rule["distance"], rule["size"], rule["cap"], 1 / order["ticks"])
+    ended = maker(backtest, counts, rule["requote_ns"], rule["distance"], rule["size"], rule["cap"], tick_size)
     cpu_s, wall_s = time.process_time() - begun_s, time.perf_counter() - wall_s
     assert ended == _END_OF_DATA, f"it ended early, with {ended}"
     values = backtest.state_values(0)
@@ -96,54 +96,39 @@ def _once(order: Json, data: Any, maker: Any) -> Json:
     return found | dict(zip(_COUNTED, counts.tolist(), strict=True))
 
 
-def _maker() -> Any:
+@njit  # type: ignore[untyped-decorator, unused-ignore]
+def maker(hbt: Any, counts: Any, requote_ns: int, distance: int, size: float, cap: float, tick_size: float) -> int:
     """The rule, compiled. Orders have a number each; `resting` has the last one of either side."""
-    import numpy as np  # noqa: PLC0415
-    from hftbacktest import GTX, LIMIT  # noqa: PLC0415
-    from numba import njit  # noqa: PLC0415
-
-    @njit  # type: ignore[untyped-decorator, unused-ignore]
-    def maker(hbt: Any, counts: Any, requote_ns: int, distance: int, size: float, cap: float, tick_size: float) -> int:
-        resting = np.zeros(2, np.uint64)
-        number = cancels = 0
-        while True:
-            ended = hbt.elapse(requote_ns)
-            if ended:
-                break
-            depth, orders, position = hbt.depth(0), hbt.orders(0), hbt.position(0)
-            hbt.clear_inactive_orders(0)
-            mid2 = depth.best_bid_tick + depth.best_ask_tick
-            for side in range(2):
-                way = 1 - 2 * side
-                tick = way * (way * mid2 // 2 - distance)  # a half is rounded away from the mid
-                allowed = way * position + size <= cap
-                if resting[side] in orders:
-                    order = orders.get(resting[side])
-                    if not order.cancellable or (allowed and order.price_tick == tick):
-                        continue
-                    cancels += 1
-                    hbt.cancel(0, resting[side], False)
-                if not allowed:
+    resting = np.zeros(2, np.uint64)
+    number = cancels = 0
+    while True:
+        ended = hbt.elapse(requote_ns)
+        if ended:
+            break
+        depth, orders, position = hbt.depth(0), hbt.orders(0), hbt.position(0)
+        hbt.clear_inactive_orders(0)
+        mid2 = depth.best_bid_tick + depth.best_ask_tick
+        for side in range(2):
+            way = 1 - 2 * side
+            tick = way * (way * mid2 // 2 - distance)  # a half is rounded away from the mid
+            allowed = way * position + size <= cap
+            if resting[side] in orders:
+                order = orders.get(resting[side])
+                if not order.cancellable or (allowed and order.price_tick == tick):
                     continue
-                number += 1
-                resting[side] = number
-                if way == 1:
-                    hbt.submit_buy_order(0, number, tick * tick_size, size, GTX, LIMIT, False)
-                else:
-                    hbt.submit_sell_order(0, number, tick * tick_size, size, GTX, LIMIT, False)
-        counts[0], counts[1] = number, cancels
-        return int(ended)
-
-    return maker
-
-
-def answer(order: Json) -> Json:
-    """What was found, or what is not installed."""
-    try:
-        return run(order)
-    except ImportError as error:
-        return {"not_installed": error.name}
+                cancels += 1
+                hbt.cancel(0, resting[side], False)
+            if not allowed:
+                continue
+            number += 1
+            resting[side] = number
+            if way == 1:
+                hbt.submit_buy_order(0, number, tick * tick_size, size, GTX, LIMIT, False)
+            else:
+                hbt.submit_sell_order(0, number, tick * tick_size, size, GTX, LIMIT, False)
+    counts[0], counts[1] = number, cancels
+    return int(ended)
 
 
 if __name__ == "__main__":
-    print(json.dumps(answer(json.loads(sys.argv[1]))))  # noqa: T201 - its answer
+    print(json.dumps(run(json.loads(sys.argv[1]))))  # noqa: T201 - its answer

@@ -127,18 +127,16 @@ def _traded(fills: Sequence[tuple[int, int, int]]) -> Json:
 
 
 def _kernel(tape: Recording, maker: Maker, load_s: float) -> Json:
-    try:
-        from hlomm.research.kernel.layout import FILLED, work  # noqa: PLC0415 - an extra
-        from hlomm.research.kernel.tier import LOG_ROWS, Prepared  # noqa: PLC0415
-    except ImportError as error:
-        return {"not_installed": error.name}
+    from hlomm.research.kernel.layout import FILLED, work  # noqa: PLC0415 - an extra
+    from hlomm.research.kernel.tier import LOG_ROWS, Prepared  # noqa: PLC0415
+
     settings, begun_s = rule.nearest(maker), time.process_time()
     prepared, memory = Prepared.of(tape, settings, _terms(maker)), work()
     load_s += time.process_time() - begun_s
     logged = prepared.ran(settings, work(LOG_ROWS))  # compiles, too
     took, ran = _best(lambda: prepared.ran(settings, memory))
     if ran.left:
-        return {"failed": f"left to the engine: {ran.left}"}
+        return {"missing": f"left to the engine: {ran.left}"}
     fills = [
         (direction(Leg(leg), Side(side)), yes_px(Leg(leg), px), qty)
         for _, kind, _, leg, side, px, qty, _, _ in logged.log.tolist()

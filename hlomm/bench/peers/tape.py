@@ -37,8 +37,8 @@ _SHIFT_SHARE: Final = 0.2
 """Of the changes of the book: those that move the mid by a tick."""
 _TOWARDS: Final = 0.55
 """Of those: the ones that go back towards a half."""
-_LEFT_S: Final = 600
-"""From the last frame to the end of the contract."""
+_LEFT_S: Final = 60
+"""From the last frame to the end of the contract: time in which only this program goes on, so not long."""
 _OUTCOME: Final = 15
 
 
