@@ -50,7 +50,7 @@ def run(plan: Plan) -> Json:
     """The document of `hlomm bench peers`. UsageError for a --python that is none; Disagreement: see `_agreed`."""
     early, rows = load_before(), list(tape.rows(plan.frames, plan.seed))
     found: dict[str, list[Json]] = {name: [] for name in plan.contenders}
-    reasons: set[str] = set()
+    doubts: dict[str, list[str]] = {name: [] for name in plan.contenders}
     with tempfile.TemporaryDirectory(prefix="hlomm-bench-") as folder:
         path = Path(folder) / "tape.npy"
         np.save(path, np.array(rows, np.int64))
@@ -58,14 +58,16 @@ def run(plan: Plan) -> Json:
             for name in plan.contenders:
                 watch = Watch()
                 found[name].append(_run(name, plan, path, number))
-                reasons.update(f"{name}: {why}" for why in watch.seen()["disturbed"])
+                if why := watch.seen()["disturbed"]:
+                    doubts[name].append(", ".join(why))
     facts = tape.facts(rows)
+    reasons = [f"{name}, {len(why)} of {plan.rounds} rounds: {max(why)}" for name, why in doubts.items() if why]
     contenders = {name: _over(name, rounds, facts) for name, rounds in found.items()}
     return {
         "bench": "peers", "frames": plan.frames, "seed": plan.seed, "rounds": plan.rounds, "events": facts.events,
         "rows": facts.rows, "maker": attrs.asdict(plan.maker), "contenders": contenders,
         "kernel_agrees": _agreed(contenders),
-        "notes": list(claims.NOTES), "disturbed": early + sorted(reasons), **about(),
+        "notes": list(claims.NOTES), "disturbed": early + reasons, **about(),
     }  # fmt: skip
 
 
