@@ -166,7 +166,7 @@ def naive(*, frames: int, flood: int, rounds: int, as_json: bool) -> None:
 @JSON
 @reporting
 def peers(*, frames: int, rounds: int, python: Path | None, as_json: bool) -> None:
-    r"""hlomm, NautilusTrader and hftbacktest over one tape with one maker, and what each of them does and does not do.
+    """hlomm, NautilusTrader and hftbacktest over one tape with one maker, and what each of them does and does not do.
 
     The peers are in no other extra: pip install '.[peers]', best into an environment of its own (--python). Events a
     second as multiples of `engine`, all in one run on two cores that others were using:
@@ -178,5 +178,5 @@ def peers(*, frames: int, rounds: int, python: Path | None, as_json: bool) -> No
     kernel           100   that set compiled: what engine_nearest decides, to the unit
     nautilus_trader  13    a gate, no queue, no journal that replays; Python
     hftbacktest      345   a queue, floats, no gate, no journal; compiled
-    """
+    """  # noqa: D301 - click keeps lines after a backspace, which a raw text has not
     _measured("peers", "peers.contest", as_json=as_json, frames=frames, rounds=rounds, python=python)
