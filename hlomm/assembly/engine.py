@@ -48,8 +48,11 @@ ABILITIES: Final = {
 """What the venues cannot do; the others can do everything."""
 
 
-def build_engine(settings: EngineSettings, venues: Sequence[VenueId] = VENUES) -> Engine:
-    return Engine(engine_config(settings), strategies(settings), venues, Tuning(settings))
+def build_engine(
+    settings: EngineSettings, venues: Sequence[VenueId] = VENUES, chosen: Sequence[Strategy] | None = None
+) -> Engine:
+    """`chosen` stand for the strategies of the settings, which then say nothing of them: no journal can be replayed."""
+    return Engine(engine_config(settings), strategies(settings) if chosen is None else chosen, venues, Tuning(settings))
 
 
 def strategies(settings: EngineSettings) -> list[Strategy]:

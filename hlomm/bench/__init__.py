@@ -6,5 +6,6 @@ is measured; it speaks TLS on loopback, answers orders at once and feeds frames 
 (`frames`). `probes` wraps methods of the program's classes for the length of a measurement; nothing in the program
 knows of it. `quiet` watches what else ran on the machine: figures of a disturbed one are marked, not believed.
 
-One file per benchmark (`hotpath`, `engine`, `journal`, `transport`, `sim`, `naive`); each returns one document.
+One file per benchmark (`hotpath`, `engine`, `journal`, `transport`, `sim`, `naive`), and a folder for the one that has
+other programs in it (`peers`); each returns one document.
 """

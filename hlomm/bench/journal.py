@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,20 +42,22 @@ class Plan:
     """On the disk that is meant; None: the system's folder for temporary files."""
 
 
-class _Notes:
-    """An onlooker that keeps records as the pump would have written them."""
+class Notes:
+    """An onlooker that hands on the records of each decision, as the pump would write them."""
 
-    def __init__(self) -> None:
-        self.decisions: list[list[Record]] = [[]]
+    def __init__(self, take: Callable[[list[Record]], None]) -> None:
+        self._take = take
+        self._decision: list[Record] = []
         self._seq = 0
 
     def fed(self, engine: Engine, item: Input, now: Now) -> None:
         del engine
-        self.decisions[-1].append(InputRecord(self._next(), now, item))
+        self._decision.append(InputRecord(self._next(), now, item))
 
     def turned(self, engine: Engine, outputs: Sequence[Output], now: Now) -> None:
-        self.decisions[-1].append(TurnRecord(self._next(), now, engine.digest(), tuple(outputs)))
-        self.decisions.append([])
+        self._decision.append(TurnRecord(self._next(), now, engine.digest(), tuple(outputs)))
+        whole, self._decision = self._decision, []
+        self._take(whole)
 
     def _next(self) -> int:
         self._seq += 1
@@ -64,10 +66,10 @@ class _Notes:
 
 def run(plan: Plan) -> Json:
     """The document of `hlomm bench journal`."""
-    notes = _Notes()
-    backtest(recording(plan.frames), load("sim", environ={}), onlooker=notes)
+    decisions: list[list[Record]] = []
+    backtest(recording(plan.frames), load("sim", environ={}), onlooker=Notes(decisions.append))
     with tempfile.TemporaryDirectory(prefix="hlomm-bench-", dir=plan.folder) as folder:
-        document = trio.run(_measure, plan, [one for one in notes.decisions if one], Path(folder))
+        document = trio.run(_measure, plan, decisions, Path(folder))
         return document | {"on_disk": sum(path.stat().st_size for path in Path(folder).iterdir())}
 
 

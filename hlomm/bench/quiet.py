@@ -38,7 +38,7 @@ class _Reading:
 
 @attrs.define(eq=False)
 class Watch:
-    """From its making to `seen`. `children`: processes of ours beside this one."""
+    """From its making to `seen`. `children`: processes of ours beside this one; those that it waited for are ours."""
 
     children: Sequence[int] = ()
     _begun: _Reading = attrs.field(init=False)
@@ -67,9 +67,9 @@ class Watch:
         }  # fmt: skip
 
     def _read(self) -> _Reading:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
+        usage, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
         busy_s, steal_s = _processors()
-        ours_s = usage.ru_utime + usage.ru_stime + sum(map(cpu_s, self.children))
+        ours_s = usage.ru_utime + usage.ru_stime + ended.ru_utime + ended.ru_stime + sum(map(cpu_s, self.children))
         return _Reading(time.monotonic(), busy_s, steal_s, ours_s, usage.ru_nivcsw)
 
 

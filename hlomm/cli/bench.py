@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hlomm.bench import shown
+from hlomm.bench.peers.claims import FEATURES
 from hlomm.cli.tables import in_columns
 from hlomm.daemon import logs
 from hlomm.domain.exits import ExitCode
@@ -167,4 +168,35 @@ def naive(document: Json) -> list[str]:
         f"medians of {document['rounds']} rounds, every rung once a round",
         in_columns(head, rows, ""),
         "in the flood every book asks for an order; only the daemon decides once on what it read together",
+    ]
+
+
+def peers(document: Json) -> list[str]:
+    ran = {name: one for name, one in document["contenders"].items() if one["missing"] is None}
+    rows = [
+        (
+            name,
+            *(f"{one[what][figure]:,}" for what in ("events_per_s", "rows_per_s") for figure in ("best", "median")),
+            *("-" if one[what] is None else f"{one[what]:,}" for what in ("orders", "amends", "cancels", "fills")),
+            f"{one['net']:+,.0f}",
+            f"{one['pnl']:+,.2f}",
+        )
+        for name, one in ran.items()
+    ]
+    head = ("", "events/s", "median", "rows/s", "median", "orders", "amends", "cancels", "fills", "position", "pnl")
+    does = [(name, *(one["does"][feature] for feature in FEATURES)) for name, one in document["contenders"].items()]
+    maker, agreed = document["maker"], "agree" if document["kernel_agrees"] else "were not compared"
+    tape = f"{document['frames']:,} frames ({document['rows']:,} rows)"
+    quotes = f"quotes every {maker['requote_ns'] / 1e6:g} ms of it, {maker['distance']} ticks from the mid"
+    return [
+        f"{tape}; {quotes}; best and median of {document['rounds']} rounds, by processor time, loading apart",
+        in_columns(head, rows, "nobody ran"),
+        *(f"{name}: {one['missing']}" for name, one in document["contenders"].items() if one["missing"] is not None),
+        "",
+        *(f"{name}: {one['what']}" for name, one in document["contenders"].items()),
+        f"kernel and engine_nearest {agreed}",
+        "",
+        in_columns(("", *FEATURES), does, ""),
+        "",
+        *(f"- {note}" for note in document["notes"]),
     ]

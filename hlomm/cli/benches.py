@@ -174,3 +174,29 @@ def sim(*, days: float, venue_s: float, as_json: bool) -> None:
 def naive(*, frames: int, flood: int, rounds: int, as_json: bool) -> None:
     """From a first attempt, rung by rung, to the whole daemon: what each choice bought."""
     _measured("naive", "ladder", as_json=as_json, frames=frames, flood=flood, rounds=rounds)
+
+
+@bench.command()
+@click.option("--frames", type=click.IntRange(100, 10_000_000), default=50_000, show_default=True, help="Of the tape.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="Everybody once in each.")
+@click.option(
+    "--python", type=click.Path(path_type=Path, exists=True, dir_okay=False), default=None,
+    help="An interpreter that has the peers, as they pin other versions than hlomm does; this one if none is named.",
+)  # fmt: skip
+@JSON
+@reporting
+def peers(*, frames: int, rounds: int, python: Path | None, as_json: bool) -> None:
+    """hlomm, NautilusTrader and hftbacktest over one tape with one maker, and what each of them does and does not do.
+
+    The peers are in no other extra: pip install '.[peers]', best into an environment of its own (--python). Events a
+    second as multiples of `engine`, all in one run on two cores that others were using:
+
+    \b
+    engine           1     every order through the gate, exact money, settlement; Python
+    engine_journal   0.95  the same, every input and decision written
+    engine_nearest   0.7   the same with a set that the compiled tier can take
+    kernel           100   that set compiled: what engine_nearest decides, to the unit
+    nautilus_trader  13    a gate, no queue, no journal that replays; Python
+    hftbacktest      345   a queue, floats, no gate, no journal; compiled
+    """  # noqa: D301 - click keeps lines after a backspace, which a raw text has not
+    _measured("peers", "peers.contest", as_json=as_json, frames=frames, rounds=rounds, python=python)

@@ -5,6 +5,7 @@ How time passes is in `driver`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 import attrs
@@ -38,6 +39,7 @@ from hlomm.research.set_aside import set_aside
 from hlomm.research.tape import Lines, Told, lines
 from hlomm.research.tape_venue import TapeVenue
 from hlomm.settings.load import Loaded
+from hlomm.strategy.base import Strategy
 
 START_CASH = Cash(10_000 * SCALE)
 SAMPLE_NS = 5 * NS_PER_S
@@ -58,10 +60,10 @@ class Terms:
 @set_aside()
 def backtest(
     recording: Recording, loaded: Loaded, terms: Terms | None = None, onlooker: Onlooker | None = None, *,
-    cash: Cash = START_CASH,
+    cash: Cash = START_CASH, chosen: Sequence[Strategy] | None = None,
 ) -> BacktestResult:  # fmt: skip
-    """Run the engine over all events, through settlement, and measure."""
-    return Run(recording, loaded, Terms() if terms is None else terms, onlooker, cash=cash).whole()
+    """Run the engine over all events, through settlement, and measure. `chosen`: as for `build_engine`."""
+    return Run(recording, loaded, Terms() if terms is None else terms, onlooker, cash=cash, chosen=chosen).whole()
 
 
 class Run:
@@ -69,7 +71,7 @@ class Run:
 
     def __init__(
         self, recording: Recording, loaded: Loaded, terms: Terms, onlooker: Onlooker | None, of: Lines | None = None,
-        *, cash: Cash = START_CASH,
+        *, cash: Cash = START_CASH, chosen: Sequence[Strategy] | None = None,
     ) -> None:  # fmt: skip
         self._recording = recording
         self._loaded = loaded
@@ -79,7 +81,7 @@ class Run:
         self._venue = TapeVenue(
             (recording.outcome,), cash, terms.model, self._lines.tape, {recording.outcome.id: self._fees.rates}
         )
-        self._driver = Driver(loaded, self._venue, onlooker)
+        self._driver = Driver(loaded, self._venue, onlooker, chosen=chosen)
         self._engine = self._driver.engine
         self._samples: list[Sample] = []
         self._fills: list[FillPoint] = []

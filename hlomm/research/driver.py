@@ -17,21 +17,24 @@ from hlomm.engine.core import Engine
 from hlomm.research.onlooker import Onlooker
 from hlomm.research.tape_venue import TapeVenue
 from hlomm.settings.load import Loaded
+from hlomm.strategy.base import Strategy
 
 
 class Driver:
     """One engine, one venue, one virtual clock."""
 
     def __init__(
-        self, loaded: Loaded, venue: TapeVenue, onlooker: Onlooker | None, venues: Sequence[VenueId] = VENUES
+        self, loaded: Loaded, venue: TapeVenue, onlooker: Onlooker | None, venues: Sequence[VenueId] = VENUES,
+        chosen: Sequence[Strategy] | None = None,
     ) -> None:  # fmt: skip
         """Times are wall times; the engine's monotonic clock is as far behind them as `venue.ahead_ns` says.
 
-        `venues`: of which the engine hears; orders for another one than `venue` would reach nobody.
+        `venues`: of which the engine hears; orders for another one than `venue` would reach nobody. `chosen`: what
+        quotes instead of the configured strategies.
         """
         self._loaded = loaded
         self._onlooker = onlooker
-        self.engine: Engine = build_engine(loaded.settings, venues)
+        self.engine: Engine = build_engine(loaded.settings, venues, chosen=chosen)
         self.venue = venue
         self.turns = 0
         self.inputs = 0

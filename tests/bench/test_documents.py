@@ -200,7 +200,9 @@ def test_the_simulator_in_virtual_time() -> None:
 # -- what people see
 
 
-@pytest.mark.parametrize("name", ["hotpath", "engine", "journal", "transport", "sim", "naive", "growth", "watched"])
+@pytest.mark.parametrize(
+    "name", ["hotpath", "engine", "journal", "transport", "sim", "naive", "growth", "watched", "peers"]
+)
 def test_each_has_a_command(name: str) -> None:
     shown = click.testing.CliRunner().invoke(main, ["bench", name, "--help"])
     assert shown.exit_code == 0

@@ -145,6 +145,17 @@ def test_a_quiet_machine_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Watch().seen()["disturbed"] == []
 
 
+def test_what_children_used_that_have_ended_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, used = iter([(100.0, 0.0), (101.0, 0.0)]), iter([5.0, 6.0])
+    monkeypatch.setattr(quiet, "_processors", lambda: next(busy))
+    clock = iter([0.0, 1.0])
+    monkeypatch.setattr(quiet.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(quiet.resource, "getrusage", lambda who: type("Usage", (), {
+        "ru_utime": next(used) if who == quiet.resource.RUSAGE_CHILDREN else 1.0, "ru_stime": 0.0, "ru_nivcsw": 3,
+    }))  # fmt: skip
+    assert Watch().seen()["others"] == 0.0
+
+
 @pytest.mark.parametrize(("load", "doubted"), [(0.2, False), (50.0, True)])
 def test_a_machine_that_was_busy_before_is_doubted(
     load: float, doubted: bool, monkeypatch: pytest.MonkeyPatch

@@ -58,9 +58,9 @@ class Prepared:
     settings: Mapping[str, float]
 
     @classmethod
-    def of(cls, recording: Recording, loaded: Loaded) -> Prepared:
-        """UsageError for a recording that is not modelled."""
-        terms = Terms()
+    def of(cls, recording: Recording, loaded: Loaded, terms: Terms | None = None) -> Prepared:
+        """UsageError for a recording, or terms, that are not modelled."""
+        terms = Terms() if terms is None else terms
         refuse_market(recording.outcome, terms.model)
         fees = schedule(recording.outcome, recording.events[0].received_ns, terms.fees)
         both = lines(recording.events, terms.model.latency.feed)
