@@ -197,6 +197,6 @@ def peers(*, frames: int, rounds: int, python: Path | None, as_json: bool) -> No
     engine_nearest   0.7   the same with a set that the compiled tier can take
     kernel           100   that set compiled: what engine_nearest decides, to the unit
     nautilus_trader  13    a gate, no queue, no journal that replays; Python
-    hftbacktest      345   a queue, floats, no gate, no journal; compiled
+    hftbacktest      330   a queue, floats, no gate, no journal; compiled
     """  # noqa: D301 - click keeps lines after a backspace, which a raw text has not
     _measured("peers", "peers.contest", as_json=as_json, frames=frames, rounds=rounds, python=python)
