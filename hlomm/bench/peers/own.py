@@ -1,7 +1,7 @@
 """This program's side of the contest, in a process of its own: `python -m hlomm.bench.peers.own ORDER`.
 
 ORDER is a JSON document: `contender`, `tape` (the rows, as `numpy.save` writes them), `folder` for a journal, and the
-maker. What it found goes to stdout as one JSON document; see `found`.
+maker. What it found goes to stdout as one JSON document; see `_found`.
 """
 
 from __future__ import annotations
@@ -128,12 +128,13 @@ def _traded(fills: Sequence[tuple[int, int, int]]) -> Json:
 
 def _kernel(tape: Recording, maker: Maker, load_s: float) -> Json:
     from hlomm.research.kernel.layout import FILLED, work  # noqa: PLC0415 - an extra
-    from hlomm.research.kernel.tier import LOG_ROWS, Prepared  # noqa: PLC0415
+    from hlomm.research.kernel.tier import Prepared  # noqa: PLC0415
 
     settings, begun_s = rule.nearest(maker), time.process_time()
     prepared, memory = Prepared.of(tape, settings, _terms(maker)), work()
     load_s += time.process_time() - begun_s
-    logged = prepared.ran(settings, work(LOG_ROWS))  # compiles, too
+    logged = prepared.ran(settings, work(len(tape.events)))  # compiles, too
+    assert logged.state.logged == len(logged.log), "every fill is in its log"
     took, ran = _best(lambda: prepared.ran(settings, memory))
     if ran.left:
         return {"missing": f"left to the engine: {ran.left}"}
