@@ -55,7 +55,8 @@ NOTES: Final = (
     ),
     (
         "fills of hftbacktest: prints behind the queue, and books that cross; whole orders only, as its exchange with "
-        "partial fills ends early (issue 301); it cancels and places, as its modify keeps the old size (pull request 317)"
+        "partial fills ends early (issue 301); it cancels and places, as its modify keeps the old size (pull request "
+        "317)"
     ),
     (
         "the kernel's set quotes the same distance and size around the book's microprice, at every event, and the gate "

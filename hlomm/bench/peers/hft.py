@@ -6,7 +6,8 @@ It imports nothing of this program. ORDER is a JSON document: `tape` (rows as `n
 The maker is compiled by numba before the clock starts. Queue: risk averse, as this program's own default; an order is
 also filled when the book is seen to cross it. Constant latency each way, none of the feed. As in its own examples an
 order at the wrong price is cancelled and another one sent, and orders fill whole or not at all: of 2.4.4 a changed
-order keeps its old size, and the exchange with partial fills ends a backtest early (its issues 280 and 301, pull request 317).
+order keeps its old size, and the exchange with partial fills ends a backtest early (its issues 280 and 301, pull
+request 317).
 """
 
 from __future__ import annotations
