@@ -23,7 +23,7 @@ from hlomm.research.store.schema import market_of
 from hlomm.venues.hyperliquid.wire.frames import decode_frame
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
 
-ARCHIVE_EXTRA: Final = "reading it needs the lz4 library: pip install 'hlomm[archive]'"
+ARCHIVE_EXTRA: Final = "reading it needs the lz4 library: pip install '.[archive]'"
 _SIDES: Final = {"bid": 0, "ask": 1}
 
 
