@@ -59,7 +59,7 @@ def alerts_command(given: Given, *, test: bool, as_json: bool) -> ExitCode:
     loaded = load(given.profile, given.config_files, given.sets)
     rules = loaded.settings.alerts
     found = services(alert_urls(rules.urls_file, os.environ), send_s=rules.send_s, keep_s=rules.keep_s)
-    configure(loaded.settings.daemon.log)
+    configure(loaded.settings.daemon.log, loaded.settings.daemon.log_of)
     for what in undone:
         _log.warning("core dumps are not off", why=what)
     if test:

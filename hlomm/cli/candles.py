@@ -50,7 +50,7 @@ def candles_command(
     if _COIN.fullmatch(coin) is None:
         raise UsageError(f"--coin {coin}: expected a perp such as BTC; outcomes are recorded (`hlomm record`)")
     loaded = load(profile, config_files, sets)
-    logs.configure(loaded.settings.daemon.log)
+    logs.configure(loaded.settings.daemon.log, loaded.settings.daemon.log_of)
     document = None if sim_file is None else read_document(sim_file)
     clock = Clock() if document is None else Clock(document.clock.map())
     now_ns = clock.now().wall_ns

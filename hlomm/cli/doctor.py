@@ -130,7 +130,7 @@ def ask_venues(profile: str, files: Sequence[Path], sets: Sequence[str], live: L
         loaded = load(profile, files, sets, beneath=simulated(live.sim_file) if profile == "sim" else None)
     except ConfigError:
         return []
-    logs.configure(loaded.settings.daemon.log)  # to stderr: stdout is one document
+    logs.configure(loaded.settings.daemon.log, loaded.settings.daemon.log_of)  # to stderr: stdout is one document
     checks: list[Check] = []
     keys: dict[VenueId, Keys] = {}
     if profile not in UNREAL:

@@ -36,7 +36,7 @@ def record_command(
         raise UsageError("nothing to listen to: name a profile such as --profile mainnet, or --sim FILE of `hlomm sim`")
     budget = None if disk_max is None else size(disk_max)
     loaded = load(profile, config_files, sets)
-    logs.configure(loaded.settings.daemon.log)
+    logs.configure(loaded.settings.daemon.log, loaded.settings.daemon.log_of)
     document = None if sim_file is None else read_document(sim_file)
     clock = Clock() if document is None else Clock(document.clock.map())
     chosen = sources(places(loaded.settings, document, venues), _names_of(markets))

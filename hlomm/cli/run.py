@@ -42,7 +42,7 @@ def run_command(
     else:
         beneath = simulated(sim_file) if profile == "sim" else None
     loaded = load(profile, config_files, sets, beneath=beneath)
-    logs.configure(loaded.settings.daemon.log)
+    logs.configure(loaded.settings.daemon.log, loaded.settings.daemon.log_of)
     for what in undone:
         _log.warning("core dumps are not off", why=what)
     os.umask(0o077)  # whatever this process and its helpers create is for this user alone

@@ -59,7 +59,7 @@ def selftest_command(asked: Asked, *, as_json: bool) -> ExitCode:
         raise UsageError("profile paper sends no orders, so there is nothing to test: --profile testnet or mainnet")
     beneath = simulated(asked.sim_file) if asked.profile == "sim" else None
     loaded = load(asked.profile, asked.config_files, asked.sets, beneath=beneath)
-    logs.configure(loaded.settings.daemon.log)
+    logs.configure(loaded.settings.daemon.log, loaded.settings.daemon.log_of)
     check_arming(loaded, asked.arm)
     note = halt_file.read(state_paths(asked.state_dir, asked.profile).halt)
     if note is not None:

@@ -220,6 +220,7 @@ class Daemon(Section, frozen=True):
     collector: Literal["gaps", "python"]
     rehearse_s: Annotated[float, msgspec.Meta(ge=0, le=10)]
     log: Literal["debug", "info", "warning"]
+    log_of: dict[Annotated[str, msgspec.Meta(pattern=r"^[a-z]+([._][a-z]+)*$")], Literal["debug", "info", "warning"]]
 
 
 class Latency(Section, frozen=True):
