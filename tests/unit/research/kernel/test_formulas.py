@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 
-from hlomm.domain.units import ceil_from_float, floor_from_float
+from hlomm.domain.inputs import BookSnapshot, TradePrint
+from hlomm.domain.orders import Side
+from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, floor_from_float
 from hlomm.domain.units import notional_ceil as ceil
 from hlomm.domain.units import notional_floor as floor
 from hlomm.pricing import fair, kelly, microprice, normal, quoter, terminal
@@ -17,10 +20,14 @@ from hlomm.pricing.digital import Comparator
 from hlomm.pricing.glft import coefficients
 from hlomm.pricing.premium import COLD_SD, VolPremium
 from hlomm.pricing.probit_vol import ProbitVol
-from hlomm.research.kernel import estimators, formulas
+from hlomm.pricing.queues import QueueModel, QueuePosition
+from hlomm.research.kernel import estimators, formulas, matching
 from hlomm.research.kernel.compiled import quantile
-from hlomm.research.kernel.layout import SETTINGS, STATE, records
+from hlomm.research.kernel.layout import BID, RESTING, SETTINGS, STATE, Tape, records
+from hlomm.research.kernel.tape import _flat, _venue
+from hlomm.research.tape import Happened
 from hlomm.strategy.signals import UnderlyingVol
+from tests.support.recordings import OUTCOME
 
 MANY = 2_000
 
@@ -127,6 +134,55 @@ def test_integers(chance):
         assert formulas.ceil_to(formulas.scaled(value), 1_000) == ceil_from_float(value, 1_000)
         now_ns = 1_778_385_600_000_000_000 + chance.randrange(10**14)
         assert estimators.seconds(now_ns) == now_ns / 10**9
+
+
+def test_queue(chance):
+    """Snapshots shorten the queue ahead, though they are looked at only when a trade comes to its price."""
+    px, filled = Px(40_000_000), 0
+    settings = records(1, SETTINGS)[0]
+    settings.lot = SCALE
+    for _ in range(40):
+        tape, sizes = shrinking(chance, px)
+        own = records(1, RESTING)[0]
+        own.id, own.yes_px, own.left, own.remaining, own.ahead = 1, px, 30 * SCALE, 30.0, 400.0
+        its = QueuePosition(model=QueueModel.BACK, level_qty=400.0, remaining=30.0)
+        for at, size in enumerate(sizes):
+            if size is not None:
+                its.depth(size)
+            if tape.venue[at].trade == 1:
+                made = matching.hit(settings, tape, own, at, BID)
+                assert made == round(its.trade(tape.venue[at].qty / SCALE) * SCALE)
+                own.left -= made
+                filled += made
+    assert filled > 0
+
+
+def shrinking(chance: random.Random, px: Px) -> tuple[Tape, list[float | None]]:
+    """(a venue's tape of snapshots and of trades at a price, per row the size there that a snapshot shows)."""
+    happened: list[Happened] = []
+    sizes: list[float | None] = []
+    for place in range(25):
+        size = chance.choice((0, chance.randrange(1, 400)))
+        deep = chance.random() < 0.8
+        at_it = ((px, Qty(size * SCALE)),) if size else ()
+        better, worse = (Px(px + 1_000), Qty(SCALE)), (Px(px - 1_000), Qty(SCALE))
+        bids = (better, *at_it, worse) if deep else (better,)
+        shows = chance.random() < 0.7
+        item = (
+            BookSnapshot(OUTCOME.id, bids, (), place)
+            if shows
+            else TradePrint(OUTCOME.id, px, Qty(chance.randrange(1, 60) * SCALE), Side.SELL, str(place), place)
+        )
+        happened.append(Happened(at_ns=place, told_ns=place, place=place, item=item))
+        sizes.append(float(size) if shows and deep else None)
+    venue, snapshots = _venue(happened)
+    shown, depth = _flat(snapshots)
+    nothing = np.zeros((1, 1), np.int64)
+    tape = Tape(
+        at=nothing, heard=nothing, heard_ns=nothing, marked=nothing, books=nothing, levels=nothing, values=nothing,
+        venue_at=nothing, venue=venue, shown=shown, depth=depth,
+    )  # fmt: skip
+    return tape, sizes
 
 
 def test_microprice(chance):
