@@ -175,4 +175,5 @@ def _venue(tape: Sequence[Happened]) -> tuple[Any, list[Sides]]:
         else:
             assert isinstance(item, TradePrint), "one contract, and no perp"
             rows[place] = -int(item.aggressor), 0, len(snapshots) - 1, item.px, item.qty, one.told_ns
+    rows.next_trade = _first_from_here(rows.trade != 0)
     return rows, snapshots
