@@ -75,7 +75,7 @@ def _bar(row: StageRow) -> str:
     """p99 against its budget; `>` where it is beyond."""
     if row.p99_us > row.budget_us:
         return "█" * (_BAR - 1) + ">"
-    full = round(row.p99_us / row.budget_us * _BAR) if row.budget_us else 0
+    full = round(min(max(row.p99_us / row.budget_us, 0.0), 1.0) * _BAR) if row.budget_us else 0
     return "█" * full + "·" * (_BAR - full)
 
 

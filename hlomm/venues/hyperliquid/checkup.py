@@ -5,7 +5,7 @@ Nothing but `/info`, and one signed no-op where no daemon signs with the same ke
 
 from __future__ import annotations
 
-import time
+from datetime import UTC, datetime
 from typing import Final
 
 import attrs
@@ -208,4 +208,4 @@ def _percent(rate: int) -> str:
 
 
 def _day(wall_ms: int) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(wall_ms / 1000))
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).date().isoformat()

@@ -55,8 +55,8 @@ def test_every_error_of_ours_has_an_exit_code_and_none_means_clean() -> None:
     for kind in kinds:
         if kind is JournalCorrupt:
             error: HlommError = JournalCorrupt("x", offset=1, records=2)
-        elif kind is ProtocolViolation:
-            error = ProtocolViolation("kind", "x")
+        elif issubclass(kind, ProtocolViolation | faults.KeyFault):
+            error = kind("kind", "x")
         else:
             error = kind("x")
         assert exit_code_of(error) not in (ExitCode.CLEAN, ExitCode.HALTED)

@@ -253,7 +253,7 @@ async def test_control_tells_the_truth_and_arms_faults(
     account = state["accounts"]["daemon"]
     assert (account["quote"], account["hold"], account["open_orders"]) == ("10000.0", "40.0", 1)
     assert state["conservation_ok"] is True
-    assert set(state["accounts"]) == {"daemon", "free-1", "free-2", "free-3"}
+    assert set(state["accounts"]) == {"daemon", "daemon-sub", "free-1", "free-2", "free-3"}
     assert len(state["outcomes"]) == 3
     armed = await rest.control({"type": "fault", "name": "rest_500", "args": {"path": "/info"}})
     assert armed == {"armed": ["rest_500"]}
