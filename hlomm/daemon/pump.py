@@ -66,15 +66,15 @@ class Pump:
         """Outputs not sent because no record of them could be written."""
         self.dropped = 0
         """Inputs that came after the freeze."""
-        self.calls = 0
-        """How often something was received."""
+        self.news = 0
+        """How often news of markets came."""
         self.inbox_peak = 0
         self.decided_ns = 0
         """When the last decision was on record, by the host's monotonic clock."""
 
     def __call__(self, items: Sequence[Input], received_ns: int) -> None:
         """Feed inputs in order and decide on them. `received_ns` is the host's monotonic receive time."""
-        self.calls += 1
+        self.news += bool(items) and type(items[0]) in MARKET_NEWS
         self._inbox.extend((together, received_ns) for together in _turns(items))
         self.inbox_peak = max(self.inbox_peak, len(self._inbox))
         assert len(self._inbox) <= INBOX_LIMIT, "the engine is fed in a circle"

@@ -61,7 +61,7 @@ from hlomm.venues.websocket_direct import Socket
 _log = structlog.get_logger("hlomm.rehearsal")
 
 LIVELY_PER_S: Final = 50.0
-"""Calls of the real engine a second from which on there is nothing to rehearse."""
+"""News of markets a second from which on there is nothing to rehearse."""
 ACTS: Final = 2
 _LOOK_S: Final = 1.0
 _PERIOD: Final = "1d"
@@ -114,7 +114,7 @@ class Rehearsal:
         self._loaded = loaded
         self._pump = pump
         self._act_s = every_s / ACTS
-        self._calls = 0
+        self._news = 0
         self._looked_s = 0.0
         self._lively = False
         self.plays = 0
@@ -140,12 +140,12 @@ class Rehearsal:
             self.plays += 1
 
     def _market_is_lively(self) -> bool:
-        """By the calls of the last second."""
+        """By what came in the last second."""
         now_s = trio.current_time()
         if now_s - self._looked_s >= _LOOK_S:
-            calls = self._pump.calls
-            self._lively = calls - self._calls > LIVELY_PER_S * (now_s - self._looked_s)
-            self._calls, self._looked_s = calls, now_s
+            news = self._pump.news
+            self._lively = news - self._news > LIVELY_PER_S * (now_s - self._looked_s)
+            self._news, self._looked_s = news, now_s
         return self._lively
 
 

@@ -28,7 +28,7 @@ def loaded() -> Loaded:
 class Lively:
     """As much of a pump as a rehearsal looks at."""
 
-    calls: int = 0
+    news: int = 0
 
 
 def test_every_book_becomes_a_signed_order_and_its_answer_is_heard(loaded: Loaded) -> None:
@@ -69,7 +69,7 @@ async def test_a_lively_market_is_not_disturbed(
     async def trade(per_s: int, seconds: int) -> None:
         for _ in range(per_s * seconds):
             await trio.sleep(1 / per_s)
-            pump.calls += 1
+            pump.news += 1
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(plays.keep)
@@ -115,7 +115,7 @@ async def test_beside_a_real_daemon_nothing_of_it_is_seen() -> None:
     plan = hotpath.Plan(seconds=2.0, rates=(20.0,), flood=0, sets=("daemon.rehearse_s=0.01",))
     document = await hotpath.measure(plan)
     one = document["rates"]["20"]
-    assert document["rehearsed"] > 20
+    assert document["rehearsed"] > 100, "answers to our own orders are no sign of a lively market"
     assert one["frames"] == one["handled"] == 40
     assert 0 < one["batches"] == one["posts"]
     assert document["signatures"]["checked"] == document["signatures"]["good"]
