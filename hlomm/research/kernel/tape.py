@@ -176,4 +176,6 @@ def _venue(tape: Sequence[Happened]) -> tuple[Any, list[Sides]]:
             assert isinstance(item, TradePrint), "one contract, and no perp"
             rows[place] = -int(item.aggressor), 0, len(snapshots) - 1, item.px, item.qty, one.told_ns
     rows.next_trade = _first_from_here(rows.trade != 0)
+    # The compiled walk goes from trade to trade, and this is what bounds it.
+    assert bool((rows.next_trade >= np.arange(len(rows))).all()), "a next trade lies behind"
     return rows, snapshots

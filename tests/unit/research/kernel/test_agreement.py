@@ -6,6 +6,7 @@ import random
 
 import attrs
 import msgspec
+import numpy as np
 import pytest
 
 from hlomm.domain.faults import UsageError
@@ -175,3 +176,10 @@ def test_a_stale_underlying_and_an_empty_side_are_followed_too(tier):
         if not (isinstance(event.item, BboUpdate) and begin < event.received_ns < begin + 30 * NS_PER_S)
     )
     assert differences(tier, attrs.evolve(whole, events=silent), 8, 3) >= 1
+
+
+def test_a_walk_that_would_never_end_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled code cannot be interrupted: what bounds it is looked at before."""
+    monkeypatch.setattr("hlomm.research.kernel.tape._first_from_here", np.zeros_like)
+    with pytest.raises(AssertionError, match="lies behind"):
+        kernel.Prepared.of(AGREED, UNHEDGED)
