@@ -6,8 +6,8 @@ from the book, so that a quote never feeds the fair value it was made from.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
+from typing import Protocol
 
 import attrs
 import msgspec
@@ -186,7 +186,18 @@ class Sensitivity(msgspec.Struct, frozen=True, gc=False):
     """Per contract and unit of money squared, in 1e-16."""
 
 
-Facts = tuple[tuple[str, float | str], ...]
+Fact = float | str
+Facts = tuple[tuple[str, Fact], ...]
+
+
+class Reasons(Protocol):
+    """The numbers behind a decision, told by name to whoever asks."""
+
+    def __call__(self) -> Facts:
+        """All of them."""
+
+    def named(self, name: str) -> Fact | None:
+        """One of them, without working out the others; None where there is none of that name."""
 
 
 class Desired(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,13 +216,17 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     take: Take | None = None
     sensitivity: Sensitivity | None = None
     """None where no model says how the underlying matters; then nothing is hedged."""
-    told: Callable[[], tuple[tuple[str, float | str], ...]] | None = None
+    told: Reasons | None = None
     """Tells the facts: most decisions are made and nobody asks."""
 
     @property
     def facts(self) -> Facts:
         """Named numbers behind the decision, for people; worked out for whoever asks."""
         return () if self.told is None else self.told()
+
+    def fact(self, name: str) -> Fact | None:
+        """One of them."""
+        return None if self.told is None else self.told.named(name)
 
 
 def no_quote(reason: str) -> Desired:

@@ -17,7 +17,7 @@ from hlomm.engine import ways
 from hlomm.engine.basket import BasketLegState, BasketState
 from hlomm.engine.exposure import mid_own
 from hlomm.engine.fees import rates_of
-from hlomm.engine.legs import LegTerms, choose_leg
+from hlomm.engine.legs import LegTerms, choose_leg, sold_leg
 from hlomm.engine.state import MarketState, State
 from hlomm.pricing.complete_sets import all_in, highest, lowest, net_of
 
@@ -109,12 +109,10 @@ def _ways_out(state: State, of: BasketLegState, surplus: int) -> list[_Way]:
     px = _deep(ways.bids_for(of.leg, others.bids, others.asks), surplus)
     if px is None:
         return []
-    free_yes, free_no = state.free_tokens(of.market)
     gain = -direction(of.leg, Side.BUY)
+    free = state.free_tokens(of.market, sold_leg(gain))
     # Without cash to its name no purchase stands in for a sale that can be sent.
-    choice = choose_leg(
-        market.market, gain, yes_px(of.leg, px), Qty(surplus), free_yes, free_no, LegTerms(cash=lambda: 0)
-    )
+    choice = choose_leg(market.market, gain, yes_px(of.leg, px), Qty(surplus), free, lambda: LegTerms(cash=lambda: 0))
     buying, selling = _fees(state, market, complement(px))[0], _fees(state, market, px)[1]
     sold = choice.qty if choice.side is Side.SELL else 0
     found = []

@@ -48,10 +48,11 @@ class Book:
         if item.venue_ms < self.touch_ms or item.venue_ms < self.depth_ms:
             return False
         self.touch_ms = item.venue_ms
+        bids: tuple[Level, ...] = () if item.bid is None else (item.bid,)
+        asks: tuple[Level, ...] = () if item.ask is None else (item.ask,)
         # Without a snapshot there is no depth: touches of the past are not it, and would pile up for ever.
-        known_bids, known_asks = (self.bids, self.asks) if self.depth_ms >= 0 else ((), ())
-        bids = _behind((item.bid,), known_bids, bid=True) if item.bid is not None else ()
-        asks = _behind((item.ask,), known_asks, bid=False) if item.ask is not None else ()
+        if self.depth_ms >= 0:
+            bids, asks = _behind(bids, self.bids, bid=True), _behind(asks, self.asks, bid=False)
         return self._replace(bids, asks)
 
     def _replace(self, bids: tuple[Level, ...], asks: tuple[Level, ...]) -> bool:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from hlomm.domain.ids import MarketId, venue_of
 from hlomm.domain.inputs import ConversionFailed
-from hlomm.domain.markets import Leg
 from hlomm.domain.outputs import AlertLevel, ConvertSet, HaltState
 from hlomm.domain.report import SideNote
 from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty, to_text
 from hlomm.engine import closed, gate, restraint
 from hlomm.engine.conversions import LEGS_OF, Pending
-from hlomm.engine.exposure import available, exposure
+from hlomm.engine.exposure import exposure
 from hlomm.engine.state import MarketState, State
 
 TIMER = "conversions"
@@ -81,7 +80,7 @@ def _room(state: State, action: SetAction, markets: tuple[MarketState, ...], qty
     giving = markets if action is SetAction.MERGE_QUESTION else markets[:1]
     for market in giving:
         for leg in LEGS_OF[action]:
-            free = free_tokens(state, market.market.id, leg)
+            free = state.free_tokens(market.market.id, leg)
             if free < qty:
                 return SideNote(guard="tokens", detail=f"{to_text(free)} {leg.name} free of {to_text(qty)}")
     cap = state.config.limits.max_position
@@ -112,13 +111,6 @@ def _changes(action: SetAction, markets: int, qty: int) -> tuple[int, ...]:
     if action is SetAction.NEGATE:
         return (qty,) * markets
     return (-qty if action is SetAction.MERGE_QUESTION else 0,) * markets
-
-
-def free_tokens(state: State, market: MarketId, leg: Leg) -> int:
-    """Tokens that nothing has claimed and that are delivered."""
-    position = state.portfolio.position(market)
-    exposed = exposure(position, state.orders.pending(market))
-    return available(position, exposed, leg, state.withheld(market, leg))
 
 
 def in_sets(state: State) -> int:

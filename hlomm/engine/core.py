@@ -76,7 +76,8 @@ class Engine:
         state = self.state
         if state.ids is None and type(item) is not Booted:
             raise InvariantBroken("the first input must be Booted")
-        state.markouts.settle(state.attribution, now.mono_ns - 1)  # before the input moves what they are held against
+        if state.markouts.due_ns < now.mono_ns:  # before the input moves what they are held against
+            state.markouts.settle(state.attribution, now.mono_ns - 1)
         state.now = now
         state.forget_sums()
         state.counters.inputs += 1
@@ -93,7 +94,8 @@ class Engine:
         """Decide on everything that changed and hand out what should happen."""
         state = self.state
         state.now = now
-        state.markouts.settle(state.attribution, now.mono_ns)
+        if state.markouts.due_ns <= now.mono_ns:
+            state.markouts.settle(state.attribution, now.mono_ns)
         state.counters.turns += 1
         if state.halt is HaltState.STOPPED:
             return state.out.drain()

@@ -172,8 +172,9 @@ def _sent_ns(state: State, market: MarketState, venue_ms: int) -> int:
     """Our monotonic time of a venue stamp: a feed that has fallen behind brings old books, however fast they come."""
     if not venue_ms:
         return state.now.mono_ns
-    late_ms = state.now.wall_ms + state.venues[market.market.venue].skew_ms - venue_ms
-    return state.now.mono_ns - max(late_ms, 0) * NS_PER_MS
+    now = state.now
+    late_ms = now.wall_ms + state.venues[market.market.venue].skew_ms - venue_ms
+    return now.mono_ns - late_ms * NS_PER_MS if late_ms > 0 else now.mono_ns
 
 
 def _book_changed(state: State, market: MarketState) -> None:

@@ -44,18 +44,27 @@ class LegTerms(msgspec.Struct, frozen=True, kw_only=True):
     """Of the 1 that a pair becomes, by merging or at settlement."""
 
 
-def choose_leg(
-    market: Market, direction: int, px: Px, qty: Qty, free_yes: int, free_no: int, terms: LegTerms
-) -> LegChoice:
-    """The leg for one wished level; `free_*` are tokens that no other order has claimed."""
+def sold_leg(direction: int) -> Leg:
+    """The token whose sale gains as that direction does."""
+    return Leg.NO if direction > 0 else Leg.YES
+
+
+def choose_leg(market: Market, direction: int, px: Px, qty: Qty, free: int, ways: Callable[[], LegTerms]) -> LegChoice:
+    """The leg for one wished level.
+
+    `free`: tokens of the leg that could be sold (`sold_leg`) which no order has claimed. `ways` tells what either way
+    costs; it is asked only where there is something to sell.
+    """
     (sell_leg, sell), (buy_leg, buy) = leg_sides(direction)
-    free = free_yes if sell_leg is Leg.YES else free_no
-    # Complementing is its own inverse, so the YES price of a leg price and back are one function.
-    sell_px, buy_px = own_px(sell_leg, px), own_px(buy_leg, px)
-    sell_qty = floor_to(max(min(qty, free), 0), market.lot)
+    buy_px = own_px(buy_leg, px)
     purchase = LegChoice(buy_leg, buy, buy_px, qty, notional_ceil(buy_px, qty))
+    if free <= 0:
+        return purchase
+    # Complementing is its own inverse, so the YES price of a leg price and back are one function.
+    sell_px, sell_qty = own_px(sell_leg, px), floor_to(min(qty, free), market.lot)
     if not sell_qty or sell_qty < market.min_qty or notional_floor(sell_px, sell_qty) < market.min_notional:
         return purchase
+    terms = ways()
     # By more than the rounding of the rates, which is at most a unit a contract.
     cheaper = buy_px * terms.open + SCALE * terms.pair + SCALE < sell_px * terms.close
     large = qty >= market.min_qty and notional_floor(buy_px, qty) >= market.min_notional

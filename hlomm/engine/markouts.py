@@ -56,7 +56,8 @@ class Markouts:
         self._recent = recent
         self._noted = 0
         self._waiting: tuple[deque[_Waiting], ...] = tuple(deque() for _ in MARKOUT_S)
-        self._next_ns = _NEVER
+        self.due_ns = _NEVER
+        """When the next figure is due: before that `settle` has nothing to do."""
         self.totals = tuple(Total() for _ in MARKOUT_S)
         self.dropped = 0
         """Figures never made because too many were waiting."""
@@ -80,17 +81,15 @@ class Markouts:
                 self.dropped += 1
             due_ns = mono_ns + horizon_s * NS_PER_S
             queue.append(_Waiting(due_ns, self._noted, row.market, sign, px2, row.qty, row.maker))
-            self._next_ns = min(self._next_ns, due_ns)
+            self.due_ns = min(self.due_ns, due_ns)
         self._noted += 1
 
     def settle(self, attribution: Attribution, until_ns: int) -> None:
         """Give a figure to everything that is due by then; the references must be those of that moment."""
-        if until_ns < self._next_ns:
-            return
         for place, queue in enumerate(self._waiting):
             while queue and queue[0].due_ns <= until_ns:
                 self._figure(place, queue.popleft(), attribution)
-        self._next_ns = min((queue[0].due_ns for queue in self._waiting if queue), default=_NEVER)
+        self.due_ns = min((queue[0].due_ns for queue in self._waiting if queue), default=_NEVER)
 
     def _figure(self, place: int, fill: _Waiting, attribution: Attribution) -> None:
         ref2 = attribution.quoted2(fill.market)

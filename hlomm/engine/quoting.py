@@ -19,7 +19,7 @@ from hlomm.domain.view import BookShape, Desired, MarketView, Wish, no_quote
 from hlomm.engine import closed, gate, hedge_limits, refusals, restraint, terms_of, tripped
 from hlomm.engine.fees import curve_of, merge_rate, rates_of
 from hlomm.engine.hedge_state import OK
-from hlomm.engine.legs import LegChoice, choose_leg
+from hlomm.engine.legs import LegChoice, choose_leg, sold_leg
 from hlomm.engine.order import Order
 from hlomm.engine.restraint import ASK, BID
 from hlomm.engine.state import MarketState, State
@@ -173,9 +173,11 @@ def cancel_quotes(state: State, market_id: MarketId) -> None:
 
 def _want(state: State, market: MarketState, direction: int, wish: Wish) -> None:
     live = _quotes(state, market.market.id, direction)
-    free_yes, free_no = state.free_tokens(market.market.id, live[0] if live else None)
-    terms = terms_of.leg_terms(state, market, direction, wish.px, maker=True)
-    choice = choose_leg(market.market, direction, wish.px, wish.qty, free_yes, free_no, terms)
+    free = state.free_tokens(market.market.id, sold_leg(direction), live[0] if live else None)
+    choice = choose_leg(
+        market.market, direction, wish.px, wish.qty, free,
+        lambda: terms_of.leg_terms(state, market, direction, wish.px, maker=True),
+    )  # fmt: skip
     if not live:
         _place(state, market, direction, choice)
         return

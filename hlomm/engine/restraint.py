@@ -64,10 +64,25 @@ def reduce_only(state: State, market: MarketState, direction: int) -> str | None
 def sides(state: State, market: MarketState, desired: Desired) -> tuple[Side, Side]:
     """Both sides of what the strategy wants, after everything that restrains it."""
     market.restraints = {}
+    if _unrestrained(state, market):
+        return (
+            (BID, desired.bid, desired.bid_reason if desired.bid is None else ""),
+            (ASK, desired.ask, desired.ask_reason if desired.ask is None else ""),
+        )
     return (
         _side(state, market, desired, BID, desired.bid, desired.bid_reason),
         _side(state, market, desired, ASK, desired.ask, desired.ask_reason),
     )
+
+
+def _unrestrained(state: State, market: MarketState) -> bool:
+    """Whether nothing below has a word to say about either side: as nearly always, so it is asked once for both."""
+    if not market.is_outcome or state.breakers.day.stopped or _widening(state, market) is not None:
+        return False
+    expiry_ns = market.market.expiry_ns
+    if expiry_ns is not None and expiry_ns - state.now.wall_ns <= state.config.quotes.drain_ns:
+        return False
+    return inventory.stage_of(state, market) is Stage.CALM
 
 
 def _side(state: State, market: MarketState, desired: Desired, direction: int, wish: Wish | None, why: str) -> Side:

@@ -367,16 +367,13 @@ class State:
         market.others = now, found
         return found
 
-    def free_tokens(self, market: MarketId, replaced: Order | None = None) -> tuple[int, int]:
-        """YES and NO that no order has claimed and that are for sale; of an order to be replaced only fills due."""
+    def free_tokens(self, market: MarketId, leg: Leg, replaced: Order | None = None) -> int:
+        """Tokens that no order has claimed and that are for sale; of an order to be replaced only fills due."""
         position = self.portfolio.position(market)
-        if position.flat:
-            return 0, 0
+        if not position.held(leg):
+            return 0
         exposed = exposure(position, self.orders.pending(market), replaced)
-        return (
-            available(position, exposed, Leg.YES, self.withheld(market, Leg.YES)),
-            available(position, exposed, Leg.NO, self.withheld(market, Leg.NO)),
-        )
+        return available(position, exposed, leg, self.withheld(market, leg))
 
     def equity(self) -> int:
         """Both wallets plus tokens and perps at conservative marks.

@@ -12,7 +12,7 @@ from hlomm.domain.report import SideNote
 from hlomm.domain.units import SCALE, to_text
 from hlomm.domain.view import Take
 from hlomm.engine import gate, quoting, terms_of
-from hlomm.engine.legs import choose_leg
+from hlomm.engine.legs import choose_leg, sold_leg
 from hlomm.engine.state import MarketState, State
 
 
@@ -26,13 +26,14 @@ def act(state: State, market: MarketState, wish: Take) -> None:
     if market.taken_ns is not None and now_ns - market.taken_ns < wait_ns:
         market.notes[wish.direction] = SideNote(guard="pacing", detail=wish.reason)
         return
-    free_yes, free_no = state.free_tokens(market_id)
     px = floor_px(market.market, wish.px) if wish.direction > 0 else ceil_px(market.market, wish.px)
     if not 0 < px < SCALE:
         market.notes[wish.direction] = SideNote(guard="grid", detail=f"no legal price at {to_text(wish.px)}")
         return
-    terms = terms_of.leg_terms(state, market, wish.direction, px, maker=False)
-    choice = choose_leg(market.market, wish.direction, px, wish.qty, free_yes, free_no, terms)
+    choice = choose_leg(
+        market.market, wish.direction, px, wish.qty, state.free_tokens(market_id, sold_leg(wish.direction)),
+        lambda: terms_of.leg_terms(state, market, wish.direction, px, maker=False),
+    )  # fmt: skip
     want = gate.Proposal(
         market=market, leg=choice.leg, side=choice.side, px=choice.px, qty=choice.qty, tif=Tif.IOC, purpose=Purpose.LEG
     )

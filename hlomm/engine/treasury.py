@@ -28,7 +28,6 @@ from hlomm.domain.report import SetRow, SideNote
 from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty, complement, floor_to, notional_floor, to_text
 from hlomm.engine import baskets, converting
-from hlomm.engine.converting import free_tokens
 from hlomm.engine.fees import rates_of
 from hlomm.engine.hedge_state import OK
 from hlomm.engine.state import MarketState, State
@@ -95,7 +94,7 @@ def single(state: State, market: MarketState, leg: Leg) -> int:
     """Whole tokens of a leg that are in no pair and that nothing has claimed."""
     position = state.portfolio.position(market.market.id)
     unpaired = position.held(leg) - position.pairs
-    return floor_to(max(min(unpaired, free_tokens(state, market.market.id, leg)), 0), market.market.lot)
+    return floor_to(max(min(unpaired, state.free_tokens(market.market.id, leg)), 0), market.market.lot)
 
 
 # -- pairs of one market
@@ -107,7 +106,7 @@ def _market(state: State, market: MarketState) -> None:
     market_id, rules, lot = market.market.id, state.config.sets, market.market.lot
     position = state.portfolio.position(market_id)
     target, why = stock(state, market)
-    free = min(free_tokens(state, market_id, leg) for leg in Leg)
+    free = min(state.free_tokens(market_id, leg) for leg in Leg)
     beyond = floor_to(min(free, position.pairs - target), lot)
     missing = floor_to(target - position.pairs, lot)
     if beyond >= rules.least:

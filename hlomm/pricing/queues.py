@@ -29,7 +29,7 @@ class QueueModel(IntEnum):
     """behind = ln(1+b)/ln(1+b+f)."""
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, on_setattr=attrs.setters.NO_OP)
 class QueuePosition:
     """One resting order. Quantities in contracts; `front` may end a little below 0 while less than half a lot."""
 

@@ -93,7 +93,8 @@ def odds(
         return _CERTAIN_YES
     if spot < _PRICE_MIN:
         return _CERTAIN_NO
-    spot, strike, v = min(spot, _PRICE_MAX), min(strike, _PRICE_MAX), min(v, _V_MAX)
+    if spot > _PRICE_MAX or strike > _PRICE_MAX or v > _V_MAX:
+        spot, strike, v = min(spot, _PRICE_MAX), min(strike, _PRICE_MAX), min(v, _V_MAX)
     if not v >= _V_MIN:
         yes = spot >= strike if comparator is Comparator.AT_LEAST else spot > strike
         return _CERTAIN_YES if yes else _CERTAIN_NO

@@ -74,6 +74,7 @@ class Run:
         *, cash: Cash = START_CASH, chosen: Sequence[Strategy] | None = None,
     ) -> None:  # fmt: skip
         self._recording = recording
+        self._perp = recording.perp.id
         self._loaded = loaded
         self._terms = terms
         self._lines = lines(recording.events, terms.model.latency.feed) if of is None else of
@@ -157,16 +158,15 @@ class Run:
     # -- what is measured
 
     def _collect(self, told: Told) -> None:
-        event, at_ns = told.event, told.at_ns
-        state = self._engine.state
-        market = state.markets[self._recording.outcome.id]
-        fair = market.desired.fair if market.desired is not None else None
-        if isinstance(event.item, BookSnapshot):
-            self._price(event.item, fair)
-            self._forecast(at_ns, event.item, market)
-        elif isinstance(event.item, BboUpdate) and event.item.market == self._recording.perp.id:
-            self._touched(at_ns, event.item)
-        self._filled(state)
+        item, at_ns, state = told.event.item, told.at_ns, self._engine.state
+        if isinstance(item, BookSnapshot):
+            market = state.markets[self._recording.outcome.id]
+            self._price(item, market.desired.fair if market.desired is not None else None)
+            self._forecast(at_ns, item, market)
+        elif isinstance(item, BboUpdate) and item.market == self._perp:
+            self._touched(at_ns, item)
+        if state.markouts.noted != self._noted:
+            self._filled(state)
         if at_ns >= self._next_sample_ns:
             self._next_sample_ns = at_ns + SAMPLE_NS
             self._sample(at_ns)
@@ -174,13 +174,13 @@ class Run:
     def _touched(self, at_ns: int, item: BboUpdate) -> None:
         """The underlying's best bid and offer; an outcome has one of its own."""
         if item.bid is not None and item.ask is not None:
-            self._touch = item.bid[0] / SCALE, item.ask[0] / SCALE
-            self._so_far.update(at_ns / NS_PER_S, 0.5 * sum(self._touch))
+            self._touch = bid, ask = item.bid[0] / SCALE, item.ask[0] / SCALE
+            self._so_far.update(at_ns / NS_PER_S, 0.5 * (bid + ask))
 
     def _filled(self, state: State) -> None:
         """Trades since the last look; conversions stand among them in the engine's memory."""
         new, self._noted = state.markouts.noted - self._noted, state.markouts.noted
-        for row in islice(state.recent_fills, len(state.recent_fills) - new, None) if new else ():
+        for row in islice(state.recent_fills, len(state.recent_fills) - new, None):
             if row.kind == FillKind.TRADE.value:
                 px, at_ns = yes_px(row.leg, row.px), row.wall_ms * NS_PER_MS
                 self._fills.append(FillPoint(at_ns, direction(row.leg, row.side), px, row.qty, row.maker))
@@ -198,13 +198,14 @@ class Run:
         tau_s = outcome.tau_ns(at_ns) / NS_PER_S
         if self._touch is None or tau_s <= 0.0:
             return
-        facts = {} if desired is None else dict(desired.facts)
-        bid, ask = (levels[0][0] / SCALE if levels else None for levels in (book.bids, book.asks))
+        bid = book.bids[0][0] / SCALE if book.bids else None
+        ask = book.asks[0][0] / SCALE if book.asks else None
         self._seen.append(
             Seen(
                 tau_s=tau_s, spot=0.5 * sum(self._touch), strike=to_float(outcome.strike), bid=bid, ask=ask,
                 realised=self._so_far.annual, configured=self._loaded.settings.strategy.avellaneda.vol_annual,
-                model=_number(facts.get("model")), expected=_number(facts.get("expected")),
+                model=None if desired is None else _number(desired.fact("model")),
+                expected=None if desired is None else _number(desired.fact("expected")),
                 default=None if desired is None or desired.fair is None else desired.fair / SCALE,
             )
         )  # fmt: skip

@@ -48,40 +48,41 @@ class Driver:
 
     def feed(self, item: Input, at_ns: int) -> None:
         """One input, now, and its turn."""
-        self._take(item, at_ns)
-        self._turn(at_ns)
+        now = self._now(at_ns)
+        self._take(item, now)
+        self._turn(now)
 
     def told(self, items: Sequence[Input], at_ns: int) -> None:
         """Inputs that came in one piece, at their time, after everything that comes before; decided on once."""
         self.advance(at_ns)
         for news in self.venue.mail.due(at_ns):
             self.feed(news, at_ns)
-        for item in items:
-            self._take(item, at_ns)
-        self._turn(at_ns)
-
-    def _take(self, item: Input, at_ns: int) -> None:
-        self.inputs += 1
         now = self._now(at_ns)
+        for item in items:
+            self._take(item, now)
+        self._turn(now)
+
+    def _take(self, item: Input, now: Now) -> None:
+        self.inputs += 1
         self.engine.feed(item, now)
         if self._onlooker is not None:
             self._onlooker.fed(self.engine, item, now)
 
     def advance(self, until_ns: int) -> None:
         """Everything before a time, at the venue and here, in order of time; of the venue also what is then."""
+        venue = self.venue
         while True:
-            at_ns = self._next_ns(until_ns)
-            venue_ns = self.venue.next_ns()
-            if venue_ns is not None and venue_ns <= min(at_ns, until_ns):
-                self.venue.step()  # what it says may come before what was next here
+            at_ns, venue_ns = self._next_ns(until_ns), venue.next_ns()
+            if venue_ns is not None and venue_ns <= at_ns and venue_ns <= until_ns:
+                venue.step()  # what it says may come before what was next here
                 continue
             if at_ns >= until_ns:
                 return
-            news = self.venue.mail.due(at_ns)
+            news = venue.mail.due(at_ns)
             for item in news:
                 self.feed(item, at_ns)
             if not news:
-                self._turn(at_ns)
+                self._turn(self._now(at_ns))
 
     def _next_ns(self, until_ns: int) -> int:
         """News, or a deadline of the engine's, whichever is first; `until_ns` where there is neither."""
@@ -94,11 +95,10 @@ class Driver:
     def _now(self, at_ns: int) -> Now:
         return Now(at_ns - self.venue.ahead_ns, at_ns)
 
-    def _turn(self, at_ns: int) -> None:
+    def _turn(self, now: Now) -> None:
         self.turns += 1
-        now = self._now(at_ns)
         outputs = self.engine.turn(now)
         if self._onlooker is not None:
             self._onlooker.turned(self.engine, outputs, now)
         for output in outputs:
-            self.venue.mail.send(output, at_ns)
+            self.venue.mail.send(output, now.wall_ns)

@@ -50,7 +50,8 @@ def lines(events: Sequence[Event], feed: Delay, perps: Collection[MarketId] = ()
     happened: list[Happened] = []
     latest = 0
     for place, event in enumerate(events):
-        latest = max(latest, event.received_ns + feed.at(place))
+        at_ns = event.received_ns + feed.at(place)
+        latest = max(latest, at_ns)
         told.append(Told(at_ns=latest, event=event))
         item = event.item
         if isinstance(item, BookSnapshot | TradePrint) or (isinstance(item, BboUpdate) and item.market in perps):

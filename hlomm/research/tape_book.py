@@ -19,12 +19,13 @@ class TapeBook:
         self._levels: dict[int, tuple[Level, ...]] = {1: (), -1: ()}
         self._printed: dict[int, Counter[int]] = {1: Counter(), -1: Counter()}
         self._taken: dict[int, Counter[int]] = {1: Counter(), -1: Counter()}
+        self._gone = (*self._printed.values(), *self._taken.values())
 
     def snapshot(self, item: BookSnapshot) -> None:
         self._levels = {1: item.bids, -1: item.asks}
-        for side in (1, -1):
-            self._printed[side].clear()
-            self._taken[side].clear()
+        for gone in self._gone:
+            if gone:
+                gone.clear()
 
     def printed(self, item: TradePrint) -> None:
         """A trade took from the side it hit: all that was better, and its own size at its price."""

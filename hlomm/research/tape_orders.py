@@ -46,14 +46,15 @@ class Own:
     filled: int = 0
     overrun: bool = False
     """The recorded book crossed its price without a print: a real one would have met it, or not been sent."""
+    direction: int = attrs.field(init=False)
+    """+1 a bid, -1 an ask, in YES space."""
+
+    def __attrs_post_init__(self) -> None:
+        self.direction = direction(self.request.leg, self.request.side)
 
     @property
     def yes_px(self) -> Px:
         return yes_px(self.request.leg, self.px)
-
-    @property
-    def direction(self) -> int:
-        return direction(self.request.leg, self.request.side)
 
 
 class OwnOrders:
@@ -87,13 +88,14 @@ class OwnOrders:
 
     def snapshot(self) -> int:
         """The levels are now as the book shows them; how many orders it has just overrun."""
-        overrun = 0
+        overrun, book = 0, self._book
         for order in self._orders.values():
-            size = self._book.shown(order.direction, order.yes_px)
+            side, at = order.direction, order.yes_px
+            size = book.shown(side, at)
             if size is not None and order.queue is not None:
                 order.queue.depth(to_float(size))
-            touch = self._book.touch(-order.direction)
-            if not order.overrun and touch is not None and (order.yes_px - touch) * order.direction >= 0:
+            touch = None if order.overrun else book.touch(-side)
+            if touch is not None and (at - touch) * side >= 0:
                 order.overrun = True
                 overrun += 1
         return overrun

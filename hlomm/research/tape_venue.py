@@ -130,11 +130,11 @@ class TapeVenue:
 
     def next_ns(self) -> int | None:
         """When the next thing happens at the venue."""
-        arrives_ns = self.mail.next_request_ns()
-        if self._place == len(self._tape):
+        arrives_ns, tape, place = self.mail.next_request_ns(), self._tape, self._place
+        if place == len(tape):
             return arrives_ns
-        at_ns = self._tape[self._place].at_ns
-        return at_ns if arrives_ns is None else min(at_ns, arrives_ns)
+        at_ns = tape[place].at_ns
+        return at_ns if arrives_ns is None or at_ns < arrives_ns else arrives_ns
 
     def step(self) -> None:
         """The next thing at the venue; of two at one time the market's own comes first."""

@@ -28,7 +28,7 @@ from hlomm.domain.look_rows import FigureRow, SurfaceRow
 from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, ceil_to, floor_from_float, to_float
-from hlomm.domain.view import Basket, BookShape, Desired, Facts, MarketView, Sensitivity, Wish, no_quote
+from hlomm.domain.view import Basket, BookShape, Desired, Fact, Facts, MarketView, Sensitivity, Wish, no_quote
 from hlomm.pricing import binary, fair, horizon, kelly, microprice
 from hlomm.pricing.book_gap import BookGap
 from hlomm.pricing.expected import Contract, Outlook, contract_of, implied_vol
@@ -257,7 +257,7 @@ class Avellaneda:
         wanted: Quote,
         size: kelly.Size,
         moves: Sensitivity | None,
-        told: Callable[[], Facts],
+        told: _Told,
     ) -> Desired:
         assert value.p is not None
         tick, qty = view.market.tick, Qty(floor_from_float(size.contracts, view.market.lot))
@@ -322,29 +322,35 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
     size: kelly.Size
 
     def __call__(self) -> Facts:
-        outlook = self.outlook
-        return (
-            ("fair", _number(self.value.p)),
-            ("model", _number(None if self.model is None else self.model.p)),
-            ("book", _number(self.book.value)),
-            ("weight_model", self.value.weight_model),
-            ("vol", self.realised),
-            ("implied", _number(self._implied())),
-            ("expected", _number(None if outlook is None else outlook.sigma)),
-            ("premium", _number(None if outlook is None else outlook.premium)),
-            ("nu", self.nu),
-            ("reservation", _number(self.wanted.reservation)),
-            ("half", _number(self.wanted.half)),
-            ("size", self.size.contracts),
-            ("size_bound", self.size.bound.name.lower()),
-        )
+        return tuple((name, _fact(of(self))) for name, of in _FACTS.items())
 
-    def _implied(self) -> float | None:
+    def named(self, name: str) -> Fact | None:
+        of = _FACTS.get(name)
+        return None if of is None else _fact(of(self))
+
+    def implied(self) -> float | None:
         """Black-Scholes vol of the book's mid."""
         if self.spot is None or self.contract is None or self.book.mid is None:
             return None
         return implied_vol(self.contract, self.spot, self.tau_s, self.book.mid)
 
 
-def _number(value: float | None) -> float | str:
+_FACTS: Final[dict[str, Callable[[_Told], Fact | None]]] = {
+    "fair": lambda told: told.value.p,
+    "model": lambda told: None if told.model is None else told.model.p,
+    "book": lambda told: told.book.value,
+    "weight_model": lambda told: told.value.weight_model,
+    "vol": lambda told: told.realised,
+    "implied": lambda told: told.implied(),
+    "expected": lambda told: None if told.outlook is None else told.outlook.sigma,
+    "premium": lambda told: None if told.outlook is None else told.outlook.premium,
+    "nu": lambda told: told.nu,
+    "reservation": lambda told: told.wanted.reservation,
+    "half": lambda told: told.wanted.half,
+    "size": lambda told: told.size.contracts,
+    "size_bound": lambda told: told.size.bound.name.lower(),
+}
+
+
+def _fact(value: Fact | None) -> Fact:
     return "-" if value is None else value

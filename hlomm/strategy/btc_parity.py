@@ -20,7 +20,7 @@ from hlomm.domain.inputs import Level
 from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, floor_from_float, floor_to, to_float
-from hlomm.domain.view import Basket, BookShape, Desired, Facts, MarketView, Take, no_quote
+from hlomm.domain.view import Basket, BookShape, Desired, Fact, Facts, MarketView, Take, no_quote
 from hlomm.pricing import fair, kelly
 from hlomm.pricing.expected import Outlook, contract_of
 from hlomm.pricing.normal import cdf
@@ -223,6 +223,9 @@ class _Told(msgspec.Struct, frozen=True):
             ("fair", self.model.p), ("low", self.low), ("high", self.high), ("bid", bid), ("ask", ask),
             ("expected", self.outlook.sigma), ("premium", self.outlook.premium),
         )  # fmt: skip
+
+    def named(self, name: str) -> Fact | None:
+        return dict(self()).get(name)
 
 
 def _told(view: MarketView, outlook: Outlook, model: fair.Estimate, low: float, high: float) -> _Told:

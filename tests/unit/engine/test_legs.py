@@ -10,7 +10,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Side, yes_px
 from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.engine.exposure import available, exposure, mid_own
-from hlomm.engine.legs import LegChoice, LegTerms, choose_leg
+from hlomm.engine.legs import LegChoice, LegTerms, choose_leg, sold_leg
 from hlomm.engine.position import Position
 from hlomm.engine.quoting import describe
 from hlomm.engine.state import leg_sides
@@ -25,7 +25,8 @@ RICH = LegTerms(cash=lambda: usd(1_000_000))
 def choose(
     direction: int, price: str, number: float, *, yes: float = 0, no: float = 0
 ) -> tuple[Leg, Side, int, int, int]:
-    choice = choose_leg(MARKET, direction, px(price), lots(number), lots(yes), lots(no), RICH)
+    free = {Leg.YES: lots(yes), Leg.NO: lots(no)}[sold_leg(direction)]
+    choice = choose_leg(MARKET, direction, px(price), lots(number), free, lambda: RICH)
     return choice.leg, choice.side, choice.px, choice.qty, choice.collateral
 
 
@@ -77,12 +78,12 @@ def test_at_the_dear_end_a_small_quote_needs_inventory() -> None:
     ],
 )
 def test_fees_choose_between_a_sale_and_a_purchase_where_both_are_possible(terms: LegTerms, side: Side) -> None:
-    assert choose_leg(MARKET, ASK, px("0.58"), lots(100), lots(100), 0, terms).side is side
+    assert choose_leg(MARKET, ASK, px("0.58"), lots(100), lots(100), lambda: terms).side is side
 
 
 def test_a_purchase_below_the_minimum_is_no_way_out_of_a_fee() -> None:
     terms = LegTerms(cash=lambda: usd(1_000), close=40_000)
-    assert choose_leg(MARKET, ASK, px("0.95"), lots(100), lots(100), 0, terms).side is Side.SELL
+    assert choose_leg(MARKET, ASK, px("0.95"), lots(100), lots(100), lambda: terms).side is Side.SELL
 
 
 @given(
@@ -92,7 +93,8 @@ def test_a_purchase_below_the_minimum_is_no_way_out_of_a_fee() -> None:
 def test_any_choice_stands_at_the_wished_level_and_locks_what_it_must(
     direction: int, price: int, number: int, yes: int, no: int
 ) -> None:
-    choice = choose_leg(MARKET, direction, Px(price), lots(number), lots(yes), lots(no), RICH)
+    free = {Leg.YES: lots(yes), Leg.NO: lots(no)}[sold_leg(direction)]
+    choice = choose_leg(MARKET, direction, Px(price), lots(number), free, lambda: RICH)
     assert yes_px(choice.leg, choice.px) == price
     assert (1 if choice.leg is Leg.YES else -1) * choice.side == direction, "it gains from what was wished"
     assert 0 < choice.qty <= lots(number)

@@ -15,7 +15,7 @@ from hlomm.domain.outputs import ConvertSet, HaltState, QueryAccount
 from hlomm.domain.sets import SetAction
 from hlomm.domain.units import ONE, Px
 from hlomm.engine import converting
-from hlomm.engine.converting import free_tokens, in_sets
+from hlomm.engine.converting import in_sets
 from hlomm.engine.report import report
 from tests.support.rig import Rig, alerts, placed
 from tests.support.values import M, account, config, lots, outcome, px, seconds, usd
@@ -111,7 +111,7 @@ def test_what_a_merge_has_claimed_is_not_offered() -> None:
     rig.buy(100, "0.45", leg=Leg.NO)
     (merge,) = look(rig)
     assert merge.qty == lots(100)
-    assert [free_tokens(rig.state, M, leg) for leg in Leg] == [0, 0]
+    assert [rig.state.free_tokens(M, leg) for leg in Leg] == [0, 0]
     (order,) = placed(rig.want(ask=("0.58", 60)))
     assert (order.leg, order.side) == (Leg.NO, Side.BUY), "a sale would want tokens that are as good as gone"
 
@@ -171,7 +171,7 @@ def test_a_refused_merge_frees_its_tokens_and_rests() -> None:
     look(rig)
     outputs = rig.tell(ConversionFailed(action=SetAction.MERGE, market=M, text="not now"))
     assert alerts(outputs, "conversion_failed")
-    assert free_tokens(rig.state, M, Leg.YES) == lots(100)
+    assert rig.state.free_tokens(M, Leg.YES) == lots(100)
     assert look(rig) == [], "the venue has just refused it"
     rig.keep_fresh(20)
     assert [out for out in rig.outputs if isinstance(out, ConvertSet)][-1] == sent(SetAction.MERGE, M, 100)
@@ -183,9 +183,9 @@ def test_a_lost_merge_keeps_its_claim_until_nothing_can_come_any_more() -> None:
     rig.buy(100, "0.45", leg=Leg.NO)
     look(rig)
     rig.tell(ConversionFailed(action=SetAction.MERGE, market=M, text="no answer", lost=True))
-    assert free_tokens(rig.state, M, Leg.YES) == 0
+    assert rig.state.free_tokens(M, Leg.YES) == 0
     rig.keep_fresh(16)
-    assert free_tokens(rig.state, M, Leg.YES) == lots(100)
+    assert rig.state.free_tokens(M, Leg.YES) == lots(100)
     assert rig.state.conversions.failed == 1
 
 
