@@ -22,7 +22,7 @@ from hlomm.domain.view import BookShape
 from hlomm.engine import gate, quoting
 from hlomm.engine.hedge_state import OK, HedgeState
 from hlomm.engine.state import MarketState, State
-from hlomm.pricing.hedge import HedgeTerms, Maintained, maintained
+from hlomm.pricing.hedge import HedgeTerms, Maintained, maintained, nothing_held
 
 TIMER: Final = "hedge"
 
@@ -54,13 +54,11 @@ def _step(state: State, market: MarketState, hedge: HedgeState) -> None:
         hedge.note = SideNote(guard="hedge", detail="no fresh price of the perp")
         return
     legs = _legs(state, market.market.id)
-    wanted = maintained(
-        [leg for _, leg in legs], px,
-        HedgeTerms(
-            cost=rules.cost, risk_aversion=rules.risk_aversion, cap=state.config.limits.max_hedge_notional,
-            lot=market.market.lot, least=max(rules.closest, market.market.min_notional),
-        ),
+    terms = HedgeTerms(
+        cost=rules.cost, risk_aversion=rules.risk_aversion, cap=state.config.limits.max_hedge_notional,
+        lot=market.market.lot, least=max(rules.closest, market.market.min_notional),
     )  # fmt: skip
+    wanted = maintained([leg for _, leg in legs], px, terms) if legs else nothing_held(px, terms)
     held = state.portfolio.perps.position(market.market.id).qty
     _count(hedge, legs)
     hedge.look(now_ns, held, wanted, naked=bool(held) and not legs)

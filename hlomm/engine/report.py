@@ -122,6 +122,7 @@ def market_row(state: State, market: MarketState) -> MarketRow:
     spec, book, desired = market.market, market.book, market.desired
     position = state.portfolio.position(spec.id)
     held = position.yes if market.is_outcome else state.portfolio.perps.position(spec.id).qty
+    own_bid, own_ask = own_quotes(state, market)
     return MarketRow(
         id=spec.id, ticker=spec.ticker, kind=spec.kind,
         tau_s=None if spec.expiry_ns is None else spec.tau_ns(state.now.wall_ns) / NS_PER_S, strike=spec.strike,
@@ -130,7 +131,7 @@ def market_row(state: State, market: MarketState) -> MarketRow:
         book_age_s=(state.now.mono_ns - book.received_ns) / NS_PER_S if book.seen else None, shape=book.shape.value,
         fair=desired.fair if desired is not None else market.mark_px,
         fair_source=desired.fair_source if desired is not None else "mark" if market.mark_px else "",
-        own_bid=_own(state, market, BID), own_ask=_own(state, market, ASK), yes=Qty(held),
+        own_bid=own_bid, own_ask=own_ask, yes=Qty(held),
         no=Qty(position.no), bid_note=_note(market, BID), ask_note=_note(market, ASK),
         facts=_facts(market), strategy=market.strategy or "", settled=market.settled, klass=spec.klass,
         underlying=spec.underlying, deployer=spec.deployer, question=spec.question,
@@ -151,6 +152,11 @@ def _note(market: MarketState, direction: int) -> SideNote | None:
     note = market.notes.get(direction, _STARTING)
     restrained = market.restraints.get(direction)
     return SideNote(guard=note.guard, detail=restrained) if restrained and note.guard == OK.guard else note
+
+
+def own_quotes(state: State, market: MarketState) -> tuple[OwnQuote | None, OwnQuote | None]:
+    """(bid, ask) of ours that rest or are on their way."""
+    return _own(state, market, BID), _own(state, market, ASK)
 
 
 def _own(state: State, market: MarketState, direction: int) -> OwnQuote | None:

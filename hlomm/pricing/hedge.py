@@ -106,10 +106,18 @@ def maintained(legs: Iterable[tuple[int, int, int]], spot: int, terms: HedgeTerm
     if spot <= 0:
         return Maintained(target=0, band=terms.lot, uncapped=uncapped)
     width = whalley_wilmott(gamma, spot * 1e-8, terms.cost * 1e-8, terms.risk_aversion * 1e-12)
-    floor = max(terms.lot, -(-terms.least * 10**8 // spot))
-    band = max(math.ceil(width * 1e8), floor)
-    # In whole lots, or what is held could never come to lie within it.
-    return Maintained(target=target, band=-(-band // terms.lot) * terms.lot, uncapped=uncapped)
+    return Maintained(target=target, band=_band(math.ceil(width * 1e8), spot, terms), uncapped=uncapped)
+
+
+def nothing_held(spot: int, terms: HedgeTerms) -> Maintained:
+    """`maintained` of no digitals, at a positive spot: without gamma the band is the least there is."""
+    return Maintained(target=0, band=_band(0, spot, terms), uncapped=0)
+
+
+def _band(width: int, spot: int, terms: HedgeTerms) -> int:
+    """In whole lots, or what is held could never come to lie within it."""
+    band = max(width, terms.lot, -(-terms.least * 10**8 // spot))
+    return -(-band // terms.lot) * terms.lot
 
 
 def _toward_zero(value: int, by: int) -> int:

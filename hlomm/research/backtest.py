@@ -25,7 +25,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.orders import direction, yes_px
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, to_float, to_text
-from hlomm.engine.report import market_row, pnl, report
+from hlomm.engine.report import own_quotes, pnl, report
 from hlomm.engine.state import MarketState, State
 from hlomm.research.backtest_result import BacktestResult, FillPoint, Sample
 from hlomm.research.driver import Driver
@@ -232,14 +232,14 @@ class Run:
     def _sample(self, at_ns: int) -> None:
         state = self._engine.state
         market = state.markets[self._recording.outcome.id]
-        row, total = market_row(state, market), pnl(state).total
+        total, desired = pnl(state).total, market.desired
+        own_bid, own_ask = own_quotes(state, market)
         net = state.portfolio.position(market.market.id).net
         self._moment(at_ns, market, net, total)
         self._samples.append(
             Sample(
-                at_ns, market.book.best_bid, market.book.best_ask, row.fair,
-                row.own_bid.px if row.own_bid else None, row.own_ask.px if row.own_ask else None,
-                net, total,
+                at_ns, market.book.best_bid, market.book.best_ask, None if desired is None else desired.fair,
+                own_bid.px if own_bid else None, own_ask.px if own_ask else None, net, total,
             )
         )  # fmt: skip
 

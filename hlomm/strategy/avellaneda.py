@@ -17,21 +17,20 @@ estimated on its own mid, says by how much.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import attrs
-import msgspec
 
 from hlomm.domain.ids import MarketId, StrategyId
 from hlomm.domain.look_rows import FigureRow, SurfaceRow
 from hlomm.domain.markets import Market
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE, Px, Qty, ceil_from_float, ceil_to, floor_from_float, to_float
-from hlomm.domain.view import Basket, BookShape, Desired, Fact, Facts, MarketView, Sensitivity, Wish, no_quote
+from hlomm.domain.view import Basket, BookShape, Desired, MarketView, Sensitivity, Wish, no_quote
 from hlomm.pricing import binary, fair, horizon, kelly, microprice
 from hlomm.pricing.book_gap import BookGap
-from hlomm.pricing.expected import Contract, Outlook, contract_of, implied_vol
+from hlomm.pricing.expected import contract_of
 from hlomm.pricing.probit_vol import ProbitVol
 from hlomm.pricing.quoter import Quote, QuoteModel, quote
 from hlomm.strategy import charts
@@ -40,6 +39,7 @@ from hlomm.strategy.charts import Decision
 from hlomm.strategy.outlooks import OutlookRules, Outlooks, RealisedKind, moving_time_s, spot_of
 from hlomm.strategy.selection import Selection
 from hlomm.strategy.sensitivity import sensitivity
+from hlomm.strategy.told import Told
 
 _NU_RANGE: Final = (0.25, 4.0)
 """Realised over implied volatility outside this range says more about the book than about the market."""
@@ -169,7 +169,7 @@ class Avellaneda:
         memory.last = Decision(view, value.p, outlook, tau_s, nu, book_now)
         size = self._size(view, wanted, value.p, tau_s, nu)
         moves = None if outlook is None or model is None else sensitivity(outlook)
-        told = _Told(
+        told = Told(
             value=value, book=book, model=model, outlook=outlook, realised=underlying.realised.annual,
             spot=spot_of(view), contract=contract_of(view.market), tau_s=tau_s, nu=nu, wanted=wanted, size=size,
         )  # fmt: skip
@@ -257,7 +257,7 @@ class Avellaneda:
         wanted: Quote,
         size: kelly.Size,
         moves: Sensitivity | None,
-        told: _Told,
+        told: Told,
     ) -> Desired:
         assert value.p is not None
         tick, qty = view.market.tick, Qty(floor_from_float(size.contracts, view.market.lot))
@@ -283,6 +283,8 @@ class Avellaneda:
 
         At the dear end a quote is a purchase of the cheap complement: 150 contracts at 4 cents are below the minimum.
         """
+        if qty >= market.min_qty and qty * cost >= market.min_notional * SCALE:
+            return qty
         least = max(ceil_to(-(-market.min_notional * SCALE // max(cost, 1)), market.lot), market.min_qty)
         return Qty(least) if qty < least <= qty * self._config.stretch else qty
 
@@ -303,54 +305,3 @@ def _up_to_now(
     if gap is None or model is None or said is None:
         return said
     return fair.Estimate(gap.update(view.mono_ns / NS_PER_S, said.z, model.z), said.sd_z)
-
-
-class _Told(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers behind a decision; the implied vol is worked out, and all of it put together, when somebody looks."""
-
-    value: fair.Fair
-    book: microprice.BookPrice
-    model: fair.Estimate | None
-    outlook: Outlook | None
-    realised: float
-    """Vol of the underlying, per sqrt(year)."""
-    spot: float | None
-    contract: Contract | None
-    tau_s: float
-    nu: float
-    wanted: Quote
-    size: kelly.Size
-
-    def __call__(self) -> Facts:
-        return tuple((name, _fact(of(self))) for name, of in _FACTS.items())
-
-    def named(self, name: str) -> Fact | None:
-        of = _FACTS.get(name)
-        return None if of is None else _fact(of(self))
-
-    def implied(self) -> float | None:
-        """Black-Scholes vol of the book's mid."""
-        if self.spot is None or self.contract is None or self.book.mid is None:
-            return None
-        return implied_vol(self.contract, self.spot, self.tau_s, self.book.mid)
-
-
-_FACTS: Final[dict[str, Callable[[_Told], Fact | None]]] = {
-    "fair": lambda told: told.value.p,
-    "model": lambda told: None if told.model is None else told.model.p,
-    "book": lambda told: told.book.value,
-    "weight_model": lambda told: told.value.weight_model,
-    "vol": lambda told: told.realised,
-    "implied": lambda told: told.implied(),
-    "expected": lambda told: None if told.outlook is None else told.outlook.sigma,
-    "premium": lambda told: None if told.outlook is None else told.outlook.premium,
-    "nu": lambda told: told.nu,
-    "reservation": lambda told: told.wanted.reservation,
-    "half": lambda told: told.wanted.half,
-    "size": lambda told: told.size.contracts,
-    "size_bound": lambda told: told.size.bound.name.lower(),
-}
-
-
-def _fact(value: Fact | None) -> Fact:
-    return "-" if value is None else value

@@ -22,7 +22,6 @@ FLOATS_ALLOWED: Final[dict[str, tuple[set[str], str]]] = {
         {"divides: venue_seconds / self.speed", "writes 1.0", "declares speed"},
         "a simulated clock may run faster; durations, not money",
     ),
-    "hlomm/domain/view.py": ({"declares told"}, "numbers behind a decision, for people"),
     "hlomm/engine/tunables.py": (
         {"declares value", "declares was", "declares configured", "declares tuned"},
         "settings of strategies on their way through; the engine compares them and never counts with them",

@@ -58,6 +58,17 @@ def test_the_band_widens_with_the_two_thirds_power_of_gamma():
     assert hedge.whalley_wilmott(-1e-5, 65_000.0, 4.5e-4, 0.01) == narrow
 
 
+@PROPERTY
+@given(
+    spot=st.integers(1, 10**14), cost=st.integers(0, 10**6), aversion=st.integers(1, 10**12),
+    cap=st.integers(0, 10**13),
+    lot=st.sampled_from([1, 1_000, 10**5, 10**8]), least=st.integers(0, 10**11),
+)  # fmt: skip
+def test_nothing_held_is_the_hedge_of_no_digitals(spot, cost, aversion, cap, lot, least):
+    terms = hedge.HedgeTerms(cost=cost, risk_aversion=aversion, cap=cap, lot=lot, least=least)
+    assert hedge.nothing_held(spot, terms) == hedge.maintained([], spot, terms)
+
+
 def test_a_simulated_interval_spreads_as_stated():
     rng = np.random.default_rng(5)
     gamma, spot, sigma, dt = -2e-5, 65_000.0, 0.5, 1e-6
