@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 from fractions import Fraction
 
@@ -76,6 +77,17 @@ def test_whatever_is_accepted_means_what_the_decimal_module_says(text: str) -> N
     except UnitError:
         return
     assert Decimal(value) == Decimal(text) * SCALE
+
+
+@given(st.text(alphabet="0123456789.-+e ٣", max_size=30))
+def test_the_short_way_accepts_and_refuses_as_the_whole_grammar_does(text: str) -> None:
+    def read(way: Callable[[str], int]) -> int | str:
+        try:
+            return way(text)
+        except UnitError as refusal:
+            return str(refusal)
+
+    assert read(parse) == read(units._parse_any)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**14), max_value=10**14))

@@ -9,13 +9,13 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from hlomm.domain.faults import ProtocolViolation
+from hlomm.domain.faults import ProtocolViolation, UnitError
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, BookSource, Level, MarkPrice, TradePrint
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
-from hlomm.domain.units import SCALE, Px, Qty
+from hlomm.domain.units import SCALE, Px, Qty, parse
 from hlomm.venues.anomalies import Anomaly, anomaly
-from hlomm.venues.fields import CoinText, DecimalText, Millis, VenueNumber, outcome_px, positive
+from hlomm.venues.fields import SCALED_LIMIT, CoinText, DecimalText, Millis, VenueNumber, outcome_px, positive
 from hlomm.venues.hyperliquid.wire.coins import Coin, read_coin
 
 
@@ -93,6 +93,24 @@ def book_snapshot(data: BookData, source: BookSource) -> BookSnapshot:
 
 def _side(coin: Coin, rows: list[LevelRow], direction: int) -> list[Level]:
     """Levels of one side, checked to move away from the touch (`direction` +1 for asks, -1 for bids)."""
+    below = SCALE if coin.outcome is not None else SCALED_LIMIT + 1
+    try:
+        levels = [(parse(row.px), parse(row.sz)) for row in rows]
+    except UnitError:
+        return _row_by_row(coin, rows, direction)
+    above = 0
+    for px, size in levels:
+        if not above < px < below or not 0 < size <= SCALED_LIMIT:
+            return _row_by_row(coin, rows, direction)
+        if direction > 0:
+            above = px
+        else:
+            below = px
+    return levels
+
+
+def _row_by_row(coin: Coin, rows: list[LevelRow], direction: int) -> list[Level]:
+    """The same, naming what is wrong with which row."""
     limit = SCALE if coin.outcome is not None else 0
     levels: list[Level] = []
     previous = 0
