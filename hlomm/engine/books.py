@@ -96,14 +96,14 @@ def without_own(levels: tuple[Level, ...], own: Mapping[int, int]) -> tuple[Leve
     if not own:
         return levels
     others = list(levels)
-    # From the end, so that what is taken out moves nothing that is still to come.
-    for place in [place for place, (px, qty) in enumerate(levels) if px in own or qty <= 0][::-1]:
-        px, qty = levels[place]
-        rest = qty - own.get(px, 0)
-        if rest > 0:
-            others[place] = px, rest
-        else:
-            del others[place]
+    for px, mine in own.items():
+        for place, (at, qty) in enumerate(others):
+            if at == px:  # near the touch, as a rule
+                if qty > mine:
+                    others[place] = at, qty - mine
+                else:
+                    del others[place]
+                break
     return tuple(others)
 
 
