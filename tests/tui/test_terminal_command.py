@@ -12,9 +12,10 @@ import pytest
 
 from hlomm.cli import terminal
 from hlomm.cli.look import tui
-from hlomm.cli.terminal import Spawned, spawn, starter_for, tui_command
+from hlomm.cli.terminal import Spawned, places_of, spawn, starter_for, tui_command
 from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.settings.paths import StatePaths
+from tui.places import Place
 
 
 @pytest.fixture
@@ -47,14 +48,14 @@ def until_ended(started: Spawned) -> str:
 def test_without_a_terminal_it_points_to_status() -> None:
     """Under pytest stdin is no terminal, as in a script or a cron job."""
     with pytest.raises(UsageError, match="hlomm status"):
-        tui_command("sim", None, None, viewer=False)
+        tui_command(places_of(["sim"], (), ()), starter=None, viewer=False)
 
 
 def test_a_picture_needs_a_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal, "_PICTURE_S", 0.05)
     with pytest.raises(UsageError, match="no daemon answers at"):
         terminal.screenshot_command(
-            "sim", None, tmp_path / "s", viewer=True, file=tmp_path / "p.svg", size=(80, 24), press=""
+            [Place(tmp_path / "s")], viewer=True, file=tmp_path / "p.svg", size=(80, 24), press=""
         )
     assert not (tmp_path / "p.svg").exists()
 

@@ -15,6 +15,7 @@ from tui.screens.confirm import REASON_MAX
 from tui.screens.live import LiveModal
 from tui.views import change
 from tui.views.change import Plan
+from tui.views.line import clean
 from tui.widgets.panel import Sight
 from tui.widgets.strategies import Planned
 
@@ -34,7 +35,8 @@ class Change(LiveModal[None]):
 
     def window(self) -> ComposeResult:
         with Vertical(classes="window") as frame:
-            frame.border_title = self.plan.title
+            name = clean(self.sight.store.name)
+            frame.border_title = f"{self.plan.title} at {name}" if name else self.plan.title
             yield Planned(self.sight, self.plan)
             yield Input(compact=True)
             yield Static("", id="choice")

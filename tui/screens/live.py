@@ -13,6 +13,7 @@ from tui import keymap
 from tui.views import truth
 from tui.widgets.blocks import TruthBar
 from tui.widgets.panel import Panel, Sight
+from tui.widgets.strip import Strip
 
 T = TypeVar("T")
 
@@ -23,6 +24,12 @@ class Live(Screen[T]):
     def __init__(self, sight: Sight) -> None:
         super().__init__()
         self.sight = sight
+
+    def top(self) -> ComposeResult:
+        """What stands above everything: the truth about the daemon that is shown, and how the others are."""
+        yield TruthBar(self.sight)
+        if self.sight.several:
+            yield Strip(self.sight)
 
     def pull(self) -> None:
         """One look at the store, drawn in one go."""
@@ -39,10 +46,10 @@ class Live(Screen[T]):
 class LiveModal(Live[T], ModalScreen[T]):
     """A window on top. The truth bar stays in sight and the keys of safety work, as everywhere."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(*keymap.ALWAYS)]
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(*keymap.ALWAYS), *keymap.bindings_of_several()]
 
     def compose(self) -> ComposeResult:
-        yield TruthBar(self.sight)
+        yield from self.top()
         yield from self.window()
 
     @abstractmethod

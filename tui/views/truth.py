@@ -57,9 +57,14 @@ def bar(store: Store, now_s: float, width: int) -> Line:
     snapshot = store.live
     said = Span(word(store, now_s), Tone.STRONG)
     if snapshot is None:
-        return spread(line("hlomm", _SEPARATOR, said), line(READ_ONLY if store.viewer else _NO_GUARDIAN), width)
+        return spread(
+            line(clean(store.name) or "hlomm", _SEPARATOR, said),
+            line(READ_ONLY if store.viewer else _NO_GUARDIAN),
+            width,
+        )
     guardian = _guardian(snapshot, store.lag_s(now_s))
     segments = [
+        *([Span(clean(store.name), Tone.STRONG)] if store.name else []),
         Span(clean(snapshot.profile)),
         said,
         _limit(snapshot),
