@@ -34,10 +34,18 @@ class Live(Screen[T]):
     def pull(self) -> None:
         """One look at the store, drawn in one go."""
         with self.app.batch_update():
-            self.set_class(self.sight.store.live is None, "-nobody")
+            nobody = self.sight.store.live is None
+            if self.has_class("-nobody") and not nobody:
+                self.call_after_refresh(self.refocus)
+            self.set_class(nobody, "-nobody")
             self.set_class(truth.word(self.sight.store, self.sight.now_s).startswith(truth.NO_LINK), "-no-link")
             for panel in self.query(Panel):
                 panel.pull()
+
+    def refocus(self) -> None:
+        """A list that was out of sight could not have the cursor keys."""
+        if self.focused is None and self.AUTO_FOCUS:
+            self.set_focus(next((each for each in self.query(self.AUTO_FOCUS) if each.focusable), None))
 
     def on_screen_resume(self) -> None:
         self.pull()

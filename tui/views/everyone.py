@@ -7,21 +7,21 @@ from typing import Final
 
 from hlomm.domain.report import Snapshot
 from tui.formats import fitted, number
-from tui.state import Fate, Ordered, Store
+from tui.state import Fate, Store
 from tui.views import consequence, strip, truth
 from tui.views.activity import alert_lines
 from tui.views.holdings import held
-from tui.views.line import Line, Span, Tone, clean, cut, left, line, signed_tone, wrapped
+from tui.views.line import Line, Span, Tone, clean, cut, left, line, signed_tone, width_of, wrapped
 from tui.views.outcome import resting, verdict
 
 _INDENT: Final = "    "
 _STATE: Final = 13
+_ROOMY: Final = 4
+"""Daemons of which each may have two lines in a window of a low terminal."""
 _EACH: Final = (
     "Each cancels everything, sells by policy, and stays HALTED across restarts until you resume it. One that is away "
     "is killed by its guardian."
 )
-
-Numbered = Sequence[tuple[int, Store]]
 
 
 def title(stores: Sequence[Store]) -> str:
@@ -55,62 +55,58 @@ def _would(store: Store, now_s: float) -> Line:
 
 
 def outcome(stores: Sequence[Store], now_s: float, width: int) -> list[Line]:
-    """For each daemon: who took it, and the proof that nothing is left."""
+    """For each daemon: who took it and the proof that nothing is left, or what is to be done by hand."""
     rows: list[Line] = []
     for place, store in enumerate(stores):
         start = _called(place, store, stores)
-        if store.ordered is None:
-            rows.append(cut((*start, Span("nothing was sent to it", Tone.ALARM)), width))
-            continue
-        rows.append(cut((*start, *_answer(store.ordered, now_s)), width))
-        rows += _then(store, store.ordered, now_s, width - len(_INDENT))
+        answer, then = _became(store, now_s)
+        whole = (*start, *answer, Span("  "), *then)
+        if not then or width_of(whole) <= width or len(stores) > _ROOMY:
+            rows.append(cut(whole, width))
+        else:
+            rows += [cut((*start, *answer), width), cut((Span(_INDENT), *then), width)]
     return rows
 
 
-def _answer(ordered: Ordered, now_s: float) -> Line:
+def _became(store: Store, now_s: float) -> tuple[Line, Line]:
+    """What was said to the order, and how it stands since."""
+    ordered = store.ordered
+    if ordered is None:
+        return line(Span("nothing was sent to it", Tone.ALARM)), ()
     waited_s = (now_s if ordered.settled_s is None else ordered.settled_s) - ordered.sent_s
     match ordered.fate:
         case Fate.TAKEN:
-            return line(Span(f"has taken it ({waited_s:.2f} s)", Tone.GOOD))
+            return line(Span(f"taken ({waited_s:.2f} s)", Tone.GOOD)), _stands(store, now_s)
         case Fate.GUARDED:
-            return line("daemon silent, ", Span(f"its guardian has taken it ({waited_s:.2f} s)", Tone.GOOD))
-        case Fate.DECLINED:
-            return line(Span("refuses it", Tone.ALARM))
-        case Fate.UNANSWERED:
-            return line(Span("NOT CONFIRMED", Tone.ALARM))
-        case Fate.WAITING if ordered.silent(now_s) and not ordered.no_guardian:
-            return line(Span(f"silent for {waited_s:.1f} s, asking its guardian", Tone.ALARM))
+            proof = Span("0 ✓ verified", Tone.GOOD) if ordered.safe else Span(clean(ordered.why))
+            said = f"silent, its guardian has taken it ({waited_s:.2f} s)"
+            return line(Span(said, Tone.GOOD)), line(Span("orders ", Tone.LABEL), proof, _audit(store))
+        case Fate.DECLINED | Fate.UNANSWERED:
+            said = "REFUSED" if ordered.fate is Fate.DECLINED else "NOT CONFIRMED"
+            return line(Span(f"{said}: `hlomm kill {store.options}`", Tone.ALARM)), line(clean(ordered.why))
         case Fate.WAITING if ordered.silent(now_s):
-            return line(Span(f"silent for {waited_s:.1f} s, {clean(ordered.no_guardian)}", Tone.ALARM))
-        case _:
-            return line("sent, waiting for the answer")
+            instead = clean(ordered.no_guardian) or "asking its guardian"
+            return line(Span(f"silent for {waited_s:.1f} s, {instead}", Tone.ALARM)), ()
+        case Fate.WAITING:
+            return line("sent, waiting for the answer"), ()
 
 
-def _then(store: Store, ordered: Ordered, now_s: float, width: int) -> Iterator[Line]:
-    """How it stands, or what the operator can do about it."""
-    said: list[Line] = []
-    if ordered.fate in (Fate.DECLINED, Fate.UNANSWERED):
-        said += wrapped(f"{clean(ordered.why)} — try `hlomm kill {store.options}`", width, Tone.ALARM)
-    elif ordered.fate is Fate.GUARDED:
-        proof = Span("orders at the venues: 0 ✓ verified", Tone.GOOD) if ordered.safe else Span(clean(ordered.why))
-        said.append(cut(line(proof, _audit(store)), width))
-    elif ordered.fate is Fate.TAKEN and store.live is not None and store.connected(now_s):
-        said.append(cut(_proof(store, store.live), width))
-    elif ordered.fate is Fate.TAKEN:
-        said.append(line(Span(f"{strip.heard(store, now_s)}: how it stands is not known", Tone.WARN)))
-    return ((Span(_INDENT), *each) for each in said)
+def _stands(store: Store, now_s: float) -> Line:
+    if store.live is None or not store.connected(now_s):
+        return line(Span(f"{strip.heard(store, now_s)}: how it stands is not known", Tone.WARN))
+    return _proof(store, store.live)
 
 
 def _proof(store: Store, snapshot: Snapshot) -> Line:
     word, codes = clean(snapshot.engine.state).upper(), {row.code for row in store.consequences()}
     open_now = sum(resting(snapshot).values())
     holds = held(snapshot.engine.positions)
-    kept = Span(f"   {len(holds)} held", Tone.WARN) if holds else Span("   flat", Tone.GOOD)
-    return line(Span(word, Tone.STRONG), Span("   orders ", Tone.LABEL), *verdict(open_now, codes), kept, _audit(store))
+    kept = Span(f"  {len(holds)} held", Tone.WARN) if holds else Span("  flat", Tone.GOOD)
+    return line(Span(word, Tone.STRONG), Span("  orders ", Tone.LABEL), *verdict(open_now, codes), kept, _audit(store))
 
 
 def _audit(store: Store) -> Span:
-    return Span(f"   audit #{store.audit()}" if store.audit() else "", Tone.STRONG)
+    return Span(f"  audit #{store.audit()}" if store.audit() else "", Tone.STRONG)
 
 
 # -- the list
