@@ -301,7 +301,7 @@ def test_kill_all_names_every_daemon_reaches_every_one_and_reports_each_answer()
             assert "2 eth  REFUSED: `hlomm kill --state-dir /srv/eth`  this connection is" in said
             assert "3 sol  NOT CONFIRMED: `hlomm kill --state-dir /srv/sol`  no answer" in said
             assert "4 rain silent for 1.5 s, asking its guardian" in said
-            assert "5 vol  silent, its guardian has taken it (0.00 s)  orders 0 ✓ verified" in said
+            assert "5 vol  its guardian took it (0.00 s)  orders 0 ✓ verified  audit #7" in said
             await pressed(pilot, "enter", "enter")
             assert [link.orders for link in stage.links] == [[(KILL, "all")]] * 5, "each once"
 

@@ -79,7 +79,7 @@ def _became(store: Store, now_s: float) -> tuple[Line, Line]:
             return line(Span(f"taken ({waited_s:.2f} s)", Tone.GOOD)), _stands(store, now_s)
         case Fate.GUARDED:
             proof = Span("0 ✓ verified", Tone.GOOD) if ordered.safe else Span(clean(ordered.why))
-            said = f"silent, its guardian has taken it ({waited_s:.2f} s)"
+            said = f"its guardian took it ({waited_s:.2f} s)"
             return line(Span(said, Tone.GOOD)), line(Span("orders ", Tone.LABEL), proof, _audit(store))
         case Fate.DECLINED | Fate.UNANSWERED:
             said = "REFUSED" if ordered.fate is Fate.DECLINED else "NOT CONFIRMED"
