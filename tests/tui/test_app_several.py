@@ -165,7 +165,7 @@ def test_all_daemons_in_full_and_their_numbers_lead_to_them() -> None:
             assert "sim, pid 102" in said
             assert "CRIT kill by uid 1000" in said
             assert "never heard (nobody answers)" in said
-            assert "`hlomm kill --state-dir /srv/sol`, reaches its guardian" in said
+            assert "`hlomm kill --state-dir /srv/sol` reaches its guardian" in said
             await pressed(pilot, "8")
             assert isinstance(stage.app.screen, Daemons), "there is no eighth"
             await pressed(pilot, "2")
@@ -371,7 +371,7 @@ def test_one_that_dies_is_marked_with_its_age_and_the_remedy_and_the_others_go_o
             assert bar.startswith(" btc · sim · QUOTING")
             assert not stage.app.screen.has_class("-no-link")
             assert "2 eth NO LINK 41s −7.25" in strip
-            assert advice == "  eth is away: K there, or `hlomm kill --state-dir /srv/eth`"
+            assert advice == "  eth is away: `hlomm kill --state-dir /srv/eth`, or show it and K"
             assert "fills     144" in "\n".join(rest)
             await pressed(pilot, "d")
             assert stage.app.screen.has_class("-no-link")

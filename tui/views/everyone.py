@@ -141,7 +141,9 @@ def _entry(place: int, store: Store, here: bool, now_s: float, width: int) -> It
         said += wrapped(strip.remedy(store), inner)
     else:
         said.append(cut(line(Span(store.options, Tone.LABEL)), inner))
+    if snapshot is not None and snapshot.engine.ladder == strip.CRITICAL:
+        said += wrapped(f"CRITICAL: {' · '.join(snapshot.engine.ladder_reasons)}", inner, Tone.ALARM)
     worst = strip.worst_unseen(store)
     if worst is not None:
-        said += alert_lines(worst, inner)[:2]
+        said += alert_lines(worst, inner)
     yield from ((Span(_INDENT), *each) for each in said)

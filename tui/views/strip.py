@@ -10,10 +10,13 @@ from typing import Final
 
 from hlomm.domain.outputs import AlertLevel
 from hlomm.domain.report import AlertRow
-from tui.formats import AGE_SHOWN_S, age, elapsed, fit, fitted
+from tui.formats import AGE_SHOWN_S, age, elapsed, fit, fitted, number
 from tui.state import Store
 from tui.views import truth
 from tui.views.line import Line, Span, Tone, clean, cut, joined, line, signed_tone, width_of
+
+CRITICAL: Final = "critical"
+"""Step of the engine's ladder that is told without being asked for."""
 
 _LEAST: Final = 38
 """Cells that a daemon needs to show everything."""
@@ -37,13 +40,20 @@ def lines(stores: Sequence[Store], shown: Store, now_s: float, width: int) -> li
     if len(stores) < 2:
         return []
     per_line, room = _grid(len(stores), width)
-    cells = [_cell(number, store, store is shown, now_s, room) for number, store in enumerate(stores, 1)]
+    cells = [_cell(place, store, store is shown, now_s, room) for place, store in enumerate(stores, 1)]
     rows = [joined(cells[start : start + per_line], _GAP) for start in range(0, len(cells), per_line)]
     gone = [store for store in stores if away(store, now_s)]
-    if gone:
-        more = f" · {len(gone) - 1} more: 0" if len(gone) > 1 else ""
-        rows.append(cut(line(Span(f" {name(gone[0])} is away: ", Tone.ALARM), f"{_at_once(gone[0])}{more}"), width))
-    return rows
+    return [*rows, _advice(gone, width)] if gone else rows
+
+
+def _advice(gone: Sequence[Store], width: int) -> Line:
+    """What to do about those that are away, at the length there is room for."""
+    first, more = gone[0], f" · {len(gone) - 1} more" if len(gone) > 1 else ""
+    start = line(Span(f" {name(first)} is away{more}: ", Tone.ALARM))
+    command = f"`hlomm kill {first.options}`"
+    forms = (command,) if first.viewer else (f"{command}, or show it and K", command, "show it and K, or 0")
+    fitting = (form for form in forms if width_of(start) + len(form) <= width)
+    return cut((*start, Span(next(fitting, forms[-1]))), width)
 
 
 def at(x: int, y: int, count: int, width: int) -> int | None:
@@ -60,32 +70,31 @@ def _grid(count: int, width: int) -> tuple[int, int]:
     return per_line, min((width + _GAP) // per_line - _GAP, _MOST)
 
 
-def _cell(number: int, store: Store, here: bool, now_s: float, width: int) -> Line:  # noqa: FBT001
+def _cell(place: int, store: Store, here: bool, now_s: float, width: int) -> Line:  # noqa: FBT001
     word = truth.word(store, now_s)
-    state = Span(word, tone(word))
-    mark = f"{'▸' if here else ' '}{number} "
+    mark = f"{'▸' if here else ' '}{place} "
     called = fit(name(store), max(width - len(mark) - len(word) - 1, 1))
-    head = line(Span(mark, Tone.KEY), Span(called, Tone.STRONG if here else Tone.PLAIN), " ", state)
-    kept: list[Line] = [head]
-    for cell in (alarm(store), *_figures(store, now_s)):
-        if cell and width_of(joined([*kept, cell])) <= width:
-            kept.append(cell)
-    whole = joined(kept)
-    return (*cut(whole, width), Span(" " * max(width - width_of(whole), 0)))
+    kept = [line(Span(mark, Tone.KEY), Span(called, Tone.STRONG if here else Tone.PLAIN), " ", Span(word, tone(word)))]
+    for forms in ((alarm(store),), *_figures(store, now_s)):
+        fitting = (form for form in forms if form and width_of(joined([*kept, form])) <= width)
+        kept += [form for form in (next(fitting, None),) if form]
+    whole = cut(joined(kept), width)
+    return (*whole, Span(" " * (width - width_of(whole))))
 
 
-def _figures(store: Store, now_s: float) -> list[Line]:
-    """Result, risk and age, the first ones first to be shown."""
+def _figures(store: Store, now_s: float) -> list[tuple[Line, ...]]:
+    """Result, risk and age, the first ones first to be shown, each in the forms it may have, longest first."""
     snapshot = store.live
     if snapshot is None:
         return []
-    known = store.connected(now_s)
+    known, lag_s = store.connected(now_s), store.lag_s(now_s)
     total, worst = snapshot.engine.pnl.total, snapshot.engine.worst
-    lag_s = store.lag_s(now_s)
+    result = line(Span(fitted(total, 9, signed=True), signed_tone(total) if known else Tone.DIM))
+    risks = (fitted(-worst, 8), number(-worst, 0))
     return [
-        line(Span(fitted(total, 9, signed=True), signed_tone(total) if known else Tone.DIM)),
-        line(Span("worst ", Tone.LABEL), Span(fitted(-worst, 8), Tone.PLAIN if known else Tone.DIM)),
-        line(Span(age(lag_s), Tone.DIM)) if known and lag_s > AGE_SHOWN_S else (),
+        (result,),
+        tuple(line(Span("worst ", Tone.LABEL), Span(text, Tone.PLAIN if known else Tone.DIM)) for text in risks),
+        (line(Span(age(lag_s), Tone.DIM)),) if known and lag_s > AGE_SHOWN_S else (),
     ]
 
 
@@ -108,12 +117,8 @@ def away(store: Store, now_s: float) -> bool:
 def remedy(store: Store) -> str:
     """What stops trading where nobody answers: its guardian can be reached without it."""
     if store.viewer:
-        return f"an operator's `hlomm kill {store.options}` reaches its guardian"
-    return f"K here, or `hlomm kill {store.options}`, reaches its guardian, which needs no daemon"
-
-
-def _at_once(store: Store) -> str:
-    return f"`hlomm kill {store.options}`" if store.viewer else f"K there, or `hlomm kill {store.options}`"
+        return f"an operator's `hlomm kill {store.options}` reaches its guardian, which needs no daemon"
+    return f"`hlomm kill {store.options}` reaches its guardian, which needs no daemon; so does K once it is shown"
 
 
 def alarm(store: Store) -> Line:
@@ -124,7 +129,7 @@ def alarm(store: Store) -> Line:
     rows = store.unseen()
     critical = [row for row in rows if row.level == AlertLevel.CRITICAL.value]
     worrying = [row for row in rows if row.level not in (AlertLevel.CRITICAL.value, AlertLevel.INFO.value)]
-    if snapshot.engine.ladder == "critical":
+    if snapshot.engine.ladder == CRITICAL:
         return line(Span("CRITICAL", Tone.ALARM))
     if critical:
         return line(Span(f"CRIT {len(critical)}", Tone.ALARM))
