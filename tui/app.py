@@ -1,4 +1,4 @@
-"""The application: a store and a link for each daemon, a tick that redraws, and the actions behind the keys."""
+"""The application: a tick that redraws from the store, and the actions behind the keys."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
-from textual.command import CommandPalette
 from textual.screen import Screen
 
 from hlomm.domain.faults import HlommError
@@ -18,17 +17,16 @@ from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.outputs import HaltState
 from hlomm.link.protocol import Access
 from tui import keymap, theme
-from tui.attached import Attached, attach
-from tui.client import Event, Pictured
-from tui.messages import FromLink, Link
+from tui.attached import Attached
+from tui.client import Event
+from tui.messages import Link
 from tui.places import Place
 from tui.screens.arbitrage import Arbitrage
 from tui.screens.change import Change
 from tui.screens.confirm import Confirm
-from tui.screens.daemons import Daemons
 from tui.screens.filtered import Filtered
 from tui.screens.inventory import Inventory
-from tui.screens.live import Live, LiveModal
+from tui.screens.live import Live
 from tui.screens.log import Log
 from tui.screens.market import Market
 from tui.screens.orders import Orders
@@ -41,16 +39,15 @@ from tui.state import Start, Store
 from tui.views import activity, strategies, truth, why
 from tui.views.change import Plan
 from tui.views.line import clean
+from tui.watching import Watching
 from tui.widgets.arbitrage import Links
 from tui.widgets.inventory import Holdings
 from tui.widgets.lists import Browsed, ListPanel, Opened
-from tui.widgets.panel import Sight
-from tui.widgets.strip import Chosen
 
 TICK_S: Final = 0.25
 
 
-class Terminal(App[str]):
+class Terminal(Watching):
     """Returns what to say after leaving."""
 
     CSS_PATH = "hlomm.tcss"
@@ -74,16 +71,11 @@ class Terminal(App[str]):
 
         `access`: a viewer's terminal has no orders to give. `by`: see `Client`. `link`: called once for each daemon.
         """
-        super().__init__()
+        start = None if starter is None else Start(starter.log)
+        places = [Place(where)] if isinstance(where, Path) else where
+        super().__init__(places, start=start, link=link, clock=clock, access=access, by=by)
         self._starter = starter
         self._daemon: Daemon | None = None
-        offer = None if starter is None else Start(starter.log)
-        self._attached = attach(
-            [Place(where)] if isinstance(where, Path) else where, self._deliver, clock(),
-            start=offer, access=access, by=by, link=link,
-        )  # fmt: skip
-        self._here = self._attached[0]
-        self.sight = Sight(self._here.store, clock, tuple(each.store for each in self._attached))
         for known in (theme.MANY, theme.SIXTEEN):
             self.register_theme(known)
         self.theme = theme.theme_for(self.console.color_system)
@@ -95,29 +87,8 @@ class Terminal(App[str]):
         return Overview(self.sight)
 
     def on_mount(self) -> None:
-        for number, each in enumerate(self._attached):
-            self.run_worker(each.link.run(), name=f"link {number}", group=f"link {number}", exclusive=True)
+        self.connect()
         self.set_interval(TICK_S, self.tick)
-
-    @property
-    def store(self) -> Store:
-        """Of the daemon that is shown."""
-        return self._here.store
-
-    @property
-    def link(self) -> Link:
-        """To it."""
-        return self._here.link
-
-    # -- what arrives
-
-    def _deliver(self, event: Event, place: int = 0) -> None:
-        self.post_message(FromLink(event, place))
-
-    def on_from_link(self, message: FromLink) -> None:
-        self._attached[message.place].store.apply(message.event, self.sight.now_s)
-        if not isinstance(message.event, Pictured):
-            self.tick()
 
     def tick(self) -> None:
         """Redraw from the store, at most a few times a second whatever the daemon sends."""
@@ -133,25 +104,21 @@ class Terminal(App[str]):
     def action_order(self, name: str) -> None:
         """Ask before an order to the daemon that is shown; whichever is shown later, it goes to this one."""
         action, to = OperatorAction(name), self._here
-        self._ask(Confirm(self.sight.fixed(), action, lambda reason: self._give(to, action, reason)))
+        self._ask(Confirm(self.sight.fixed(), action, lambda reason: to.give(action, reason, self.sight.now_s)))
 
     def action_kill_all(self) -> None:
         """Ask before a kill of every daemon."""
 
         def give(reason: str) -> None:
             for each in self._attached:
-                self._give(each, OperatorAction.KILL, reason)
+                each.give(OperatorAction.KILL, reason, self.sight.now_s)
 
         if self.sight.several:
             self._ask(Confirm(self.sight.fixed(), OperatorAction.KILL, give, everyone=True))
 
-    def _give(self, to: Attached, action: OperatorAction, reason: str, target: str = "") -> None:
-        to.give(action, reason, target, self.sight.now_s)
-
     def _ask(self, question: Confirm) -> None:
         """One question at a time; one that is answered gives way."""
-        if isinstance(self.screen, CommandPalette):
-            self.pop_screen()
+        self.close_palette()
         if isinstance(self.screen, Confirm):
             if not self.screen.given:
                 return
@@ -175,36 +142,6 @@ class Terminal(App[str]):
     def _kills(self) -> tuple[keymap.Action, ...]:
         return (keymap.KILL, keymap.KILL_ALL) if self.sight.several else (keymap.KILL,)
 
-    # -- one of several daemons
-
-    def action_daemon(self, step: int) -> None:
-        place = self._attached.index(self._here) + step
-        self.action_choose(place % len(self._attached))
-
-    def action_choose(self, place: int) -> None:
-        """Show that daemon, on the screen that is open. What was asked about another one goes with it, unanswered."""
-        if place >= len(self._attached):
-            return
-        while isinstance(self.screen, LiveModal | CommandPalette):
-            self.pop_screen()
-        if self._here is self._attached[place]:
-            return
-        if isinstance(self.screen, Overview | Filtered) and self.screen.has_class("-filtering"):
-            self.screen.end_filter()
-        self._here = self._attached[place]
-        self.sight.store = self.store
-        if isinstance(self.screen, Market | Surfaces):
-            self.store.open(quoted=isinstance(self.screen, Surfaces))
-        self.tick()
-
-    def on_chosen(self, message: Chosen) -> None:
-        message.stop()
-        self.action_choose(message.place)
-
-    def action_daemons(self) -> None:
-        if self.sight.several and not isinstance(self.screen, LiveModal):
-            self.push_screen(Daemons(self.sight.fixed()))
-
     # -- strategies
 
     def action_pause(self) -> None:
@@ -224,10 +161,10 @@ class Terminal(App[str]):
         self._change(Plan(OperatorAction.TUNE, setting.strategy, setting.row.key))
 
     def _change(self, plan: Plan) -> None:
-        to = self._here
-        self.push_screen(
-            Change(self.sight.fixed(), plan, lambda reason: self._give(to, plan.action, reason, plan.target))
-        )
+        def give(reason: str, to: Attached = self._here) -> None:
+            to.give(plan.action, reason, self.sight.now_s, plan.target)
+
+        self.push_screen(Change(self.sight.fixed(), plan, give))
 
     # -- looking
 

@@ -22,7 +22,7 @@ class Attached:
     link: Link
     _asked: Asked = field(default_factory=Asked)
 
-    def give(self, action: OperatorAction, reason: str, target: str, now_s: float) -> None:
+    def give(self, action: OperatorAction, reason: str, now_s: float, target: str = "") -> None:
         """Send an order; the store knows from now on what becomes of it, or that nothing was sent."""
         number = self.link.command(action, reason, target)
         if number is None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widgets import Input, Static
 
 from hlomm.domain.inputs import OperatorAction
@@ -36,7 +37,7 @@ class Change(LiveModal[None]):
     def window(self) -> ComposeResult:
         with Vertical(classes="window") as frame:
             name = clean(self.sight.store.name)
-            frame.border_title = f"{self.plan.title} at {name}" if name else self.plan.title
+            frame.border_title = Content(f"{self.plan.title} at {name}" if name else self.plan.title)
             yield Planned(self.sight, self.plan)
             yield Input(compact=True)
             yield Static("", id="choice")

@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widgets import Input, Static
 
 from hlomm.domain.inputs import OperatorAction
@@ -40,7 +41,8 @@ class Confirm(LiveModal[None]):
         verb = consequence.verb(self.order) if not self._everyone else "kill ALL of them now"
         with Vertical(classes="window") as frame:
             stores, name = self.sight.stores, self.sight.store.name
-            frame.border_title = everyone.title(stores) if self._everyone else consequence.title(self.order, name)
+            title = everyone.title(stores) if self._everyone else consequence.title(self.order, name)
+            frame.border_title = Content(title)  # as it is: a directory may be called [red]
             yield Consequence(self.sight, self.order, everyone=self._everyone)
             if self.sight.store.viewer:
                 yield Static("\\[ESC] back, nothing is sent", id="choice")

@@ -25,7 +25,7 @@ _EACH: Final = (
 
 
 def title(stores: Sequence[Store]) -> str:
-    return f"KILL ALL {len(stores)} DAEMONS — {', '.join(map(strip.name, stores))}"
+    return f"KILL ALL {len(stores)} DAEMONS — {', '.join(map(truth.name, stores))}"
 
 
 def question(stores: Sequence[Store], now_s: float, width: int) -> list[Line]:
@@ -37,8 +37,8 @@ def question(stores: Sequence[Store], now_s: float, width: int) -> list[Line]:
 
 
 def _called(place: int, store: Store, stores: Sequence[Store]) -> Line:
-    widest = max(len(strip.name(each)) for each in stores)
-    return line(Span(f"{place + 1} ", Tone.KEY), left(strip.name(store), widest + 1, Tone.STRONG))
+    widest = max(len(truth.name(each)) for each in stores)
+    return line(Span(f"{place + 1} ", Tone.KEY), left(truth.name(store), widest + 1, Tone.STRONG))
 
 
 def _would(store: Store, now_s: float) -> Line:

@@ -13,7 +13,7 @@ from hlomm.domain.report import AlertRow
 from tui.formats import AGE_SHOWN_S, age, elapsed, fit, fitted, number
 from tui.state import Store
 from tui.views import truth
-from tui.views.line import Line, Span, Tone, clean, cut, joined, line, signed_tone, width_of
+from tui.views.line import Line, Span, Tone, cut, joined, line, signed_tone, width_of
 
 CRITICAL: Final = "critical"
 """Step of the engine's ladder that is told without being asked for."""
@@ -23,7 +23,6 @@ _LEAST: Final = 38
 _MOST: Final = 60
 _LINES: Final = 2
 _GAP: Final = 1
-_NAME_MOST: Final = 16
 
 _TONES: Final = {
     "QUOTING": Tone.GOOD,
@@ -49,7 +48,7 @@ def lines(stores: Sequence[Store], shown: Store, now_s: float, width: int) -> li
 def _advice(gone: Sequence[Store], width: int) -> Line:
     """What to do about those that are away, at the length there is room for."""
     first, more = gone[0], f" · {len(gone) - 1} more" if len(gone) > 1 else ""
-    start = line(Span(f" {name(first)} is away{more}: ", Tone.ALARM))
+    start = line(Span(f" {truth.name(first)} is away{more}: ", Tone.ALARM))
     command = f"`hlomm kill {first.options}`"
     forms = (command,) if first.viewer else (f"{command}, or show it and K", command, "show it and K, or 0")
     fitting = (form for form in forms if width_of(start) + len(form) <= width)
@@ -73,7 +72,7 @@ def _grid(count: int, width: int) -> tuple[int, int]:
 def _cell(place: int, store: Store, here: bool, now_s: float, width: int) -> Line:  # noqa: FBT001
     word = truth.word(store, now_s)
     mark = f"{'▸' if here else ' '}{place} "
-    called = fit(name(store), max(width - len(mark) - len(word) - 1, 1))
+    called = fit(truth.name(store), max(width - len(mark) - len(word) - 1, 1))
     kept = [line(Span(mark, Tone.KEY), Span(called, Tone.STRONG if here else Tone.PLAIN), " ", Span(word, tone(word)))]
     for forms in ((alarm(store),), *_figures(store, now_s)):
         fitting = (form for form in forms if form and width_of(joined([*kept, form])) <= width)
@@ -99,10 +98,6 @@ def _figures(store: Store, now_s: float) -> list[tuple[Line, ...]]:
 
 
 # -- what is said about one daemon, here and in the list of all
-
-
-def name(store: Store, most: int = _NAME_MOST) -> str:
-    return fit(clean(store.name), most)
 
 
 def tone(word: str) -> Tone:

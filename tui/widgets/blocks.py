@@ -16,7 +16,6 @@ from tui.views import (
     money,
     nobody,
     outcome,
-    strip,
     truth,
     venues,
     why,
@@ -158,5 +157,5 @@ class Keys(Panel):
     def _label(self, action: keymap.Action) -> str:
         """The kill says whom, where there are several."""
         return (
-            f"kill {strip.name(self.store, _NAME)}" if action is keymap.KILL and self.store.name else action.footing[1]
+            f"kill {truth.name(self.store, _NAME)}" if action is keymap.KILL and self.store.name else action.footing[1]
         )
