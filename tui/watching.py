@@ -104,9 +104,9 @@ class Watching(App[str]):
 
     # -- the palette, over which every key of safety works
 
-    async def action_command_palette(self) -> None:
+    async def action_command_palette(self) -> None:  # type: ignore[override]  # an action may be awaited
         """Open it to the end: only then can its search be ended with it."""
-        if not CommandPalette.is_open(self):
+        if not isinstance(self.screen, CommandPalette):
             await self.push_screen(CommandPalette(id="--command-palette"))
 
     def close_palette(self) -> None:

@@ -129,7 +129,9 @@ async def test_first_steps_with_nothing_running(tmp_path: Path) -> None:
 async def test_one_terminal_over_two_daemons_kills_the_one_it_shows_and_then_all(tmp_path: Path) -> None:
     """Two accounts at one venue: the one that is killed ends cancelled and flat, the other quotes on."""
     async with fresh(tmp_path / "t", 6) as ground:
-        first, second = ground.start("one"), ground.start("two", document=ground.document_of("free-1"))
+        # Slow enough for both: the venue counts the requests of an internet address, and they have one.
+        slow = "quotes.min_interval_s=3"
+        first, second = ground.start("one", slow), ground.start("two", slow, document=ground.document_of("free-1"))
         await ground.quoting()
         await ground.quoting(held=LEAST_HELD, account="free-1")
         options = ("--state-dir", str(second.paths.root))
