@@ -131,8 +131,9 @@ async def test_one_terminal_over_two_daemons_kills_the_one_it_shows_and_then_all
     async with fresh(tmp_path / "t", 6) as ground:
         # Slow enough for both: the venue counts the requests of an internet address, and they have one.
         slow = "quotes.min_interval_s=3"
-        first, second = ground.start("one", slow), ground.start("two", slow, document=ground.document_of("free-1"))
+        first = ground.start("one", slow)
         await ground.quoting()
+        second = ground.start("two", slow, document=ground.document_of("free-1"))
         await ground.quoting(held=LEAST_HELD, account="free-1")
         options = ("--state-dir", str(second.paths.root))
         async with at_terminal(first.paths.root, *options, columns=80, rows=24) as terminal:
