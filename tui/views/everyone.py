@@ -123,7 +123,7 @@ def roster(stores: Sequence[Store], shown: Store, now_s: float, width: int) -> l
 def _entry(place: int, store: Store, here: bool, now_s: float, width: int) -> Iterator[Line]:  # noqa: FBT001
     word, inner = truth.word(store, now_s), width - len(_INDENT)
     head = line(Span(f"{'▸' if here else ' '}{place}  ", Tone.KEY), Span(f"{clean(store.name)}  ", Tone.STRONG),
-                Span(word, strip.tone(word)))  # fmt: skip
+                Span(f"{word}  ", strip.tone(word)), *strip.alarm(store))  # fmt: skip
     yield cut(head, width)
     snapshot = store.live
     said: list[Line] = []
