@@ -1,16 +1,15 @@
-"""The application: one store, one link, a tick that redraws, and the actions behind the keys."""
+"""The application: a tick that redraws from the store, and the actions behind the keys."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
-from textual.command import CommandPalette
 from textual.screen import Screen
 
 from hlomm.domain.faults import HlommError
@@ -18,9 +17,10 @@ from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.outputs import HaltState
 from hlomm.link.protocol import Access
 from tui import keymap, theme
-from tui.client import Client, Event, Pictured
-from tui.looked import Asked
-from tui.messages import FromLink, Link
+from tui.attached import Attached
+from tui.client import Event
+from tui.messages import Link
+from tui.places import Place
 from tui.screens.arbitrage import Arbitrage
 from tui.screens.change import Change
 from tui.screens.confirm import Confirm
@@ -39,15 +39,15 @@ from tui.state import Start, Store
 from tui.views import activity, strategies, truth, why
 from tui.views.change import Plan
 from tui.views.line import clean
+from tui.watching import Watching
 from tui.widgets.arbitrage import Links
 from tui.widgets.inventory import Holdings
 from tui.widgets.lists import Browsed, ListPanel, Opened
-from tui.widgets.panel import Sight
 
 TICK_S: Final = 0.25
 
 
-class Terminal(App[str]):
+class Terminal(Watching):
     """Returns what to say after leaving."""
 
     CSS_PATH = "hlomm.tcss"
@@ -55,11 +55,11 @@ class Terminal(App[str]):
     # Textual declares these two as belonging to the instance, so they cannot be a ClassVar here.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (180, "-vast")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-high"), (50, "-tall")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings()]
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(), *keymap.bindings_of_several()]
 
     def __init__(
         self,
-        socket: Path,
+        where: Path | Sequence[Place],
         *,
         starter: Starter | None = None,
         link: Callable[[Callable[[Event], object]], Link] | None = None,
@@ -67,15 +67,15 @@ class Terminal(App[str]):
         access: Access = Access.OPERATOR,
         by: str = "",
     ) -> None:
-        """`access`: a viewer's terminal has no orders to give. `by`: see `Client`."""
-        super().__init__()
+        """`where`: the daemon's socket, or the places of several daemons; the first is shown.
+
+        `access`: a viewer's terminal has no orders to give. `by`: see `Client`. `link`: called once for each daemon.
+        """
+        start = None if starter is None else Start(starter.log)
+        places = [Place(where)] if isinstance(where, Path) else where
+        super().__init__(places, start=start, link=link, clock=clock, access=access, by=by)
         self._starter = starter
         self._daemon: Daemon | None = None
-        offer = None if starter is None else Start(starter.log)
-        self.store = Store.begin(str(socket), clock(), offer, viewer=access is Access.VIEWER)
-        self.sight = Sight(self.store, clock)
-        self.link: Link = Client(socket, self._deliver, access=access, by=by) if link is None else link(self._deliver)
-        self._asked = Asked()
         for known in (theme.MANY, theme.SIXTEEN):
             self.register_theme(known)
         self.theme = theme.theme_for(self.console.color_system)
@@ -87,23 +87,14 @@ class Terminal(App[str]):
         return Overview(self.sight)
 
     def on_mount(self) -> None:
-        self.run_worker(self.link.run(), name="link", group="link", exclusive=True)
+        self.connect()
         self.set_interval(TICK_S, self.tick)
-
-    # -- what arrives
-
-    def _deliver(self, event: Event) -> None:
-        self.post_message(FromLink(event))
-
-    def on_from_link(self, message: FromLink) -> None:
-        self.store.apply(message.event, self.sight.now_s)
-        if not isinstance(message.event, Pictured):
-            self.tick()
 
     def tick(self) -> None:
         """Redraw from the store, at most a few times a second whatever the daemon sends."""
         self._look_after_daemon()
         self._look()
+        self.store.look_over()
         for screen in self.screen_stack:
             if isinstance(screen, Live):
                 screen.pull()
@@ -111,34 +102,45 @@ class Terminal(App[str]):
     # -- orders
 
     def action_order(self, name: str) -> None:
-        """Ask before an order. One question at a time; one that is answered gives way."""
-        if isinstance(self.screen, CommandPalette):
-            self.pop_screen()
+        """Ask before an order to the daemon that is shown; whichever is shown later, it goes to this one."""
+        action, to = OperatorAction(name), self._here
+        self._ask(Confirm(self.sight.fixed(), action, lambda reason: to.give(action, reason, self.sight.now_s)))
+
+    def action_kill_all(self) -> None:
+        """Ask before a kill of every daemon."""
+
+        def give(reason: str) -> None:
+            for each in self._attached:
+                each.give(OperatorAction.KILL, reason, self.sight.now_s)
+
+        if self.sight.several:
+            self._ask(Confirm(self.sight.fixed(), OperatorAction.KILL, give, everyone=True))
+
+    def _ask(self, question: Confirm) -> None:
+        """One question at a time; one that is answered gives way."""
+        self.close_palette()
         if isinstance(self.screen, Confirm):
             if not self.screen.given:
                 return
             self.pop_screen()
-        action = OperatorAction(name)
-        self.push_screen(Confirm(self.sight, action, lambda reason: self.give(action, reason)))
+        self.push_screen(question)
 
     async def on_event(self, event: events.Event) -> None:
         """Kill works over whatever is typed, a filter or the palette; in a reason its key is a letter.
 
         A binding, even one with priority, would not do: a field that takes text takes every letter first.
         """
-        if isinstance(event, events.Key) and event.character == keymap.KILL.key and not event.is_forwarded:
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            kill = next((one for one in self._kills if event.character == one.key), None)
             typing = isinstance(self.screen, Confirm | Change) and self.screen.typing
-            if not typing:
-                await self.run_action(keymap.KILL.call)
+            if kill is not None and not typing:
+                await self.run_action(kill.call)
                 return
         await super().on_event(event)
 
-    def give(self, action: OperatorAction, reason: str, target: str = "") -> None:
-        number = self.link.command(action, reason, target)
-        if number is None:
-            self.store.ordered = None
-        else:
-            self.store.sent(number, action, self.sight.now_s)
+    @property
+    def _kills(self) -> tuple[keymap.Action, ...]:
+        return (keymap.KILL, keymap.KILL_ALL) if self.sight.several else (keymap.KILL,)
 
     # -- strategies
 
@@ -159,7 +161,10 @@ class Terminal(App[str]):
         self._change(Plan(OperatorAction.TUNE, setting.strategy, setting.row.key))
 
     def _change(self, plan: Plan) -> None:
-        self.push_screen(Change(self.sight, plan, lambda reason: self.give(plan.action, reason, plan.target)))
+        def give(reason: str, to: Attached = self._here) -> None:
+            to.give(plan.action, reason, self.sight.now_s, plan.target)
+
+        self.push_screen(Change(self.sight.fixed(), plan, give))
 
     # -- looking
 
@@ -185,11 +190,12 @@ class Terminal(App[str]):
             self.tick()
 
     def _look(self) -> None:
-        """Ask the daemon for what the screens below the windows show in full, and for nothing else."""
+        """Ask the daemon for what the screens below the windows show in full; the other daemons for nothing."""
         screens = [screen for screen in self.screen_stack if isinstance(screen, Market | Surfaces)]
-        market = self.store.selected if screens else None
-        self.store.looked.last = market or self.store.looked.last
-        self._asked.want(self.link.look, market, surfaces=any(isinstance(screen, Surfaces) for screen in screens))
+        for each in self._attached:
+            here = each is self._here
+            surfaces = any(isinstance(screen, Surfaces) for screen in screens)
+            each.look(market=here and bool(screens), surfaces=here and surfaces)
 
     def action_inventory(self) -> None:
         self._show(Inventory)
@@ -282,7 +288,7 @@ class Terminal(App[str]):
             self.pop_screen()
 
     def action_help(self) -> None:
-        self.push_screen(Text(self.sight, "keys", help_text()))
+        self.push_screen(Text(self.sight, "keys", help_text(several=self.sight.several)))
 
     def action_help_quit(self) -> None:
         """Ctrl-C: in a terminal that trades it must not be guessed at."""
@@ -290,7 +296,7 @@ class Terminal(App[str]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         del screen
-        for action in keymap.palette():
+        for action in keymap.palette(several=self.sight.several):
             title = f"{action.label} ({action.key_text})"  # no square brackets: the palette reads markup
             yield SystemCommand(title, action.help, lambda call=action.call: self.run_action(call))
 
@@ -320,24 +326,24 @@ class Terminal(App[str]):
     # -- leaving
 
     def action_leave(self) -> None:
-        if self.store.unanswered_kill():
+        if any(store.unanswered_kill() for store in self.sight.stores):
             self.notify("the kill has no answer yet, and nobody else would pass it on: wait for it", severity="warning")
             return
-        self.exit(self._farewell())
+        self.exit("\n".join(map(self._farewell, self.sight.stores)))
 
     async def action_quit(self) -> None:
         self.action_leave()
 
-    def _farewell(self) -> str:
-        store, snapshot = self.store, self.store.live
+    def _farewell(self, store: Store) -> str:
+        snapshot, called = store.live, f"{store.name}: " if store.name else ""
         if snapshot is None or not store.connected(self.sight.now_s):
-            return f"left the terminal; no daemon answers at {store.socket}"
+            return f"{called}left the terminal; no daemon answers at {store.socket}"
         state = truth.word(store, self.sight.now_s)
         trading = snapshot.engine.state == HaltState.RUNNING
         goes_on = (
             f"trading goes on ({state}, {snapshot.engine.open_orders} orders open)" if trading else f"it is {state}"
         )
-        text = f"left the terminal; the daemon (pid {snapshot.pid}) runs on: {goes_on}"
+        text = f"{called}left the terminal; the daemon (pid {snapshot.pid}) runs on: {goes_on}"
         if self._daemon is not None:
             text += f"\nit was started from here: `kill -INT {self._daemon.pid}` cancels, flattens and ends it"
         return text

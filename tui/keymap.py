@@ -16,6 +16,8 @@ class Group(StrEnum):
     LOOK = "Looking"
     MOVE = "Moving"
     LEAVE = "Terminal"
+    SEVERAL = "Several daemons"
+    """Only where there are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +189,27 @@ ACTIONS: Final = (
 
 BY_ID: Final = {action.id: action for action in ACTIONS}
 KILL: Final = BY_ID["kill"]
+KILL_ALL: Final = Action(
+    id="kill_all", key="X", call="app.kill_all", label="kill ALL", group=Group.SEVERAL,
+    help="Kill ALL daemons of this terminal (asks first)",
+)  # fmt: skip
+NEXT_DAEMON: Final = Action(
+    id="next_daemon", key="d", call="app.daemon(1)", label="daemon", group=Group.SEVERAL,
+    help="Next daemon, on the same screen; an open question closes",
+)  # fmt: skip
+SEVERAL: Final = (
+    KILL_ALL,
+    NEXT_DAEMON,
+    Action(
+        id="last_daemon", key="D", call="app.daemon(-1)", label="previous daemon", group=Group.SEVERAL,
+        help="Previous daemon",
+    ),
+    Action(
+        id="daemons", key="0", call="app.daemons", label="daemons", group=Group.SEVERAL,
+        help="All daemons in full; 1 to 8 there goes to one",
+    ),
+)  # fmt: skip
+"""What only a terminal on several daemons has. K, F, C, R, p and e are for the one that is shown."""
 ALWAYS: Final = ("kill", "flatten", "cancel", "resume")
 """What works from every window."""
 
@@ -196,11 +219,23 @@ def bindings(*ids: str) -> list[Binding]:
     return [BY_ID[name].binding() for name in ids] if ids else [action.binding() for action in ACTIONS]
 
 
-def footer(*here: str) -> list[Action]:
+def bindings_of_several() -> list[Binding]:
+    """They do nothing where there is one daemon."""
+    return [action.binding() for action in SEVERAL]
+
+
+def footer(*here: str, several: bool = False) -> list[Action]:
     """Actions of the footer in their order, those that only one screen has behind the ones that always work."""
     ranked = sorted((one for one in ACTIONS if one.rank and one.id not in here), key=lambda action: action.rank)
-    return [*ranked[: len(ALWAYS)], *(BY_ID[name] for name in here), *ranked[len(ALWAYS) :]]
+    kill, *safety, resume = ranked[: len(ALWAYS)]
+    # The bar at the top names R when there is something to resume: of these it can be spared first.
+    first = [kill, KILL_ALL, *safety, NEXT_DAEMON, resume] if several else [kill, *safety, resume]
+    return [*first, *(BY_ID[name] for name in here), *ranked[len(ALWAYS) :]]
 
 
-def palette() -> list[Action]:
-    return [action for action in ACTIONS if action.palette]
+def actions(*, several: bool = False) -> tuple[Action, ...]:
+    return (*ACTIONS, *SEVERAL) if several else ACTIONS
+
+
+def palette(*, several: bool = False) -> list[Action]:
+    return [action for action in actions(several=several) if action.palette]

@@ -14,13 +14,18 @@ from tui.looked import Ask
 class FromLink(Message):
     """An event of the link. A snapshot that waits behind an older one replaces it: only the newest is worth drawing."""
 
-    def __init__(self, event: Event) -> None:
+    def __init__(self, event: Event, place: int = 0) -> None:
+        """`place`: of its daemon among those of the terminal."""
         super().__init__()
         self.event = event
+        self.place = place
 
     def can_replace(self, message: Message) -> bool:
         return (
-            isinstance(message, FromLink) and isinstance(self.event, Pictured) and isinstance(message.event, Pictured)
+            isinstance(message, FromLink)
+            and message.place == self.place
+            and isinstance(self.event, Pictured)
+            and isinstance(message.event, Pictured)
         )
 
 

@@ -125,6 +125,11 @@ class Store:
     desk: Desk = field(default_factory=Desk)
     filters: dict[str, str] = field(default_factory=dict)
     """Of the screens that have one of their own, by screen."""
+    name: str = ""
+    """What this daemon is called beside others; empty where it is the only one."""
+    options: str = ""
+    """What names it to other commands (`--state-dir ...`), where it has a name."""
+    _seen: frozenset[AlertRow] = field(default=frozenset(), repr=False)
     _row: int = field(default=0, repr=False)
     _edge_row: int = field(default=0, repr=False)
     _rows: list[MarketRow] = field(default_factory=list, repr=False)
@@ -132,8 +137,12 @@ class Store:
     """Of which snapshot and filter these are the rows: every panel asks for them at every look."""
 
     @classmethod
-    def begin(cls, socket: str, now_s: float, start: Start | None = None, *, viewer: bool = False) -> Store:
-        return cls(socket, now_s, Connection(Phase.CONNECTING), start=start, viewer=viewer)
+    def begin(
+        cls, socket: str, now_s: float, start: Start | None = None, *,
+        viewer: bool = False, name: str = "", options: str = "",
+    ) -> Store:  # fmt: skip
+        link = Connection(Phase.CONNECTING)
+        return cls(socket, now_s, link, start=start, viewer=viewer, name=name, options=options)
 
     # -- what the link says
 
@@ -302,6 +311,15 @@ class Store:
         coins = " ".join(coin_name(row.id, leg) or "" for leg in Leg)
         text = f"{row.ticker} {short_ticker(row.ticker, _WIDE, snapshot.engine.wall_ms)} {row.id} {coins}".casefold()
         return all(word in text for word in self.filter.casefold().split())
+
+    def look_over(self) -> None:
+        """The operator has this daemon before them: its alerts are no news any more."""
+        if self.shown is not None:
+            self._seen = frozenset(self.shown.alerts)
+
+    def unseen(self) -> list[AlertRow]:
+        """Alerts that came, as far as the daemon remembers, while another was on the screen; oldest first."""
+        return [] if self.live is None else [row for row in self.live.alerts if row not in self._seen]
 
     def consequences(self) -> list[AlertRow]:
         """Alerts since the order was sent, oldest first."""

@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +15,11 @@ import attrs
 import click
 from textual.pilot import Pilot
 
-from hlomm.cli.client import socket_path
 from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.link.protocol import Access
 from hlomm.settings.paths import StatePaths, state_paths
 from tui.app import Terminal
+from tui.places import MOST, Place, names
 from tui.starting import Starter
 from tui.theme import MANY
 
@@ -47,22 +48,50 @@ class Spawned:
         return None if code is None else f"exit code {code}, {_last_line(self._log) or 'without a word'}"
 
 
-def tui_command(profile: str, state_dir: Path | None, socket: Path | None, *, viewer: bool) -> None:
+def places_of(profiles: Sequence[str], state_dirs: Sequence[Path], sockets: Sequence[Path]) -> list[Place]:
+    """The daemons that the command line names, in its order, each with a name of its own where there are several.
+
+    As everywhere, what lies where is said by a socket, else by a state directory, else by the profile's. UsageError
+    for what cannot be meant: ways mixed, one daemon twice, more than there are keys.
+    """
+    ways = [each for each in (sockets, state_dirs, profiles[1:]) if each]
+    if len(ways) > 1 and max(map(len, (sockets, state_dirs, profiles))) > 1:
+        raise UsageError("several daemons are named in one way: repeat --state-dir, or --socket, or --profile")
+    found: dict[Path, str]
+    if sockets:
+        found = {path.absolute(): f"--socket {_quoted(path.absolute())}" for path in sockets}
+    elif state_dirs:
+        roots = [state_paths(path, profiles[0]) for path in state_dirs]
+        found = {paths.socket: f"--state-dir {_quoted(paths.root)}" for paths in roots}
+    else:
+        found = {state_paths(None, name).socket: f"--profile {shlex.quote(name)}" for name in profiles}
+    named = len(sockets) or len(state_dirs) or len(profiles)
+    if len({path.resolve() for path in found}) < named:
+        raise UsageError("a daemon is named twice: each is shown once")
+    if named > MOST:
+        raise UsageError(f"{named} daemons: one terminal shows {MOST} at most")
+    if named == 1:
+        return [Place(next(iter(found)))]
+    return [Place(path, name, found[path]) for path, name in zip(found, names(list(found)), strict=True)]
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+def tui_command(places: Sequence[Place], *, starter: Starter | None, viewer: bool) -> None:
     """Run the terminal until the operator leaves it."""
     browser = os.environ.get("TEXTUAL_DRIVER") == _WEB_DRIVER
     if not (browser or (sys.stdin.isatty() and sys.stderr.isatty())):  # Textual draws on stderr
         raise UsageError("`hlomm tui` needs a terminal — `hlomm status` prints the same figures once")
-    path = socket_path(profile, state_dir, socket)
     access = Access.VIEWER if viewer else Access.OPERATOR
-    starter = None if viewer or browser else starter_for(profile, state_dir, socket)
-    farewell = Terminal(path, starter=starter, access=access, by="browser" if browser else "").run()
+    may_start = None if viewer or browser else starter
+    farewell = Terminal(places, starter=may_start, access=access, by="browser" if browser else "").run()
     if farewell and not browser:
         click.echo(farewell)
 
 
-def serve_command(
-    profile: str, state_dir: Path | None, socket: Path | None, *, serve: str, operator: bool, beyond_loopback: bool
-) -> None:
+def serve_command(places: Sequence[Place], *, serve: str, operator: bool, beyond_loopback: bool) -> None:
     """The same in a browser, read-only unless told otherwise."""
     from hlomm.cli import serving
 
@@ -73,16 +102,14 @@ def serve_command(
         )
     if operator and not address.loopback:
         raise UsageError("an operator's terminal is served on loopback only: use 127.0.0.1 and a tunnel (ssh -L)")
-    command = [sys.executable, "-m", "hlomm.cli.main", "tui", "--socket", str(socket_path(profile, state_dir, socket))]
+    sockets = [word for place in places for word in ("--socket", str(place.socket))]
+    command = [sys.executable, "-m", "hlomm.cli.main", "tui", *sockets]
     serving.serve(shlex.join(command if operator else [*command, "--viewer"]), address, operator=operator)
 
 
-def screenshot_command(
-    profile: str, state_dir: Path | None, socket: Path | None, *,
-    viewer: bool, file: Path, size: tuple[int, int], press: str,
-) -> None:  # fmt: skip
-    """What the terminal would show now, as a picture (SVG); UsageError if no daemon answers."""
-    app = Terminal(socket_path(profile, state_dir, socket), access=Access.VIEWER if viewer else Access.OPERATOR)
+def screenshot_command(places: Sequence[Place], *, viewer: bool, file: Path, size: tuple[int, int], press: str) -> None:
+    """What the terminal would show now, as a picture (SVG); UsageError if the first daemon does not answer."""
+    app = Terminal(places, access=Access.VIEWER if viewer else Access.OPERATOR)
     app.theme = MANY.name  # a picture has all colours, whatever this runs in
     pictures: list[str] = []
 

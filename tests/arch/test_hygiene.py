@@ -46,6 +46,7 @@ LONG_FILES: Final[dict[str, str]] = {
     "hlomm/engine/state.py": "one object: all that an engine knows, and who may change it",
     "hlomm/sim/kalshi/engine.py": "one shard: what it accepts, changes and ends",
     "hlomm/sim/kalshi/hub.py": "one numbering: whatever is told of an event has its place in it",
+    "tui/state.py": "one object: all that the terminal knows of a daemon, and who may change it",
     "tui/client.py": "one conversation with a daemon: found, greeted, watched, asked, lost",
 }
 LONGEST: Final = 600

@@ -27,6 +27,8 @@ from hlomm.venues.transport import Transport
 TRIALS = int(os.environ.get("HLOMM_TRIALS", "2"))
 """Trials per way of failing: 2 by default, 5 in CI, 50 for a 99th percentile."""
 POLL_S = 0.05
+FIRST = "daemon"
+"""The account that a daemon trades unless it is told otherwise."""
 LEAST_HELD = 20 * 10**8
 """A position worth flattening, in contracts; less may be below the venue's minimum value."""
 
@@ -84,24 +86,33 @@ class Ground:
         assert state["conservation_ok"]
         return state
 
-    async def truth(self) -> dict[str, Any]:
-        """The traded account as the venue itself knows it."""
-        account: dict[str, Any] = (await self.state())["accounts"]["daemon"]
-        return account
+    def document_of(self, account: str) -> Path:
+        """What a daemon is given that trades another account than the first."""
+        told = json.loads(self.document.read_text())
+        accounts = told["venues"]["hyperliquid"]["accounts"]
+        accounts.sort(key=lambda each: each["name"] != account)
+        path = self.document.with_name(f"{account}.json")
+        path.write_text(json.dumps(told))
+        return path
 
-    async def resting(self) -> int:
-        return int((await self.truth())["open_orders"])
+    async def truth(self, account: str = FIRST) -> dict[str, Any]:
+        """A traded account as the venue itself knows it."""
+        found: dict[str, Any] = (await self.state())["accounts"][account]
+        return found
 
-    async def held(self) -> int:
+    async def resting(self, account: str = FIRST) -> int:
+        return int((await self.truth(account))["open_orders"])
+
+    async def held(self, account: str = FIRST) -> int:
         """Tokens beyond complete sets: what a settlement could take."""
         by_outcome: dict[str, dict[str, int]] = {}
-        for coin, row in (await self.truth())["tokens"].items():
+        for coin, row in (await self.truth(account))["tokens"].items():
             by_outcome.setdefault(coin[:-1], {})[coin[-1]] = parse(row["total"])
         return max((abs(legs.get("0", 0) - legs.get("1", 0)) for legs in by_outcome.values()), default=0)
 
-    async def quoting(self, *, orders: int = 2, held: int = 0, within_s: float = 90) -> None:
+    async def quoting(self, *, orders: int = 2, held: int = 0, within_s: float = 90, account: str = FIRST) -> None:
         with trio.fail_after(within_s):
-            while await self.resting() < orders or await self.held() < held:
+            while await self.resting(account) < orders or await self.held(account) < held:
                 await trio.sleep(POLL_S)
 
 

@@ -12,7 +12,7 @@ import trio
 
 from hlomm.rundir.audit_file import AuditFile
 from hlomm.settings.paths import StatePaths
-from tests.trials.conftest import POLL_S, Daemon, Ground, fresh
+from tests.trials.conftest import LEAST_HELD, POLL_S, Daemon, Ground, fresh
 from tests.trials.terminal import Terminal, at_terminal
 
 pytestmark = pytest.mark.trial
@@ -124,3 +124,43 @@ async def test_first_steps_with_nothing_running(tmp_path: Path) -> None:
             with trio.fail_after(30):
                 while StatePaths(state).socket.exists():
                     await trio.sleep(POLL_S)
+
+
+async def test_one_terminal_over_two_daemons_kills_the_one_it_shows_and_then_all(tmp_path: Path) -> None:
+    """Two accounts at one venue: the one that is killed ends cancelled and flat, the other quotes on."""
+    async with fresh(tmp_path / "t", 6) as ground:
+        # Slow enough for both: the venue counts the requests of an internet address, and they have one.
+        slow = "quotes.min_interval_s=3"
+        first = ground.start("one", slow)
+        await ground.quoting()
+        second = ground.start("two", slow, document=ground.document_of("free-1"))
+        await ground.quoting(held=LEAST_HELD, account="free-1")
+        options = ("--state-dir", str(second.paths.root))
+        async with at_terminal(first.paths.root, *options, columns=80, rows=24) as terminal:
+            await terminal.glass.until(" one · sim · QUOTING", "▸1 one QUOTING", " 2 two QUOTING", "worst")
+            await terminal.type("d")
+            await terminal.glass.until(" two · sim · QUOTING", " 1 one QUOTING", "▸2 two QUOTING", "K kill two")
+            await terminal.glass.prices_change()
+            await terminal.type("K")
+            await terminal.glass.until("KILL two — all venues", "two alone: no other daemon is touched", "Cancels")
+            await terminal.type("drill\r")
+            said = await terminal.glass.until("two has taken it", "HALTED", VERIFIED, "audit #1")
+            assert await ground.resting("free-1") == 0
+            assert await ground.held("free-1") < LEAST_HELD or " held" in said, said
+            await still_quoting(ground)
+            assert [link.action.action for link in AuditFile(first.paths.audit).read().links] == []
+            assert last_link(second)[:2] == (1, "kill")
+            second.send(signal.SIGKILL)
+            await terminal.type("\x1bD")
+            await terminal.glass.until(" one · sim · QUOTING", " 2 two NO LINK", "two is away: ")
+            await terminal.glass.prices_change()
+            await terminal.type("X")
+            await terminal.glass.until("KILL ALL 2 DAEMONS — one, two", "no link: its guardian is asked at once")
+            await terminal.type("end\r")
+            await terminal.glass.until("1 one taken", VERIFIED, "audit #1", "2 two")
+            assert await ground.resting() == 0
+            assert last_link(first)[1] == "kill"
+            await terminal.glass.holds(lambda text: "sent, waiting" not in text, "an answer from each")
+            await terminal.type("\x1bq")
+            assert await terminal.ended() == 0
+            await terminal.glass.until("one: left the terminal", "two: left the terminal")

@@ -114,6 +114,22 @@ def test_the_palette_offers_the_same_actions() -> None:
     drive(main())
 
 
+def test_a_kill_right_behind_the_palette_key_meets_a_search_that_goes_on() -> None:
+    """What the palette still looks for when it is taken away must not bring the terminal down."""
+
+    async def main() -> None:
+        stage = showing(snapshot())
+        async with on_stage(stage) as pilot:
+            await stage.app.run_action("app.command_palette")
+            await stage.app.run_action("app.order('kill')")
+            await settle(pilot)
+            assert isinstance(stage.app.screen, Confirm)
+            await pressed(pilot, "enter")
+            assert stage.link.orders == [(OperatorAction.KILL, "")]
+
+    drive(main())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("before", [["slash", "b"], ["ctrl+p"], ["i"], ["F", "enter"]], ids=lambda keys: keys[0])
 def test_the_kill_key_works_over_whatever_is_being_typed(before: list[str]) -> None:

@@ -17,6 +17,7 @@ from hlomm.cli.serving import Address, Gate, is_loopback
 from hlomm.cli.terminal import serve_command
 from hlomm.domain.faults import UsageError
 from tests.tui.driving import drive
+from tui.places import Place
 
 LOCAL = Address(host="127.0.0.1", port=8787)
 ECHO = r"printf '__GANGLION__\n'; cat >/dev/null"
@@ -62,7 +63,7 @@ def served(monkeypatch: pytest.MonkeyPatch, address: str, **options: bool) -> tu
     told: list[tuple[str, bool]] = []
     monkeypatch.setattr(serving, "serve", lambda command, _, operator: told.append((command, operator)))
     serve_command(
-        "sim", None, Path("/run/h.sock"), serve=address,
+        [Place(Path("/run/h.sock"))], serve=address,
         **{"operator": False, "beyond_loopback": False, **options},
     )  # fmt: skip
     return told[0]

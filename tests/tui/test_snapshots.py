@@ -12,9 +12,11 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
+from tests.tui.beside import Beside, btc, eth
 from tests.tui.desk import at_the_desk
 from tests.tui.driving import pressed, settle
 from tests.tui.examples import (
+    DANGER,
     NOW_S,
     WALL_MS,
     daily,
@@ -218,3 +220,17 @@ def test_a_lost_link_in_full_at_80(snap_compare: Compare, key: str) -> None:
         await settle(pilot)
 
     assert snap_compare(stage.app, terminal_size=SMALL, run_before=before)
+
+
+def in_trouble() -> Beside:
+    """Of three daemons one has an alarm and one cannot be reached."""
+    return Beside(btc(), eth(alerts=(DANGER,), state="flattening"), "nobody answers")
+
+
+@pytest.mark.parametrize("keys", [("down",), ("d", "K"), ("X",), ("0",)], ids="".join)
+def test_several_daemons_at_80(snap_compare: Compare, keys: tuple[str, ...]) -> None:
+    assert same(snap_compare, in_trouble(), SMALL, *keys)
+
+
+def test_several_daemons_all_killed_at_120(snap_compare: Compare) -> None:
+    assert same(snap_compare, in_trouble(), MIDDLE, "X", "enter")

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from hlomm.cli import terminal
+from hlomm.cli import serving, terminal
 from hlomm.cli.look import tui
-from hlomm.cli.terminal import Spawned, spawn, starter_for, tui_command
+from hlomm.cli.terminal import Spawned, places_of, spawn, starter_for, tui_command
 from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.settings.paths import StatePaths
+from tui.places import Place
 
 
 @pytest.fixture
@@ -47,14 +48,14 @@ def until_ended(started: Spawned) -> str:
 def test_without_a_terminal_it_points_to_status() -> None:
     """Under pytest stdin is no terminal, as in a script or a cron job."""
     with pytest.raises(UsageError, match="hlomm status"):
-        tui_command("sim", None, None, viewer=False)
+        tui_command(places_of(["sim"], (), ()), starter=None, viewer=False)
 
 
 def test_a_picture_needs_a_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal, "_PICTURE_S", 0.05)
     with pytest.raises(UsageError, match="no daemon answers at"):
         terminal.screenshot_command(
-            "sim", None, tmp_path / "s", viewer=True, file=tmp_path / "p.svg", size=(80, 24), press=""
+            [Place(tmp_path / "s")], viewer=True, file=tmp_path / "p.svg", size=(80, 24), press=""
         )
     assert not (tmp_path / "p.svg").exists()
 
@@ -119,3 +120,75 @@ def test_starting_makes_the_state_directory(tmp_path: Path, monkeypatch: pytest.
     assert starter.start().pid == 1
     assert (tmp_path / "new" / "journal").is_dir()
     assert commands[0][1:] == ["-m", "hlomm.cli.main", "run", "--profile", "sim", "--state-dir", str(tmp_path / "new")]
+
+
+# -- several daemons
+
+LONG = [f"/srv/{number}" for number in range(1, 9)]
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ([], [("", "/state/hlomm/sim")]),
+        (["--profile", "mainnet", "--state-dir", "/srv/btc"], [("", "/srv/btc")]),
+        (["--state-dir", "/srv/btc", "--socket", "/run/x/hlomm.sock"], [("", "/run/x")]),
+        (
+            ["--state-dir", "/srv/btc", "--state-dir", "/srv/my eth"],
+            [("btc --state-dir /srv/btc", "/srv/btc"), ("my eth --state-dir '/srv/my eth'", "/srv/my eth")],
+        ),
+        (
+            ["--socket", "/run/a/main/hlomm.sock", "--socket", "/run/b/main/hlomm.sock"],
+            [
+                ("a/main --socket /run/a/main/hlomm.sock", "/run/a/main"),
+                ("b/main --socket /run/b/main/hlomm.sock", "/run/b/main"),
+            ],
+        ),
+        (
+            ["--profile", "paper", "--profile", "mainnet"],
+            [("paper --profile paper", "/state/hlomm/paper"), ("mainnet --profile mainnet", "/state/hlomm/mainnet")],
+        ),
+    ],
+)
+def test_each_daemon_that_is_named_is_watched_under_a_name_of_its_own(
+    options: list[str], shown: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    watched: list[Place] = []
+    starters: list[object] = []
+
+    def run(places: list[Place], *, starter: object, viewer: bool) -> None:
+        assert not viewer
+        watched.extend(places)
+        starters.append(starter)
+
+    monkeypatch.setattr(terminal, "tui_command", run)
+    tui.main(options, standalone_mode=False)
+    assert [(f"{one.name} {one.options}".strip(), str(one.socket.parent)) for one in watched] == shown
+    assert (starters == [None]) == bool(options), "a simulator is offered where there can be one"
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--state-dir", "/srv/btc", "--state-dir", "/srv/../srv/btc"], "named twice"),
+        (["--profile", "sim", "--profile", "sim"], "named twice"),
+        (["--state-dir", "/srv/btc", "--state-dir", "/srv/eth", "--socket", "/run/x"], "in one way"),
+        (["--profile", "sim", "--profile", "paper", "--state-dir", "/srv/btc"], "in one way"),
+        ([word for each in [*LONG, "/srv/9"] for word in ("--state-dir", each)], "9 daemons: one terminal shows 8"),
+    ],
+)
+def test_daemons_that_cannot_be_meant_are_refused(
+    options: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        tui.main(options, standalone_mode=False)
+    assert ended.value.code == 2
+    assert why in capsys.readouterr().err
+
+
+def test_a_browser_is_served_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[str] = []
+    monkeypatch.setattr(serving, "serve", lambda command, _, operator: served.append(command))
+    tui.main(["--state-dir", "/srv/a b", "--state-dir", "/srv/c", "--serve", "127.0.0.1:8787"], standalone_mode=False)
+    assert served[0].endswith("tui --socket '/srv/a b/hlomm.sock' --socket /srv/c/hlomm.sock --viewer")

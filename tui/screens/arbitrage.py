@@ -7,7 +7,7 @@ from textual.containers import Vertical
 
 from tui.screens.live import Live
 from tui.widgets.arbitrage import Apart, Links, Pairs, Signals
-from tui.widgets.blocks import Keys, Money, Nobody, TruthBar
+from tui.widgets.blocks import Keys, Money, Nobody
 
 
 class Arbitrage(Live[None]):
@@ -17,7 +17,7 @@ class Arbitrage(Live[None]):
 
     def compose(self) -> ComposeResult:
         sight = self.sight
-        yield TruthBar(sight)
+        yield from self.top()
         with Vertical(id="body"):
             yield Money(sight)
             yield Links(sight)

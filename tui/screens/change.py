@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widgets import Input, Static
 
 from hlomm.domain.inputs import OperatorAction
@@ -15,6 +16,7 @@ from tui.screens.confirm import REASON_MAX
 from tui.screens.live import LiveModal
 from tui.views import change
 from tui.views.change import Plan
+from tui.views.line import clean
 from tui.widgets.panel import Sight
 from tui.widgets.strategies import Planned
 
@@ -34,7 +36,8 @@ class Change(LiveModal[None]):
 
     def window(self) -> ComposeResult:
         with Vertical(classes="window") as frame:
-            frame.border_title = self.plan.title
+            name = clean(self.sight.store.name)
+            frame.border_title = Content(f"{self.plan.title} at {name}" if name else self.plan.title)
             yield Planned(self.sight, self.plan)
             yield Input(compact=True)
             yield Static("", id="choice")

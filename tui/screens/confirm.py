@@ -8,11 +8,12 @@ from typing import ClassVar, Final
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widgets import Input, Static
 
 from hlomm.domain.inputs import OperatorAction
 from tui.screens.live import LiveModal
-from tui.views import consequence
+from tui.views import consequence, everyone
 from tui.widgets.blocks import Consequence
 from tui.widgets.panel import Sight
 
@@ -27,16 +28,22 @@ class Confirm(LiveModal[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False), Binding("enter", "go", show=False)]
 
-    def __init__(self, sight: Sight, action: OperatorAction, give: Callable[[str], None]) -> None:
+    def __init__(
+        self, sight: Sight, action: OperatorAction, give: Callable[[str], None], *, everyone: bool = False
+    ) -> None:
+        """`sight`: fixed on the daemon that the order is for. `everyone`: it is for all daemons of the terminal."""
         super().__init__(sight)
         self.order = action
         self._give = give
+        self._everyone = everyone
 
     def window(self) -> ComposeResult:
-        verb = consequence.verb(self.order)
+        verb = consequence.verb(self.order) if not self._everyone else "kill ALL of them now"
         with Vertical(classes="window") as frame:
-            frame.border_title = consequence.title(self.order)
-            yield Consequence(self.sight, self.order)
+            stores, name = self.sight.stores, self.sight.store.name
+            title = everyone.title(stores) if self._everyone else consequence.title(self.order, name)
+            frame.border_title = Content(title)  # as it is: a directory may be called [red]
+            yield Consequence(self.sight, self.order, everyone=self._everyone)
             if self.sight.store.viewer:
                 yield Static("\\[ESC] back, nothing is sent", id="choice")
                 return
@@ -73,7 +80,8 @@ class Confirm(LiveModal[None]):
         self._give(reason.value.strip())
         self.query_one(Consequence).given = True
         reason.display = False
-        sent = self.sight.store.ordered is not None
+        concerned = self.sight.stores if self._everyone else (self.sight.store,)
+        sent = any(store.ordered is not None for store in concerned)
         self.query_one("#choice", Static).update("\\[ESC] close" + (" — the order stands" if sent else ""))
         self.set_focus(None)
         self.pull()

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from tui.screens.live import Live
-from tui.widgets.blocks import Keys, Money, Nobody, Orders, TruthBar
+from tui.widgets.blocks import Keys, Money, Nobody, Orders
 from tui.widgets.inventory import Hedges, Holdings, Settlements
 
 
@@ -17,7 +17,7 @@ class Inventory(Live[None]):
 
     def compose(self) -> ComposeResult:
         sight = self.sight
-        yield TruthBar(sight)
+        yield from self.top()
         with Vertical(id="body"):
             yield Money(sight)
             yield Holdings(sight)

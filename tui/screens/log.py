@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from tui.screens.filtered import Filtered
-from tui.widgets.blocks import Keys, Nobody, TruthBar
+from tui.widgets.blocks import Keys, Nobody
 from tui.widgets.records import FILTER, Audit, Latency, LogFeed
 
 
@@ -17,7 +17,7 @@ class Log(Filtered):
 
     def compose(self) -> ComposeResult:
         sight = self.sight
-        yield TruthBar(sight)
+        yield from self.top()
         with Vertical(id="body"):
             yield Latency(sight)
             yield LogFeed(sight)

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from tui.screens.live import Live
-from tui.widgets.blocks import Facts, Keys, Ladder, Nobody, Positions, TruthBar
+from tui.widgets.blocks import Facts, Keys, Ladder, Nobody, Positions
 from tui.widgets.market import Band, MarketFills, MarketHead, Payoff, Trades, WhyFull
 
 
@@ -17,7 +17,7 @@ class Market(Live[None]):
 
     def compose(self) -> ComposeResult:
         sight = self.sight
-        yield TruthBar(sight)
+        yield from self.top()
         with Vertical(id="body"):
             yield MarketHead(sight)
             with Horizontal(id="market"):

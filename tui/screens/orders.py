@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from tui.screens.filtered import Filtered
-from tui.widgets.blocks import Keys, Nobody, TruthBar
+from tui.widgets.blocks import Keys, Nobody
 from tui.widgets.trades import FILTER, FillList, OrderList, Split
 
 
@@ -17,7 +17,7 @@ class Orders(Filtered):
 
     def compose(self) -> ComposeResult:
         sight = self.sight
-        yield TruthBar(sight)
+        yield from self.top()
         with Vertical(id="body"):
             yield Split(sight)
             yield OrderList(sight)

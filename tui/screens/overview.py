@@ -17,7 +17,6 @@ from tui.widgets.blocks import (
     Nobody,
     Orders,
     Positions,
-    TruthBar,
     Venues,
     WhyShort,
 )
@@ -29,7 +28,7 @@ class Overview(Live[None]):
 
     def compose(self) -> ComposeResult:
         sight = self.sight
-        yield TruthBar(sight)
+        yield from self.top()
         with Vertical(id="body"):
             yield Money(sight)
             with Horizontal(id="parts"):

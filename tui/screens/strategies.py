@@ -7,7 +7,7 @@ from textual.containers import Vertical
 
 from tui.screens.live import Live
 from tui.views.strategies import Setting
-from tui.widgets.blocks import Keys, Money, Nobody, TruthBar
+from tui.widgets.blocks import Keys, Money, Nobody
 from tui.widgets.strategies import SettingList, StrategyList
 
 
@@ -17,7 +17,7 @@ class Strategies(Live[None]):
     def compose(self) -> ComposeResult:
         sight = self.sight
         owner = StrategyList(sight)
-        yield TruthBar(sight)
+        yield from self.top()
         with Vertical(id="body"):
             yield Money(sight)
             yield owner

@@ -7,7 +7,7 @@ from textual.containers import Horizontal, Vertical
 
 from tui.looked import Drawn
 from tui.screens.live import Live
-from tui.widgets.blocks import Keys, Nobody, TruthBar
+from tui.widgets.blocks import Keys, Nobody
 from tui.widgets.surfaces import ApartMap, BandMap, OddsMap, SurfaceHead
 
 
@@ -18,7 +18,7 @@ class Surfaces(Live[None]):
 
     def compose(self) -> ComposeResult:
         sight = self.sight
-        yield TruthBar(sight)
+        yield from self.top()
         with Vertical(id="body"):
             yield SurfaceHead(sight)
             with Horizontal(id="maps"):

@@ -17,6 +17,7 @@ from tui.views.markets import SOURCES
 from tui.widgets.panel import Sight
 
 _KEY_WIDTH = 7
+_SEVERAL = "K F C R p e are for the daemon named at the top; X is for all."
 
 
 class Text(LiveModal[None]):
@@ -41,10 +42,13 @@ class Text(LiveModal[None]):
         self.dismiss(None)
 
 
-def help_text() -> Content:
-    """Every key, by group, and the signs of the tables."""
+def help_text(*, several: bool = False) -> Content:
+    """Every key, by group, and the signs of the tables; `several`: those for several daemons too, first."""
     parts: list[Content | str | tuple[str, str]] = []
-    for group in keymap.Group:
+    groups = [group for group in keymap.Group if group is not keymap.Group.SEVERAL]
+    if several:
+        parts += [_SEVERAL, "\n\n"]
+    for group in [keymap.Group.SEVERAL, *groups] if several else groups:
         parts += [(f"{group}\n", "bold"), *_keys(group), "\n"]
     sources = ", ".join(f"{sign} {name}" for name, sign in SOURCES.items())
     parts += [
@@ -58,7 +62,7 @@ def help_text() -> Content:
 
 def _keys(group: keymap.Group) -> list[tuple[str, str] | str]:
     parts: list[tuple[str, str] | str] = []
-    for action in keymap.ACTIONS:
+    for action in keymap.actions(several=True):
         if action.group is group:
             parts += [(f"  {action.key_text:<{_KEY_WIDTH}}", "bold"), f"{action.help}\n"]
     return parts

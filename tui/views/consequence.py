@@ -20,10 +20,10 @@ _READ_ONLY: Final = (
     ("An operator's terminal, or `hlomm kill` where the daemon runs, stops trading.", Tone.PLAIN),
 )
 _TITLES: Final = {
-    OperatorAction.KILL: "KILL — all venues",
-    OperatorAction.FLATTEN: "FLATTEN — all venues",
-    OperatorAction.CANCEL: "CANCEL — all venues",
-    OperatorAction.RESUME: "RESUME — quote again",
+    OperatorAction.KILL: "all venues",
+    OperatorAction.FLATTEN: "all venues",
+    OperatorAction.CANCEL: "all venues",
+    OperatorAction.RESUME: "quote again",
 }
 _VERBS: Final = {
     OperatorAction.KILL: "kill now",
@@ -33,8 +33,13 @@ _VERBS: Final = {
 }
 
 
-def title(action: OperatorAction) -> str:
-    return _TITLES[action]
+def title(action: OperatorAction, name: str = "") -> str:
+    """`name`: of the daemon, where there are several."""
+    return (
+        f"{action.value.upper()} {clean(name)} — {_TITLES[action]}"
+        if name
+        else f"{action.value.upper()} — {_TITLES[action]}"
+    )
 
 
 def verb(action: OperatorAction) -> str:
@@ -48,11 +53,23 @@ def question(store: Store, action: OperatorAction, now_s: float, width: int) -> 
     """The consequences, one sentence each, of the state as it is at this moment."""
     snapshot = store.live
     if store.viewer:
-        return [part for text, tone in _READ_ONLY for part in wrapped(text, width, tone)]
+        return read_only(width)
+    alone = list(_alone(store, action, width))
     if snapshot is None or not store.connected(now_s):
-        return _without_link(store, action, now_s, width)
+        return [*alone, *_without_link(store, action, now_s, width)]
     sentences = _resume(snapshot) if action is OperatorAction.RESUME else _halt(snapshot, action)
-    return [part for text, tone in sentences for part in wrapped(text, width, tone)]
+    return [*alone, *(part for text, tone in sentences for part in wrapped(text, width, tone))]
+
+
+def read_only(width: int) -> list[Line]:
+    return [part for text, tone in _READ_ONLY for part in wrapped(text, width, tone)]
+
+
+def _alone(store: Store, action: OperatorAction, width: int) -> Iterator[Line]:
+    """Which of several daemons it is about."""
+    if store.name:
+        everyone = " (X kills all)" if action is OperatorAction.KILL else ""
+        yield from wrapped(f"{store.name} alone: no other daemon is touched{everyone}.", width, Tone.WARN)
 
 
 def _without_link(store: Store, action: OperatorAction, now_s: float, width: int) -> list[Line]:

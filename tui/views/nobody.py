@@ -27,6 +27,9 @@ def lines(store: Store, width: int) -> list[Line]:
             ("", Tone.PLAIN),
             ("Start one with `hlomm run` and the same --state-dir; this terminal connects by itself.", Tone.PLAIN),
         ]
+        if store.name and not store.viewer:
+            stop = f"If it left orders: K, or `hlomm kill {store.options}`, has its guardian cancel and sell."
+            said.append((stop, Tone.PLAIN))
     body = [part for text, tone in said for part in wrapped(text, width, tone)]
     return [*body, (), *starting(store, width)]
 

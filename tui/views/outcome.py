@@ -53,12 +53,13 @@ def _said(store: Store, ordered: Ordered, now_s: float, width: int) -> Iterator[
     match ordered.fate:
         case Fate.TAKEN:
             audit = Span(f"   audit #{store.audit()}" if store.audit() else "   audit …", Tone.STRONG)
-            yield line(Span("daemon ", Tone.LABEL), Span(f"has taken it ({waited_s:.2f} s)", Tone.GOOD), audit)
+            yield line(Span(_who(store), Tone.LABEL), Span(f"has taken it ({waited_s:.2f} s)", Tone.GOOD), audit)
         case Fate.DECLINED:
             yield from wrapped(f"The daemon refuses: {ordered.why}", width, Tone.ALARM)
         case Fate.UNANSWERED:
             yield from wrapped(
-                f"Not confirmed: {ordered.why}. It may still be carried out — watch the state, or use `hlomm kill`.",
+                f"Not confirmed: {ordered.why}. It may still be carried out — watch the state, or use "
+                f"`hlomm kill{f' {store.options}' if store.name else ''}`.",
                 width,
                 Tone.ALARM,
             )
@@ -67,7 +68,11 @@ def _said(store: Store, ordered: Ordered, now_s: float, width: int) -> Iterator[
         case Fate.GUARDED:
             yield from _guardian(ordered, waited_s, width)
         case Fate.WAITING:
-            yield line(Span("daemon ", Tone.LABEL), "sent, waiting for the answer")
+            yield line(Span(_who(store), Tone.LABEL), "sent, waiting for the answer")
+
+
+def _who(store: Store) -> str:
+    return f"{clean(store.name) or 'daemon'} "
 
 
 def _instead(ordered: Ordered) -> str:
@@ -111,18 +116,19 @@ def _state(snapshot: Snapshot, width: int) -> Iterator[Line]:
 def _proof(store: Store, ordered: Ordered, snapshot: Snapshot, width: int) -> Iterator[Line]:
     """Per venue what is gone and whether the venue itself has said so; per position what is left of it."""
     codes = {row.code for row in store.consequences()}
-    before, now = _resting(ordered.before), _resting(snapshot)
+    before, now = resting(ordered.before), resting(snapshot)
     for venue in snapshot.venues:
         had, left = max(before[venue.venue], now[venue.venue]), now[venue.venue]
         yield line(
             Span(f"{clean(venue.venue)} ", Tone.LABEL),
             f"{had - left}/{had} cancelled   orders at the venue: ",
-            *_verdict(left, codes),
+            *verdict(left, codes),
         )
     yield from _positions(ordered.before, snapshot, width)
 
 
-def _verdict(left: int, codes: set[str]) -> tuple[Span, ...]:
+def verdict(left: int, codes: set[str]) -> tuple[Span, ...]:
+    """Orders that are left, and whether the venue itself has said so."""
     if left:
         return (Span(f"{left}", Tone.WARN),)
     if _UNCONFIRMED in codes:
@@ -130,7 +136,8 @@ def _verdict(left: int, codes: set[str]) -> tuple[Span, ...]:
     return (Span("0 ✓ verified", Tone.GOOD),) if _CONFIRMED in codes else (Span("0, asking the venue", Tone.PLAIN),)
 
 
-def _resting(snapshot: Snapshot | None) -> Counter[str]:
+def resting(snapshot: Snapshot | None) -> Counter[str]:
+    """Our orders, by venue."""
     rows = () if snapshot is None else snapshot.engine.orders
     return Counter(row.market.partition(":")[0] for row in rows)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.report import Snapshot
-from tui.formats import AGE_SHOWN_S, DASH, age, clock, elapsed, number
+from tui.formats import AGE_SHOWN_S, DASH, age, clock, elapsed, fit, number
 from tui.state import Phase, Store
 from tui.views.line import Line, Span, Tone, clean, joined, line, spread, width_of
 
@@ -28,6 +28,7 @@ _NO_GUARDIAN: Final = Span(f"guardian {DASH}")
 READ_ONLY: Final = Span("READ-ONLY", Tone.STRONG)
 """In place of the key of the hour: this terminal has no orders to give."""
 _PLAY_MONEY: Final = Span("play money")
+_NAME_MOST: Final = 16
 _SIMULATED: Final = ("sim", "sim-canary")
 
 
@@ -46,6 +47,11 @@ def word(store: Store, now_s: float) -> str:
     return f"{NO_LINK} {age(store.lag_s(now_s))}"
 
 
+def name(store: Store, most: int = _NAME_MOST) -> str:
+    """Of the daemon among others, in a line that has more to say; empty where it is the only one."""
+    return fit(clean(store.name), most)
+
+
 def css_class(store: Store, now_s: float) -> str:
     """Class of the bar for its word; a state this terminal does not know looks like one that is passing."""
     said = word(store, now_s)
@@ -57,9 +63,14 @@ def bar(store: Store, now_s: float, width: int) -> Line:
     snapshot = store.live
     said = Span(word(store, now_s), Tone.STRONG)
     if snapshot is None:
-        return spread(line("hlomm", _SEPARATOR, said), line(READ_ONLY if store.viewer else _NO_GUARDIAN), width)
+        return spread(
+            line(name(store) or "hlomm", _SEPARATOR, said),
+            line(READ_ONLY if store.viewer else _NO_GUARDIAN),
+            width,
+        )
     guardian = _guardian(snapshot, store.lag_s(now_s))
     segments = [
+        *([Span(name(store), Tone.STRONG)] if store.name else []),
         Span(clean(snapshot.profile)),
         said,
         _limit(snapshot),

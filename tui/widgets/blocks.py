@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from hlomm.domain.inputs import OperatorAction
 from tui import keymap
-from tui.views import activity, consequence, holdings, ladder, money, nobody, outcome, truth, venues, why
+from tui.views import (
+    activity,
+    consequence,
+    everyone,
+    holdings,
+    ladder,
+    money,
+    nobody,
+    outcome,
+    truth,
+    venues,
+    why,
+)
 from tui.views.line import Line, Span, Tone, joined, line, width_of
 from tui.widgets.panel import Panel, Sight
+
+_NAME: Final = 12
+"""Of a daemon, where the footer says whom K kills."""
 
 
 class TruthBar(Panel):
@@ -98,13 +114,17 @@ class Consequence(Panel):
     DEFAULT_CLASSES = ""
     FITTED = True
 
-    def __init__(self, sight: Sight, action: OperatorAction) -> None:
+    def __init__(self, sight: Sight, action: OperatorAction, *, everyone: bool = False) -> None:
         super().__init__(sight)
         self._action = action
+        self._everyone = everyone
         self.given = False
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         del height
+        if self._everyone:
+            say = everyone.outcome if self.given else everyone.question
+            return say(self.sight.stores, self.sight.now_s, width)
         if self.given:
             return outcome.lines(self.store, self.sight.now_s, width)
         return consequence.question(self.store, self._action, self.sight.now_s, width)
@@ -123,9 +143,9 @@ class Keys(Panel):
     def lines(self, width: int, height: int) -> Sequence[Line]:
         del height
         *others, help_cell, leave_cell = [
-            line(Span(action.footing[0], Tone.KEY), Span(f" {action.footing[1]}"))
-            for action in keymap.footer(*self._here)
-            if not (self.store.viewer and action.group is keymap.Group.SAFETY)
+            line(Span(action.footing[0], Tone.KEY), Span(f" {self._label(action)}"))
+            for action in keymap.footer(*self._here, several=self.sight.several)
+            if not (self.store.viewer and (action.group is keymap.Group.SAFETY or action is keymap.KILL_ALL))
         ]
         kept = [help_cell, leave_cell]
         for cell in others:
@@ -133,3 +153,9 @@ class Keys(Panel):
                 break
             kept.insert(-2, cell)
         return [joined(kept, gap=2)]
+
+    def _label(self, action: keymap.Action) -> str:
+        """The kill says whom, where there are several."""
+        return (
+            f"kill {truth.name(self.store, _NAME)}" if action is keymap.KILL and self.store.name else action.footing[1]
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import ClassVar
 
@@ -17,12 +17,23 @@ from tui.state import Store
 from tui.views.line import Line, Tone, harmless, plain, wrapped
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sight:
     """What every panel looks at: the store, and the clock by which ages are told."""
 
     store: Store
+    """Of the daemon that is shown: another one once the operator goes to another."""
     clock: Callable[[], float]
+    stores: tuple[Store, ...] = ()
+    """Of all daemons of this terminal, in the order in which they were named."""
+
+    @property
+    def several(self) -> bool:
+        return len(self.stores) > 1
+
+    def fixed(self) -> Sight:
+        """On the daemon that is shown now, whatever is shown later: a question is about the one it was asked of."""
+        return replace(self)
 
     @property
     def now_s(self) -> float:
