@@ -87,7 +87,7 @@ def hyperliquid_config(
         account=whose, vault=whose if section.sub_account else None, agent_key=Key.parse(key),
         underlyings=section.underlyings, quote_token=section.quote_token or None,
         websocket=WebSocketKind(section.transport),
-        request_deadline_s=section.request_s, post_deadline_s=section.post_s,
+        request_deadline_s=section.request_s, post_deadline_s=section.post_s, warm_s=section.warm_s,
         expires_after_s=section.expires_after_s, reconcile_every_s=section.reconcile_s, ping_every_s=section.ping_s,
         pong_deadline_s=section.pong_s, silence_s=section.silence_s, fills_from_ms=fills_from_ms,
         fuse=None if limits is None else fuse_limits(limits),

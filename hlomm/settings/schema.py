@@ -142,6 +142,7 @@ class Hyperliquid(Section, frozen=True):
     underlyings: tuple[str, ...]
     request_s: Positive
     post_s: Positive
+    warm_s: Annotated[float, msgspec.Meta(ge=0, lt=55)]
     expires_after_s: Positive
     deadman_s: Annotated[float, msgspec.Meta(ge=0, lt=86_400)]
     reconcile_s: Positive

@@ -3,6 +3,9 @@
 Every call ends within the request deadline: with a value, or with VenueUnavailable (NotSent if nothing left). An
 answer that cannot be read counts as no answer. Requests are charged to the IP's weight budget as they leave; `affords`
 tells optional work (polls) to stand back so that orders and cancels always find room.
+
+Actions go over lines that `keep_warm` has open (`venues.http_warm`), and over the pool of the polls where no line is
+free: a request that a line has taken goes nowhere else.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ from hlomm.domain.inputs import BookSnapshot, FundingPaid, RestingOrder
 from hlomm.venues.anomalies import Anomaly
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
-from hlomm.venues.http_client import HttpAnswer, HttpClient, HttpLimits
+from hlomm.venues.http_client import HttpAnswer, HttpClient, HttpLimits, NotSent
+from hlomm.venues.http_warm import Warming, WarmLines
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.limits import IP_WEIGHT_PER_MIN, exchange_weight, info_extra_weight, info_weight
 from hlomm.venues.hyperliquid.wire import info, standing
@@ -37,6 +41,8 @@ T = TypeVar("T")
 _OK: Final = 200
 _TOO_MANY: Final = 429
 _SERVER_FAULT: Final = 500
+_EXCHANGE: Final = "/exchange"
+_WARMING: Final = "exchangeStatus"
 
 
 @attrs.frozen
@@ -58,6 +64,7 @@ class HyperliquidRest:
     """Whether requests are answered; None before the first."""
     _answered: int = 0
     _client: HttpClient | None = None
+    _lines: WarmLines | None = None
     _weights: TokenBucket = attrs.field(factory=lambda: TokenBucket(IP_WEIGHT_PER_MIN, IP_WEIGHT_PER_MIN / 60))
 
     @asynccontextmanager
@@ -69,6 +76,26 @@ class HyperliquidRest:
                 yield
             finally:
                 self._client = None
+
+    async def keep_warm(self) -> None:
+        """Have lines for actions open until cancelled."""
+        config = self._config
+        if not config.warm_s:
+            return
+        warming = Warming(
+            lines=config.warm_lines, after_s=config.warm_s, method="POST", path="/info", body=info.request(_WARMING),
+            may_ask=self._may_warm, pace=config,
+        )  # fmt: skip
+        lines = self._transport.warm_lines(config.rest_url, self._limits(), warming, self._clock, self._counters)
+        self._lines = lines
+        try:
+            await lines.run()
+        finally:
+            self._lines = None
+
+    def _may_warm(self) -> bool:
+        now_ns = self._clock.now().mono_ns
+        return self._weights.try_take(info_weight(_WARMING), now_ns, keep=self._config.weight_reserve)
 
     def affords(self, weight: int) -> bool:
         """Whether a poll of that weight leaves the reserve for orders and cancels untouched."""
@@ -171,7 +198,7 @@ class HyperliquidRest:
 
         VenueUnavailable means that nobody knows whether it was carried out, NotSent that it was not.
         """
-        answer = await self._post("/exchange", body, exchange_weight(size))
+        answer = await self._post(_EXCHANGE, body, exchange_weight(size))
         if _OK < answer.status < _SERVER_FAULT:
             return TurnedAway(f"{answer.status} {answer.body[:200].decode(errors='replace')}")
         if answer.status != _OK:
@@ -198,11 +225,7 @@ class HyperliquidRest:
         self._counters.add("rest_requests")
         answered_before = self._answered
         try:
-            if self._client is not None:
-                answer = await self._client.post(path, body)
-            else:
-                async with self._transport.http(self._config.rest_url, self._limits()) as client:
-                    answer = await client.post(path, body)
+            answer = await self._carry(path, body)
         except VenueUnavailable:
             # A request that hung through an outage may fail after others were answered again: it proves nothing.
             if self._answered == answered_before:
@@ -217,6 +240,24 @@ class HyperliquidRest:
             # Our count of the IP's weight was too kind (others may share the address): polls pause until it refills.
             self._weights.drain(self._clock.now().mono_ns)
         return answer
+
+    async def _carry(self, path: str, body: bytes) -> HttpAnswer:
+        """Over a warm line if it is an action and one is free, else by the pool."""
+        if path == _EXCHANGE and self._lines is not None:
+            try:
+                answer = await self._lines.request("POST", path, body)
+            except NotSent:
+                self._counters.add("actions_without_warm_line")
+            except VenueUnavailable:
+                self._counters.add("actions_over_warm_lines")
+                raise
+            else:
+                self._counters.add("actions_over_warm_lines")
+                return answer
+        if self._client is not None:
+            return await self._client.post(path, body)
+        async with self._transport.http(self._config.rest_url, self._limits()) as client:
+            return await client.post(path, body)
 
     def _limits(self) -> HttpLimits:
         return HttpLimits(
