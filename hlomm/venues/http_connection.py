@@ -9,6 +9,7 @@ is never used again, and nothing is sent twice.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, Protocol, runtime_checkable
 
 import attrs
@@ -21,6 +22,8 @@ from hlomm.venues.http_client import HEADERS, HttpAnswer, HttpLimits, NotSent
 HEAD_BYTES_MAX: Final = 16 * 2**10
 """Of status line and headers, and of the line before each chunk."""
 _RECEIVE_BYTES: Final = 64 * 2**10
+_WRITE_ON_S: Final = 0.05
+"""A quick answer may overtake the news that the request is written; a peer that has answered reads no more of it."""
 _BROKEN: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
@@ -36,6 +39,7 @@ class _Asked:
     """A request under way, and as much of its answer as is there."""
 
     over: trio.Event = attrs.field(factory=trio.Event)
+    writing: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     written: bool = False
     received: int = 0
     status: int = 0
@@ -94,21 +98,32 @@ class HttpConnection:
             try:
                 await self._exchange(asked, data)
             finally:
-                if not asked.over.is_set():
-                    self.lose(f"no answer in {deadline_s:g} s")  # or given up: either way half of an exchange is on it
+                self._settle(asked, deadline_s)
         if asked.answer is None:
             raise VenueUnavailable(f"{method} {target} was not answered: {self.lost}")
         return asked.answer
 
     async def _exchange(self, asked: _Asked, data: bytes) -> None:
         self.touched_s = trio.current_time()
-        try:
+        with asked.writing, suppress(*_BROKEN):  # what the peer had to say before it hung up is still to be read
             await self.stream.send_all(data)
-        except _BROKEN:
-            pass  # what the peer had to say before it hung up is still to be read
-        else:
             asked.written = True
         await asked.over.wait()
+
+    def _settle(self, asked: _Asked, deadline_s: float) -> None:
+        """The exchange is over, or given up; whether the connection can carry another."""
+        http = self._http
+        if asked.answer is None:
+            self.lose(f"no answer in {deadline_s:g} s")  # or its asker left: half of an exchange is on it either way
+        elif not asked.written:
+            self.lose("the peer answered before it had heard all")
+        elif http.our_state is not h11.DONE or http.their_state is not h11.DONE:
+            self.lose("the peer closes after its answer")
+        elif http.trailing_data[0]:
+            self.lose("the peer speaks unasked")
+        elif self.lost is None:
+            http.start_next_cycle()
+            self._asked = None
 
     def _framed(self, method: str, target: str, body: bytes, headers: Mapping[str, str] | None) -> bytes:
         lines = {"Host": self.host, **HEADERS, **(headers or {}), "Content-Length": str(len(body))}
@@ -146,7 +161,7 @@ class HttpConnection:
     def _take(self, data: bytes) -> None:
         """What the stream gave; b"" is its end."""
         asked, self.touched_s = self._asked, trio.current_time()
-        if asked is None:
+        if asked is None or asked.answer is not None:
             self.lose("the peer speaks unasked" if data else "the peer closed it")
             return
         asked.received += len(data)
@@ -174,22 +189,10 @@ class HttpConnection:
                 case h11.Data(data=part):
                     asked.body += part
                 case h11.EndOfMessage():
-                    self._finish(asked)
+                    asked.answer = HttpAnswer(asked.status, bytes(asked.body), asked.headers)
+                    asked.writing.deadline = trio.current_time() + _WRITE_ON_S
+                    asked.over.set()
                 case h11.InformationalResponse():
                     pass  # the real one follows
                 case _:
                     return  # more is needed
-
-    def _finish(self, asked: _Asked) -> None:
-        """The answer is whole; whether the connection can carry another request."""
-        asked.answer, self._asked = HttpAnswer(asked.status, bytes(asked.body), asked.headers), None
-        asked.over.set()
-        http = self._http
-        if not asked.written:
-            self.lose("the peer answered before it had heard all")
-        elif http.our_state is not h11.DONE or http.their_state is not h11.DONE:
-            self.lose("the peer closes after its answer")
-        elif http.trailing_data[0]:
-            self.lose("the peer speaks unasked")
-        else:
-            http.start_next_cycle()

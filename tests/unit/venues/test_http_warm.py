@@ -437,6 +437,21 @@ async def test_an_answer_before_the_request_was_heard_counts_and_ends_the_line(a
             assert peer.streams[0].closed.is_set()
 
 
+async def test_an_answer_may_overtake_the_news_that_its_request_is_written(autojump_clock: MockClock) -> None:
+    """On a quick path it does, and the line is as good as before."""
+    async with venue() as peer, lines_in_memory(peer.connect, lines=1) as lab:
+        write = peer.streams[0].inner.send_all
+
+        async def slow(data: bytes) -> None:
+            await write(data)
+            await trio.sleep(0.01)
+
+        peer.streams[0].send_all = slow  # type: ignore[method-assign]
+        for _ in range(3):
+            assert (await lab.order()).body == b"done"
+        assert (lab.lines.ready, len(peer.dialled)) == (1, 1)
+
+
 async def test_a_stream_that_breaks_under_the_request_leaves_its_fate_unknown(autojump_clock: MockClock) -> None:
     async with venue() as peer, lines_in_memory(peer.connect, lines=1) as lab:
 
