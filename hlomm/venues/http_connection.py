@@ -21,6 +21,8 @@ from hlomm.venues.http_client import HEADERS, HttpAnswer, HttpLimits, NotSent
 
 HEAD_BYTES_MAX: Final = 16 * 2**10
 """Of status line and headers, and of the line before each chunk."""
+_BARE: Final = frozenset({"GET", "DELETE"})
+"""Without a body they need not say how long it is."""
 _RECEIVE_BYTES: Final = 64 * 2**10
 _WRITE_ON_S: Final = 0.05
 """A quick answer may overtake the news that the request is written; a peer that has answered reads no more of it."""
@@ -126,7 +128,9 @@ class HttpConnection:
             self._asked = None
 
     def _framed(self, method: str, target: str, body: bytes, headers: Mapping[str, str] | None) -> bytes:
-        lines = {"Host": self.host, **HEADERS, **(headers or {}), "Content-Length": str(len(body))}
+        lines = {"Host": self.host, **HEADERS, **(headers or {})}
+        if body or method not in _BARE:
+            lines["Content-Length"] = str(len(body))
         http = self._http
         head = http.send(h11.Request(method=method, target=target, headers=list(lines.items())))
         return b"".join(part or b"" for part in (head, http.send(h11.Data(data=body)), http.send(h11.EndOfMessage())))

@@ -34,7 +34,7 @@ class Warming:
     """Idle for so long, a line is asked the question."""
     method: str
     path: str
-    body: bytes
+    body: bytes = b""
     may_ask: Callable[[], bool]
     """Takes what the question costs, False if that cannot be spared now."""
     pace: Pace

@@ -41,11 +41,6 @@ def _positive(_config: object, field: Any, value: float) -> None:
         raise ConfigError(f"{field.name}: expected more than 0 and less than 86400, was {value}")
 
 
-def _from_zero(_config: object, field: Any, value: float) -> None:
-    if value:
-        _positive(_config, field, value)
-
-
 def _underlyings(_config: object, field: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
     if not value or len(set(value)) != len(value):
         raise ConfigError(f"{field.name}: expected at least one coin and none twice, was {value!r}")
@@ -94,7 +89,7 @@ class HyperliquidConfig:
     connect_deadline_s: float = _seconds(3)
     post_deadline_s: float = _seconds(5)
     ws_write_deadline_s: float = _seconds(5)
-    warm_s: float = attrs.field(default=20, validator=_from_zero)
+    warm_s: float = 20
     """Connections for actions over REST are asked something after being idle for so long; 0: none are kept open."""
     warm_lines: int = _count(2)
     ack_deadline_s: float = _seconds(5)

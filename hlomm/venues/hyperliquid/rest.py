@@ -4,14 +4,12 @@ Every call ends within the request deadline: with a value, or with VenueUnavaila
 answer that cannot be read counts as no answer. Requests are charged to the IP's weight budget as they leave; `affords`
 tells optional work (polls) to stand back so that orders and cancels always find room.
 
-Actions go over lines that `keep_warm` has open (`venues.http_warm`), and over the pool of the polls where no line is
-free: a request that a line has taken goes nowhere else.
+Actions go over lines that `keep_warm` has open, and over the pool of the polls where no line is free.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Final, TypeVar
 
 import attrs
@@ -22,8 +20,9 @@ from hlomm.domain.inputs import BookSnapshot, FundingPaid, RestingOrder
 from hlomm.venues.anomalies import Anomaly
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
-from hlomm.venues.http_client import HttpAnswer, HttpClient, HttpLimits, NotSent
-from hlomm.venues.http_warm import Warming, WarmLines
+from hlomm.venues.http_client import HttpAnswer
+from hlomm.venues.http_host import HttpHost
+from hlomm.venues.http_warm import Warming
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.limits import IP_WEIGHT_PER_MIN, exchange_weight, info_extra_weight, info_weight
 from hlomm.venues.hyperliquid.wire import info, standing
@@ -63,35 +62,25 @@ class HyperliquidRest:
     ok: bool | None = None
     """Whether requests are answered; None before the first."""
     _answered: int = 0
-    _client: HttpClient | None = None
-    _lines: WarmLines | None = None
     _weights: TokenBucket = attrs.field(factory=lambda: TokenBucket(IP_WEIGHT_PER_MIN, IP_WEIGHT_PER_MIN / 60))
+    _host: HttpHost = attrs.field(init=False)
 
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    @_host.default
+    def _the_host(self) -> HttpHost:
+        return HttpHost.of(self._transport, self._config.rest_url, self._config, self._counters)
+
+    def opened(self) -> AbstractAsyncContextManager[None]:
         """Keep connections open between requests."""
-        async with self._transport.http(self._config.rest_url, self._limits()) as client:
-            self._client = client
-            try:
-                yield
-            finally:
-                self._client = None
+        return self._host.opened()
 
     async def keep_warm(self) -> None:
         """Have lines for actions open until cancelled."""
         config = self._config
-        if not config.warm_s:
-            return
         warming = Warming(
             lines=config.warm_lines, after_s=config.warm_s, method="POST", path="/info", body=info.request(_WARMING),
             may_ask=self._may_warm, pace=config,
         )  # fmt: skip
-        lines = self._transport.warm_lines(config.rest_url, self._limits(), warming, self._clock, self._counters)
-        self._lines = lines
-        try:
-            await lines.run()
-        finally:
-            self._lines = None
+        await self._host.keep_warm(warming, self._clock)
 
     def _may_warm(self) -> bool:
         now_ns = self._clock.now().mono_ns
@@ -225,7 +214,8 @@ class HyperliquidRest:
         self._counters.add("rest_requests")
         answered_before = self._answered
         try:
-            answer = await self._carry(path, body)
+            carry = self._host.act if path == _EXCHANGE else self._host.request
+            answer = await carry("POST", path, body)
         except VenueUnavailable:
             # A request that hung through an outage may fail after others were answered again: it proves nothing.
             if self._answered == answered_before:
@@ -240,31 +230,6 @@ class HyperliquidRest:
             # Our count of the IP's weight was too kind (others may share the address): polls pause until it refills.
             self._weights.drain(self._clock.now().mono_ns)
         return answer
-
-    async def _carry(self, path: str, body: bytes) -> HttpAnswer:
-        """Over a warm line if it is an action and one is free, else by the pool."""
-        if path == _EXCHANGE and self._lines is not None:
-            try:
-                answer = await self._lines.request("POST", path, body)
-            except NotSent:
-                self._counters.add("actions_without_warm_line")
-            except VenueUnavailable:
-                self._counters.add("actions_over_warm_lines")
-                raise
-            else:
-                self._counters.add("actions_over_warm_lines")
-                return answer
-        if self._client is not None:
-            return await self._client.post(path, body)
-        async with self._transport.http(self._config.rest_url, self._limits()) as client:
-            return await client.post(path, body)
-
-    def _limits(self) -> HttpLimits:
-        return HttpLimits(
-            request_s=self._config.request_deadline_s,
-            connect_s=self._config.connect_deadline_s,
-            answer_bytes_max=self._config.answer_bytes_max,
-        )
 
     def _value(self, what: str, decoded: tuple[T | None, tuple[Anomaly, ...]]) -> T:
         value = self._optional(what, decoded)

@@ -432,7 +432,9 @@ async def test_an_answer_before_the_request_was_heard_counts_and_ends_the_line(a
         peer.server.serve = hasty  # type: ignore[method-assign]
         async with lines_in_memory(peer.connect, lines=1) as lab:
             peer.streams[0].stall_writes = True
+            start = trio.current_time()
             assert (await lab.order()).status == 413
+            assert trio.current_time() - start < 1, "nobody waits for what the peer will never read"
             await settle()
             assert peer.streams[0].closed.is_set()
 

@@ -185,6 +185,17 @@ async def test_an_answer_may_come_byte_by_byte(way: Way, autojump_clock: trio.te
     await in_lab(way, run, answering(*(whole[i : i + 1] for i in range(len(whole)))))
 
 
+async def test_an_answer_may_end_with_its_connection(way: Way, autojump_clock: trio.testing.MockClock) -> None:
+    async def handle(stream: trio.abc.Stream) -> None:
+        await answering(b"HTTP/1.1 200 OK\r\n\r\nall", b" of it")(stream)
+        await stream.aclose()
+
+    async def run(lab: Lab) -> None:
+        assert (await lab.post()).body == b"all of it"
+
+    await in_lab(way, run, handle)
+
+
 async def test_tls_is_asked_of_connect_by_the_scheme(way: Way, autojump_clock: trio.testing.MockClock) -> None:
     async def run(lab: Lab) -> None:
         assert (await lab.post(url="https://venue.test")).status == 200
