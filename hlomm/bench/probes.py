@@ -28,6 +28,7 @@ from hlomm.daemon.rehearsal import Rehearsal
 from hlomm.engine import gate
 from hlomm.engine.core import Engine
 from hlomm.strategy.base import Strategy
+from hlomm.venues.http_connection import Prompt
 from hlomm.venues.hyperliquid.batches import Encoder
 from hlomm.venues.hyperliquid.market_feed import MarketFeed
 from hlomm.venues.transport import Connect
@@ -321,6 +322,9 @@ class Tap(trio.abc.Stream):
         data = await self._stream.receive_some(max_bytes)
         self._listener.has_read(called_ns)
         return data
+
+    def receive_now(self, most: int) -> bytes | None:
+        return self._stream.receive_now(most) if isinstance(self._stream, Prompt) else None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         await self._stream.send_all(data)

@@ -1,4 +1,4 @@
-"""Both websocket transports beside one another, over the same TLS: latency, processor time, and their ratio."""
+"""Both websocket transports beside one another, and three ways of an order over REST: latency and processor time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from hlomm.bench.clients import measure
 from hlomm.bench.machine import about
 from hlomm.bench.peer import loopback
 from hlomm.bench.quiet import load_before
+from hlomm.bench.requests import WAYS
+from hlomm.bench.requests import measure as measure_requests
 from hlomm.venues.websocket import WebSocketKind
 
 Json = dict[str, Any]
@@ -30,8 +32,10 @@ class Plan:
     rate: float = 200.0
     frames: int = 1_000
     flood: int = 10_000
+    requests: int = 400
+    """Over REST, each way; a tenth of it with a connection of its own each."""
     rounds: int = 4
-    """Both once a round."""
+    """All of them once a round."""
 
 
 class _Parrot:
@@ -50,17 +54,23 @@ def run(plan: Plan) -> Json:
 async def _compare(plan: Plan) -> Json:
     early, core = load_before(), _Parrot()
     found: dict[str, list[tuple[Json, Json]]] = {kind: [] for kind in KINDS}
+    asked: dict[str, list[Json]] = {way: [] for way in WAYS}
     for _ in range(plan.rounds):
         for kind in KINDS:
             async with loopback() as peer:
                 paced = await measure(peer, kind, core, plan.rate, plan.frames)
                 found[kind].append((paced, await measure(peer, kind, core, 0.0, plan.flood, warm=0)))
+        async with loopback() as peer:
+            for way in WAYS:
+                count = max(plan.requests // (10 if way == "first" else 1), 1)
+                asked[way].append(await measure_requests(peer, way, _BODY.encode(), count))
     kinds = {kind: _over(rounds) for kind, rounds in found.items()}
     pairs = [(kind, one) for kind, rounds in found.items() for pair in rounds for one in pair]
+    pairs += [(way, one) for way, rounds in asked.items() for one in rounds]
     reasons = sorted({f"{kind}: {why}" for kind, one in pairs for why in one["disturbed"]})
     return {
         "bench": "transport", "rate": plan.rate, "rounds": plan.rounds, "kinds": kinds, "ratio": _ratio(kinds),
-        "disturbed": early + reasons, **about(),
+        "requests": {way: _answered(rounds) for way, rounds in asked.items()}, "disturbed": early + reasons, **about(),
     }  # fmt: skip
 
 
@@ -74,6 +84,15 @@ def _over(rounds: list[tuple[Json, Json]]) -> Json:
         "flood_cpu_us_per_frame": round(statistics.median(one["cpu_us_per_frame"] for one in floods), 2),
         "frames": sum(one["frames"] for one in (*paced, *floods)),
         "handled": sum(one["handled"] for one in (*paced, *floods)),
+    }  # fmt: skip
+
+
+def _answered(rounds: list[Json]) -> Json:
+    """Medians over the rounds."""
+    return {
+        "requests": sum(one["requests"] for one in rounds),
+        **{step: _median(rounds, step) for step in ("send", "total")},
+        "cpu_us_per_request": round(statistics.median(one["cpu_us_per_request"] for one in rounds), 2),
     }  # fmt: skip
 
 

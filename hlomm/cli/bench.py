@@ -121,7 +121,24 @@ def transport(document: Json) -> list[str]:
         f"microseconds at {document['rate']:g} frames/s, a write for each; medians of {document['rounds']} rounds",
         in_columns(head, rows, ""),
         f"how many times as much the library costs: {ratio}",
+        "an order over REST: on a line kept warm, by the pool of the polls, with a connection of its own",
+        *_requests(document["requests"]),
     ]
+
+
+def _requests(found: Json) -> list[str]:
+    head = ("", "send p50", "p99", "answer p50", "p99", "processor us/request", "requests")
+    columns = [(step, figure) for step in ("send", "total") for figure in ("p50", "p99")]
+    rows = [
+        (
+            way,
+            *(shown.number(one[step][figure]) for step, figure in columns),
+            shown.number(one["cpu_us_per_request"]),
+            f"{one['requests']:,}",
+        )
+        for way, one in found.items()
+    ]
+    return [in_columns(head, rows, "")]
 
 
 def growth(document: Json) -> list[str]:

@@ -147,7 +147,7 @@ def journal(*, frames: int, rounds: int, folder: Path | None, as_json: bool) -> 
 @JSON
 @reporting
 def transport(*, frames: int, flood: int, rounds: int, as_json: bool) -> None:
-    """Both websocket transports, and how many times as much one costs."""
+    """Both websocket transports, how many times as much one costs, and an order over REST."""
     _measured("transport", "transport", as_json=as_json, frames=frames, flood=flood, rounds=rounds)
 
 

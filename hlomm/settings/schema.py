@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from hlomm.settings.kinds import Count, Factor, Fraction, NonNegative, Positive, Section, Share
+from hlomm.settings.kinds import Count, Factor, Fraction, NonNegative, Positive, Section, Share, Warmth, WebSocket
 from hlomm.settings.rehearsals import Canary, Paper
 from hlomm.settings.strategies import Strategies
 
@@ -81,7 +81,6 @@ class Inventory(Section, frozen=True):
 
 
 VenueName = Literal["hyperliquid", "polymarket", "kalshi"]
-WebSocket = Literal["direct", "library"]
 
 
 class Quotes(Section, frozen=True):
@@ -142,6 +141,7 @@ class Hyperliquid(Section, frozen=True):
     underlyings: tuple[str, ...]
     request_s: Positive
     post_s: Positive
+    warm_s: Warmth
     expires_after_s: Positive
     deadman_s: Annotated[float, msgspec.Meta(ge=0, lt=86_400)]
     reconcile_s: Positive
@@ -163,6 +163,7 @@ class Polymarket(Section, frozen=True):
     underlyings: tuple[str, ...]
     horizon_s: Positive
     request_s: Positive
+    warm_s: Warmth
     arrives_s: Positive
     heartbeat_s: Annotated[float, msgspec.Meta(ge=0, le=5)]
     order_life_s: Annotated[float, msgspec.Meta(ge=0, lt=86_400)]
@@ -186,6 +187,7 @@ class Kalshi(Section, frozen=True):
     direct_member: bool
     balance_holds: Literal["auto", "total", "free"]
     request_s: Positive
+    warm_s: Warmth
     order_life_s: Annotated[float, msgspec.Meta(ge=20, le=60)]
     burst_contracts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
     reconcile_s: Positive

@@ -17,10 +17,11 @@ import httpx2
 import trio
 
 from hlomm.domain.faults import VenueUnavailable
+from hlomm.venues.socket_stream import SocketStream
 
 Dial = Callable[[str, int], Awaitable[trio.abc.Stream]]
 
-_HEADERS: Final = {
+HEADERS: Final = {
     "Content-Type": "application/json",
     # Compressed answers would make the size limit meaningless.
     "Accept-Encoding": "identity",
@@ -132,7 +133,7 @@ async def open_http(base_url: str, dial: Dial, limits: HttpLimits) -> AsyncItera
     transport = _Pool(dial, limits)
     # trust_env off: proxies and netrc of the operator's shell have no business in an order's path.
     async with httpx2.AsyncClient(
-        base_url=base_url, transport=transport, timeout=timeout, headers=_HEADERS, trust_env=False
+        base_url=base_url, transport=transport, timeout=timeout, headers=HEADERS, trust_env=False
     ) as client:
         yield HttpClient(client, limits)
 
@@ -291,6 +292,8 @@ class _Stream(httpcore2.AsyncNetworkStream):
         if info != "is_readable":
             return None
         stream: object = self._stream
+        if isinstance(stream, SocketStream):
+            return stream.is_readable()
         while isinstance(stream, trio.SSLStream):
             stream = stream.transport_stream
         return stream.socket.is_readable() if isinstance(stream, trio.SocketStream) else False

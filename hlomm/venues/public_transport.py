@@ -14,7 +14,10 @@ from typing import Protocol
 import attrs
 
 from hlomm.domain.faults import InvariantBroken
+from hlomm.venues.clock import Clock
+from hlomm.venues.counters import Counters
 from hlomm.venues.http_client import HttpClient, HttpLimits
+from hlomm.venues.http_warm import Warming, WarmLines
 from hlomm.venues.transport import Transport
 from hlomm.venues.websocket import Burst, OnFrame, WebSocketKind, WebSocketLimits, WebSocketLink
 
@@ -39,6 +42,12 @@ class PublicTransport(Transport):
     async def http(self, base_url: str, limits: HttpLimits) -> AsyncIterator[HttpClient]:
         async with Transport.http(self, base_url, limits) as client:
             yield attrs.evolve(client, permits=self._request)
+
+    def warm_lines(
+        self, base_url: str, limits: HttpLimits, warming: Warming, clock: Clock, counters: Counters
+    ) -> WarmLines:
+        del limits, warming, clock, counters
+        raise InvariantBroken(f"{base_url}: whoever only looks has no orders to keep a connection open for")
 
     @asynccontextmanager
     async def websocket(

@@ -10,6 +10,7 @@ but closing is allowed.
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 from typing import Final
@@ -99,6 +100,14 @@ class SocketStream(trio.abc.Stream):
             parts.append(data)
             length += len(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def is_readable(self) -> bool:
+        """Whether something is there to be read, the end included."""
+        if self.socket.fileno() < 0:
+            return True
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _receive_once(self, most: int) -> bytes | None:
         try:

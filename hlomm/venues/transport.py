@@ -16,7 +16,10 @@ import trio
 
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.venues import websocket_direct, websocket_library
+from hlomm.venues.clock import Clock
+from hlomm.venues.counters import Counters
 from hlomm.venues.http_client import HttpClient, HttpLimits, open_http, unconnected
+from hlomm.venues.http_warm import Warming, WarmLines
 from hlomm.venues.socket_stream import open_stream
 from hlomm.venues.websocket import Burst, OnFrame, OpenLink, WebSocketKind, WebSocketLimits, WebSocketLink
 
@@ -58,7 +61,7 @@ class Address:
 
 @attrs.frozen
 class Transport:
-    """Opens HTTP clients and websockets through `connect`."""
+    """Opens HTTP clients, lines kept warm and websockets through `connect`."""
 
     connect: Connect = open_stream
 
@@ -72,6 +75,17 @@ class Transport:
 
         async with open_http(base_url, dial, limits) as client:
             yield client
+
+    def warm_lines(
+        self, base_url: str, limits: HttpLimits, warming: Warming, clock: Clock, counters: Counters
+    ) -> WarmLines:
+        """Lines to one host for what must not wait. They are open while their `run` does."""
+        address = Address.of(base_url)
+
+        async def dial() -> trio.abc.Stream:
+            return await self._dial(address, limits.connect_s)
+
+        return WarmLines(dial, address.host_header, address.path.rstrip("/"), limits, warming, clock, counters)
 
     @asynccontextmanager
     async def websocket(

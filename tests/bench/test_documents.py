@@ -147,8 +147,14 @@ async def test_a_client_handles_what_was_sent_and_the_venue_gets_what_it_answere
 
 @pytest.mark.slow
 def test_the_transports_beside_one_another() -> None:
-    document = whole(transport.run(transport.Plan(frames=20, flood=40, rounds=1)))
+    document = whole(transport.run(transport.Plan(frames=20, flood=40, requests=20, rounds=1)))
     assert set(document["kinds"]) == {"direct", "library"}
+    requests = document["requests"]
+    assert {way: one["total"]["count"] for way, one in requests.items()} == {"warm": 20, "pool": 20, "first": 2}
+    for one in requests.values():
+        assert 0 < one["send"]["p50"] < one["total"]["p50"]
+    assert requests["warm"]["total"]["p50"] < requests["first"]["total"]["p50"], "no handshake"
+    assert any("connection of its own" in line for line in look.transport(document))
     for one in document["kinds"].values():
         assert one["frames"] == one["handled"] == 60
         assert one["total"]["count"] == 20, "a write for each frame"

@@ -16,6 +16,7 @@ from hlomm.domain.inputs import (
     MarketListed,
     MarketSettled,
     MarkPrice,
+    OrderOpened,
     RateBudget,
     SessionDown,
     SessionUp,
@@ -119,6 +120,23 @@ async def test_rest_keeps_the_account_in_view_while_the_stream_is_down(rig, auto
         r.cancel(order)
         await r.until(lambda: r.truth["open_orders"] == 0, 5)
         assert connect is not None
+
+
+async def test_without_the_stream_an_order_goes_over_a_connection_that_was_kept_warm(rig, autojump_clock):
+    async with rig() as r:
+        book = await r.book()
+        await trio.sleep(60)
+        r.sim.faults.arm("ws_killed")
+        r.sim.faults.arm("ws_silent", FaultArgs(for_s=60))
+        await r.first(SessionDown, within_s=60)
+        before, orders = r.session.statistics().counters, r.truth["open_orders"]
+        order, _ = await r.resting((book.bids[0][0] - 20_000_000) // 1000 * 1000)
+        assert r.truth["open_orders"] == orders + 1, "carried out, and once"
+        after = r.session.statistics().counters
+        assert before["warm_questions"] >= 4, "both lines were asked something in that minute"
+        assert after["actions_over_warm_lines"] == before.get("actions_over_warm_lines", 0) + 1
+        assert after["warm_lines_opened"] == 2
+        assert order.client_id in {item.client_id for item in r.all(OrderOpened)}
 
 
 async def test_fills_during_an_outage_reach_us_without_the_stream(rig, autojump_clock):

@@ -205,6 +205,9 @@ async def test_post_only_rests_or_is_refused(autojump_clock: trio.testing.MockCl
         closed = await rig.first(OrderClosed, client_id=order.client_id)
         assert (closed.status, closed.venue_order_id) == ("canceled", opened.venue_order_id)
         await rig.until(lambda: not rig.account.orders())
+        counters = rig.session.statistics().counters
+        assert counters["actions_over_warm_lines"] >= 3
+        assert "actions_without_warm_line" not in counters
 
 
 async def test_immediate_orders_fill_and_end(autojump_clock: trio.testing.MockClock) -> None:

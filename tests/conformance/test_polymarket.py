@@ -195,6 +195,9 @@ async def test_place_rests_and_cancel_removes(autojump_clock):
         closed = await r.first(OrderClosed, client_id=order.client_id)
         assert closed.status == "canceled"
         assert r.truth["orders"] == []
+        counters = r.session.statistics().counters
+        assert counters["actions_over_warm_lines"] == 2
+        assert "actions_without_warm_line" not in counters
 
 
 async def test_a_batch_of_both_legs_is_answered_one_by_one(autojump_clock):

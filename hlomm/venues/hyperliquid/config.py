@@ -89,6 +89,9 @@ class HyperliquidConfig:
     connect_deadline_s: float = _seconds(3)
     post_deadline_s: float = _seconds(5)
     ws_write_deadline_s: float = _seconds(5)
+    warm_s: float = 20
+    """Connections for actions over REST are asked something after being idle for so long; 0: none are kept open."""
+    warm_lines: int = _count(2)
     ack_deadline_s: float = _seconds(5)
     ping_every_s: float = _seconds(20)
     pong_deadline_s: float = _seconds(10)

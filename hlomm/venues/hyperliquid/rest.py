@@ -3,12 +3,13 @@
 Every call ends within the request deadline: with a value, or with VenueUnavailable (NotSent if nothing left). An
 answer that cannot be read counts as no answer. Requests are charged to the IP's weight budget as they leave; `affords`
 tells optional work (polls) to stand back so that orders and cancels always find room.
+
+Actions go over lines that `keep_warm` has open, and over the pool of the polls where no line is free.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Final, TypeVar
 
 import attrs
@@ -19,7 +20,9 @@ from hlomm.domain.inputs import BookSnapshot, FundingPaid, RestingOrder
 from hlomm.venues.anomalies import Anomaly
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
-from hlomm.venues.http_client import HttpAnswer, HttpClient, HttpLimits
+from hlomm.venues.http_client import HttpAnswer
+from hlomm.venues.http_host import HttpHost
+from hlomm.venues.http_warm import Warming
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.limits import IP_WEIGHT_PER_MIN, exchange_weight, info_extra_weight, info_weight
 from hlomm.venues.hyperliquid.wire import info, standing
@@ -37,6 +40,8 @@ T = TypeVar("T")
 _OK: Final = 200
 _TOO_MANY: Final = 429
 _SERVER_FAULT: Final = 500
+_EXCHANGE: Final = "/exchange"
+_WARMING: Final = "exchangeStatus"
 
 
 @attrs.frozen
@@ -57,18 +62,29 @@ class HyperliquidRest:
     ok: bool | None = None
     """Whether requests are answered; None before the first."""
     _answered: int = 0
-    _client: HttpClient | None = None
     _weights: TokenBucket = attrs.field(factory=lambda: TokenBucket(IP_WEIGHT_PER_MIN, IP_WEIGHT_PER_MIN / 60))
+    _host: HttpHost = attrs.field(init=False)
 
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    @_host.default
+    def _the_host(self) -> HttpHost:
+        return HttpHost.of(self._transport, self._config.rest_url, self._config, self._counters)
+
+    def opened(self) -> AbstractAsyncContextManager[None]:
         """Keep connections open between requests."""
-        async with self._transport.http(self._config.rest_url, self._limits()) as client:
-            self._client = client
-            try:
-                yield
-            finally:
-                self._client = None
+        return self._host.opened()
+
+    async def keep_warm(self) -> None:
+        """Have lines for actions open until cancelled."""
+        config = self._config
+        warming = Warming(
+            lines=config.warm_lines, after_s=config.warm_s, method="POST", path="/info", body=info.request(_WARMING),
+            may_ask=self._may_warm, pace=config,
+        )  # fmt: skip
+        await self._host.keep_warm(warming, self._clock)
+
+    def _may_warm(self) -> bool:
+        now_ns = self._clock.now().mono_ns
+        return self._weights.try_take(info_weight(_WARMING), now_ns, keep=self._config.weight_reserve)
 
     def affords(self, weight: int) -> bool:
         """Whether a poll of that weight leaves the reserve for orders and cancels untouched."""
@@ -171,7 +187,7 @@ class HyperliquidRest:
 
         VenueUnavailable means that nobody knows whether it was carried out, NotSent that it was not.
         """
-        answer = await self._post("/exchange", body, exchange_weight(size))
+        answer = await self._post(_EXCHANGE, body, exchange_weight(size))
         if _OK < answer.status < _SERVER_FAULT:
             return TurnedAway(f"{answer.status} {answer.body[:200].decode(errors='replace')}")
         if answer.status != _OK:
@@ -198,11 +214,8 @@ class HyperliquidRest:
         self._counters.add("rest_requests")
         answered_before = self._answered
         try:
-            if self._client is not None:
-                answer = await self._client.post(path, body)
-            else:
-                async with self._transport.http(self._config.rest_url, self._limits()) as client:
-                    answer = await client.post(path, body)
+            carry = self._host.act if path == _EXCHANGE else self._host.request
+            answer = await carry("POST", path, body)
         except VenueUnavailable:
             # A request that hung through an outage may fail after others were answered again: it proves nothing.
             if self._answered == answered_before:
@@ -217,13 +230,6 @@ class HyperliquidRest:
             # Our count of the IP's weight was too kind (others may share the address): polls pause until it refills.
             self._weights.drain(self._clock.now().mono_ns)
         return answer
-
-    def _limits(self) -> HttpLimits:
-        return HttpLimits(
-            request_s=self._config.request_deadline_s,
-            connect_s=self._config.connect_deadline_s,
-            answer_bytes_max=self._config.answer_bytes_max,
-        )
 
     def _value(self, what: str, decoded: tuple[T | None, tuple[Anomaly, ...]]) -> T:
         value = self._optional(what, decoded)

@@ -95,6 +95,7 @@ class HyperliquidSession:
         parts = self._parts
         parts.gateway.attach(nursery)
         parts.upkeep.attach(nursery)
+        nursery.start_soon(parts.rest.keep_warm)
         if parts.deadman is not None:
             nursery.start_soon(parts.deadman.run, self._life.is_live)
         # Only a second run knows any yet; its engine may be a new one.

@@ -107,6 +107,9 @@ class KalshiConfig:
 
     request_deadline_s: float = _seconds(5)
     connect_deadline_s: float = _seconds(3)
+    warm_s: float = 20
+    """Connections for writes are asked something after being idle for so long; 0: none are kept open."""
+    warm_lines: int = _count(4)
     ws_write_deadline_s: float = _seconds(5)
     ack_deadline_s: float = _seconds(5)
     ping_every_s: float = _seconds(10)

@@ -1,13 +1,14 @@
 """Kalshi over HTTP, as typed calls. Every request is signed, charged to its bucket and ends within the deadline.
 
 A read that cannot be had raises VenueUnavailable (NotSent if nothing left); a write returns the venue's answer or its
-refusal, and raises only where nobody knows what became of it.
+refusal, and raises only where nobody knows what became of it. Writes go over lines that `keep_warm` has open,
+and over the pool of the reads where none is free.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -18,7 +19,9 @@ import trio
 from hlomm.domain.faults import ProtocolViolation, VenueUnavailable
 from hlomm.domain.units import Qty
 from hlomm.venues.counters import Counters
-from hlomm.venues.http_client import HttpAnswer, HttpClient, HttpLimits
+from hlomm.venues.http_client import HttpAnswer
+from hlomm.venues.http_host import HttpHost
+from hlomm.venues.http_warm import Warming
 from hlomm.venues.kalshi.config import KalshiConfig
 from hlomm.venues.kalshi.limits import Budgets
 from hlomm.venues.kalshi.signing import Signer
@@ -33,6 +36,7 @@ PAGE: Final = 200
 PAGES_MAX: Final = 50
 TRADES_PAGE: Final = 1_000
 _SERVER_FAULT: Final = 500
+_STATUS: Final = "/exchange/status"
 _ORDER: Final = "/portfolio/orders/{order_id}"
 EVENT_ORDER: Final = "/portfolio/events/orders/{order_id}"
 
@@ -55,19 +59,30 @@ class KalshiRest:
     date_ahead_ms: int | None = None
     """The server's clock minus ours by its last `Date` header, to a second."""
     _answered: int = 0
-    _client: HttpClient | None = None
+    _host: HttpHost = attrs.field(init=False)
     # One signature at a time: they take a core for a millisecond, and more threads would only queue for it.
     _signing: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(1))
 
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    @_host.default
+    def _the_host(self) -> HttpHost:
+        return HttpHost.of(self._transport, self._config.rest_url, self._config, self._counters)
+
+    def opened(self) -> AbstractAsyncContextManager[None]:
         """Keep connections open between requests."""
-        async with self._transport.http(self._config.rest_url, self._limits()) as client:
-            self._client = client
-            try:
-                yield
-            finally:
-                self._client = None
+        return self._host.opened()
+
+    async def keep_warm(self) -> None:
+        """Have lines for writes open until cancelled. The question they are asked is public, so it is not signed."""
+        config = self._config
+        warming = Warming(
+            lines=config.warm_lines, after_s=config.warm_s, method="GET", path=_STATUS, may_ask=self._may_warm,
+            pace=config,
+        )  # fmt: skip
+        await self._host.keep_warm(warming, self._time.clock)
+
+    def _may_warm(self) -> bool:
+        cost = self.budgets.cost("GET", _STATUS)
+        return self.budgets.read.try_take(cost, self._now_ns(), keep=self._config.read_reserve)
 
     def affords(self, requests: int) -> bool:
         """Whether so many reads of the usual cost leave the reserve untouched."""
@@ -78,7 +93,7 @@ class KalshiRest:
 
     async def status(self) -> exchange.ExchangeStatus:
         """State of our shard. The document also comes with server errors."""
-        answer = await self._send("GET", "/exchange/status", None, "/exchange/status")
+        answer = await self._send("GET", _STATUS, None, _STATUS)
         return self._read("status", exchange.status, answer.body, self._config.shard)
 
     async def series(self, ticker: str) -> documents.SeriesDoc | None:
@@ -266,11 +281,8 @@ class KalshiRest:
         headers = await self._sign(method, urlsplit(self._config.rest_url).path + path)
         sent_ms = self._time.clock.wall_ms()
         try:
-            if self._client is not None:
-                answer = await self._client.request(method, path, body or b"", dict(headers))
-            else:
-                async with self._transport.http(self._config.rest_url, self._limits()) as client:
-                    answer = await client.request(method, path, body or b"", dict(headers))
+            carry = self._host.act if read is None else self._host.request
+            answer = await carry(method, path, body or b"", dict(headers))
         except VenueUnavailable:
             # A request that hung through an outage may fail after others were answered again: it proves nothing.
             if self._answered == answered_before:
@@ -313,13 +325,6 @@ class KalshiRest:
 
     def _now_ns(self) -> int:
         return self._time.clock.now().mono_ns
-
-    def _limits(self) -> HttpLimits:
-        return HttpLimits(
-            request_s=self._config.request_deadline_s,
-            connect_s=self._config.connect_deadline_s,
-            answer_bytes_max=self._config.answer_bytes_max,
-        )
 
 
 def _query(path: str, query: dict[str, str], cursor: str) -> str:

@@ -86,6 +86,7 @@ class KalshiSession:
         parts.gateway.attach(nursery)
         parts.upkeep.attach(nursery)
         parts.burst.attach(nursery)
+        nursery.start_soon(parts.rest.keep_warm)
         nursery.start_soon(self._keep_status)
         nursery.start_soon(parts.expiries.run, self._life.is_live)
         # Only a second run knows any yet; its engine may be a new one.

@@ -86,6 +86,9 @@ class PolymarketConfig:
 
     request_deadline_s: float = _seconds(5)
     connect_deadline_s: float = _seconds(3)
+    warm_s: float = 20
+    """Connections for actions are asked something after being idle for so long; 0: none are kept open."""
+    warm_lines: int = _count(4)
     ws_write_deadline_s: float = _seconds(5)
     ping_every_s: float = _seconds(10)
     pong_deadline_s: float = _seconds(10)

@@ -2,6 +2,7 @@
 
 Every call ends within the request deadline: with a value, or with VenueUnavailable (NotSent if nothing left). Private
 calls carry the HMAC of the API key, which is derived (or else created) by the wallet's signature on first need.
+Actions go over lines that `keep_warm` has open, and over the pool where none is free.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import attrs
 from hlomm.domain.faults import VenueRefused, VenueUnavailable
 from hlomm.venues.anomalies import Anomaly
 from hlomm.venues.counters import Counters
-from hlomm.venues.http_client import HttpAnswer, HttpClient, HttpLimits, NotSent
+from hlomm.venues.http_client import HttpAnswer, NotSent
+from hlomm.venues.http_host import HttpHost
+from hlomm.venues.http_warm import Warming
 from hlomm.venues.polymarket.auth import L2Signer, l1_headers
 from hlomm.venues.polymarket.config import PolymarketConfig
 from hlomm.venues.polymarket.limits import SignerBudget
@@ -31,6 +34,7 @@ T = TypeVar("T")
 
 _OK: Final = 200
 _SERVER_FAULT: Final = 500
+_TIME: Final = "/time"
 PAGES_MAX: Final = 50
 VERSION: Final = 2
 
@@ -47,22 +51,34 @@ class PolymarketRest:
     ok: bool | None = None
     """Whether requests are answered; None before the first."""
     signer: L2Signer | None = None
-    _clob: HttpClient | None = None
-    _gamma: HttpClient | None = None
     _answered: int = 0
+    _clob: HttpHost = attrs.field(init=False)
+    _gamma: HttpHost = attrs.field(init=False)
+
+    @_clob.default
+    def _the_clob(self) -> HttpHost:
+        return self._host(self._config.clob_url)
+
+    @_gamma.default
+    def _the_gamma(self) -> HttpHost:
+        return self._host(self._config.gamma_url)
+
+    def _host(self, url: str) -> HttpHost:
+        return HttpHost.of(self._transport, url, self._config, self._counters, self._config.rest_tasks_max)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Keep connections open between requests."""
-        async with (
-            self._transport.http(self._config.clob_url, self._limits()) as clob,
-            self._transport.http(self._config.gamma_url, self._limits()) as gamma,
-        ):
-            self._clob, self._gamma = clob, gamma
-            try:
-                yield
-            finally:
-                self._clob = self._gamma = None
+        async with self._clob.opened(), self._gamma.opened():
+            yield
+
+    async def keep_warm(self) -> None:
+        """Have lines for actions open until cancelled. The venue's time costs none of the signer's budget."""
+        config = self._config
+        warming = Warming(
+            lines=config.warm_lines, after_s=config.warm_s, method="GET", path=_TIME, may_ask=lambda: True, pace=config
+        )
+        await self._clob.keep_warm(warming, self._time.clock)
 
     @property
     def me(self) -> Me:
@@ -116,7 +132,7 @@ class PolymarketRest:
 
     async def server_time(self) -> int:
         """Unix milliseconds of the venue's clock, which it tells in whole seconds."""
-        return self._value("time", info.decode_time(await self._get("/time")))
+        return self._value("time", info.decode_time(await self._get(_TIME)))
 
     async def version(self) -> int:
         return self._value("version", info.decode_version(await self._get("/version")))
@@ -225,7 +241,8 @@ class PolymarketRest:
         VenueUnavailable means that nobody knows whether it was carried out, NotSent that it was not.
         """
         signer = await self.ensure_key()
-        answer = await self._request(method, path, body, signer.headers(self._seconds(), method, path, body))
+        headers = signer.headers(self._seconds(), method, path, body)
+        answer = await self._request(method, path, body, headers, acts=True)
         self.budget.told(answer.headers.get("poly-ratelimit-tier"))
         return answer if answer.status == _OK else replies.decode_failure(answer.status, answer.body)
 
@@ -258,17 +275,20 @@ class PolymarketRest:
         return answer.body
 
     async def _discover(self, path: str) -> bytes:
-        answer = await self._send(self._config.gamma_url, self._gamma, "GET", path, b"", None)
+        self._counters.add("rest_requests")
+        answer = await self._gamma.request("GET", path)
         if answer.status != _OK:
             raise VenueUnavailable(f"{path} answered HTTP {answer.status}")
         return answer.body
 
     async def _request(
-        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None, *, acts: bool = False
     ) -> HttpAnswer:
+        self._counters.add("rest_requests")
         answered_before = self._answered
+        carry = self._clob.act if acts else self._clob.request
         try:
-            answer = await self._send(self._config.clob_url, self._clob, method, path, body, headers)
+            answer = await carry(method, path, body, headers)
         except VenueUnavailable:
             # A request that hung through an outage may fail after others were answered again: it proves nothing.
             if self._answered == answered_before:
@@ -280,23 +300,6 @@ class PolymarketRest:
         if answer.status != _OK:
             self._counters.add(f"http_{answer.status}")
         return answer
-
-    async def _send(
-        self, url: str, client: HttpClient | None, method: str, path: str, body: bytes, headers: dict[str, str] | None
-    ) -> HttpAnswer:
-        self._counters.add("rest_requests")
-        if client is not None:
-            return await client.request(method, path, body, headers)
-        async with self._transport.http(url, self._limits()) as once:
-            return await once.request(method, path, body, headers)
-
-    def _limits(self) -> HttpLimits:
-        return HttpLimits(
-            request_s=self._config.request_deadline_s,
-            connect_s=self._config.connect_deadline_s,
-            answer_bytes_max=self._config.answer_bytes_max,
-            connections_max=self._config.rest_tasks_max,
-        )
 
     def _value(self, what: str, decoded: tuple[T | None, Sequence[Anomaly]]) -> T:
         value = self._optional(what, decoded)

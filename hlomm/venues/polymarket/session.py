@@ -89,6 +89,7 @@ class PolymarketSession:
         parts = self._parts
         parts.gateway.attach(nursery)
         parts.upkeep.attach(nursery)
+        nursery.start_soon(parts.rest.keep_warm)
         nursery.start_soon(self._chase_ends)
         if parts.heartbeat is not None:
             nursery.start_soon(parts.heartbeat.run, self._life.is_live)

@@ -101,6 +101,10 @@ def now_ms() -> int:
     return mock_clock().wall_ms()
 
 
+class HangUp:
+    """Answer of a handler that has read the request and closes the connection."""
+
+
 class Stallable(trio.abc.Stream):
     """The client's end of a connection, whose writes or reads a test can hold up or break."""
 
@@ -237,7 +241,7 @@ class FakeHyperliquid:
                     connection.start_next_cycle()
                 else:
                     break
-        except (trio.BrokenResourceError, trio.ClosedResourceError, h11.RemoteProtocolError):
+        except (trio.BrokenResourceError, trio.ClosedResourceError, h11.RemoteProtocolError, ConnectionError):
             pass
         await stream.aclose()
 
@@ -431,9 +435,14 @@ def refused(text: str) -> dict[str, Any]:
 
 
 def as_answer(value: Any) -> Answer | None:
-    """A handler's value as HTTP answer: tuples are status and body, Never is silence, the rest is JSON."""
+    """A handler's value as HTTP answer: tuples are status and body, Never is silence, the rest is JSON.
+
+    ConnectionError if it is to hang up.
+    """
     if value is Never:
         return None
+    if value is HangUp:
+        raise ConnectionError
     if isinstance(value, tuple):
         status, body = value
         return status, body

@@ -409,7 +409,7 @@ async def test_polls_leave_weight_for_orders(venue: FakeHyperliquid, autojump_cl
         await venue.socket.drop()
         await trio.sleep(600)
         weight = sum(
-            {"frontendOpenOrders": 20, "spotClearinghouseState": 2, "clearinghouseState": 2}.get(kind, 20)
+            {"spotClearinghouseState": 2, "clearinghouseState": 2, "exchangeStatus": 2}.get(kind, 20)
             for kind, _ in venue.requests
         )
         assert weight < 600 * 20 + 1_200

@@ -33,7 +33,7 @@ from hlomm.domain.orders import OrderRequest, Side, Tif
 from hlomm.domain.outputs import AmendOrders, ConvertSet, PlaceOrders, QueryAccount, QueryOrder, Subscribe
 from hlomm.domain.sets import SetAction
 from hlomm.domain.units import Qty, parse
-from tests.unit.venues.fake_hyperliquid import ACCOUNT, FakeHyperliquid, Never, now_ms, refused, statuses
+from tests.unit.venues.fake_hyperliquid import ACCOUNT, FakeHyperliquid, HangUp, Never, now_ms, refused, statuses
 from tests.unit.venues.harness import OUTCOME, PERP, Harness, amend_of, cancel, order, place, running
 from tests.wire.hyperliquid.tools import fill_row, level, order_row
 
@@ -621,6 +621,7 @@ async def offline(live: Harness) -> None:
 async def test_orders_go_over_rest_while_the_stream_is_down(venue: FakeHyperliquid, autojump_clock: Clock) -> None:
     async with running(venue) as live:
         await offline(live)
+        connections, before = venue.http_connections, live.counter("actions_over_warm_lines")
         one = order()
         live.submit(place(one))
         live.submit(cancel(one))
@@ -629,6 +630,40 @@ async def test_orders_go_over_rest_while_the_stream_is_down(venue: FakeHyperliqu
         assert [item.client_id for item in live.seen.of(OrderOpened)] == [one.client_id]
         assert [item.client_id for item in live.seen.of(OrderClosed)] == [one.client_id]
         assert live.counter("rest_fallbacks") == 2
+        assert live.counter("actions_over_warm_lines") == before + 2
+        assert venue.http_connections == connections, "nothing had to be opened for them"
+
+
+async def test_what_finds_no_line_free_goes_over_the_pool(venue: FakeHyperliquid, autojump_clock: Clock) -> None:
+    async with running(venue) as live:
+        await offline(live)
+        venue.on_action = lambda body: Never if body["action"]["type"] == "order" else venue.polite(body)
+        one, two, before = order(), order(), live.counter("actions_over_warm_lines")
+        live.submit(place(one))
+        live.submit(place(two))
+        await live.settle()
+        live.submit(cancel(one))
+        await live.settle()
+        assert [item.client_id for item in live.seen.of(OrderClosed)] == [one.client_id]
+        assert live.counter("actions_without_warm_line") == 1
+        await live.until(SendLost, 2)
+        assert live.counter("actions_over_warm_lines") == before + 2
+        assert len(actions(venue)) == 3, "what a line had taken was not sent again"
+
+
+async def test_lines_are_open_before_the_stream_is_lost_and_need_not_be(
+    venue: FakeHyperliquid, autojump_clock: Clock
+) -> None:
+    async with running(venue) as live:
+        assert live.counter("warm_lines_opened") == 2
+        await trio.sleep(600)
+        assert live.counter("warm_lines_opened") == 2
+    async with running(venue, warm_s=0) as live:
+        assert live.counter("warm_lines_opened") == 0
+        await offline(live)
+        live.submit(place(order()))
+        await live.settle()
+        assert len(live.seen.of(OrderOpened)) == 1
 
 
 @pytest.mark.parametrize(
@@ -642,6 +677,7 @@ async def test_orders_go_over_rest_while_the_stream_is_down(venue: FakeHyperliqu
         ((200, b"null"), SendLost),
         ((204, b""), OrderRejected),
         (Never, SendLost),
+        (HangUp, SendLost),
     ],
 )
 async def test_rest_answers_that_are_none_are_told_for_what_they_are(
@@ -655,6 +691,7 @@ async def test_rest_answers_that_are_none_are_told_for_what_they_are(
         await live.until(kind)
         told = [item for item in live.seen.inputs if isinstance(item, OrderRejected | SendLost | SendRefused)]
         assert [type(item) for item in told] == [kind]
+        assert len(actions(venue)) == 1, "sent once, whatever became of it"
 
 
 async def test_a_venue_out_of_reach_refuses_places_but_tries_cancels(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +18,9 @@ from hlomm.rundir import certificate
 from hlomm.venues.socket_stream import SocketStream, open_stream
 from hlomm.venues.transport import Transport
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
+from tests.unit.venues.peers import served
 
-Handler = Callable[[trio.abc.Stream], Any]
 BIG = random.Random(1).randbytes(3_000_000)
-
-
-@pytest.fixture(scope="module")
-def pem(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return certificate.make(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(params=[False, True], ids=["plain", "tls"])
-def tls(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
-@asynccontextmanager
-async def served(handler: Handler, pem: tuple[Path, Path], *, tls: bool) -> AsyncIterator[int]:
-    """The port at which a peer waits, for the block."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*pem)
-
-    async def handle(stream: trio.SocketStream) -> None:
-        with suppress(trio.BrokenResourceError):  # the other side closes without a goodbye
-            await handler(trio.SSLStream(stream, context, server_side=True) if tls else stream)
-
-    with trusted(pem[0]), trio.fail_after(20):
-        async with trio.open_nursery() as nursery:
-            listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-            nursery.start_soon(trio.serve_listeners, handle, listeners)
-            yield listeners[0].socket.getsockname()[1]
-            nursery.cancel_scope.cancel()
 
 
 async def read_all(stream: trio.abc.Stream, length: int) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from enum import StrEnum
 from typing import Any
 
 import httpx2
@@ -13,14 +14,14 @@ import trio
 import trio.testing
 
 from hlomm.domain.faults import VenueUnavailable
+from hlomm.venues.counters import Counters
 from hlomm.venues.http_client import HttpClient, HttpLimits, NotSent
+from hlomm.venues.http_warm import WarmLines
 from hlomm.venues.socket_stream import open_stream
 from hlomm.venues.transport import Address, Transport
 from hlomm.venues.websocket import Burst, WebSocketKind, WebSocketLimits, WebSocketLink
-from tests.unit.venues.fake_hyperliquid import FakeHyperliquid, Stallable, settle
-
-Handler = Callable[[trio.abc.Stream], Any]
-
+from tests.unit.venues.fake_hyperliquid import FakeHyperliquid, Stallable, mock_clock, settle
+from tests.unit.venues.peers import Handler, warming
 
 # -- addresses
 
@@ -104,11 +105,25 @@ def response(body: bytes, status: str = "200 OK", extra: bytes = b"") -> bytes:
     return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n%s\r\n%s" % (status.encode(), len(body), extra, body)
 
 
-class Lab:
-    """One HTTP client against one handler per connection."""
+class Way(StrEnum):
+    """What carries a request: one suite for both."""
 
-    def __init__(self, nursery: trio.Nursery, *handlers: Handler) -> None:
+    POOL = "pool"
+    LINE = "line"
+
+
+@pytest.fixture(params=list(Way), ids=str)
+def way(request: pytest.FixtureRequest) -> Way:
+    chosen: Way = request.param
+    return chosen
+
+
+class Lab:
+    """One HTTP client, or one line kept warm, against one handler per connection."""
+
+    def __init__(self, nursery: trio.Nursery, way: Way, *handlers: Handler) -> None:
         self.nursery = nursery
+        self.way = way
         self.handlers = list(handlers)
         self.dialled: list[tuple[str, int, bool]] = []
         self.closed: list[Stallable] = []
@@ -124,41 +139,69 @@ class Lab:
         self.closed.append(stream)
         return stream
 
+    @asynccontextmanager
+    async def client(
+        self, limits: HttpLimits | None = None, url: str = "http://venue.test:8080"
+    ) -> AsyncIterator[HttpClient | WarmLines]:
+        transport, limits = Transport(self.connect), limits or HttpLimits()
+        if self.way is Way.POOL:
+            async with transport.http(url, limits) as client:
+                yield client
+        else:
+            lines = transport.warm_lines(url, limits, warming(lines=1), mock_clock(), Counters())
+            self.nursery.start_soon(lines.run)
+            await settle()
+            yield lines
+
     async def post(self, limits: HttpLimits | None = None, url: str = "http://venue.test:8080") -> Any:
-        async with Transport(self.connect).http(url, limits or HttpLimits()) as client:
-            return await client.post("/info", b"{}")
+        async with self.client(limits, url) as client:
+            try:
+                return await client.request("POST", "/info", b"{}")
+            finally:
+                await settle()
 
 
-async def in_lab(run: Callable[[Lab], Any], *handlers: Handler) -> None:
+async def in_lab(way: Way, run: Callable[[Lab], Any], *handlers: Handler) -> None:
     async with trio.open_nursery() as nursery:
-        await run(Lab(nursery, *handlers))
+        await run(Lab(nursery, way, *handlers))
         nursery.cancel_scope.cancel()
 
 
-async def test_an_answer_is_its_status_and_body(autojump_clock: trio.testing.MockClock) -> None:
+async def test_an_answer_is_its_status_and_body(way: Way, autojump_clock: trio.testing.MockClock) -> None:
     async def run(lab: Lab) -> None:
         answer = await lab.post()
         assert (answer.status, answer.body) == (429, b"null")
         assert lab.dialled == [("venue.test", 8080, False)]
 
-    await in_lab(run, answering(response(b"null", "429 Too Many Requests")))
+    await in_lab(way, run, answering(response(b"null", "429 Too Many Requests")))
 
 
-async def test_an_answer_may_come_byte_by_byte(autojump_clock: trio.testing.MockClock) -> None:
+async def test_an_answer_may_come_byte_by_byte(way: Way, autojump_clock: trio.testing.MockClock) -> None:
     whole = response(b'{"time":5}')
 
     async def run(lab: Lab) -> None:
         assert (await lab.post()).body == b'{"time":5}'
 
-    await in_lab(run, answering(*(whole[i : i + 1] for i in range(len(whole)))))
+    await in_lab(way, run, answering(*(whole[i : i + 1] for i in range(len(whole)))))
 
 
-async def test_tls_is_asked_of_connect_by_the_scheme(autojump_clock: trio.testing.MockClock) -> None:
+async def test_an_answer_may_end_with_its_connection(way: Way, autojump_clock: trio.testing.MockClock) -> None:
+    async def handle(stream: trio.abc.Stream) -> None:
+        await answering(b"HTTP/1.1 200 OK\r\n\r\nall", b" of it")(stream)
+        await stream.aclose()
+
+    async def run(lab: Lab) -> None:
+        assert (await lab.post()).body == b"all of it"
+
+    await in_lab(way, run, handle)
+
+
+async def test_tls_is_asked_of_connect_by_the_scheme(way: Way, autojump_clock: trio.testing.MockClock) -> None:
     async def run(lab: Lab) -> None:
         assert (await lab.post(url="https://venue.test")).status == 200
         assert lab.dialled == [("venue.test", 443, True)]
 
-    await in_lab(run, answering(response(b"null")))
+    await in_lab(way, run, answering(response(b"null")))
 
 
 async def test_requests_are_json_and_reuse_the_connection(autojump_clock: trio.testing.MockClock) -> None:
@@ -174,12 +217,12 @@ async def test_requests_are_json_and_reuse_the_connection(autojump_clock: trio.t
         nursery.cancel_scope.cancel()
 
 
-async def test_a_refused_connection_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_refused_connection_is_not_sent(way: Way, autojump_clock: trio.testing.MockClock) -> None:
     async def run(lab: Lab) -> None:
         with pytest.raises(NotSent, match="not sent"):
             await lab.post()
 
-    await in_lab(run)
+    await in_lab(way, run)
 
 
 async def test_a_connection_that_does_not_come_about_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
@@ -194,7 +237,7 @@ async def test_a_connection_that_does_not_come_about_is_not_sent(autojump_clock:
     assert trio.current_time() - start == pytest.approx(3)
 
 
-async def test_silence_after_the_request_is_unknown(autojump_clock: trio.testing.MockClock) -> None:
+async def test_silence_after_the_request_is_unknown(way: Way, autojump_clock: trio.testing.MockClock) -> None:
     async def silent(stream: trio.abc.Stream) -> None:
         while await stream.receive_some():
             pass
@@ -207,13 +250,14 @@ async def test_silence_after_the_request_is_unknown(autojump_clock: trio.testing
         assert trio.current_time() - start == pytest.approx(5)
         assert lab.closed[0].closed.is_set(), "a connection with a request under way must not be used again"
 
-    await in_lab(run, silent)
+    await in_lab(way, run, silent)
 
 
-async def test_a_trickle_does_not_outlast_the_deadline(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_trickle_does_not_outlast_the_deadline(way: Way, autojump_clock: trio.testing.MockClock) -> None:
     """Each byte resets a read timeout; the deadline is over the whole request."""
 
     async def trickle(stream: trio.abc.Stream) -> None:
+        await stream.receive_some()
         for byte in response(b"x" * 1_000):
             await stream.send_all(bytes([byte]))
             await trio.sleep(1)
@@ -224,7 +268,7 @@ async def test_a_trickle_does_not_outlast_the_deadline(autojump_clock: trio.test
             await lab.post()
         assert trio.current_time() - start == pytest.approx(5)
 
-    await in_lab(run, trickle)
+    await in_lab(way, run, trickle)
 
 
 async def test_a_request_that_does_not_go_out_is_unknown(autojump_clock: trio.testing.MockClock) -> None:
@@ -251,7 +295,9 @@ async def test_a_request_that_does_not_go_out_is_unknown(autojump_clock: trio.te
         pytest.param(response(b"\x1f\x8b", extra=b"Content-Encoding: gzip\r\n"), id="compressed"),
     ],
 )
-async def test_answers_that_are_none_are_unavailable(autojump_clock: trio.testing.MockClock, raw: bytes) -> None:
+async def test_answers_that_are_none_are_unavailable(
+    way: Way, autojump_clock: trio.testing.MockClock, raw: bytes
+) -> None:
     async def handle(stream: trio.abc.Stream) -> None:
         await answering(raw)(stream)
         await stream.aclose()
@@ -261,10 +307,10 @@ async def test_answers_that_are_none_are_unavailable(autojump_clock: trio.testin
             await lab.post()
         assert not isinstance(failed.value, NotSent)
 
-    await in_lab(run, handle)
+    await in_lab(way, run, handle)
 
 
-async def test_an_endless_answer_stops_at_the_limit(autojump_clock: trio.testing.MockClock) -> None:
+async def test_an_endless_answer_stops_at_the_limit(way: Way, autojump_clock: trio.testing.MockClock) -> None:
     sent = 0
 
     async def endless(stream: trio.abc.Stream) -> None:
@@ -283,7 +329,7 @@ async def test_an_endless_answer_stops_at_the_limit(autojump_clock: trio.testing
             await lab.post(HttpLimits(answer_bytes_max=100_000))
         assert sent < 1_000_000
 
-    await in_lab(run, endless)
+    await in_lab(way, run, endless)
 
 
 async def test_a_kept_connection_the_server_closed_costs_one_request(autojump_clock: trio.testing.MockClock) -> None:
@@ -301,23 +347,25 @@ async def test_a_kept_connection_the_server_closed_costs_one_request(autojump_cl
             assert not isinstance(failed.value, NotSent)
             assert (await client.post("/info", b"{}")).body == b"2"
 
-    await in_lab(run, close_after_one, answering(response(b"2")))
+    await in_lab(Way.POOL, run, close_after_one, answering(response(b"2")))
 
 
-async def test_the_limit_is_per_answer_not_per_connection(autojump_clock: trio.testing.MockClock) -> None:
+async def test_the_limit_is_per_answer_not_per_connection(way: Way, autojump_clock: trio.testing.MockClock) -> None:
     async def many(stream: trio.abc.Stream) -> None:
         for _ in range(5):
             await answering(response(b"x" * 600))(stream)
 
     async def run(lab: Lab) -> None:
-        async with Transport(lab.connect).http("http://venue.test", HttpLimits(answer_bytes_max=1_000)) as client:
+        async with lab.client(HttpLimits(answer_bytes_max=1_000)) as client:
             for _ in range(5):
-                assert len((await client.post("/info", b"{}")).body) == 600
+                assert len((await client.request("POST", "/info", b"{}")).body) == 600
 
-    await in_lab(run, many)
+    await in_lab(way, run, many)
 
 
-async def test_cancelling_a_request_does_not_wait_for_a_dead_peer(autojump_clock: trio.testing.MockClock) -> None:
+async def test_cancelling_a_request_does_not_wait_for_a_dead_peer(
+    way: Way, autojump_clock: trio.testing.MockClock
+) -> None:
     async def silent(stream: trio.abc.Stream) -> None:
         await trio.sleep_forever()
 
@@ -326,9 +374,10 @@ async def test_cancelling_a_request_does_not_wait_for_a_dead_peer(autojump_clock
         with trio.move_on_after(1):
             await lab.post()
         assert trio.current_time() - start == pytest.approx(1)
+        await settle()
         assert lab.closed[0].closed.is_set()
 
-    await in_lab(run, silent)
+    await in_lab(way, run, silent)
 
 
 async def test_the_pool_is_bounded_and_a_full_pool_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
@@ -355,11 +404,11 @@ async def test_the_pool_is_bounded_and_a_full_pool_is_not_sent(autojump_clock: t
         assert sorted(outcomes) == ["first unknown", "second not sent"] or outcomes.count("first unknown") == 1
         assert len(lab.dialled) <= 2
 
-    await in_lab(run, silent, silent)
+    await in_lab(Way.POOL, run, silent, silent)
 
 
 async def test_the_operators_proxy_settings_are_not_looked_at(
-    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+    way: Way, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
     monkeypatch.setenv("ALL_PROXY", "http://proxy.test:3128")
@@ -368,7 +417,7 @@ async def test_the_operators_proxy_settings_are_not_looked_at(
         assert (await lab.post()).status == 200
         assert lab.dialled == [("venue.test", 8080, False)]
 
-    await in_lab(run, answering(response(b"null")))
+    await in_lab(way, run, answering(response(b"null")))
 
 
 def test_httpx_exceptions_are_what_the_client_expects() -> None:
@@ -818,7 +867,7 @@ def test_a_link_before_its_end_has_no_unsent() -> None:
 # -- methods and headers of one's own
 
 
-async def test_any_method_may_have_headers_and_a_body(autojump_clock: trio.testing.MockClock) -> None:
+async def test_any_method_may_have_headers_and_a_body(way: Way, autojump_clock: trio.testing.MockClock) -> None:
     received = bytearray()
 
     async def handle(stream: trio.abc.Stream) -> None:
@@ -827,11 +876,11 @@ async def test_any_method_may_have_headers_and_a_body(autojump_clock: trio.testi
         await stream.send_all(response(b"{}", extra=b"Date: Fri, 20 Nov 2026 21:00:00 GMT\r\n"))
 
     async def run(lab: Lab) -> None:
-        async with Transport(lab.connect).http("http://venue.test:8080/below/v2", HttpLimits()) as client:
+        async with lab.client(url="http://venue.test:8080/below/v2") as client:
             answer = await client.request("DELETE", "/orders?a=b", b'{"orders":[]}', {"X-Key": "k", "X-Time": "5"})
         assert (answer.status, answer.headers["date"]) == (200, "Fri, 20 Nov 2026 21:00:00 GMT")
 
-    await in_lab(run, handle)
+    await in_lab(way, run, handle)
     head, _, body = bytes(received).partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
     assert lines[0] == "DELETE /below/v2/orders?a=b HTTP/1.1"
@@ -858,4 +907,4 @@ async def test_an_upgrade_carries_the_headers_it_is_given(
                 raise AssertionError
         assert b"\r\nx-key: k\r\n" in bytes(received).lower()
 
-    await in_lab(run, handle)
+    await in_lab(Way.POOL, run, handle)

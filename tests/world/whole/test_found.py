@@ -17,9 +17,9 @@ def refused_connections() -> Plan:
     """A cancel that could not be sent was told so at once, and the engine sent it again at once, without end."""
     told = plan(70, storm_s=20.0)
     incidents = [Incident(CALM_S + at_s, Harm.CONNECTIONS_REFUSED, FaultArgs(for_s=3.0)) for at_s in (1.0, 8.0, 15.0)]
-    return attrs.evolve(
-        told, incidents=tuple(incidents), resume_s=1.0, sets=(*told.sets, "flatten.on_disconnect=pause")
-    )
+    # Kept warm, connections of before would carry the cancels past the refusals.
+    sets = (*told.sets, "flatten.on_disconnect=pause", "venue.hyperliquid.warm_s=0")
+    return attrs.evolve(told, incidents=tuple(incidents), resume_s=1.0, sets=sets)
 
 
 def test_refused_connections_do_not_spin(tmp_path: Path) -> None:
