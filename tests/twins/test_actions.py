@@ -18,9 +18,10 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
+from hlomm.sim.hl import signatures
 from hlomm.venues.counters import Counters
 from hlomm.venues.curve import Key
-from hlomm.venues.hyperliquid import signing
+from hlomm.venues.hyperliquid import signing, user_signing
 from hlomm.venues.hyperliquid.batches import Batch, BatchKind, Encoder
 from hlomm.venues.hyperliquid.nonces import Nonces
 from hlomm.venues.hyperliquid.registry import Registry
@@ -147,6 +148,22 @@ def test_frames_of_every_length_are_those_of_the_library_and_of_the_standard(siz
     (heard,) = server.events_received()
     assert isinstance(heard, Frame)
     assert (heard.opcode, bytes(heard.data)) == (Opcode.TEXT, text.encode())
+
+
+def test_golden_vectors_of_users_come_out_of_both_twins(shared: Shared) -> None:
+    checked = 0
+    for vector in shared.json("signing_vectors.json")["vectors"]:
+        if vector["scheme"] != "user":
+            continue
+        message, fields = vector["signed_message"], tuple((one["name"], one["type"]) for one in vector["types"])
+        digest, name = user_signing.user_digest(message), vector["name"]
+        primary = vector["primaryType"].partition(":")[2]
+        assert digest == signatures.user_digest(primary, fields, message, vector["domain"]["chainId"]), name
+        signer = SIGNERS[vector["network"] == "mainnet"]
+        ours = user_signing.sign_user_action(signer, message).fields()
+        assert ours == slow.signature_in_python(digest) == vector["signature"], name
+        checked += 1
+    assert checked == 26
 
 
 def test_golden_vectors_come_out_of_both_twins(shared: Shared) -> None:
