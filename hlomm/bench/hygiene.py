@@ -115,6 +115,8 @@ class Measure:
     without: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
     added: bool = False
     """Off as shipped: it is added, not taken away."""
+    talks: bool = False
+    """More than anybody wants to read."""
 
 
 MEASURES: Final = {
@@ -125,7 +127,9 @@ MEASURES: Final = {
     "sent at once": Measure(what="orders are queued for a writer task", without=_queued),
     "joined": Measure(what="a decision for every frame and answer, also of one piece", without=_nothing_joined),
     "fsync in a thread": Measure(what="the event loop waits for the disk", without=_synced_by_the_loop),
-    "quiet logs": Measure(what='daemon.log = "debug", and the websocket library tells every frame', without=_talkative),
+    "quiet logs": Measure(
+        what='daemon.log = "debug", and the websocket library tells every frame', without=_talkative, talks=True
+    ),
     "pinned": Measure(
         what="daemon.cpus: the event loop on the last processor", added=True,
         sets=(f"daemon.cpus=[{max(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else 0}]",),
@@ -133,6 +137,7 @@ MEASURES: Final = {
     "rehearsal": Measure(what="daemon.rehearse_s = 0.01", sets=("daemon.rehearse_s=0.01",), added=True),
 }  # fmt: skip
 """What stands behind a name is how it is without it, or with it if it is added."""
+_NONE: Final = Measure(what="the full set")
 
 
 @attrs.frozen(kw_only=True)
@@ -194,10 +199,10 @@ def _ratios(pairs: Sequence[tuple[Json, Json]]) -> Json:
 
 def _apart(name: str, plan: Plan) -> Json:
     """One daemon in a process of its own."""
-    rates = [f"{rate:g}" for rate in plan.rates]
+    rates, measure = [f"{rate:g}" for rate in plan.rates], MEASURES.get(name, _NONE)
     done = subprocess.run(  # noqa: S603 - this program
         [sys.executable, "-m", "hlomm.bench.hygiene", name, f"{plan.seconds}", *rates],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE if name not in _LOUD else subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if measure.talks else subprocess.PIPE, text=True,
         timeout=plan.seconds * len(rates) + _GRACE_S, check=False,
     )  # fmt: skip
     if done.returncode:
@@ -206,13 +211,10 @@ def _apart(name: str, plan: Plan) -> Json:
     return document
 
 
-_LOUD: Final = frozenset({"quiet logs"})
-
-
 def main(arguments: Sequence[str]) -> None:
     """NAME SECONDS RATE…: a run, to its document on standard output."""
     name, seconds, *rates = arguments
-    measure = MEASURES.get(name, Measure(what=""))
+    measure = MEASURES.get(name, _NONE)
     logs.configure("warning")
     with measure.without():
         plan = hotpath.Plan(seconds=float(seconds), rates=tuple(map(float, rates)), flood=0, sets=measure.sets)

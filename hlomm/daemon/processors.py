@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -77,18 +77,17 @@ class Processors:
         try:
             yield
         finally:
-            os.sched_setaffinity(0, self.allowed)
+            _move(0, self.allowed)
 
     async def keep(self, note: Callable[[str], None]) -> None:
-        """Put it on record, and move the other threads off the loop's core, for ever: they come and go."""
+        """Put it on record, and move the other threads off the loop's core again and again: they come and go."""
         if not self.loop:
             return
         note(str(self))
         own = threading.get_native_id()
         while True:
-            for thread in [int(entry.name) for entry in _THREADS.iterdir()]:
-                if thread != own:
-                    _move(thread, self.others)
+            if not all(_move(thread, self.others) for thread in _threads() if thread != own):
+                return
             await trio.sleep(EVERY_S)
 
     def release(self, process: int) -> None:
@@ -97,9 +96,20 @@ class Processors:
             _move(process, self.allowed)
 
 
-def _move(thread: int, cpus: Sequence[int]) -> None:
-    with suppress(ProcessLookupError):  # it has ended
+def _threads() -> list[int]:
+    return [int(entry.name) for entry in _THREADS.iterdir()]
+
+
+def _move(thread: int, cpus: Sequence[int]) -> bool:
+    """Whether that works here: processors may be taken away from a running process, and trading goes on without."""
+    try:
         os.sched_setaffinity(thread, cpus)
+    except ProcessLookupError:
+        return True  # it has ended
+    except OSError as error:
+        _log.warning("not_moved", why=error.strerror or str(error), next="threads stay where they are; daemon.cpus")
+        return False
+    return True
 
 
 def _listed(cpus: Sequence[int]) -> str:

@@ -53,6 +53,24 @@ def test_a_system_that_pins_nothing_or_refuses_says_so(monkeypatch: pytest.Monke
     assert Processors.of([]).loop == ()
 
 
+async def test_processors_that_are_taken_away_end_the_moving_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    def refuse(_thread: int, _cpus: object) -> None:
+        raise OSError(22, "Invalid argument")
+
+    found, done = Processors.of([HOT]), threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(processors.os, "sched_setaffinity", refuse)
+        with trio.fail_after(processors.EVERY_S / 2):
+            await found.keep(lambda _text: None)
+        found.release(os.getpid())
+    done.set()
+    thread.join()
+
+
 def test_other_threads_have_what_the_loop_leaves_or_all_if_it_leaves_nothing() -> None:
     assert Processors((1,), (0, 1, 2)).others == (0, 2)
     assert Processors((0, 1), (0, 1)).others == (0, 1)
