@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import socket
-import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -161,12 +160,12 @@ class Plan:
 def run(plan: Plan) -> Json:
     """The document of `hlomm bench hygiene`."""
     early, names = load_before(), [name for name in MEASURES if name in plan.only or not plan.only]
-    rounds = [{name: _apart(name, plan) for name in (FULL, *names, AGAIN)} for _ in range(plan.rounds)]
+    rounds = [{name: _apart(name, plan) for name in _order(names, number)} for number in range(plan.rounds)]
     reasons = sorted({f"{name}: {why}" for one in rounds for name, found in one.items() for why in found["disturbed"]})
     rates = [f"{rate:g}" for rate in plan.rates]
     return {
         "bench": "hygiene", "seconds": plan.seconds, "rounds": plan.rounds,
-        "full": {rate: _medians([one[FULL]["rates"][rate] for one in rounds]) for rate in rates},
+        "full": {rate: _least([one[FULL]["rates"][rate] for one in rounds]) for rate in rates},
         "again": _over(rounds, AGAIN, rates),
         "measures": {
             name: {"what": MEASURES[name].what, "added": MEASURES[name].added, "ratio": _over(rounds, name, rates)}
@@ -176,25 +175,25 @@ def run(plan: Plan) -> Json:
     }  # fmt: skip
 
 
+def _order(names: Sequence[str], number: int) -> tuple[str, ...]:
+    """Of a round: each begins with another measure, so that none always has the same neighbours."""
+    first = number % len(names)
+    return (FULL, *names[first:], *names[:first], AGAIN)
+
+
 def _over(rounds: Sequence[Json], name: str, rates: Sequence[str]) -> Json:
     """By rate, what `name` took as a multiple of the full set."""
-    return {rate: _ratios([(one[name]["rates"][rate], one[FULL]["rates"][rate]) for one in rounds]) for rate in rates}
+    ratios = {}
+    for rate in rates:
+        one, full = (_least([found[which]["rates"][rate] for found in rounds]) for which in (name, FULL))
+        ratios[rate] = {figure: round(one[figure] / full[figure], 3) for figure in (*FIGURES, CPU)}
+    return ratios
 
 
-def _medians(found: Sequence[Json]) -> Json:
-    figures = {name: round(statistics.median(one["total"][name] for one in found), 1) for name in FIGURES}
-    return figures | {
-        CPU: round(statistics.median(one[CPU] for one in found), 1),
-        "count": sum(one["total"]["count"] for one in found),
-    }
-
-
-def _ratios(pairs: Sequence[tuple[Json, Json]]) -> Json:
-    """How many times as long as the full set of the same round; medians over the rounds."""
-    totals = [(one["total"], full["total"]) for one, full in pairs]
-    ratios = {name: statistics.median(one[name] / full[name] for one, full in totals) for name in FIGURES}
-    ratios[CPU] = statistics.median(one[CPU] / full[CPU] for one, full in pairs)
-    return {name: round(ratio, 3) for name, ratio in ratios.items()}
+def _least(found: Sequence[Json]) -> Json:
+    """Of all rounds: others who use the machine only ever add."""
+    figures = {name: min(one["total"][name] for one in found) for name in FIGURES}
+    return figures | {CPU: min(one[CPU] for one in found), "count": sum(one["total"]["count"] for one in found)}
 
 
 def _apart(name: str, plan: Plan) -> Json:

@@ -182,11 +182,11 @@ def hygiene(document: Json) -> list[str]:
         ]
         rows += [(name, *(f"x {ratio[rate][figure]:.2f}" for figure in figures), what) for name, ratio, what in told]
         lines += [
-            f"== {rate} frames/s: readable to handed over, {full['count']:,} decisions of {document['rounds']} rounds",
+            f"== {rate} frames/s: readable to handed over, {full['count']:,} decisions",
             in_columns(("", "p50", "p99", "p99.9", "processor/frame", ""), rows, ""),
             "",
         ]
-    return [*lines, "a ratio is a run by the full set of its round: above 1 it takes longer so"]
+    return [*lines, f"the least of {document['rounds']} rounds by that of the full set: above 1 it takes longer so"]
 
 
 def peers(document: Json) -> list[str]:
