@@ -32,6 +32,10 @@ bench-tui seconds="30":
 test *args:
     .venv/bin/pytest {{args}}
 
+# Every optimised path against its slow twin: just twins 1000.
+twins count="100000":
+    HLOMM_TWINS={{count}} .venv/bin/pytest -m trial -n 0 -s -o faulthandler_timeout=900 tests/twins
+
 # Formatting, lint, types, import contracts.
 lint:
     .ci/lint

@@ -19,7 +19,6 @@ LIBRARIES: Final = (
     "websockets",
     "wsproto",
     "msgspec",
-    "msgpack",
     "coincurve",
     "safe-pysha3",
     "h11",

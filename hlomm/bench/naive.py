@@ -20,6 +20,7 @@ from eth_utils.crypto import keccak
 from hlomm.bench.rungs import ASSET, EXPIRES_MS, GAMMA_VAR, HALF, LOTS, MAX_DEVIATION, MAX_NOTIONAL, MIN_NOTIONAL
 
 TICK: Final = Decimal("0.00001")
+_EIGHT: Final = Decimal("0.00000001")
 _ZERO: Final = "0x0000000000000000000000000000000000000000"
 
 
@@ -79,22 +80,28 @@ def refusal(order: Order, book: Book, position: Decimal) -> str | None:
 
 def action_of(order: Order, cloid: str) -> dict[str, Any]:
     row = {
-        "a": ASSET, "b": order.buys, "p": _plain(order.px), "s": _plain(order.size), "r": False,
+        "a": ASSET, "b": order.buys, "p": plain(order.px), "s": plain(order.size), "r": False,
         "t": {"limit": {"tif": "Alo"}}, "c": cloid,
     }  # fmt: skip
     return {"type": "order", "orders": [row], "grouping": "na"}
 
 
-def _plain(value: Decimal) -> str:
-    text = format(value.normalize(), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def plain(value: Decimal) -> str:
+    """As SDKs write numbers: eight decimals, then without what says nothing."""
+    return format(value.quantize(_EIGHT).normalize(), "f")
 
 
 def sign(account: Any, action: dict[str, Any], nonce: int) -> dict[str, Any]:
     """Signature of an action through typed data, every hash made anew; `account` is eth-account's."""
     packed = msgpack.packb(action) + nonce.to_bytes(8, "big") + b"\x00"
     packed += b"\x00" + (nonce + EXPIRES_MS).to_bytes(8, "big")
-    typed = {
+    signed = account.sign_message(encode_typed_data(full_message=typed_data(keccak(packed), "b")))
+    return {"r": f"0x{signed.r:064x}", "s": f"0x{signed.s:064x}", "v": signed.v}
+
+
+def typed_data(connection_id: bytes, source: str) -> dict[str, Any]:
+    """What is signed for an action, as EIP-712 spells it out; `source` is "a" on mainnet, "b" on testnet."""
+    return {
         "domain": {"chainId": 1337, "name": "Exchange", "verifyingContract": _ZERO, "version": "1"},
         "types": {
             "Agent": [{"name": "source", "type": "string"}, {"name": "connectionId", "type": "bytes32"}],
@@ -104,10 +111,8 @@ def sign(account: Any, action: dict[str, Any], nonce: int) -> dict[str, Any]:
             ],
         },
         "primaryType": "Agent",
-        "message": {"source": "b", "connectionId": keccak(packed)},
+        "message": {"source": source, "connectionId": connection_id},
     }  # fmt: skip
-    signed = account.sign_message(encode_typed_data(full_message=typed))
-    return {"r": f"0x{signed.r:064x}", "s": f"0x{signed.s:064x}", "v": signed.v}
 
 
 def body_of(action: dict[str, Any], nonce: int, signature: dict[str, Any]) -> str:

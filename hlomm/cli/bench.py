@@ -188,6 +188,24 @@ def naive(document: Json) -> list[str]:
     ]
 
 
+def hygiene(document: Json) -> list[str]:
+    figures, lines = ("p50", "p99", "p999", "cpu_us_per_frame"), []
+    for rate, full in document["full"].items():
+        rows = [("full set, microseconds", *(shown.number(full[figure]) for figure in figures), "")]
+        told = [("the full set again", document["again"], "what this machine cannot tell apart")]
+        told += [
+            (f"{'with' if one['added'] else 'without'} {name}", one["ratio"], one["what"])
+            for name, one in document["measures"].items()
+        ]
+        rows += [(name, *(f"x {ratio[rate][figure]:.2f}" for figure in figures), what) for name, ratio, what in told]
+        lines += [
+            f"== {rate} frames/s: readable to handed over, {full['count']:,} decisions",
+            in_columns(("", "p50", "p99", "p99.9", "processor/frame", ""), rows, ""),
+            "",
+        ]
+    return [*lines, f"the least of {document['rounds']} rounds by that of the full set: above 1 it takes longer so"]
+
+
 def peers(document: Json) -> list[str]:
     ran = {name: one for name, one in document["contenders"].items() if one["missing"] is None}
     rows = [

@@ -177,6 +177,19 @@ def naive(*, frames: int, flood: int, rounds: int, as_json: bool) -> None:
 
 
 @bench.command()
+@click.option("--seconds", type=click.FloatRange(0.5, 3600), default=10.0, show_default=True, help="At each rate.")
+@click.option("--rates", default="20,200", show_default=True, help="Frames a second, with commas.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="Every run once in each.")
+@click.option("--only", default="", metavar="NAME,…", help="Of the measures; all by default.")
+@JSON
+@reporting
+def hygiene(*, seconds: float, rates: str, rounds: int, only: str, as_json: bool) -> None:
+    """What each measure of process hygiene buys: the whole daemon without it (or with it), beside the full set."""
+    names = tuple(name.strip() for name in only.split(",") if name.strip())
+    _measured("hygiene", "hygiene", as_json=as_json, seconds=seconds, rates=_rates(rates), rounds=rounds, only=names)
+
+
+@bench.command()
 @click.option("--frames", type=click.IntRange(100, 10_000_000), default=50_000, show_default=True, help="Of the tape.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="Everybody once in each.")
 @click.option(

@@ -80,6 +80,7 @@ def look(
     checks = [*doctor_machine.versions(), *doctor.configuration(profile, files, sets)]
     if loaded is not None:
         checks += [*venues(loaded, os.environ), *keystore(loaded)]
+        checks.append(doctor_machine.processors(loaded.settings.daemon.cpus))
     checks += [doctor_machine.metrics_port(port), *doctor.directory(paths)]
     if not paths.root.is_dir():
         return [*checks, *doctor_machine.disk(paths)]

@@ -137,11 +137,12 @@ def status(snapshot: Snapshot) -> tuple[Any, str]:
         },
         "uptime_s": snapshot.uptime_s,
         "journal": snapshot.journal,
+        "cpus": list(snapshot.cpus),
     }  # fmt: skip
     lines = [
         (
             f"{engine.state.upper()}: {engine.reason}   profile {snapshot.profile}{_armed(snapshot)}   "
-            f"up {snapshot.uptime_s:.0f} s"
+            f"up {snapshot.uptime_s:.0f} s{_pinned(snapshot)}"
         ),
         (
             f"equity {to_fixed(engine.equity, 2)}   pnl {_signed(engine.pnl.total)}   drawdown "
@@ -161,6 +162,10 @@ def status(snapshot: Snapshot) -> tuple[Any, str]:
     lines.append("   ".join((engine.ladder.upper(), *engine.ladder_reasons[:1])))
     lines += [f"   {reason}" for reason in engine.ladder_reasons[1:]]
     return document, "\n".join(lines)
+
+
+def _pinned(snapshot: Snapshot) -> str:
+    return f" on processor {', '.join(map(str, snapshot.cpus))}" if snapshot.cpus else ""
 
 
 def _armed(snapshot: Snapshot) -> str:

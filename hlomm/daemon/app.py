@@ -34,6 +34,7 @@ from hlomm.daemon.ledger import Ledger
 from hlomm.daemon.link_server import LinkServer
 from hlomm.daemon.log_ring import LogRing, listening
 from hlomm.daemon.monitor import Monitor
+from hlomm.daemon.processors import Processors
 from hlomm.daemon.pump import Pump
 from hlomm.daemon.rehearsal import Rehearsal
 from hlomm.daemon.service import Service
@@ -122,22 +123,22 @@ class Daemon:
         rehearses = tidy and every_s and not fill_model
         self.rehearsal = Rehearsal(loaded, self.pump, every_s) if rehearses else None
         self._collector = Collector(self.pump) if tidy and settings.daemon.collector == "gaps" else None
+        self._processors = Processors.of(settings.daemon.cpus)
+        if guardian is not None:
+            guardian.on_start = self._processors.release
         self.monitor = Monitor(
-            self.pump, sessions, profile=label or loaded.profile, armed=armed, guardian=guardian, fill_model=fill_model
-        )
+            self.pump, sessions, profile=label or loaded.profile, armed=armed, guardian=guardian,
+            fill_model=fill_model, cpus=self._processors.loop,
+        )  # fmt: skip
         self.ledger = Ledger(paths, self._epoch_ms, self.monitor.alert)
         self.pump.tap, unrecorded = self.ledger.tap, self.ledger.unrecorded
         self._feed = Feed(setting_rows(loaded), LogRing(clock.wall_ms), self.ledger.audit_tail)
         self.monitor.audited = self.ledger.audited
         self.monitor.queues.append(self.ledger.queue_row)
         self._link = LinkServer(
-            paths.socket,
-            self.pump,
-            self.monitor,
-            profile=label or loaded.profile,
-            feed=self._feed,
+            paths.socket, self.pump, self.monitor, profile=label or loaded.profile, feed=self._feed,
             unrecorded=unrecorded,
-        )
+        )  # fmt: skip
         self.last_resort = LastResort(settings.daemon.hard_stop_s)
         self._stop_wanted = trio.Event()
         self._stop_reason = ""
@@ -159,6 +160,7 @@ class Daemon:
         with ExitStack() as cleanup:
             cleanup.enter_context(listening(self._feed.log))
             cleanup.enter_context(self._stages.watching_collections())
+            cleanup.enter_context(self._processors.pinned())
             if self._collector is not None:
                 cleanup.enter_context(self._collector.installed())
             cleanup.callback(self.last_resort.disarm)
@@ -178,6 +180,7 @@ class Daemon:
                 if duration_s is not None:
                     outer.start_soon(self._end_after, duration_s)
                 self._boot()
+                outer.start_soon(self._processors.keep, self.pump.note)
                 outer.start_soon(self._service.keep, self.pump)
                 if self._guardian is not None:
                     outer.start_soon(self._guardian.keep, self.pump, Beats(self.pump, self._loaded.settings))

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,9 @@ from packaging.utils import canonicalize_name
 
 from hlomm import __version__
 from hlomm.daemon.journal_files import Found, segments
+from hlomm.daemon.processors import Processors
 from hlomm.domain.checkup import Check, Code, fail, ok, warn
+from hlomm.domain.faults import ConfigError
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.settings.load import packaged_config
 from hlomm.settings.paths import StatePaths
@@ -114,6 +116,15 @@ def _tested() -> dict[str, str]:
         for pin in pins
         if pin.marker is None or pin.marker.evaluate()
     }
+
+
+def processors(wanted: Sequence[int]) -> Check:
+    """Whether the event loop can be pinned as configured."""
+    try:
+        found = Processors.of(wanted)
+    except ConfigError as error:
+        return fail("processors", Code.CPUS_ABSENT, str(error), "name others, or none: `hlomm run` refuses before")
+    return ok("processors", f"{os.cpu_count()} in this machine; {found}")
 
 
 # -- the disk

@@ -126,6 +126,8 @@ class GuardianKeeper:
     paths: StatePaths
     account: str
     _spawn: Spawn = spawn
+    on_start: Callable[[int], None] = attrs.field(default=lambda _pid: None)
+    """Told of every process that was started."""
     epoch_ms: int = 0
     failures: int = 0
     lives: int = 0
@@ -199,6 +201,7 @@ class GuardianKeeper:
             self._child = await self._spawn(self.charge, self.paths)
         except OSError as error:
             return f"cannot be started: {error.strerror or error}"
+        self.on_start(self._child.pid)
         why = "it ended"
         try:
             async with trio.open_nursery() as nursery:

@@ -17,6 +17,7 @@ from hlomm.daemon.app import Daemon, RunResult
 from hlomm.daemon.beat import policy
 from hlomm.daemon.desks import Desk, Keys, Local, enabled, held, live_desks, simulated_desks
 from hlomm.daemon.guardian_process import GuardianKeeper, make_room
+from hlomm.daemon.processors import Processors
 from hlomm.daemon.restart import last_books
 from hlomm.daemon.service import Service
 from hlomm.domain.ids import VenueId
@@ -52,6 +53,7 @@ class RunOptions:
 
 
 async def launch(options: RunOptions) -> RunResult:
+    Processors.of(options.loaded.settings.daemon.cpus)  # refuses before anything is begun
     options.paths.prepare()
     lock = Lock(options.paths.lock, f"state directory {options.paths.root}")
     try:

@@ -36,7 +36,7 @@ EDGES_NS: Final = NS_PER_S
 class Monitor:
     def __init__(
         self, pump: Pump, sessions: Mapping[VenueId, VenueSession], *, profile: str, armed: Cash,
-        guardian: GuardianKeeper | None = None, fill_model: str = "",
+        guardian: GuardianKeeper | None = None, fill_model: str = "", cpus: tuple[int, ...] = (),
     ) -> None:  # fmt: skip
         self._guardian = guardian
         self._pump = pump
@@ -44,6 +44,7 @@ class Monitor:
         self._profile = profile
         self._armed = armed
         self._fill_model = fill_model
+        self._cpus = cpus
         self.audited: Callable[[], tuple[AuditRow, ...]] = tuple
         """The end of the audit chain, as whoever keeps it knows it."""
         self.queues: list[Callable[[], QueueRow]] = []
@@ -94,6 +95,7 @@ class Monitor:
             journal=str(self._pump.journal.path), journal_records=self._pump.journal.records,
             guardian=GuardianRow() if self._guardian is None else self._guardian.row(), audit=self.audited(),
             stages=self._pump.stages.rows(), queues=self._queues(), fill_model=self._fill_model,
+            cpus=self._cpus,
         )  # fmt: skip
 
     def _queues(self) -> tuple[QueueRow, ...]:

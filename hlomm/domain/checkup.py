@@ -30,6 +30,7 @@ class Code(StrEnum):
     CONFIG_INVALID = "config_invalid"
     LIMITS_DEFAULT = "limits_default"
     PORT_IN_USE = "port_in_use"
+    CPUS_ABSENT = "cpus_absent"
 
     # -- keys
     KEYSTORE_EXPOSED = "keystore_exposed"

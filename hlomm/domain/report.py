@@ -370,3 +370,5 @@ class Snapshot(Report, frozen=True):
     queues: tuple[QueueRow, ...] = ()
     fill_model: str = ""
     """Tag of the model that fills our orders; empty: the venue does."""
+    cpus: tuple[int, ...] = ()
+    """Processors that the event loop keeps to; empty: the scheduler chooses."""

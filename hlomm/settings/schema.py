@@ -221,6 +221,7 @@ class Daemon(Section, frozen=True):
     segment_mb: Annotated[int, msgspec.Meta(ge=1, le=4096)]
     collector: Literal["gaps", "python"]
     rehearse_s: Annotated[float, msgspec.Meta(ge=0, le=10)]
+    cpus: Annotated[tuple[Annotated[int, msgspec.Meta(ge=0, le=8191)], ...], msgspec.Meta(max_length=64)]
     log: Literal["debug", "info", "warning"]
     log_of: dict[Annotated[str, msgspec.Meta(pattern=r"^[a-z]+([._][a-z]+)*$")], Literal["debug", "info", "warning"]]
 

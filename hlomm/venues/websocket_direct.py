@@ -179,7 +179,7 @@ class Socket:
         """Send a frame in this call, False if something is before it. One that was begun is finished by the writer."""
         if self._send_some is None or self._writing or self._tail or self._pongs or self.link.waiting:
             return False
-        data = self._framed(text)
+        data = framed(text)
         try:
             sent = self._send_some(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
@@ -199,7 +199,7 @@ class Socket:
             data, self._tail = self._tail + b"".join(self._pongs), b""
             self._pongs.clear()
             if outgoing.text is not None:
-                data += self._framed(outgoing.text)
+                data += framed(outgoing.text)
             self._writing = True
             try:
                 with trio.fail_after(deadline_s):
@@ -213,9 +213,10 @@ class Socket:
                 link.frames_out += outgoing.text is not None
                 self._writing = False
 
-    def _framed(self, text: str) -> bytes:
-        """A masked frame, serialised here: the protocol's own queue may hold answers that are not ours to send."""
-        return Frame(Opcode.TEXT, text.encode()).serialize(mask=True)
+
+def framed(text: str) -> bytes:
+    """A masked frame, serialised here: the protocol's own queue may hold answers that are not ours to send."""
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=True)
 
 
 @asynccontextmanager

@@ -207,7 +207,7 @@ def test_the_simulator_in_virtual_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["hotpath", "engine", "journal", "transport", "sim", "naive", "growth", "watched", "peers"]
+    "name", ["hotpath", "engine", "journal", "transport", "sim", "naive", "growth", "watched", "hygiene", "peers"]
 )
 def test_each_has_a_command(name: str) -> None:
     shown = click.testing.CliRunner().invoke(main, ["bench", name, "--help"])

@@ -189,6 +189,11 @@ def misspelt(it: Setup) -> None:
     it.more = ["--set", "limits.max_postion=3"]
 
 
+def on_no_processor(it: Setup) -> None:
+    it.live = False
+    it.more = ["--set", "daemon.cpus=[0, 8000]"]
+
+
 BROKEN: Final[list[tuple[Callable[[Setup], None], set[Code], str]]] = [
     (wrong_password, {Code.PASSWORD_WRONG}, "try again"),
     (truncated, {Code.KEY_DAMAGED}, "import the key again"),
@@ -218,6 +223,7 @@ BROKEN: Final[list[tuple[Callable[[Setup], None], set[Code], str]]] = [
     (guardian_stopped, {Code.GUARDIAN_STOPPED}, "kill -CONT"),
     (limits_of_nobody, {Code.LIMITS_DEFAULT}, "[limits]"),
     (misspelt, {Code.CONFIG_INVALID}, "hlomm config check"),
+    (on_no_processor, {Code.CPUS_ABSENT}, "name others"),
 ]
 
 

@@ -2,13 +2,18 @@
 
 A batch is one signed action. Batches larger than the venue's cheap size are split. All orders of a batch share their
 time in force, because one GTC or IOC would move the whole batch behind the cancels (sheet 4.5).
+
+The row that cancels an order depends on nothing but the order. It is written once that has left, so that nobody waits
+for it, and a cancel is what was written, a nonce, the hashes and the signature. Of the processor time from the engine's
+word to bytes with the kernel that saves next to nothing for one order (34 us, most of it the signature), a tenth for
+ten and a quarter for a batch of 39 (70 to 53 us).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import attrs
 
@@ -16,6 +21,7 @@ from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import ConversionFailed, Input, SendRefused, SentAction
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Tif
 from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, PlaceOrders
+from hlomm.venues.bounded import BoundedMap
 from hlomm.venues.hyperliquid.limits import BATCH_MAX
 from hlomm.venues.hyperliquid.nonces import Nonces
 from hlomm.venues.hyperliquid.registry import Registry
@@ -24,6 +30,10 @@ from hlomm.venues.hyperliquid.wire import actions
 from hlomm.venues.hyperliquid.wire.coins import outcome_number
 
 R = TypeVar("R", OrderRequest, AmendRequest, CancelRequest)
+W = TypeVar("W")
+
+CANCELS_READY: Final = 4_096
+"""Orders whose cancel is written already, of some 400 bytes each; the oldest go first."""
 
 
 class BatchKind(Enum):
@@ -62,10 +72,10 @@ class Batch:
 
 
 @attrs.frozen
-class _Split(Generic[R]):
-    """Requests with their asset ids, and those that cannot be sent."""
+class _Split(Generic[W, R]):
+    """Requests with what stands for them (asset id, written row), and those that cannot be sent."""
 
-    good: list[tuple[int, R]]
+    good: list[tuple[W, R]]
     bad: list[ClientId]
 
 
@@ -79,12 +89,26 @@ class Encoder:
     vault: str | None
     expires_after_ms: int
 
-    def sign(self, action: actions.Action, now_ms: int) -> tuple[bytes, int]:
-        """Body of an `/exchange` request and the venue time at which it expires."""
+    _cancels: BoundedMap[ClientId, actions.CancelRow] = attrs.field(factory=lambda: BoundedMap(CANCELS_READY))
+
+    def sign(self, action: actions.Action, now_ms: int, *, posted: actions.Action | None = None) -> tuple[bytes, int]:
+        """Body of an `/exchange` request and the venue time at which it expires.
+
+        `posted`: the same action for the body, where parts of it are written already.
+        """
         nonce = self.nonces.take(now_ms)
         expires_ms = now_ms + self.expires_after_ms
         signature = self.signer.sign_action(action, nonce, self.vault, expires_ms)
-        return actions.exchange_body(action, nonce, signature.fields(), self.vault, expires_ms), expires_ms
+        body = actions.exchange_body(posted or action, nonce, signature.fields(), self.vault, expires_ms)
+        return body, expires_ms
+
+    def prepare_cancels(self, batch: Batch) -> None:
+        """Write the cancels of a batch's new orders. Call it when they have left: nothing waits for it then."""
+        for request in batch.requests:
+            if isinstance(request, OrderRequest) and request.tif is not Tif.IOC:
+                row = self._cancel_row(request)
+                if row is not None:
+                    self._cancels.put(request.client_id, row)
 
     def encode(
         self, output: PlaceOrders | AmendOrders | CancelOrders | ConvertSet, now_ms: int
@@ -104,21 +128,32 @@ class Encoder:
         assert len({order.tif for order in orders}) <= 1, "a batch mixes times in force"
         split = self._split(orders, lambda _order: True)
         perps = frozenset(asset for asset, _ in split.good if self.registry.is_perp_asset(asset))
-        return self._batches(BatchKind.PLACE, split, lambda rows: actions.place(rows, perp=perps), now_ms)
+        return self._batches(
+            BatchKind.PLACE, split, lambda rows: self.sign(actions.place(rows, perp=perps), now_ms)
+        )  # fmt: skip
 
     def _amend(self, amends: Sequence[AmendRequest], now_ms: int) -> tuple[list[Batch], list[Input]]:
         assert all(amend.tif is Tif.ALO for amend in amends), "an amend is always post-only"
         split = self._split(amends, lambda amend: amend.venue_order_id.isascii() and amend.venue_order_id.isdigit())
-        return self._batches(BatchKind.AMEND, split, actions.amend, now_ms)
+        return self._batches(BatchKind.AMEND, split, lambda rows: self.sign(actions.amend(rows), now_ms))
 
     def _cancel(self, cancels: Sequence[CancelRequest], now_ms: int) -> tuple[list[Batch], list[Input]]:
-        split = self._split(cancels, lambda _cancel: True)
-        return self._batches(
-            BatchKind.CANCEL,
-            split,
-            lambda rows: actions.cancel_by_client_id([(asset, one.client_id) for asset, one in rows]),
-            now_ms,
-        )
+        rows = [(self._cancels.get(one.client_id) or self._cancel_row(one), one) for one in cancels]
+        good = [(row, one) for row, one in rows if row is not None]
+        split = _Split(good, [one.client_id for row, one in rows if row is None])
+        return self._batches(BatchKind.CANCEL, split, lambda rows: self._sign_cancels(rows, now_ms))
+
+    def _sign_cancels(self, rows: Sequence[tuple[actions.CancelRow, CancelRequest]], now_ms: int) -> tuple[bytes, int]:
+        signed = actions.cancel_by_client_id([row.signed for row, _ in rows])
+        posted = actions.cancel_by_client_id([row.posted for row, _ in rows])
+        return self.sign(signed, now_ms, posted=posted)
+
+    def _cancel_row(self, request: OrderRequest | CancelRequest) -> actions.CancelRow | None:
+        """None for an order that cannot be named to the venue."""
+        asset = self.registry.asset_id(request.market, request.leg)
+        if asset is None or not actions.is_cloid(request.client_id):
+            return None
+        return actions.cancel_row(asset, request.client_id)
 
     def _convert(self, one: ConvertSet, now_ms: int) -> tuple[list[Batch], list[Input]]:
         outcome = outcome_number(one.market)
@@ -129,7 +164,7 @@ class Encoder:
         body, expires_ms = self.sign(action, now_ms)
         return [Batch(kind=BatchKind.CONVERT, requests=(one,), body=body, expires_ms=expires_ms)], []
 
-    def _split(self, requests: Iterable[R], usable: Callable[[R], bool]) -> _Split[R]:
+    def _split(self, requests: Iterable[R], usable: Callable[[R], bool]) -> _Split[int, R]:
         good: list[tuple[int, R]] = []
         bad: list[ClientId] = []
         for request in requests:
@@ -141,12 +176,12 @@ class Encoder:
         return _Split(good, bad)
 
     def _batches(
-        self, kind: BatchKind, split: _Split[R], make: Callable[[list[tuple[int, R]]], dict[str, Any]], now_ms: int
+        self, kind: BatchKind, split: _Split[W, R], sign: Callable[[list[tuple[W, R]]], tuple[bytes, int]]
     ) -> tuple[list[Batch], list[Input]]:
         batches: list[Batch] = []
         for start in range(0, len(split.good), BATCH_MAX):
             rows = split.good[start : start + BATCH_MAX]
-            body, expires_ms = self.sign(make(rows), now_ms)
+            body, expires_ms = sign(rows)
             requests = tuple(request for _, request in rows)
             batches.append(Batch(kind=kind, requests=requests, body=body, expires_ms=expires_ms))
         if not split.bad:

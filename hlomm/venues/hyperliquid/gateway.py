@@ -170,6 +170,8 @@ class Gateway:
             self._post(self._link, batch)
         else:
             self._fall_back(batch)
+        if batch.kind is BatchKind.PLACE:
+            self._encoder.prepare_cancels(batch)
 
     def _post(self, link: WebSocketLink, batch: Batch) -> None:
         refusal = self._pacing_refusal(batch)

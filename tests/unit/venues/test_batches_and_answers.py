@@ -30,11 +30,12 @@ from hlomm.venues.curve import Key
 from hlomm.venues.hyperliquid import signing
 from hlomm.venues.hyperliquid.account_feed import AmendWatch
 from hlomm.venues.hyperliquid.answers import Answers
-from hlomm.venues.hyperliquid.batches import Batch, BatchKind, Encoder
+from hlomm.venues.hyperliquid.batches import CANCELS_READY, Batch, BatchKind, Encoder
 from hlomm.venues.hyperliquid.limits import BATCH_MAX
 from hlomm.venues.hyperliquid.nonces import Nonces
 from hlomm.venues.hyperliquid.registry import Registry
 from hlomm.venues.hyperliquid.signing import Chain, Signer
+from hlomm.venues.hyperliquid.wire import actions
 from hlomm.venues.hyperliquid.wire.outcomes import PerpRow
 from hlomm.venues.hyperliquid.wire.replies import Accepted, ActionRefused, Done, Filled, Refused, Rested, Waiting
 from tests.unit.venues.fake_hyperliquid import ACCOUNT, KEY
@@ -160,6 +161,25 @@ def test_cancels_go_by_client_id() -> None:
         "cancels": [{"asset": 100_009_001, "cloid": one.client_id}],
         "f": True,
     }
+
+
+def test_a_cancel_prepared_ahead_is_the_one_that_would_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = [order(leg=leg) for leg in Leg for _ in range(20)]
+    expected, _ = encode(cancel(*orders))
+    ready = encoder()
+    ready.prepare_cancels(Batch(kind=BatchKind.PLACE, requests=tuple(orders), body=b"", expires_ms=0))
+    monkeypatch.delattr(actions, "cancel_row")  # nothing is written any more
+    assert encode(cancel(*orders), ready) == (expected, [])
+    assert [len(batch.requests) for batch in expected] == [39, 1]
+
+
+def test_what_is_prepared_is_bounded_and_for_orders_that_rest() -> None:
+    one, resting = encoder(), [order() for _ in range(CANCELS_READY + 3)]
+    orders = (order(tif=Tif.IOC), order(market=MarketId("hyperliquid:DOGE")), *resting)
+    one.prepare_cancels(Batch(kind=BatchKind.PLACE, requests=orders, body=b"", expires_ms=0))
+    assert [order.client_id for order in orders if order.client_id in one._cancels] == [
+        order.client_id for order in resting[3:]
+    ]
 
 
 def test_merges_name_the_outcome() -> None:

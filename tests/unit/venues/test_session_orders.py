@@ -71,6 +71,18 @@ def news(status: str, one: OrderRequest, oid: int, sz: str = "100.0") -> dict[st
 # -- acknowledgements
 
 
+async def test_the_cancel_of_an_order_is_written_when_that_has_left(
+    venue: FakeHyperliquid, autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(venue) as live:
+        one = await placed(live)
+        monkeypatch.delattr("hlomm.venues.hyperliquid.wire.actions.cancel_row")
+        live.submit(cancel(one))
+        await live.settle()
+        row = {"asset": 100_009_000, "cloid": one.client_id}
+        assert actions(venue)[-1] == ("ws", {"type": "cancelByCloid", "cancels": [row], "f": True})
+
+
 async def test_orders_are_acknowledged_over_the_socket(venue: FakeHyperliquid, autojump_clock: Clock) -> None:
     async with running(venue) as live:
         bid, ask = order(Side.BUY, "0.45"), order(Side.SELL, "0.55", leg=Leg.NO)

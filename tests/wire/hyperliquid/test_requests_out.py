@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -193,11 +194,10 @@ def test_an_amend_is_post_only_by_venue_id_without_the_place_always_flag() -> No
 
 
 def test_cancels_are_fast_and_name_what_they_cancel() -> None:
-    assert actions.cancel_by_client_id([(0, CLOID)]) == {
-        "type": "cancelByCloid",
-        "cancels": [{"asset": 0, "cloid": CLOID}],
-        "f": True,
-    }
+    row = actions.cancel_row(0, CLOID)
+    expected = {"type": "cancelByCloid", "cancels": [{"asset": 0, "cloid": CLOID}], "f": True}
+    assert msgspec.json.encode(actions.cancel_by_client_id([row.posted])) == msgspec.json.encode(expected)
+    assert pack_action(actions.cancel_by_client_id([row.signed])) == pack_action(expected)
     assert actions.cancel_by_venue_id([(7, VenueOrderId("5"))]) == {
         "type": "cancel",
         "cancels": [{"a": 7, "o": 5}],
@@ -238,7 +238,10 @@ def test_our_actions_are_those_of_the_golden_vectors(shared: Shared) -> None:
         "noop__mainnet": actions.noop(),
         "cancel_fast__mainnet": actions.cancel_by_venue_id([(100_000_150, VenueOrderId("287286372177"))]),
         "cancel_by_cloid_fast_batch__mainnet": actions.cancel_by_client_id(
-            [(100_000_150, CLOID), (0, ClientId("0x000000000000000000000000000000a1"))]
+            [
+                actions.cancel_row(asset, ClientId(client_id)).signed
+                for asset, client_id in ((100_000_150, CLOID), (0, "0x000000000000000000000000000000a1"))
+            ]
         ),
     }
     for name, action in ours.items():

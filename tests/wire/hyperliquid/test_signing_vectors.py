@@ -1,13 +1,8 @@
-"""Signatures byte for byte against the golden vectors, and against an independent implementation."""
+"""Signatures byte for byte against the golden vectors; against independent implementations in `tests/twins`."""
 
 from __future__ import annotations
 
-import random
 from typing import Any
-
-import pytest
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 
 from hlomm.venues.curve import Key
 from hlomm.venues.hyperliquid import signing, user_signing
@@ -96,53 +91,3 @@ def test_constants_are_the_hashes_they_claim_to_be(shared: Shared) -> None:
     ):
         assert signing._AGENT_HEAD[chain] == signing._AGENT_TYPEHASH + signing.keccak(letter)
         assert f"0x{signing.keccak(letter).hex()}" == constants[key]
-
-
-def reference_signature(action: dict[str, Any], nonce: int, chain: Chain) -> dict[str, Any]:
-    """The signature as eth-account's full EIP-712 path makes it."""
-    connection_id = signing.action_hash(signing.pack_action(action), nonce, None, None)
-    signable = encode_typed_data(
-        full_message={
-            "domain": {
-                "name": "Exchange",
-                "version": "1",
-                "chainId": 1337,
-                "verifyingContract": "0x" + 40 * "0",
-            },
-            "types": {
-                "EIP712Domain": [
-                    {"name": "name", "type": "string"},
-                    {"name": "version", "type": "string"},
-                    {"name": "chainId", "type": "uint256"},
-                    {"name": "verifyingContract", "type": "address"},
-                ],
-                "Agent": [{"name": "source", "type": "string"}, {"name": "connectionId", "type": "bytes32"}],
-            },
-            "primaryType": "Agent",
-            "message": {"source": "a" if chain is Chain.MAINNET else "b", "connectionId": connection_id},
-        }
-    )
-    signed = Account.from_key(KEY).sign_message(signable)
-    return {"r": f"0x{signed.r:064x}", "s": f"0x{signed.s:064x}", "v": signed.v}
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_random_orders_sign_as_eth_account_signs(seed: int) -> None:
-    draw = random.Random(seed)
-    rows = [
-        {
-            "a": draw.choice([0, 1, 100_009_000, 100_009_001]),
-            "b": draw.random() < 0.5,
-            "p": f"0.{draw.randint(1, 99_999):05d}".rstrip("0"),
-            "s": str(draw.randint(1, 10**6)),
-            "r": draw.random() < 0.2,
-            "t": {"limit": {"tif": draw.choice(["Alo", "Ioc", "Gtc"])}},
-            "c": f"0x{draw.getrandbits(128):032x}",
-        }
-        for _ in range(draw.randint(1, 5))
-    ]
-    action = {"type": "order", "orders": rows, "grouping": "na"}
-    nonce = draw.randint(10**12, 2 * 10**12)
-    chain = draw.choice(list(Chain))
-    ours = Signer(Key(bytes.fromhex(KEY[2:])), chain).sign_action(action, nonce)
-    assert ours.fields() == reference_signature(action, nonce, chain)

@@ -1,13 +1,10 @@
-"""Keys, headers, orders and wallets byte for byte against the golden vectors, and against an independent signer."""
+"""Keys, headers, orders and wallets byte for byte against the golden vectors; against another signer: `tests/twins`."""
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 
 from hlomm.domain.faults import ConfigError, ProtocolViolation
 from hlomm.domain.orders import Side
@@ -187,66 +184,6 @@ def test_legacy_exchanges_are_recognised_and_refused(shared: Shared) -> None:
 def test_a_contract_that_is_no_address_is_refused() -> None:
     with pytest.raises(ConfigError, match="regular"):
         Contracts(regular="0x12")
-
-
-def reference(order: signing.Order, domain: dict[str, Any]) -> tuple[str, str]:
-    """Digest and signature as eth-account's full EIP-712 path makes them."""
-    fields = [one.split() for one in signing.ORDER_TYPE[len("Order(") : -1].split(",")]
-    signable = encode_typed_data(
-        full_message={
-            "domain": domain,
-            "types": {
-                "EIP712Domain": [
-                    {"name": "name", "type": "string"},
-                    {"name": "version", "type": "string"},
-                    {"name": "chainId", "type": "uint256"},
-                    {"name": "verifyingContract", "type": "address"},
-                ],
-                "Order": [{"name": name, "type": kind} for kind, name in fields],
-            },
-            "primaryType": "Order",
-            "message": {
-                "salt": order.salt,
-                "maker": order.maker,
-                "signer": order.signer,
-                "tokenId": order.token,
-                "makerAmount": order.maker_amount,
-                "takerAmount": order.taker_amount,
-                "side": 0 if order.side is Side.BUY else 1,
-                "signatureType": int(order.signature_type),
-                "timestamp": order.timestamp_ms,
-                "metadata": bytes.fromhex(order.metadata[2:]),
-                "builder": bytes.fromhex(order.builder[2:]),
-            },
-        }
-    )
-    made = Account.from_key(KEY).sign_message(signable)
-    return f"0x{made.message_hash.hex().removeprefix('0x')}", f"0x{made.signature.hex().removeprefix('0x')}"
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_random_orders_sign_as_eth_account_signs(seed: int) -> None:
-    draw = random.Random(seed)
-    neg_risk = draw.random() < 0.5
-    kind = draw.choice([SignatureType.EOA, SignatureType.PROXY, SignatureType.SAFE])
-    funder = OWNER if kind is SignatureType.EOA else f"0x{draw.getrandbits(160):040x}"
-    signer = OrderSigner(key_of(KEY), kind, funder, Contracts())
-    token = draw.getrandbits(256)
-    ours = signer.sign(
-        token=token,
-        side=draw.choice(list(Side)),
-        amounts=(draw.getrandbits(60), draw.getrandbits(60)),
-        salt=draw.getrandbits(53),
-        timestamp_ms=draw.randint(10**12, 2 * 10**12),
-        neg_risk=neg_risk,
-        builder=f"0x{draw.getrandbits(256):064x}",
-    )
-    exchange = signer.exchanges.of(token, neg_risk=neg_risk)
-    domain = {
-        "name": "Polymarket CTF Exchange", "version": exchange.version, "chainId": 137,
-        "verifyingContract": exchange.address,
-    }  # fmt: skip
-    assert (ours.id, ours.signature) == reference(ours.order, domain)
 
 
 def test_salts_fit_a_double_and_follow_from_the_client_id() -> None:

@@ -68,9 +68,20 @@ def amend(amends: Sequence[tuple[int, AmendRequest]]) -> Action:
     return {"type": "batchModify", "modifies": rows}
 
 
-def cancel_by_client_id(cancels: Sequence[tuple[int, ClientId]]) -> Action:
-    """Cancels of our own orders; `f` (fast) has only upside for plain orders."""
-    rows = [{"asset": asset, "cloid": client_id} for asset, client_id in cancels]
+class CancelRow(msgspec.Struct, frozen=True):
+    """A cancel of one order of ours, written: as it is signed (MessagePack) and as it is posted (JSON)."""
+
+    signed: msgspec.Raw
+    posted: msgspec.Raw
+
+
+def cancel_row(asset: int, client_id: ClientId) -> CancelRow:
+    row = {"asset": asset, "cloid": client_id}
+    return CancelRow(msgspec.Raw(msgspec.msgpack.encode(row)), msgspec.Raw(msgspec.json.encode(row)))
+
+
+def cancel_by_client_id(rows: Sequence[msgspec.Raw]) -> Action:
+    """Cancels of our own orders, all `signed` or all `posted`; `f` (fast) has only upside for plain orders."""
     return {"type": "cancelByCloid", "cancels": rows, "f": True}
 
 
