@@ -13,6 +13,7 @@ import attrs
 import trio
 
 from hlomm.assembly.venues import hyperliquid_session
+from hlomm.bench import apart
 from hlomm.bench.peer import Peer
 from hlomm.bench.probes import Probes, wrapped
 from hlomm.bench.venue import periods
@@ -74,7 +75,9 @@ async def trading(
 ) -> AsyncIterator[Desk]:
     """A daemon that is connected and follows its markets; stopped, flat, when the block ends."""
     of = f"strategy.avellaneda.periods={json.dumps(periods(markets))}"
-    chosen = (*ROOM, *EAGER, of, f"venue.hyperliquid.transport={transport}", *sets)
+    chosen = (
+        *ROOM, *EAGER, of, f"venue.hyperliquid.transport={transport}", f"daemon.cpus={list(apart.OURS)}", *sets,
+    )  # fmt: skip
     loaded = load("sim", (), chosen, environ={})
     settings = loaded.settings
     with (

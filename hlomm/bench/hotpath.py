@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 import trio
 
+from hlomm.bench import apart
 from hlomm.bench.desk import Desk, trading
 from hlomm.bench.machine import about, memory_mb
 from hlomm.bench.peer import Peer, loopback
@@ -79,6 +80,7 @@ def _document(plan: Plan, rates: Json, early: list[str], daemon: Json, signature
     return {
         "bench": "hotpath", "stages": shown["stages"], "total": shown["total"], "rates": rates,
         "frames": sum(one["frames"] for one in rates.values()), "transport": plan.transport, "markets": plan.markets,
+        "processors": {"daemon": apart.OURS, "venue": apart.THEIRS},
         "budget_us": BUDGET_US, "daemon": daemon, "signatures": signatures,
         "probe_us": round(cost_us(), 3), "disturbed": disturbed, **about(),
     }  # fmt: skip

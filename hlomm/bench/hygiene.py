@@ -129,10 +129,7 @@ MEASURES: Final = {
     "quiet logs": Measure(
         what='daemon.log = "debug", and the websocket library tells every frame', without=_talkative, talks=True
     ),
-    "pinned": Measure(
-        what="daemon.cpus: the event loop on the last processor", added=True,
-        sets=(f"daemon.cpus=[{max(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else 0}]",),
-    ),
+    "pinned": Measure(what="the event loop runs where the scheduler puts it", sets=("daemon.cpus=[]",)),
     "rehearsal": Measure(what="daemon.rehearse_s = 0.01", sets=("daemon.rehearse_s=0.01",), added=True),
 }  # fmt: skip
 """What stands behind a name is how it is without it, or with it if it is added."""

@@ -9,6 +9,7 @@ import attrs
 import trio
 
 from hlomm.bench import hotpath
+from hlomm.bench.apart import alone
 from hlomm.bench.clients import STOCK, measure
 from hlomm.bench.machine import about
 from hlomm.bench.naive import NaiveCore
@@ -66,8 +67,9 @@ async def _stand_on(name: str, plan: Plan) -> Json:
         return _row(rates[f"{plan.rate:g}"], rates.get("flood"))
     async with loopback() as peer:
         core = _core(name, peer)
-        paced = await measure(peer, _HOW[name], core, plan.rate, plan.frames)
-        flooded = await measure(peer, _HOW[name], core, 0.0, plan.flood, warm=0) if plan.flood else None
+        with alone():
+            paced = await measure(peer, _HOW[name], core, plan.rate, plan.frames)
+            flooded = await measure(peer, _HOW[name], core, 0.0, plan.flood, warm=0) if plan.flood else None
         return _row(paced, flooded)
 
 

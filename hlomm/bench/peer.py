@@ -14,6 +14,7 @@ import attrs
 import msgspec
 import trio
 
+from hlomm.bench import apart
 from hlomm.bench.trust import trusted
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.rundir import certificate
@@ -82,6 +83,7 @@ async def loopback(markets: int = 1) -> AsyncIterator[Peer]:
             [sys.executable, "-m", "hlomm.bench.serve", str(pem), str(key), str(markets)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
+        apart.send_away(process.pid)
         try:
             peer = Peer(process)
             where = await peer.heard(START_S)

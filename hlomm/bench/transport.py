@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 import trio
 
+from hlomm.bench.apart import alone
 from hlomm.bench.clients import measure
 from hlomm.bench.machine import about
 from hlomm.bench.peer import loopback
@@ -58,12 +59,14 @@ async def _compare(plan: Plan) -> Json:
     for _ in range(plan.rounds):
         for kind in KINDS:
             async with loopback() as peer:
-                paced = await measure(peer, kind, core, plan.rate, plan.frames)
-                found[kind].append((paced, await measure(peer, kind, core, 0.0, plan.flood, warm=0)))
+                with alone():
+                    paced = await measure(peer, kind, core, plan.rate, plan.frames)
+                    found[kind].append((paced, await measure(peer, kind, core, 0.0, plan.flood, warm=0)))
         async with loopback() as peer:
-            for way in WAYS:
-                count = max(plan.requests // (10 if way == "first" else 1), 1)
-                asked[way].append(await measure_requests(peer, way, _BODY.encode(), count))
+            with alone():
+                for way in WAYS:
+                    count = max(plan.requests // (10 if way == "first" else 1), 1)
+                    asked[way].append(await measure_requests(peer, way, _BODY.encode(), count))
     kinds = {kind: _over(rounds) for kind, rounds in found.items()}
     pairs = [(kind, one) for kind, rounds in found.items() for pair in rounds for one in pair]
     pairs += [(way, one) for way, rounds in asked.items() for one in rounds]
