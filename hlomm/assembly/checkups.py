@@ -5,7 +5,7 @@ from __future__ import annotations
 from hlomm.assembly.venues import hyperliquid_config, kalshi_config, polymarket_config
 from hlomm.domain.secret import Secret
 from hlomm.settings.charge import HyperliquidCharge, KalshiCharge, PolymarketCharge, VenueCharge
-from hlomm.settings.schema import Hyperliquid, Kalshi, Polymarket
+from hlomm.settings.venues import Hyperliquid, Kalshi, Polymarket
 from hlomm.venues.checking import Checkup, Probe
 from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid.checkup import HyperliquidCheckup

@@ -10,7 +10,8 @@ import msgspec
 from hlomm.domain.secret import Secret
 from hlomm.domain.units import SCALE, Cash, Qty, parse
 from hlomm.settings.charge import HyperliquidCharge, KalshiCharge, PolymarketCharge, VenueCharge
-from hlomm.settings.schema import Hyperliquid, Kalshi, Limits, Polymarket
+from hlomm.settings.schema import Limits
+from hlomm.settings.venues import Hyperliquid, Kalshi, Polymarket
 from hlomm.venues.clock import Clock
 from hlomm.venues.curve import Key
 from hlomm.venues.fuse import FuseLimits

@@ -23,7 +23,8 @@ from hlomm.research.record.sources import hyperliquid_at
 from hlomm.research.store.candles import RULES
 from hlomm.rundir.lock import Lock
 from hlomm.settings.load import load
-from hlomm.settings.schema import Hyperliquid, Settings
+from hlomm.settings.schema import Settings
+from hlomm.settings.venues import Hyperliquid
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.config import HyperliquidConfig

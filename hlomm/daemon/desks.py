@@ -20,7 +20,8 @@ from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
 from hlomm.domain.secret import Secret
 from hlomm.rundir.lock import account_lock, signer_lock
 from hlomm.settings.charge import HyperliquidCharge, KalshiCharge, PolymarketCharge, VenueCharge
-from hlomm.settings.schema import Kalshi, Polymarket, Settings
+from hlomm.settings.schema import Settings
+from hlomm.settings.venues import Kalshi, Polymarket
 from hlomm.venues.checking import Checkup
 from hlomm.venues.clock import Clock
 from hlomm.venues.curve import Key

@@ -24,7 +24,7 @@ from hlomm.domain.units import Cash
 from hlomm.rundir.lock import account_lock_path, holder
 from hlomm.settings.charge import HyperliquidCharge, VenueCharge
 from hlomm.settings.load import Loaded
-from hlomm.settings.schema import Hyperliquid, Kalshi, Polymarket
+from hlomm.settings.venues import Hyperliquid, Kalshi, Polymarket
 from hlomm.venues.checking import Expected, reach
 from hlomm.venues.clock import Clock
 from hlomm.venues.http_client import HttpLimits

@@ -10,7 +10,7 @@ from hlomm.domain.faults import ConfigError
 from hlomm.keystore.folder import ENGINE, Keystore, Slot, keystore_at
 from hlomm.rundir.private_file import exposure
 from hlomm.settings.load import Loaded
-from hlomm.settings.schema import Hyperliquid, Kalshi, Polymarket
+from hlomm.settings.venues import Hyperliquid, Kalshi, Polymarket
 
 VARIABLES: Mapping[str, str] = {
     "hyperliquid": "HL_OMM_AGENT_KEY", "polymarket": "HL_OMM_POLYMARKET_KEY", "kalshi": "HL_OMM_KALSHI_KEY",

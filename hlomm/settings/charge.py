@@ -14,7 +14,8 @@ from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, MarketId, VenueId,
 from hlomm.domain.secret import Secret, seal
 from hlomm.domain.times import ClockMap
 from hlomm.link.guardian import Policy
-from hlomm.settings.schema import Guardian, Hyperliquid, Kalshi, Polymarket
+from hlomm.settings.schema import Guardian
+from hlomm.settings.venues import Hyperliquid, Kalshi, Polymarket
 from hlomm.venues.polymarket.auth import ApiKey
 
 MAX_CHARGE: Final = 1 << 20

@@ -12,7 +12,7 @@ from hlomm.research.record.recorder import Ear, Recorder, Stamps, size_of
 from hlomm.research.record.tap import Listener, TappedTransport
 from hlomm.research.record.writer import Writer
 from hlomm.research.store.spool import FOLDER
-from hlomm.settings.schema import Hyperliquid, Kalshi, Polymarket
+from hlomm.settings.venues import Hyperliquid, Kalshi, Polymarket
 from hlomm.venues.clock import Clock
 from hlomm.venues.hyperliquid.config import HyperliquidConfig
 from hlomm.venues.hyperliquid.signing import Chain
