@@ -7,7 +7,7 @@ from hlomm.domain.event import Grade, Tolerances
 from hlomm.domain.ids import MarketId, VenueId
 from hlomm.domain.links import Family, LinkRules, PairReview, RuleReview
 from hlomm.domain.times import seconds_to_ns
-from hlomm.settings.schema import Events, Leg, LinkPair, LinkRule
+from hlomm.settings.events import Events, Leg, LinkPair, LinkRule
 
 
 def link_rules(section: Events) -> LinkRules:

@@ -9,7 +9,8 @@ from typing import Final
 
 from hlomm.domain.event import TERMS
 from hlomm.domain.links import ANY_TEXT, TEMPLATE
-from hlomm.settings.schema import Breakers, EngineSettings, Events, Inventory, LinkPair, LinkRule, Settings
+from hlomm.settings.events import Events, LinkPair, LinkRule
+from hlomm.settings.schema import Breakers, EngineSettings, Inventory, Settings
 
 DEADMAN_MIN_S: Final = 10.0
 ORDER_LIFE_MIN_S: Final = 180.0

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from hlomm.settings.events import Events
 from hlomm.settings.kinds import Count, Factor, Fraction, NonNegative, Positive, Section, Share
 from hlomm.settings.rehearsals import Canary, Paper
 from hlomm.settings.strategies import Strategies
@@ -196,50 +197,6 @@ class Alerts(Section, frozen=True):
     runway_h: NonNegative
     disk_free_gib: NonNegative
     drawdown_share: Fraction
-
-
-class Leg(Section, frozen=True):
-    """One series in a rule for links."""
-
-    venue: Literal["hyperliquid", "polymarket", "kalshi"]
-    klass: str
-    period: str
-    rules: tuple[str, ...]
-
-
-class LinkRule(Section, frozen=True):
-    name: str
-    left: Leg
-    right: Leg
-    underlyings: tuple[str, ...]
-    grade: Literal["same", "near"]
-    accept: tuple[str, ...]
-    max_mismatch: Fraction
-    reviewed_by: str
-    reviewed_on: str
-
-
-class LinkPair(Section, frozen=True):
-    name: str
-    left: str
-    right: str
-    left_rules: str
-    right_rules: str
-    left_terms: str
-    right_terms: str
-    grade: Literal["same", "near"]
-    max_mismatch: Fraction
-    reviewed_by: str
-    reviewed_on: str
-
-
-class Events(Section, frozen=True):
-    proposals: bool
-    instant_s: NonNegative
-    strike_bps: NonNegative
-    averaging_s: NonNegative
-    rules: tuple[LinkRule, ...]
-    pairs: tuple[LinkPair, ...]
 
 
 class EngineSettings(Section, frozen=True):
