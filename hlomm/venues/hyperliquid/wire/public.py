@@ -9,13 +9,13 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from hlomm.domain.faults import ProtocolViolation
+from hlomm.domain.faults import ProtocolViolation, UnitError
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, BookSource, Level, MarkPrice, TradePrint
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
-from hlomm.domain.units import SCALE, Px, Qty
+from hlomm.domain.units import SCALE, Px, Qty, parse
 from hlomm.venues.anomalies import Anomaly, anomaly
-from hlomm.venues.fields import CoinText, DecimalText, Millis, VenueNumber, outcome_px, positive
+from hlomm.venues.fields import SCALED_LIMIT, CoinText, DecimalText, Millis, VenueNumber, outcome_px, positive
 from hlomm.venues.hyperliquid.wire.coins import Coin, read_coin
 
 
@@ -92,7 +92,28 @@ def book_snapshot(data: BookData, source: BookSource) -> BookSnapshot:
 
 
 def _side(coin: Coin, rows: list[LevelRow], direction: int) -> list[Level]:
-    """Levels of one side, checked to move away from the touch (`direction` +1 for asks, -1 for bids)."""
+    """Levels of one side, checked to move away from the touch (`direction` +1 for asks, -1 for bids).
+
+    One comparison after the other without a call, since a book has forty levels; what is wrong is found out apart.
+    """
+    limit = SCALE if coin.outcome is not None else SCALED_LIMIT + 1
+    levels: list[Level] = []
+    previous = 0 if direction > 0 else limit
+    try:
+        for row in rows:
+            px, size = parse(row.px), parse(row.sz)
+            away = px > previous if direction > 0 else px < previous
+            if not away or px <= 0 or px >= limit or size <= 0 or size > SCALED_LIMIT:
+                return _side_by_level(coin, rows, direction)
+            previous = px
+            levels.append((px, size))
+    except UnitError:
+        return _side_by_level(coin, rows, direction)
+    return levels
+
+
+def _side_by_level(coin: Coin, rows: list[LevelRow], direction: int) -> list[Level]:
+    """The same for rows of which one is wrong: ProtocolViolation names the first."""
     limit = SCALE if coin.outcome is not None else 0
     levels: list[Level] = []
     previous = 0
