@@ -97,7 +97,7 @@ async def trading(
     chosen = (*ROOM, *EAGER, of, f"venue.hyperliquid.transport={transport}", *sets)
     loaded = load("sim", (), chosen, environ={})
     settings, clock, account = loaded.settings, Clock(), peer.account["address"]
-    with probes.installed(Avellaneda):
+    with probes.installed(Avellaneda), _venue_without_limits():
         connect = probes.tapping(open_stream, Address.of(peer.ws).port)
         session = hyperliquid_session(
             settings.venue.hyperliquid, clock, limits=settings.limits, key=Secret(peer.account["agent_key"]),
@@ -125,7 +125,7 @@ async def _running(
     loaded: Loaded, clock: Clock, sessions: dict[VenueId, VenueSession], accounts: dict[VenueId, str]
 ) -> AsyncIterator[Desk]:
     """The daemon with a state directory of its own, while the block lasts."""
-    with tempfile.TemporaryDirectory(prefix="hlomm-bench-") as folder, _venue_without_limits():
+    with tempfile.TemporaryDirectory(prefix="hlomm-bench-") as folder:
         paths = StatePaths(Path(folder) / "state")
         paths.prepare()
         daemon = Daemon(loaded, paths, clock, sessions, armed=Cash(0), seed=None, accounts=accounts, tidy=True)

@@ -42,13 +42,17 @@ def hotpath(document: Json) -> list[str]:
         rows += [shown.row("total", one["total"], budget["total"]), shown.row("wire", one["wire"])]
         speed = "as fast as they are taken" if name == "flood" else f"{name} frames/s"
         lines += [f"== {speed}, {document['transport']} transport: microseconds from readable to handed over"]
-        lines += [in_columns(_HEAD, rows, ""), _beside(one), ""]
+        lines += [in_columns(_HEAD, rows, ""), _beside(one), _agreement(one["agree"]), ""]
     good, checked = document["signatures"]["good"], document["signatures"]["checked"]
     cost = f"a clock around a method costs {document['probe_us']:.2f} us and is in the figures"
     lines.append(f"{checked} signatures looked at by the venue, {good} good; {cost}")
-    own = document["daemon"]["total"]
-    lines.append(f"the daemon's own histogram of the whole run: total p50 {own['p50']:,.0f}, p99 {own['p99']:,.0f}")
     return lines
+
+
+def _agreement(ratios: Json) -> str:
+    """The daemon's own histograms of the same turns, as multiples of what was seen from outside."""
+    found = ", ".join(f"{stage} {one['p50']:.2f} / {one['p99']:.2f}" for stage, one in ratios.items() if one)
+    return f"the daemon's own histograms, as multiples of these clocks (p50 / p99): {found or 'nothing to compare'}"
 
 
 def watched(document: Json) -> list[str]:
