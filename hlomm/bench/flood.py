@@ -33,8 +33,9 @@ VENUES: Final = 3
 WARM_RATE: Final = 600.0
 WARM_S: Final = 5.0
 SAMPLE_S: Final = 5.0
-STALLED_S: Final = 20.0
+STALLED_S: Final = 5.0
 """So long without any event after the last was sent: the rest never comes."""
+WARM_STALLED_S: Final = 0.5
 AHEAD_NS: Final = 200 * NS_PER_MS
 """From the command to the first event."""
 LATE_MAX_MS: Final = 1_000.0
@@ -74,7 +75,7 @@ async def measure(plan: Plan) -> Json:
         with ages.installed():
             async with attached(document, plan.sets, plan.markets) as desk:
                 await _followed(peer, plan.markets)
-                await stretch(desk, peer, ages, plan, WARM_RATE, WARM_S)
+                await _warmed(peer, ages, plan)
                 for rate in plan.rates:
                     found = rates[f"{rate:g}"] = await stretch(desk, peer, ages, plan, rate, plan.seconds)
                     if found["handled"] < found["events"]:
@@ -94,26 +95,40 @@ async def _followed(peer: Peer, markets: int) -> None:
             await trio.sleep(0.1)
 
 
+def _pace(plan: Plan, rate: float, seconds: float) -> Pace:
+    """Of one venue."""
+    events = max(round(rate * seconds / VENUES), 1)
+    return Pace(time.monotonic_ns() + AHEAD_NS, events, round(seconds * NS_PER_S), round(plan.lump_ms * NS_PER_MS))
+
+
+async def _warmed(peer: Peer, ages: Ages, plan: Plan) -> None:
+    """Every path was walked, and every market has been told its whole book."""
+    pace = _pace(plan, WARM_RATE, WARM_S)
+    ages.begin(pace)
+    await peer.flood(pace)
+    await _until_handled(ages, VENUES * pace.events, WARM_STALLED_S)
+    await trio.sleep(WARM_STALLED_S)  # whole books came beside, and nobody counted those
+
+
 async def stretch(desk: Desk, peer: Peer, ages: Ages, plan: Plan, rate: float, seconds: float) -> Json:
     """So many events a second for so long, until the last of them was decided on; what was seen."""
     await desk.settled()
-    events, journal = max(round(rate * seconds / VENUES), 1), desk.daemon.journal
-    span_ns, lump_ns = round(seconds * NS_PER_S), round(plan.lump_ms * NS_PER_MS)
-    pace = Pace(time.monotonic_ns() + AHEAD_NS, events, span_ns, lump_ns)
+    pace, journal = _pace(plan, rate, seconds), desk.daemon.journal
+    events = VENUES * pace.events
     ages.begin(pace)
     seen, samples = _Seen(desk, ages, pace), list[Json]()
     watch, before, written, cpu_s = Watch((peer.pid,)), await peer.acted(), journal.bytes, time.process_time()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(seen.keep, plan.sample_s, samples)
         told = await peer.flood(pace)
-        await _until_handled(ages, VENUES * events)
+        await _until_handled(ages, events, STALLED_S)
         nursery.cancel_scope.cancel(reason="the stretch is over")
     took_s = (time.monotonic_ns() - pace.at_ns) / NS_PER_S
     cpu_s, machine = time.process_time() - cpu_s, watch.seen()
     after = await peer.acted()
     handled = ages.total
     found: Json = {
-        "events": VENUES * events, "handled": handled, "by_venue": dict(ages.handled), "turns": ages.turns,
+        "events": events, "handled": handled, "by_venue": dict(ages.handled), "turns": ages.turns,
         "events_per_turn": round(handled / max(ages.turns, 1), 2), "most_in_a_turn": ages.most,
         "events_per_s": round(handled / took_s, 1), "age_ms": _ages(ages),
         "sender_late_ms": {name: _in_ms(one["late"]) for name, one in told["lanes"].items()},
@@ -127,10 +142,10 @@ async def stretch(desk: Desk, peer: Peer, ages: Ages, plan: Plan, rate: float, s
     return found | {"behind": behind(found)}
 
 
-async def _until_handled(ages: Ages, events: int) -> None:
-    """Until all were decided on, or nothing comes any more."""
+async def _until_handled(ages: Ages, events: int, stalled_s: float) -> None:
+    """Until all were decided on, or nothing has come for so long."""
     before, quiet_s = -1, 0.0
-    while ages.total < events and quiet_s < STALLED_S:
+    while ages.total < events and quiet_s < stalled_s:
         before, quiet_s = ages.total, quiet_s + 0.05 if ages.total == before else 0.0
         await trio.sleep(0.05)
 
