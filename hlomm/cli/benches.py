@@ -77,7 +77,7 @@ def flood(
 ) -> None:  # fmt: skip
     """Book events at three venues at once: whether the whole daemon keeps up, and whether it grows.
 
-    Memory has a verdict from four minutes on: --rates 5000 --seconds 600.
+    Memory has a verdict from five minutes on: --rates 5000 --seconds 600.
     """
     chosen = _rates(rates)
     _measured(

@@ -10,6 +10,7 @@ import pytest
 
 from hlomm.bench import flood, streams, trend
 from hlomm.bench.ages import Ages
+from hlomm.bench.machine import memory_mb
 from hlomm.bench.pace import Pace
 from hlomm.bench.square import LEFT_S, series
 from hlomm.cli import bench as look
@@ -34,7 +35,7 @@ TICKER = "KXBTCD-26NOV2017-T90999.99"
 # -- the whole
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_what_is_told_at_three_venues_is_decided_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flood, "WARM_S", 0.5)
     document = flood.run(flood.Plan(seconds=2.0, rates=(300.0,), markets=2, sample_s=0.5))
@@ -166,8 +167,6 @@ def test_a_leak_is_told_from_noise(mb: Any, verdict: str) -> None:
 
 def test_a_planted_leak_is_found_in_this_very_process() -> None:
     """Lists that are kept for ever, as the sampler would have seen them: real memory, ten minutes in one."""
-    from hlomm.bench.machine import memory_mb
-
     kept, rows = [], []
     for number in range(120):
         kept.append(bytearray(b"x" * (400 << 10)))
@@ -179,7 +178,7 @@ def test_a_planted_leak_is_found_in_this_very_process() -> None:
 
 
 def test_a_short_time_has_no_verdict() -> None:
-    assert trend.judged(*samples(200, noise))["verdict"] == trend.TOO_SHORT
+    assert trend.judged(*samples(290, noise))["verdict"] == trend.TOO_SHORT
     assert trend.judged([], [])["verdict"] == trend.TOO_SHORT
 
 
