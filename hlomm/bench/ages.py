@@ -28,6 +28,8 @@ HALVES: Final = 2
 class Ages:
     """Of the events of one stretch: so many a venue, all at one pace. Before the first stretch nothing is looked at."""
 
+    markets: frozenset[MarketId] = frozenset()
+    """Whose books are fed; what venues tell of others is no event."""
     _pace: Pace | None = None
     handled: dict[VenueId, int] = attrs.field(factory=dict)
     turns: int = 0
@@ -66,7 +68,7 @@ class Ages:
         if pace is None:
             return
         for item in items:
-            if type(item) is BookSnapshot and item.source is BookSource.STREAM:
+            if type(item) is BookSnapshot and item.market in self.markets and item.source is BookSource.STREAM:
                 found += 1
                 venue = self._venue(item.market)
                 number = self.handled.get(venue, 0)

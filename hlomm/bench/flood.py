@@ -22,8 +22,11 @@ from hlomm.bench.pace import Pace
 from hlomm.bench.peer import Peer, three_venues
 from hlomm.bench.quiet import Watch, load_before
 from hlomm.bench.serve import spread
-from hlomm.bench.trend import judged
+from hlomm.bench.square import LEFT_S
+from hlomm.bench.trend import TOO_SHORT, judged, slope
+from hlomm.bench.trend import WARM_S as MEMORY_WARM_S
 from hlomm.domain.faults import UsageError
+from hlomm.domain.ids import MarketId
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
 
 Json = dict[str, Any]
@@ -75,6 +78,7 @@ async def measure(plan: Plan) -> Json:
         with ages.installed():
             async with attached(document, plan.sets, plan.markets) as desk:
                 await _followed(peer, plan.markets)
+                ages.markets = _fed(desk)
                 await _warmed(peer, ages, plan)
                 for rate in plan.rates:
                     found = rates[f"{rate:g}"] = await stretch(desk, peer, ages, plan, rate, plan.seconds)
@@ -93,6 +97,12 @@ async def _followed(peer: Peer, markets: int) -> None:
     with trio.fail_after(READY_S):
         while any(count < markets for count in (await peer.follows()).values()):  # noqa: ASYNC110 - another process
             await trio.sleep(0.1)
+
+
+def _fed(desk: Desk) -> frozenset[MarketId]:
+    """Contracts that end in days; others come and go meanwhile."""
+    listed, least_ns = desk.daemon.pump.engine.state.markets, time.time_ns() + LEFT_S.start * NS_PER_S
+    return frozenset(key for key, one in listed.items() if (one.market.expiry_ns or 0) >= least_ns)
 
 
 def _pace(plan: Plan, rate: float, seconds: float) -> Pace:
@@ -137,7 +147,7 @@ async def stretch(desk: Desk, peer: Peer, ages: Ages, plan: Plan, rate: float, s
         "venue_cpu_share": round(told["cpu_s"] / took_s, 3),
         "journal_bytes_per_event": round((journal.bytes - written) / max(handled, 1), 1),
         "orders": after.get("orders", 0) - before.get("orders", 0), "queues": seen.queues(),
-        "reconnects": seen.reconnects(), "memory": judged(*seen.memory(samples)), "samples": samples, **machine,
+        "reconnects": seen.reconnects(), "memory": grown(samples), "samples": samples, **machine,
     }  # fmt: skip
     return found | {"behind": behind(found)}
 
@@ -163,6 +173,19 @@ def behind(found: Json) -> list[str]:
     if found["reconnects"]:
         reasons.append(f"{found['reconnects']} connections were lost")
     return reasons
+
+
+def grown(samples: list[Json]) -> Json:
+    """The verdict on the resident set; and by how many blocks the interpreter's own heap grew.
+
+    Where the one grows and the other does not, nothing is kept: the heap has holes.
+    """
+    times = [one["at_s"] for one in samples]
+    found = judged(times, [one["memory_mb"] for one in samples])
+    if found["verdict"] != TOO_SHORT:
+        warm = [(one["at_s"], one["blocks"]) for one in samples if one["at_s"] >= MEMORY_WARM_S]
+        found["blocks_per_min"] = round(slope(*zip(*warm, strict=True)))
+    return found
 
 
 def _ages(ages: Ages) -> Json:
@@ -197,9 +220,6 @@ class _Seen:
                     "blocks": sys.getallocatedblocks(), "handled": self._ages.total, "age_ms": _in_ms(spread(recent)),
                 }
             )  # fmt: skip
-
-    def memory(self, samples: list[Json]) -> tuple[list[float], list[float]]:
-        return [one["at_s"] for one in samples], [one["memory_mb"] for one in samples]
 
     def queues(self) -> Json:
         """Peaks since the daemon began."""

@@ -104,6 +104,7 @@ def test_who_keeps_up_is_not_said_to_be_behind(fields: Json) -> None:
 def test_an_age_counts_from_when_an_event_was_due(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what is decided on together each event counts with its own age, and news of other kinds not at all."""
     pace, ages, clock = Pace(1_000 * NS_PER_MS, 10, NS_PER_S, 100 * NS_PER_MS), Ages(), [0]
+    ages.markets = frozenset({MarketId("kalshi:x"), MarketId("polymarket:x")})
     monkeypatch.setattr("hlomm.bench.ages.time.monotonic_ns", lambda: clock[0])
     monkeypatch.setattr(Pump, "_turn", lambda _pump, _items, _received_ns: None)
 
@@ -114,7 +115,9 @@ def test_an_age_counts_from_when_an_event_was_due(monkeypatch: pytest.MonkeyPatc
     with ages.installed():
         pump = Pump.__new__(Pump)
         clock[0] = 1_150 * NS_PER_MS
-        pump._turn([book("kalshi"), book("kalshi"), book("polymarket"), book("kalshi", BookSource.REST)], 1)
+        pump._turn(
+            [book("kalshi"), book("kalshi"), book("polymarket"), book("kalshi", BookSource.REST), book("other")], 1
+        )
         clock[0] = 1_900 * NS_PER_MS
         pump._turn([MarkPrice(MarketId("hyperliquid:BTC"), Px(1), 1)], 1)
         for _ in range(8):
