@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from hlomm.bench.quiet import Watch, load_before
 from hlomm.bench.serve import spread
 from hlomm.daemon.histogram import Histogram
 from hlomm.domain.faults import UsageError
+from hlomm.domain.latency_rows import Stage
 
 Json = dict[str, Any]
 
@@ -33,6 +34,7 @@ RATES: Final = (20.0, 200.0, 1000.0)
 FLOOD: Final = 0.0
 WARM_FRAMES: Final = 400
 LEAST_FRAMES: Final = 20
+AGREED: Final = ("p50", "p99")
 _CATCH_UP_S: Final = 60.0
 _NAP_S: Final = 0.02
 
@@ -98,7 +100,7 @@ async def stretch(
     loop, journal = Histogram(), desk.daemon.journal
     watch, before = Watch((peer.pid, *helpers)), await peer.acted()
     begun_ns, cpu_s, recorded = time.perf_counter_ns(), time.process_time(), (journal.records, journal.bytes)
-    held_mb = memory_mb()
+    held_mb, own = memory_mb(), desk.daemon.pump.stages.taken()
     with _collections() as pauses:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch_loop, loop)
@@ -110,6 +112,7 @@ async def stretch(
     handled_s = max((phase.last_frame_ns - begun_ns) / 1e9, 1e-9)
     seen = watch.seen()
     await desk.settled()
+    own = {stage: found.since(own[stage]) for stage, found in desk.daemon.pump.stages.taken().items()}
     after = await peer.acted()
     acted = {kind: after[kind] - before.get(kind, 0) for kind in after}
     return {
@@ -120,8 +123,29 @@ async def stretch(
         "frames_per_s": round(sent / handled_s, 1), "sender_late_us": round(told["late_us"], 1),
         "cpu_us_per_frame": round(cpu_s / sent * 1e6, 2), "loop": spread(loop), "gc": spread(pauses),
         "journal_records": journal.records - recorded[0], "journal_bytes": journal.bytes - recorded[1],
-        "memory_mb": {"before": held_mb, "after": memory_mb()}, "queue_peak": desk.daemon.pump.inbox_peak, **seen,
+        "memory_mb": {"before": held_mb, "after": memory_mb()}, "queue_peak": desk.daemon.pump.inbox_peak,
+        **agreement(phase, own), **seen,
     }  # fmt: skip
+
+
+def agreement(phase: Phase, own: Mapping[Stage, Histogram]) -> Json:
+    """`daemon`: its own histograms of the phase (`hlomm status --latency`); `outside`: the same stages from outside.
+
+    `agree`: how many times as long each figure is by the daemon's own count; and that of its total against `total`,
+    which begins when the bytes can be read and ends with the first frame of the orders.
+    """
+    pairs = {stage.value: (spread(own[stage]), spread(seen)) for stage, seen in phase.outside.items()}
+    ratios = {stage: ratio(mine, seen) for stage, (mine, seen) in pairs.items()}
+    return {
+        "daemon": {stage.value: spread(found) for stage, found in own.items()},
+        "outside": {stage: seen for stage, (_, seen) in pairs.items()},
+        "agree": ratios | {"readable_to_sent": ratio(spread(own[Stage.TOTAL]), spread(phase.total))},
+    }
+
+
+def ratio(one: Json, other: Json) -> Json:
+    """Of p50 and p99; nothing where either has none, or took no time."""
+    return {figure: round(one[figure] / other[figure], 3) for figure in AGREED if one.get(figure) and other.get(figure)}
 
 
 def _stages(phase: Phase) -> Json:

@@ -1,4 +1,4 @@
-"""Our hold on the loopback venue: start it, have it feed, ask what it saw, end it."""
+"""Our hold on venues of our own in another process: start them, have them feed, ask what they saw, end them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ import msgspec
 import trio
 
 from hlomm.bench import apart
+from hlomm.bench.pace import Pace
 from hlomm.bench.trust import trusted
+from hlomm.daemon.sim_process import SimDocument, parse_document
 from hlomm.domain.faults import VenueUnavailable
+from hlomm.domain.times import NS_PER_S
 from hlomm.rundir import certificate
 
 Json = dict[str, Any]
@@ -45,6 +48,14 @@ class Peer:
     async def feed(self, rate: float, frames: int) -> Json:
         """Have so many frames sent to the newest websocket; what was sent and what came back."""
         return await self._ask({"do": "feed", "rate": rate, "frames": frames}, frames / (rate or 1000) + _GRACE_S)
+
+    async def follows(self) -> Json:
+        """By venue, how many markets the client follows there."""
+        return await self._ask({"do": "follows"}, _GRACE_S)
+
+    async def flood(self, pace: Pace) -> Json:
+        """Have book events sent on each lane, and wait for it; what was sent and how late."""
+        return await self._ask({"do": "flood", "pace": attrs.asdict(pace)}, pace.span_ns / NS_PER_S * 2 + _GRACE_S)
 
     async def acted(self) -> Json:
         """Actions that the venue carried out so far, by type, and `orders`: those placed and amended."""
@@ -76,20 +87,34 @@ class Peer:
 
 @asynccontextmanager
 async def loopback(markets: int = 1) -> AsyncIterator[Peer]:
-    """A venue of so many contracts in a process of its own. Default TLS contexts trust it while the block lasts."""
+    """A venue of so many contracts in a process of its own."""
+    async with _running("hlomm.bench.serve", markets) as (peer, where):
+        peer.rest, peer.ws, peer.account, peer.coin = (where[name] for name in ("rest", "ws", "account", "coin"))
+        yield peer
+
+
+@asynccontextmanager
+async def three_venues(markets: int = 1) -> AsyncIterator[tuple[Peer, SimDocument]]:
+    """Three venues of so many contracts, each with a feed, in one process of their own; and where they are."""
+    async with _running("hlomm.bench.square", markets) as (peer, where):
+        yield peer, parse_document(msgspec.json.encode(where), "three venues")
+
+
+@asynccontextmanager
+async def _running(module: str, markets: int) -> AsyncIterator[tuple[Peer, Json]]:
+    """Such a process, and its first line. Default TLS contexts trust it while the block lasts."""
     with tempfile.TemporaryDirectory(prefix="hlomm-bench-") as folder:
         pem, key = certificate.make(Path(folder))
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "hlomm.bench.serve", str(pem), str(key), str(markets)],
+            [sys.executable, "-m", module, str(pem), str(key), str(markets)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         apart.send_away(process.pid)
         try:
             peer = Peer(process)
             where = await peer.heard(START_S)
-            peer.rest, peer.ws, peer.account, peer.coin = (where[name] for name in ("rest", "ws", "account", "coin"))
             with trusted(pem):
-                yield peer
+                yield peer, where
         finally:
             with trio.move_on_after(_STOP_S, shield=True):
                 await _end(process)

@@ -21,10 +21,12 @@ from typing import Any, Final, Protocol
 import attrs
 import trio
 
+from hlomm.bench.outside import SEEN, Outside
 from hlomm.daemon.histogram import Histogram
 from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.pump import Pump
 from hlomm.daemon.rehearsal import Rehearsal
+from hlomm.domain.latency_rows import Stage
 from hlomm.engine import gate
 from hlomm.engine.core import Engine
 from hlomm.strategy.base import Strategy
@@ -87,6 +89,8 @@ class Phase:
     parse_book: Histogram = attrs.field(factory=Histogram)
     """`read`, `parse` and `book` together: what one budget covers."""
     total: Histogram = attrs.field(factory=Histogram)
+    outside: dict[Stage, Histogram] = attrs.field(factory=lambda: {stage: Histogram() for stage in SEEN})
+    """The daemon's own stages of every turn, as they look from outside: what its own histograms are held against."""
     frames: dict[str, int] = attrs.field(factory=dict)
     """Frames of the market that the session took in, by kind."""
     last_frame_ns: int = 0
@@ -108,6 +112,7 @@ class Probes:
         self._turn: Turn | None = None
         self._begun_ns = self._read_ns = 0
         self._market = False
+        self._outside = Outside(lambda: self.phase.outside)
         self._waiting: deque[Turn | None] = deque(maxlen=WAITING_MAX)
         self._io = _Woken()
 
@@ -116,6 +121,7 @@ class Probes:
         """Inside a trio run, before the objects that are measured are made. `strategies`: the class that quotes."""
         with ExitStack() as undo:
             for owner, name, wrap in (
+                *self._outside.wrappers,
                 (MarketFeed, "on_book", self._of_market), (MarketFeed, "on_touch", self._of_market),
                 (MarketFeed, "on_prints", self._of_market), (Pump, "__call__", self._decision),
                 (Pump, "tick", self._timer), (Engine, "feed", self._timed(Step.BOOK)),
@@ -141,6 +147,7 @@ class Probes:
 
     def has_read(self, called_ns: int) -> None:
         self._begun_ns, self._read_ns = max(called_ns, self._io.at_ns), perf_counter_ns()
+        self._outside.read_ns = self._read_ns
 
     def has_sent(self) -> None:
         """The oldest frame in the queue is with the kernel."""

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 import msgspec
@@ -24,12 +24,13 @@ from wsproto.events import AcceptConnection, CloseConnection, Ping, Request, Tex
 from wsproto.utilities import RemoteProtocolError
 
 from hlomm.bench.frames import Frame, across
-from hlomm.bench.venue import BenchVenue
+from hlomm.bench.venue import BenchVenue, periods
 from hlomm.daemon.histogram import Histogram
 from hlomm.domain.times import NS_PER_MS
 from hlomm.rundir.certificate import HOST
 from hlomm.sim.hl.schema import Malformed
 from hlomm.sim.http_server import ConnectionOver, HttpReply, HttpServer
+from hlomm.sim.ws_peer import text_frame
 
 Json = dict[str, Any]
 
@@ -60,7 +61,7 @@ class Link:
 
     async def send(self, payloads: list[bytes]) -> None:
         async with self._lock:
-            await self.stream.send_all(b"".join(map(_text_frame, payloads)))
+            await self.stream.send_all(b"".join(map(text_frame, payloads)))
 
     async def run(self, ws: WSConnection, rest: bytes) -> None:
         """Answer until the client leaves."""
@@ -180,55 +181,51 @@ def spread(found: Histogram) -> dict[str, float]:
     return {"count": found.count, **figures, "max": round(found.longest / 1000, 2)}
 
 
-def _text_frame(payload: bytes) -> bytes:
-    """A whole text message of a server (RFC 6455, section 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return bytes((0x81, size)) + payload
-    if size < 1 << 16:
-        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
-
-
 async def serve(certificate: Path, key: Path, markets: int) -> None:
     """Until standard input ends."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    server = Server(BenchVenue(markets))
+    server = Server(BenchVenue(periods(markets)))
     async with trio.open_nursery() as nursery:
         ports = []
         for _ in ("rest", "ws"):
-            listeners, port = await _listen(context)
+            listeners, port = await listen(context)
             ports.append(port)
             nursery.start_soon(trio.serve_listeners, server.converse, listeners)
-        _say(
+        say(
             {
                 "rest": f"https://{HOST}:{ports[0]}", "ws": f"wss://{HOST}:{ports[1]}/ws",
                 "account": server.venue.account, "coin": server.venue.coins[0],
             }
         )  # fmt: skip
-        await _obey(server)
+        await obey(server)
         nursery.cancel_scope.cancel(reason="nobody asks any more")
 
 
-async def _listen(context: ssl.SSLContext) -> tuple[list[trio.SSLListener[trio.SocketStream]], int]:
+async def listen(context: ssl.SSLContext) -> tuple[list[trio.SSLListener[trio.SocketStream]], int]:
     """Listeners under TLS, and their port."""
     plain = await trio.open_tcp_listeners(0, host=HOST)
     port = int(plain[0].socket.getsockname()[1])
     return [trio.SSLListener(listener, context, https_compatible=True) for listener in plain], port
 
 
-async def _obey(server: Server) -> None:
+class Obedient(Protocol):
+    """Carries out commands."""
+
+    async def do(self, command: Json) -> Json: ...
+
+
+async def obey(obedient: Obedient) -> None:
     """Carry out commands until standard input ends."""
     rest = b""
     async with trio.lowlevel.FdStream(os.dup(0)) as stream:
         while data := await stream.receive_some():
             *whole, rest = (rest + data).split(b"\n")
             for line in whole:
-                _say(await server.do(msgspec.json.decode(line)))
+                say(await obedient.do(msgspec.json.decode(line)))
 
 
-def _say(document: Json) -> None:
+def say(document: Json) -> None:
     sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
     sys.stdout.flush()
 

@@ -24,6 +24,8 @@ from hlomm.sim.hl.schema import ApproveAgentAction, Malformed, UsdClassTransferA
 from hlomm.sim.hl.subscriptions import parse_subscription
 from hlomm.sim.hl.venue import Venue
 from hlomm.sim.listing import first_origin
+from hlomm.sim.outcome_market import OutcomeSpec
+from hlomm.sim.path import PricePath
 from hlomm.sim.refusals import WholeActionRefused
 from hlomm.venues.hyperliquid.echo import Echo, frame
 
@@ -31,6 +33,7 @@ Json = dict[str, Any]
 
 PERIOD_DAYS: Final = 7
 """Of the first contract that is quoted: their ends are days away whenever the measurement is made."""
+SHORT: Final = "3m"
 KEPT: Final = 200
 """Actions of which the signature is verified."""
 SEED: Final = 1
@@ -41,11 +44,11 @@ def periods(markets: int) -> tuple[str, ...]:
     return tuple(f"{PERIOD_DAYS + number}d" for number in range(markets))
 
 
-def _config(markets: int) -> SimConfig:
+def _config(series: tuple[str, ...]) -> SimConfig:
     """Contracts beside the short one that a listing cannot do without; no other traders, and room for everything."""
     return SimConfig(
         flow=FlowConfig(enabled=False),
-        listing=ListingConfig(periods=("3m", *periods(markets))),
+        listing=ListingConfig(periods=(SHORT, *series)),
         rules=RulesConfig(address_budget=10**9, prior_volume_usd=10**9),
     )
 
@@ -54,7 +57,8 @@ def _config(markets: int) -> SimConfig:
 class BenchVenue:
     """One account, some outcomes and their perp."""
 
-    markets: int = 1
+    series: tuple[str, ...] = periods(1)
+    """Periods, a contract of each."""
     _sim: Venue = attrs.field(init=False)
     _info: Info = attrs.field(init=False)
     coins: tuple[str, ...] = attrs.field(init=False)
@@ -65,11 +69,11 @@ class BenchVenue:
     _kept: list[Json] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        config = _config(self.markets)
+        config = _config(self.series)
         self._sim = Venue(config, SEED, first_origin(config.listing, time.time_ns()))
         outcomes = self._sim.exchange.outcomes
-        del outcomes[next(number for number, one in outcomes.items() if "period:3m" in one.spec.description)]
-        assert len(outcomes) == self.markets
+        del outcomes[next(number for number, one in outcomes.items() if f"period:{SHORT}" in one.spec.description)]
+        assert len(outcomes) == len(self.series)
         self._info = Info(self._sim)
         self.coins = tuple(outcome_coin(number, Leg.YES) for number in outcomes)
         self.price = float(self._sim.exchange.perp.mark_ticks) / 10
@@ -78,6 +82,16 @@ class BenchVenue:
     def account(self) -> Json:
         """Address and keys of whoever trades here."""
         return attrs.asdict(self._sim.accounts[0])
+
+    @property
+    def contracts(self) -> list[OutcomeSpec]:
+        """What is listed, for venues beside this one."""
+        return [market.spec for market in self._sim.exchange.outcomes.values()]
+
+    @property
+    def path(self) -> PricePath:
+        """The price of the coin, which stands still here."""
+        return self._sim.world.path
 
     @property
     def counts(self) -> Json:

@@ -42,13 +42,17 @@ def hotpath(document: Json) -> list[str]:
         rows += [shown.row("total", one["total"], budget["total"]), shown.row("wire", one["wire"])]
         speed = "as fast as they are taken" if name == "flood" else f"{name} frames/s"
         lines += [f"== {speed}, {document['transport']} transport: microseconds from readable to handed over"]
-        lines += [in_columns(_HEAD, rows, ""), _beside(one), ""]
+        lines += [in_columns(_HEAD, rows, ""), _beside(one), _agreement(one["agree"]), ""]
     good, checked = document["signatures"]["good"], document["signatures"]["checked"]
     cost = f"a clock around a method costs {document['probe_us']:.2f} us and is in the figures"
     lines.append(f"{checked} signatures looked at by the venue, {good} good; {cost}")
-    own = document["daemon"]["total"]
-    lines.append(f"the daemon's own histogram of the whole run: total p50 {own['p50']:,.0f}, p99 {own['p99']:,.0f}")
     return lines
+
+
+def _agreement(ratios: Json) -> str:
+    """The daemon's own histograms of the same turns, as multiples of what was seen from outside."""
+    found = ", ".join(f"{stage} {one['p50']:.2f} / {one['p99']:.2f}" for stage, one in ratios.items() if one)
+    return f"the daemon's own histograms, as multiples of these clocks (p50 / p99): {found or 'nothing to compare'}"
 
 
 def watched(document: Json) -> list[str]:
@@ -76,6 +80,44 @@ def _beside(one: Json) -> str:
         f"{one['frames']:,} frames at {one['frames_per_s']:,.0f}/s, {one['decisions']:,} decisions, "
         f"{one['orders']:,} orders; {one['cpu_us_per_frame']:.0f} us of processor a frame; loop late p99 "
         f"{one['loop'].get('p99', 0):,.0f} us; {pauses}{doubt}"
+    )
+
+
+def flood(document: Json) -> list[str]:
+    head = (
+        "events/s", "done/s", "events/turn", "age p50", "p99", "max", "later p50", "p99", "max", "processor us/event",
+        "journal bytes/event", "memory MB", "MB/min", "",
+    )  # fmt: skip
+    rates: Json = document["rates"]
+    rule = next(iter(rates.values()))["memory"]["rule"]
+    return [
+        f"book events of {document['venues']} venues, {document['markets']} markets each; ages in ms from when",
+        "an event was due to the end of the turn that decided on it, first half of the time and later half",
+        in_columns(head, [_flooded(name, one) for name, one in rates.items()], ""),
+        *(f"{name}/s: {why}" for name, one in rates.items() for why in (*one["behind"], _flood_costs(one))),
+        *(f"{rate:,g}/s was not measured any more" for rate in document["not_measured"]),
+        f"flat: {rule}",
+    ]
+
+
+def _flooded(name: str, one: Json) -> tuple[str, ...]:
+    memory, ages, samples = one["memory"], one["age_ms"], one["samples"]
+    slope = memory.get("mb_per_min")
+    return (
+        f"{float(name):,g}", f"{one['events_per_s']:,.0f}", f"{one['events_per_turn']:g}",
+        *(shown.number(ages[half].get(of, 0)) for half in ages for of in ("p50", "p99", "max")),
+        shown.number(one["cpu_us_per_event"]), f"{one['journal_bytes_per_event']:,.0f}",
+        f"{samples[-1]['memory_mb']:,.1f}" if samples else "-", "-" if slope is None else f"{slope:+.2f}",
+        "behind" if one["behind"] else "keeps up",
+    )  # fmt: skip
+
+
+def _flood_costs(one: Json) -> str:
+    late = max(lane.get("p99", 0) for lane in one["sender_late_ms"].values())
+    queues = ", ".join(f"{queue} {peak:,}" for queue, peak in one["queues"].items())
+    return (
+        f"memory {one['memory']['verdict']}; {one['cpu_share']:.0%} of a processor, and {one['venue_cpu_share']:.0%} "
+        f"for the venues, which sent late by {late:,.1f} ms (p99); peaks of queues: {queues}; {one['orders']:,} orders"
     )
 
 

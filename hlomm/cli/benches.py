@@ -63,6 +63,29 @@ def _rates(text: str) -> tuple[float, ...]:
 
 
 @bench.command()
+@click.option("--seconds", type=click.FloatRange(0.5, 86_400), default=60.0, show_default=True, help="At each rate.")
+@click.option(
+    "--rates", default="5000,10000", show_default=True, help="Book events a second, all venues together; with commas."
+)
+@click.option("--markets", type=click.IntRange(1, 50), default=3, show_default=True, help="At each venue.")
+@click.option("--lump-ms", type=click.FloatRange(0.1, 1000), default=2.0, show_default=True, help="Told in one piece.")
+@click.option("--set", "sets", multiple=True, metavar="A.B=V", help="One setting of the daemon; repeatable.")
+@JSON
+@reporting
+def flood(
+    *, seconds: float, rates: str, markets: int, lump_ms: float, sets: tuple[str, ...], as_json: bool
+) -> None:  # fmt: skip
+    """Book events at three venues at once: whether the whole daemon keeps up, and whether it grows.
+
+    Memory has a verdict from five minutes on: --rates 5000 --seconds 600.
+    """
+    chosen = _rates(rates)
+    _measured(
+        "flood", "flood", as_json=as_json, seconds=seconds, rates=chosen, markets=markets, lump_ms=lump_ms, sets=sets
+    )  # fmt: skip
+
+
+@bench.command()
 @click.option("--seconds", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True, help="Of a stretch.")
 @click.option("--rounds", type=click.IntRange(1, 1000), default=6, show_default=True, help="Stretches of each side.")
 @click.option("--clients", type=click.IntRange(1, 500), default=50, show_default=True, help="Of `hlomm metrics`.")

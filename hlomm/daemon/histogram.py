@@ -54,6 +54,21 @@ class Histogram:
         reached = list(accumulate(self._counts))
         return [reached[_index(duration)] for duration in durations_ns]
 
+    def copy(self) -> Histogram:
+        made = Histogram()
+        made._counts, made.count, made.total, made.longest = [*self._counts], self.count, self.total, self.longest
+        return made
+
+    def since(self, earlier: Histogram) -> Histogram:
+        """What was added after `earlier` was copied from here. Its longest is known to its bucket, or a new record."""
+        made = Histogram()
+        made._counts = [now - before for now, before in zip(self._counts, earlier._counts, strict=True)]
+        made.count, made.total = self.count - earlier.count, self.total - earlier.total
+        last = next((place for place in reversed(range(_BUCKETS)) if made._counts[place]), None)
+        if last is not None:
+            made.longest = self.longest if self.longest > earlier.longest else min(_end(last), self.longest)
+        return made
+
     def clear(self) -> None:
         self._counts = [0] * _BUCKETS
         self.count = self.longest = self.total = 0

@@ -10,6 +10,7 @@ import gzip
 import os
 import shutil
 from pathlib import Path
+from typing import Final
 
 import structlog
 import trio
@@ -18,6 +19,9 @@ from hlomm.journal.framing import HEADER
 from hlomm.journal.segments import Segment
 
 _log = structlog.get_logger("hlomm.journal")
+
+_COPIED_BYTES: Final = 1 << 16
+"""At a time: threads take turns in doing it, and each keeps what a larger buffer has made of its part of the heap."""
 
 
 class JournalWriter:
@@ -106,6 +110,6 @@ def _compress(path: Path) -> None:
     packed = path.with_name(path.name + ".gz")
     partial = path.with_name(path.name + ".partial")
     with path.open("rb") as source, gzip.open(partial, "wb", compresslevel=6) as target:
-        shutil.copyfileobj(source, target, 1 << 20)
+        shutil.copyfileobj(source, target, _COPIED_BYTES)
     partial.rename(packed)
     path.unlink()

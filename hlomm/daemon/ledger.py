@@ -21,6 +21,7 @@ import trio
 
 from hlomm.daemon.audit_tail import AuditTail
 from hlomm.daemon.ledger_fold import Hole
+from hlomm.daemon.ledger_sieve import Passed, Sifted, sift
 from hlomm.daemon.ledger_store import Store, action_of, damaged, move_aside
 from hlomm.domain.audit import Action, Link
 from hlomm.domain.inputs import OperatorCommand
@@ -35,7 +36,7 @@ from hlomm.settings.paths import StatePaths
 _log = structlog.get_logger("hlomm.ledger")
 
 QUEUE_LIMIT: Final = 20_000
-"""Turns waiting for the thread; at 5,000 events a second that is four seconds."""
+"""Turns waiting for the thread; those that say nothing wait as one."""
 BATCH_LIMIT: Final = 50_000
 """Records kept for a ledger that cannot be written just now; beyond that they are read from the journal."""
 ACTIONS_LIMIT: Final = 1_000
@@ -59,8 +60,8 @@ class Ledger:
         self.audit_tail = AuditTail(paths.audit)
         self._epoch = epoch
         self._alert = alert
-        self._queue: deque[Sequence[Record]] = deque()
-        self._batch: list[tuple[int, Record]] = []
+        self._queue: deque[Sequence[Sifted]] = deque()
+        self._batch: list[tuple[int, Sifted]] = []
         """Taken from the queue and not yet folded."""
         self._commands = Commands()
         self._heard = 0
@@ -88,8 +89,12 @@ class Ledger:
 
     def tap(self, records: Sequence[Record]) -> None:
         """Records that were just written, in order."""
-        if len(self._queue) < QUEUE_LIMIT:
-            self._queue.append(records)
+        kept = sift(records)
+        first, last = kept[0], self._queue[-1][-1] if self._queue else None
+        if len(kept) == 1 and type(first) is Passed and type(last) is Passed and first.first == last.seq + 1:
+            last.seq = first.seq
+        elif len(self._queue) < QUEUE_LIMIT:
+            self._queue.append(kept)
             self._peak = max(self._peak, len(self._queue))
         else:
             self._behind = True
@@ -227,6 +232,8 @@ class Ledger:
             if record.seq <= self._heard:
                 continue
             self._heard = record.seq
+            if isinstance(record, Passed):
+                continue
             told = self._commands.feed(epoch, record)
             if told is not None:
                 self._unchained.append(action_of(told))

@@ -15,6 +15,7 @@ import msgspec
 
 from hlomm.daemon.ledger_books import book_rows
 from hlomm.daemon.ledger_orders import Orders
+from hlomm.daemon.ledger_sieve import Passed, Sifted
 from hlomm.domain.carried import Carried, CarriedBooks
 from hlomm.domain.faults import HlommError
 from hlomm.domain.fills import Fill, FillKind
@@ -32,7 +33,7 @@ from hlomm.domain.outputs import (
     Output,
     PlaceOrders,
 )
-from hlomm.journal.codec import CheckpointRecord, InputRecord, NoteRecord, Record, TurnRecord
+from hlomm.journal.codec import CheckpointRecord, InputRecord, NoteRecord, TurnRecord
 from hlomm.journal.commands import Commands, Told
 from hlomm.rundir.ledger_schema import exact
 
@@ -66,7 +67,7 @@ class Fold:
         """(epoch, seq) of the last record folded."""
         return self._epoch, self._seq
 
-    def apply(self, records: Iterable[tuple[int, Record]], *, gaps: bool) -> int:
+    def apply(self, records: Iterable[tuple[int, Sifted]], *, gaps: bool) -> int:
         """Fold a batch in one transaction; returns how many were new. `gaps` says whether holes are final.
 
         sqlite3.Error or Hole: nothing of the batch counts.
@@ -97,15 +98,17 @@ class Fold:
         state = self._connection.execute("SELECT state FROM tracker").fetchone()
         self.commands = Commands() if state is None else _TRACKER.decode(state[0])
 
-    def _record(self, epoch: int, record: Record, *, gaps: bool) -> bool:
+    def _record(self, epoch: int, record: Sifted, *, gaps: bool) -> int:
+        """How many records that were new."""
         seq = record.seq
         if (epoch, seq) <= (self._epoch, self._seq):
-            return False
+            return 0
         expected = self._seq + 1 if epoch == self._epoch else 1
-        if seq != expected:
+        first = max(record.first, expected) if isinstance(record, Passed) else seq
+        if first != expected:
             if not gaps:
-                raise Hole(f"record {expected} of run {epoch} is missing (found {seq})")
-            self._execute("INSERT OR REPLACE INTO gaps VALUES (?, ?, ?)", epoch, expected - 1, seq)
+                raise Hole(f"record {expected} of run {epoch} is missing (found {first})")
+            self._execute("INSERT OR REPLACE INTO gaps VALUES (?, ?, ?)", epoch, expected - 1, first)
         if epoch != self._epoch:
             self._leave_run()
             self._accounts, self._opened = {}, set()
@@ -122,10 +125,11 @@ class Fold:
             self._books(record.books, record.now.wall_ms)
         elif type(record) is NoteRecord:
             self._alert(0, "note", "note", record.text, None, record.now.wall_ms)
-        told = self.commands.feed(epoch, record)
-        if told is not None:
-            self._told(told)
-        return True
+        if not isinstance(record, Passed):
+            told = self.commands.feed(epoch, record)
+            if told is not None:
+                self._told(told)
+        return seq - first + 1
 
     def _execute(self, statement: str, *values: object) -> int:
         return self._connection.execute(statement, values).rowcount

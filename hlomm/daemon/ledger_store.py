@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from hlomm.daemon.journal_files import Found, records
 from hlomm.daemon.ledger_fold import Fold
+from hlomm.daemon.ledger_sieve import Sifted
 from hlomm.domain.audit import Action, Link
-from hlomm.journal.codec import Record
 from hlomm.journal.commands import Told
 from hlomm.rundir.audit_file import AuditFile
 from hlomm.rundir.ledger_schema import connect
@@ -54,7 +54,7 @@ class Store:
     def close(self) -> None:
         self.connection.close()
 
-    def apply(self, batch: Iterable[tuple[int, Record]]) -> int:
+    def apply(self, batch: Iterable[tuple[int, Sifted]]) -> int:
         """Fold records as the daemon hands them over."""
         return self.fold.apply(batch, gaps=False)
 

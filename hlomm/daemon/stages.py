@@ -69,6 +69,10 @@ class Stages:
         missed = {Stage.TIDY: self.gaps_missed}
         return tuple(_row(stage, watch, missed.get(stage, 0)) for stage, watch in self._watches.items())
 
+    def taken(self) -> dict[Stage, Histogram]:
+        """All so far, as copies: what two of them differ by was taken between them."""
+        return {stage: watch.whole.copy() for stage, watch in self._watches.items()}
+
     def turn_us(self) -> tuple[float | None, float | None]:
         """(p50, p99) from bytes read to orders handed over."""
         total = self._watches[Stage.TOTAL].whole

@@ -94,6 +94,16 @@ class FrameFaults:
         return self._faults.active(FaultName.WS_SILENT) is not None
 
 
+def text_frame(payload: bytes) -> bytes:
+    """A whole text message of a server (RFC 6455, section 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
 class WsPeer:
     """Serves one client until either side ends it. `counters` is shared with the speaker."""
 
@@ -260,11 +270,9 @@ class WsPeer:
             due = await self._outbox.take()
             if self._ws.state is not ConnectionState.OPEN:
                 return  # the client's close was answered meanwhile
-            data = b"".join(self._pongs)
+            told = due[: due.index(None)] if None in due else due
+            data = b"".join([*self._pongs, *(text_frame(payload) for payload in told if payload)])
             self._pongs.clear()
-            for payload in due[: due.index(None)] if None in due else due:
-                if payload:
-                    data += self._ws.send(TextMessage(data=payload.decode()))
             if None in due and self._closing is not None:
                 code, reason = self._closing
                 data += self._ws.send(CloseConnection(code=code, reason=reason))

@@ -18,6 +18,9 @@ from typing import Final
 import trio
 
 RECEIVE_BYTES: Final = 64 * 2**10
+RECORD_BYTES: Final = 16 * 2**10
+"""Most that a TLS record holds. OpenSSL gives one at a time: a larger buffer is only cut down again, thousands of times
+a second, and leaves holes in the heap."""
 _HANDSHAKE_CLOSE_S: Final = 1.0
 
 
@@ -86,13 +89,15 @@ class SocketStream(trio.abc.Stream):
 
     def receive_now(self, most: int) -> bytes | None:
         """What is there now, b"" at the end, None if nothing is. trio.BrokenResourceError, trio.ClosedResourceError."""
-        data = self._receive_once(most)
-        if not self._more_at_once or not data:
+        if not self._more_at_once:
+            return self._receive_once(most)
+        data = self._receive_once(min(most, RECORD_BYTES))
+        if not data:
             return data
         parts, length = [data], len(data)
         while length < most:
             try:
-                data = self._receive_once(most - length)
+                data = self._receive_once(min(most - length, RECORD_BYTES))
             except trio.BrokenResourceError:
                 break  # what came before it counts; the next call meets it again
             if not data:

@@ -49,8 +49,9 @@ class WebSocketLimits:
     write_s: float = 5.0
     outbound_queue: int = 256
     frame_bytes_max: int = 4 * 2**20
-    receive_bytes: int = 64 * 2**10
-    """Read in one piece, so also what may be decided on together."""
+    receive_bytes: int = 256 * 2**10
+    """Read in one piece, so also what may be decided on together. Readers take turns: were it less than what the venue
+    with the largest frames tells in one of them, that venue alone would fall behind when the processor is scarce."""
 
 
 @attrs.frozen

@@ -104,7 +104,7 @@ class Socket:
     async def read(self) -> None:
         """Hand on what comes, until the connection is lost."""
         link = self.link
-        self._take_all()  # came with the upgrade
+        self._take_all(None)  # came with the upgrade
         while True:
             try:
                 data = await self.stream.receive_some(self.limits.receive_bytes)
@@ -118,12 +118,13 @@ class Socket:
     def take(self, data: bytes | bytearray) -> None:
         """Hand on what the stream gave."""
         self.link.backlogged = len(data) >= self.limits.receive_bytes
+        received_ns = self.now_ns()  # taking many frames apart takes time, too
         self.ws.receive_data(data)
-        self._take_all()
+        self._take_all(received_ns)
 
-    def _take_all(self) -> None:
-        """Every message that is whole, and what else the peer has said."""
-        link, received_ns = self.link, None
+    def _take_all(self, received_ns: int | None) -> None:
+        """Every message that is whole, and what else the peer has said. None: received about now."""
+        link, gathering = self.link, False
         for event in self.ws.events_received():
             if link.lost_because is not None:
                 break  # what decided that wants to hear no more of it
@@ -134,11 +135,12 @@ class Socket:
                 continue
             if received_ns is None:
                 received_ns = self.now_ns()
-                if self.burst is not None:
-                    self.burst.gather()
+            if self.burst is not None and not gathering:
+                gathering = True
+                self.burst.gather()
             link.frames_in += 1
             self.on_frame(message, received_ns)
-        if received_ns is not None and self.burst is not None:
+        if self.burst is not None and gathering and received_ns is not None:
             self.burst.flush(received_ns)
         self._answers()
 

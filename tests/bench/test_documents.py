@@ -14,7 +14,9 @@ from hlomm.bench.probes import STEPS, Probes, Step
 from hlomm.bench.rungs import FastCore
 from hlomm.cli import bench as look
 from hlomm.cli.main import main
+from hlomm.daemon.histogram import Histogram
 from hlomm.daemon.pump import Pump
+from hlomm.domain.latency_rows import Stage
 from hlomm.engine import gate
 from hlomm.strategy.avellaneda import Avellaneda
 from hlomm.venues.hyperliquid.batches import Encoder
@@ -22,6 +24,8 @@ from hlomm.venues.hyperliquid.batches import Encoder
 Json = dict[str, Any]
 
 PERCENTILES = {"p50", "p90", "p99", "p999"}
+AGREE = 1.5
+"""The daemon's own histograms and the benchmark's clocks, one as a multiple of the other."""
 WHOSE = {"machine", "python", "versions", "disturbed", "bench"}
 
 
@@ -62,6 +66,14 @@ async def test_the_hot_path_is_the_whole_daemon() -> None:
     assert rising(paced["total"])
     spent = sum(paced["stages"][step.value]["max"] for step in STEPS)
     assert paced["total"]["p50"] <= spent, "no decision took longer than the longest of all its parts together"
+    for name, one in document["rates"].items():
+        for stage, seen in one["outside"].items():
+            assert seen["count"] == one["daemon"][stage]["count"], f"{name}: the same turns were timed twice"
+            if seen["count"]:
+                # Of the shortest stages a p99 is whoever else had the processor between two clocks.
+                figures = ("p50", "p99") if stage == "total" else ("p50",)
+                assert all(1 / AGREE < one["agree"][stage][figure] < AGREE for figure in figures), f"{name}, {stage}"
+    assert 1 / AGREE < paced["agree"]["readable_to_sent"]["p50"] < AGREE
     assert document["signatures"]["checked"] == document["signatures"]["good"] > 0
     assert document["daemon"]["total"]["count"] >= paced["total"]["count"], "its own histogram saw no less"
 
@@ -79,6 +91,19 @@ async def test_fifty_clients_are_answered_and_both_sides_are_measured_in_turns()
         assert document["ratio"][figure] == sorted(document["ratios"][figure])[1]
     assert document["ratio"]["cpu_us_per_frame"] < 1.3, "one picture a second serves all of them"
     assert look.watched(document)[-1].startswith("50 clients asked every 1 s: ")
+
+
+def test_a_histogram_of_another_stage_would_not_agree() -> None:
+    """What the ratios are for: the wrong stage, or the right one from another moment on, stands out."""
+    phase, record, decide = probes.Phase(), Histogram(), Histogram()
+    for number in range(1_000):
+        record.add(20_000 + number)
+        decide.add(60_000 + number)
+    phase.outside[Stage.RECORD] = record
+    own = dict.fromkeys(phase.outside, Histogram())
+    assert hotpath.agreement(phase, own | {Stage.RECORD: record.copy()})["agree"]["record"] == {"p50": 1.0, "p99": 1.0}
+    assert min(hotpath.agreement(phase, own | {Stage.RECORD: decide})["agree"]["record"].values()) > AGREE
+    assert hotpath.agreement(phase, own)["agree"]["record"] == {}, "nothing is not agreement"
 
 
 def test_the_stages_that_scripts_rely_on() -> None:
@@ -207,7 +232,8 @@ def test_the_simulator_in_virtual_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["hotpath", "engine", "journal", "transport", "sim", "naive", "growth", "watched", "hygiene", "peers"]
+    "name",
+    ["hotpath", "engine", "journal", "transport", "sim", "naive", "growth", "watched", "hygiene", "peers", "flood"],
 )
 def test_each_has_a_command(name: str) -> None:
     shown = click.testing.CliRunner().invoke(main, ["bench", name, "--help"])

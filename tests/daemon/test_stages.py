@@ -49,6 +49,32 @@ def test_so_many_took_no_longer_counted_to_a_sixteenth(values: list[int], edge: 
     assert sum(v <= edge for v in values) <= found <= sum(v <= edge + edge // 16 + 1 for v in values)
 
 
+@given(st.lists(st.integers(0, 2**30), max_size=50), st.lists(st.integers(0, 2**30), max_size=50))
+def test_what_was_added_since_a_copy_is_what_was_added(before: list[int], after: list[int]) -> None:
+    whole, alone = Histogram(), Histogram()
+    for value in before:
+        whole.add(value)
+    copied = whole.copy()
+    for value in after:
+        whole.add(value)
+        alone.add(value)
+    found, shares = whole.since(copied), (0.1, 0.5, 0.99)
+    assert (found.count, found.total) == (len(after), sum(after))
+    assert alone.longest <= found.longest <= alone.longest + alone.longest // 16 + 1
+    for one, other in zip(found.percentiles(shares), alone.percentiles(shares), strict=True):
+        assert other <= one <= other + other // 16 + 1
+    assert copied.count == len(before), "what was copied stays"
+
+
+def test_stages_are_taken_as_copies() -> None:
+    made = stages()
+    made.took(Stage.DECIDE, MS)
+    taken = made.taken()
+    made.took(Stage.DECIDE, 3 * MS)
+    assert (taken[Stage.DECIDE].count, taken[Stage.RECORD].count) == (1, 0)
+    assert made.taken()[Stage.DECIDE].since(taken[Stage.DECIDE]).total == 3 * MS
+
+
 def test_what_is_too_long_or_less_than_nothing_is_counted_all_the_same() -> None:
     histogram = Histogram()
     histogram.add(-5)

@@ -10,14 +10,13 @@ quotes them give one book.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import nlargest, nsmallest
 from typing import Final
 
 import attrs
 
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.ids import kalshi_market
-from hlomm.domain.inputs import BookSnapshot, BookSource, Level
+from hlomm.domain.inputs import BookSnapshot, BookSource
 from hlomm.domain.units import SCALE, Px
 from hlomm.venues.fields import positive, signed
 from hlomm.venues.kalshi.wire.frames import Delta, LevelRow, Snapshot
@@ -41,8 +40,8 @@ class Book:
         return bool(self.bids and self.asks) and max(self.bids) >= min(self.asks)
 
     def told(self, ticker: str, depth: int = DEPTH) -> BookSnapshot:
-        bids: list[Level] = [(px, self.bids[px]) for px in nlargest(depth, self.bids)]
-        asks: list[Level] = [(px, self.asks[px]) for px in nsmallest(depth, self.asks)]
+        bids: list[tuple[Px, int]] = sorted(self.bids.items(), reverse=True)[:depth]
+        asks: list[tuple[Px, int]] = sorted(self.asks.items())[:depth]
         return BookSnapshot(kalshi_market(ticker), tuple(bids), tuple(asks), self.venue_ms, BookSource.STREAM)
 
 

@@ -15,7 +15,7 @@ from websockets.server import ServerProtocol
 
 from hlomm.bench.trust import trusted
 from hlomm.rundir import certificate
-from hlomm.venues.socket_stream import SocketStream, open_stream
+from hlomm.venues.socket_stream import RECORD_BYTES, SocketStream, open_stream
 from hlomm.venues.transport import Transport
 from hlomm.venues.websocket import WebSocketLimits, WebSocketLink
 from tests.unit.venues.peers import served
@@ -86,6 +86,29 @@ async def test_what_is_there_together_is_read_together(pem: tuple[Path, Path], t
         await trio.sleep(0.05)
         assert await stream.receive_some(4) == b"0123"
         assert await stream.receive_some(4) == b"4"
+
+
+async def test_tls_is_asked_for_no_more_than_it_gives(
+    pem: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """A record is 16 kB: a buffer for all that may come would be made for each, and cut down."""
+    asked, real = [], ssl.SSLSocket.recv
+
+    def recv(secured: ssl.SSLSocket, size: int) -> bytes:
+        asked.append(size)
+        return real(secured, size)
+
+    async def send(peer: trio.abc.Stream) -> None:
+        await peer.send_all(BIG)
+
+    async with served(send, pem, tls=True) as port, await open_stream("127.0.0.1", port, True) as stream:
+        monkeypatch.setattr(ssl.SSLSocket, "recv", recv)
+        got, longest = b"", 0
+        while len(got) < len(BIG):
+            data = await stream.receive_some(256 * 2**10)
+            got, longest = got + data, max(longest, len(data))
+    assert got == BIG
+    assert max(asked) == RECORD_BYTES < longest <= 256 * 2**10, "yet what is there is read together"
 
 
 async def test_a_peer_that_leaves_is_the_end(pem: tuple[Path, Path], tls: bool) -> None:

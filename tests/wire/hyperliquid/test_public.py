@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 import zlib
 from typing import Any
 
 import pytest
 
+from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, BookSource, MarkPrice, TradePrint
 from hlomm.domain.orders import Side
 from hlomm.domain.units import parse
+from hlomm.venues.hyperliquid.wire import public
 from hlomm.venues.hyperliquid.wire.frames import decode_frame
 from hlomm.venues.hyperliquid.wire.marks import INFLATED_MAX
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
@@ -86,6 +89,30 @@ def test_one_sided_and_empty_books_are_books(bids: list[Any], asks: list[Any]) -
 )
 def test_books_that_cannot_be_are_refused_by_kind(bids: list[Any], asks: list[Any], kind: str) -> None:
     assert refusal("l2Book", book("#9000", bids, asks)) == kind
+
+
+def test_levels_looked_at_in_one_go_are_what_they_are_one_by_one() -> None:
+    """Whatever is wrong with a side, and wherever: the same levels, or the same refusal."""
+    rng, refused = random.Random(7), 0
+    texts = ("0.4", "0.41", "0.42", "0.43", "1", "0", "-1", "x", "0.123456789", "9" * 15, "99999999999", "100")
+    for _ in range(20_000):
+        good = sorted(rng.sample(range(1, 90), rng.randrange(6)), reverse=rng.random() < 0.5)
+        rows = [public.LevelRow(f"0.{cents:02d}", f"{rng.randrange(1, 99)}") for cents in good]
+        if rows and rng.random() < 0.5:
+            rows[rng.randrange(len(rows))] = public.LevelRow(rng.choice(texts), rng.choice(texts))
+        coin, direction = public.known_coin(rng.choice(("#9000", "BTC")), ""), rng.choice((-1, 1))
+        found = [_side(look, coin, rows, direction) for look in (public._side, public._side_by_level)]
+        assert found[0] == found[1], rows
+        refused += isinstance(found[0], str)
+    assert 5_000 < refused < 15_000
+
+
+def _side(look: Any, coin: Any, rows: list[Any], direction: int) -> Any:
+    """Levels, or the kind of the refusal."""
+    try:
+        return look(coin, rows, direction)
+    except ProtocolViolation as violation:
+        return violation.kind
 
 
 @pytest.mark.parametrize(

@@ -92,25 +92,28 @@ def book_snapshot(data: BookData, source: BookSource) -> BookSnapshot:
 
 
 def _side(coin: Coin, rows: list[LevelRow], direction: int) -> list[Level]:
-    """Levels of one side, checked to move away from the touch (`direction` +1 for asks, -1 for bids)."""
-    below = SCALE if coin.outcome is not None else SCALED_LIMIT + 1
+    """Levels of one side, checked to move away from the touch (`direction` +1 for asks, -1 for bids).
+
+    One comparison after the other without a call, since a book has forty levels; what is wrong is found out apart.
+    """
+    limit = SCALE if coin.outcome is not None else SCALED_LIMIT + 1
+    levels: list[Level] = []
+    previous = 0 if direction > 0 else limit
     try:
-        levels = [(parse(row.px), parse(row.sz)) for row in rows]
+        for row in rows:
+            px, size = parse(row.px), parse(row.sz)
+            away = px > previous if direction > 0 else px < previous
+            if not away or px <= 0 or px >= limit or size <= 0 or size > SCALED_LIMIT:
+                return _side_by_level(coin, rows, direction)
+            previous = px
+            levels.append((px, size))
     except UnitError:
-        return _row_by_row(coin, rows, direction)
-    above = 0
-    for px, size in levels:
-        if not above < px < below or not 0 < size <= SCALED_LIMIT:
-            return _row_by_row(coin, rows, direction)
-        if direction > 0:
-            above = px
-        else:
-            below = px
+        return _side_by_level(coin, rows, direction)
     return levels
 
 
-def _row_by_row(coin: Coin, rows: list[LevelRow], direction: int) -> list[Level]:
-    """The same, naming what is wrong with which row."""
+def _side_by_level(coin: Coin, rows: list[LevelRow], direction: int) -> list[Level]:
+    """The same for rows of which one is wrong: ProtocolViolation names the first."""
     limit = SCALE if coin.outcome is not None else 0
     levels: list[Level] = []
     previous = 0
