@@ -67,7 +67,7 @@ def test_text_for_people(paths):
     assert "warn  halt " in done.stdout
     assert "HALTED since 2026-11-18" in done.stdout
     assert "next: look into the reason, then `hlomm resume`" in done.stdout
-    assert done.stdout.rstrip().endswith("0 failed, 1 to look at, 18 fine")
+    assert done.stdout.rstrip().endswith("0 failed, 1 to look at, 19 fine")
 
 
 def test_nothing_there_yet(tmp_path):
