@@ -95,7 +95,12 @@ class Collector:
 
     def _freeze(self) -> None:
         """What is not garbage now is never looked at again."""
-        self._collect(2)
+        stages = self._pump.stages
+        stages.freezing = True
+        try:
+            self._collect(2)
+        finally:
+            stages.freezing = False
         gc.freeze()
 
     def _collect(self, generation: int) -> None:

@@ -57,6 +57,8 @@ class Stages:
         self._collecting_ns = 0
         self.tidying = False
         """A collection of ours, in a gap; set by whoever begins it."""
+        self.freezing = False
+        """That of the start, which goes through everything there is, once: on record, and no reason for an alarm."""
         self.gaps_missed = 0
         """Times at which one was due and no gap was found; likewise."""
 
@@ -110,7 +112,11 @@ class Stages:
             self._collecting_ns = time.monotonic_ns()
         else:
             stage = Stage.TIDY if self.tidying else Stage.COLLECT
-            self.took(stage, time.monotonic_ns() - self._collecting_ns)
+            duration_ns = time.monotonic_ns() - self._collecting_ns
+            if self.freezing:
+                self._watches[stage].whole.add(duration_ns)
+            else:
+                self.took(stage, duration_ns)
 
     # -- the alarm
 

@@ -62,6 +62,25 @@ def test_what_the_start_left_is_frozen_and_all_of_it_is_undone(pump: Pump) -> No
     assert gc.get_freeze_count() == 0
 
 
+async def test_the_start_is_no_reason_for_an_alarm_and_a_long_gap_is(tmp_path: Path, autojump_clock: object) -> None:
+    """Everything there is takes longer to look through than any gap should: once, and nobody is to be woken by it."""
+    journal, stages = JournalWriter(tmp_path, 1, segment_bytes=1 << 20), Stages(dict.fromkeys(STAGES, 0.001))
+    with stages.watching_collections():
+        pump = Pump(Rig().engine, Clock(read=read_host), journal, lambda output: None, stages)
+        made = Collector(pump)
+        with made.installed():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(made.keep)
+                await trio.sleep(WARM_S + 0.01)
+                assert counted(pump, Stage.TIDY) == 2, "both are on record"
+                assert stages.judge() == []
+                litter()
+                await trio.sleep(1)
+                assert [alert.text.partition(":")[0] for alert in stages.judge()] == ["tidy is slow"]
+                nursery.cancel_scope.cancel()
+    journal.close()
+
+
 async def test_garbage_is_collected_in_a_gap_and_told_apart(pump: Pump, autojump_clock: object) -> None:
     made = Collector(pump)
     with made.installed():
