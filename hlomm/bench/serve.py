@@ -12,6 +12,7 @@ import ssl
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -41,6 +42,7 @@ TRAILING_S: Final = 0.1
 _READ_BYTES: Final = 65_536
 _IDLE_S: Final = 600.0
 _ORDERS: Final = frozenset({"order", "batchModify"})
+_GONE: Final = (trio.BrokenResourceError, trio.ClosedResourceError, RemoteProtocolError, ssl.SSLError)
 
 
 @attrs.define(eq=False)
@@ -54,6 +56,9 @@ class Link:
     """When the last frame of the market left."""
     wire: Histogram = attrs.field(factory=Histogram)
     """From there to the arrival of an order."""
+    _answers: list[bytes] = attrs.field(factory=list)
+    """Frames to be sent; not more than the client has asked for."""
+    _answered: trio.Event = attrs.field(factory=trio.Event)
 
     async def accept(self, ws: WSConnection) -> None:
         async with self._lock:
@@ -64,29 +69,52 @@ class Link:
             await self.stream.send_all(b"".join(map(text_frame, payloads)))
 
     async def run(self, ws: WSConnection, rest: bytes) -> None:
-        """Answer until the client leaves."""
+        """Answer until the client leaves.
+
+        Who listens never waits for what is sent: a client that writes before it reads on would wait for the venue, and
+        the venue for it.
+        """
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._tell)
+            with suppress(*_GONE):
+                await self._listen(ws, rest)
+            nursery.cancel_scope.cancel(reason="the client has left")
+
+    async def _tell(self) -> None:
+        with suppress(*_GONE):
+            while True:
+                await self._answered.wait()
+                self._answered = trio.Event()
+                answers, self._answers = self._answers, []
+                async with self._lock:
+                    await self.stream.send_all(b"".join(answers))
+
+    async def _listen(self, ws: WSConnection, rest: bytes) -> None:
         data = rest
         while True:
             if data:
                 ws.receive_data(data)
             for event in ws.events():
                 if isinstance(event, TextMessage):
-                    await self._answer(event.data)
+                    self._answer(event.data)
                 elif isinstance(event, Ping):
-                    async with self._lock:
-                        await self.stream.send_all(ws.send(event.response()))
+                    self._say_back(ws.send(event.response()))
                 elif isinstance(event, CloseConnection):
                     return
             data = bytes(await self.stream.receive_some(_READ_BYTES))
             if not data:
                 return
 
-    async def _answer(self, text: str) -> None:
+    def _answer(self, text: str) -> None:
         came_ns, posts = time.monotonic_ns(), sum(self.venue.counts.get(kind, 0) for kind in _ORDERS)
         answers = self.venue.heard(text)
         if self.fed_ns and sum(self.venue.counts.get(kind, 0) for kind in _ORDERS) > posts:
             self.wire.add(came_ns - self.fed_ns)
-        await self.send(answers)
+        self._say_back(*map(text_frame, answers))
+
+    def _say_back(self, *frames: bytes) -> None:
+        self._answers += frames
+        self._answered.set()
 
 
 @attrs.define(eq=False)
@@ -114,7 +142,7 @@ class Server:
                 await link.run(ws, request.rest)
             finally:
                 self.links.remove(link)
-        except (ConnectionOver, trio.BrokenResourceError, RemoteProtocolError, ssl.SSLError):
+        except (ConnectionOver, *_GONE):
             pass
         finally:
             with trio.move_on_after(1, shield=True):
