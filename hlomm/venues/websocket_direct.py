@@ -5,6 +5,10 @@ waits again: no channel and no other task sits between socket and decision. What
 sends it, if the stream can write without waiting (`socket_stream`) and nothing is before it. Otherwise it is queued for
 the one task that waits to write; that sends first what was begun, then answers to pings, then the queue. The reader
 never writes.
+
+It is there beside `websocket_library` as long as that takes half as long again. On two virtual processors the same core
+had an order with the kernel 217 us after its book could be read, against 393 over trio-websocket, and took 11,900 books
+a second with an order for each against 7,600 (`hlomm bench naive`: 200 books a second, p50, undisturbed).
 """
 
 from __future__ import annotations
