@@ -28,6 +28,7 @@ from hlomm.domain.desk_rows import StrategyRow
 from hlomm.domain.faults import UsageError
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
 from hlomm.domain.report import GuardianRow, Snapshot
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import to_text
 from hlomm.settings.paths import StatePaths
 from tests.arch.scanning import ROOT
@@ -319,12 +320,15 @@ async def test_each_decision_says_which_rule_fired_what_it_saw_and_what_happened
         ((row.epoch, row.seq, row.n) for row in rows), reverse=True
     )
     assert {row.kind for row in rows} >= {"place", "amend", "cancel"}
+    orders = [row for row in rows if row.kind in {"place", "amend", "cancel"}]
     for row in rows:
-        assert row.rule.purpose is not None
-        assert row.rule.strategy == "avellaneda" or row.rule.purpose != "quote"
         assert row.saw is not None, "it is all in the newest segment"
         assert row.saw.input
         assert row.saw.seq in (row.seq - 1, None)
+        assert row in orders or row.kind in set(SetAction), "pairs become cash, or cash pairs, where they can"
+    for row in orders:
+        assert row.rule.purpose is not None
+        assert row.rule.strategy == "avellaneda" or row.rule.purpose != "quote"
         assert row.happened is not None
     filled = [row for row in rows if row.happened is not None and row.happened.fills]
     assert filled, "some of them traded"
