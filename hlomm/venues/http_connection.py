@@ -94,7 +94,11 @@ class HttpConnection:
             self.lose("idle for so long that the peer may be closing it")
         if not self.free:
             raise NotSent(f"{method} {target} was not sent: {self.lost or 'another request is under way'}")
-        data = self._framed(method, target, body, headers)
+        try:
+            data = self._framed(method, target, body, headers)
+        except h11.LocalProtocolError as error:
+            self.lose(f"half a request stands on it: {error}")
+            raise NotSent(f"{method} {target} cannot be written as HTTP: {error}") from None
         asked = self._asked = _Asked()
         with trio.move_on_after(deadline_s):
             try:

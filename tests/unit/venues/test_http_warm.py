@@ -172,6 +172,18 @@ async def test_answers_of_every_kind(pem: Pem, raw: bytes, status: int, body: by
     assert len(server.streams) == (2 if closes else 1)
 
 
+async def test_what_cannot_be_written_is_not_sent_and_the_next_goes_over_a_new_line(pem: Pem) -> None:
+    """A key id with a line break in it, say: the pool would refuse it by name, and so must a line."""
+    server = Server()
+    async with lines_over_tls(server, pem) as lab:
+        with pytest.raises(NotSent):
+            await lab.lines.request("POST", "/exchange", ORDER, {"Key": "broken\r\nX: y"})
+        await lab.ready()
+        assert (await lab.order()).body == b"done"
+    assert server.orders == [ORDER]
+    assert len(server.streams) == 2
+
+
 async def test_a_request_that_leaves_in_pieces_arrives_whole(pem: Pem) -> None:
     big = b'{"x":"' + b"y" * 3_000_000 + b'"}'
     server = Server(reads=10_000)
