@@ -1,7 +1,8 @@
 """Market data for the wire, of the shape that was recorded: books of 20 levels a side, touches of the perp, prints.
 
 The price walks and comes back, so that the last frame is one step from the first and the same ones can be sent round
-and round. Only the venue's stamp is put in when a frame leaves.
+and round. Only the venue's stamp is put in when a frame leaves. From one book to the next orders rest: 92 of 100 levels
+are those of the book before, as in the two recorded hours of an outcome whenever its touch moved.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ _TICKS: Final = 100_000
 """In 1.0."""
 _STEP_TICKS: Final = 120
 """Of the mid between two books: enough to be worth an action."""
+_HALF_TICKS: Final = 300
+"""Between the mid and the nearest that may rest."""
+_FAR_TICKS: Final = 20_000
+"""From 0 and 1: nobody rests beyond."""
+_RESIZED: Final = 1
+"""Levels of a book that are of another size than in the one before (beside those that come with the walk)."""
 _STAMP: Final = b"1700000000000"
 BOOK, TOUCH, PRINT = "l2Book", "bbo", "trades"
 _MIX: Final = (BOOK, BOOK, TOUCH, BOOK, BOOK, BOOK, BOOK, PRINT, BOOK, BOOK)
@@ -47,20 +54,35 @@ def books(coin: str, seed: int = 1) -> list[Frame]:
         towards = -1 if mid > _TICKS // 2 else 1
         mid += _STEP_TICKS * (towards if rng.random() < 0.55 else -towards) + rng.randrange(-9, 10)
         mids.append(mid)
-    return [_book(coin, mid, rng) for mid in (*mids, *reversed(mids[:-1]))]
+    resting = _Resting(rng)
+    return [resting.book(coin, mid) for mid in (*mids, *reversed(mids[:-1]))]
 
 
-def _book(coin: str, mid: int, rng: random.Random) -> Frame:
-    sides = []
-    for direction in (-1, 1):
-        ticks, rows = mid + direction * rng.randrange(300, 420), []
-        for _ in range(LEVELS):
-            size = round(rng.lognormvariate(3.6, 1.2)) + 1
-            rows.append(f'{{"px":"{_px(ticks)}","sz":"{size}.0","n":{rng.randrange(1, 5)}}}')
-            ticks += direction * rng.randrange(60, 400)
-        sides.append(",".join(rows))
-    levels = f"[[{sides[0]}],[{sides[1]}]]"
-    return _framed(BOOK, f'{{"coin":"{coin}","time":@,"levels":{levels},"fast":true}}')
+class _Resting:
+    """Who rests where, on either side; a book shows those around its mid."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._places: list[int] = []
+        ticks = _FAR_TICKS
+        while ticks < _TICKS - _FAR_TICKS:
+            self._places.append(ticks)
+            ticks += rng.randrange(40, 160)
+        self._rows = {(side, at): self._row(at) for side in (-1, 1) for at in self._places}
+
+    def book(self, coin: str, mid: int) -> Frame:
+        bids = [at for at in reversed(self._places) if at <= mid - _HALF_TICKS][:LEVELS]
+        asks = [at for at in self._places if at >= mid + _HALF_TICKS][:LEVELS]
+        shown = [*((-1, at) for at in bids), *((1, at) for at in asks)]
+        for side, at in self._rng.sample(shown, _RESIZED):
+            self._rows[side, at] = self._row(at)
+        rows = [self._rows[key] for key in shown]
+        levels = f"[[{','.join(rows[: len(bids)])}],[{','.join(rows[len(bids) :])}]]"
+        return _framed(BOOK, f'{{"coin":"{coin}","time":@,"levels":{levels},"fast":true}}')
+
+    def _row(self, ticks: int) -> str:
+        size = round(self._rng.lognormvariate(3.6, 1.2)) + 1
+        return f'{{"px":"{_px(ticks)}","sz":"{size}.0","n":{self._rng.randrange(1, 5)}}}'
 
 
 def touches(price: float, seed: int = 2) -> list[Frame]:

@@ -18,6 +18,7 @@ from hlomm.venues.curve import Key
 from hlomm.venues.hyperliquid.signing import Chain, Signer
 from hlomm.venues.hyperliquid.wire.actions import exchange_body, order_row
 from hlomm.venues.hyperliquid.wire.frames import decode_frame
+from hlomm.venues.hyperliquid.wire.ladder import BookMemory
 
 ASSET: Final = 100_118_010
 LOTS: Final = 40
@@ -42,10 +43,11 @@ class FastCore:
     def __init__(self, key: str) -> None:
         self._signer = Signer(Key.parse(Secret(key)), Chain.TESTNET)
         self._position = 0
+        self._books = BookMemory()
         self._half = round((HALF + math.log1p(GAMMA_VAR)) * SCALE)
 
     def order_for(self, text: str | bytes, nonce: int, cloid: str) -> str | None:
-        book = decode_frame(text).frame
+        book = decode_frame(text, self._books).frame
         if not isinstance(book, BookSnapshot):
             return None
         bid, ask = book.bids[0][0], book.asks[0][0]

@@ -27,6 +27,7 @@ from hlomm.journal.framing import frame
 from hlomm.research.backtest import backtest
 from hlomm.settings.load import load
 from hlomm.venues.hyperliquid.wire.frames import decode_frame
+from hlomm.venues.hyperliquid.wire.ladder import BookMemory
 
 pytestmark = pytest.mark.bench
 
@@ -34,8 +35,8 @@ STAMP: Final = 1_790_000_000_000
 ROUNDS: Final = 15
 TIMES: Final = 200
 KEY: Final = "0x" + "11" * 32
-READ, ORDER, WRITE, COUNT, EVENT = 9.0, 20.0, 1.0, 0.09, 120.0
-"""Bounds in units of the calibration loop (about 8 us); found when they were set: 3.7, 8.1, 0.38, 0.034, 47."""
+READ, FOLLOW, ORDER, WRITE, COUNT, EVENT = 9.0, 3.5, 15.0, 1.0, 0.09, 120.0
+"""Bounds in units of the calibration loop (about 8 us); found when they were set: 3.5, 1.4, 4.3, 0.38, 0.034, 47."""
 
 
 def calibration() -> None:
@@ -61,6 +62,11 @@ def costs(**works: Callable[[], object]) -> dict[str, float]:
 def test_a_book_frame_is_read_within_its_bound() -> None:
     texts = cycle([one.at(STAMP).decode() for one in frames.books("#118010")])
     assert costs(read=lambda: decode_frame(next(texts)))["read"] < READ
+
+
+def test_a_book_that_follows_another_is_read_within_its_bound() -> None:
+    texts, books = cycle([one.at(STAMP).decode() for one in frames.books("#118010")]), BookMemory()
+    assert costs(read=lambda: decode_frame(next(texts), books))["read"] < FOLLOW
 
 
 def test_an_order_is_signed_within_its_bound_and_far_below_the_naive_way() -> None:

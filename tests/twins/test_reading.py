@@ -14,6 +14,7 @@ from hlomm.bench import naive
 from hlomm.domain.faults import UnitError
 from hlomm.domain.units import parse, to_text
 from hlomm.venues.hyperliquid.wire.frames import Decoded, decode_frame
+from hlomm.venues.hyperliquid.wire.ladder import BookMemory
 from tests.twins.hearing import Frames
 from tests.twins.reading import value_of
 from tests.twins.test_actions import MANY, SEED
@@ -25,10 +26,10 @@ DIGITS: Final = "0123456789"
 
 def compare(count: int) -> Counter[str]:
     """How many frames of each channel were compared. AssertionError with the first that differs."""
-    frames, seen = Frames(SEED), Counter[str]()
+    frames, seen, books = Frames(SEED), Counter[str](), BookMemory()
     for number in range(count):
         text = frames.frame(number)
-        ours, theirs = decode_frame(text), Decoded(value_of(text))
+        ours, theirs = decode_frame(text, books), Decoded(value_of(text))
         assert ours == theirs, f"frame {number} of seed {SEED} differs\n{text}\nprogram:   {ours}\nslow twin: {theirs}"
         seen[text[12 : text.index('"', 12)]] += 1
     return seen
@@ -92,11 +93,11 @@ def test_a_figure_read_wrong_is_told_with_its_frame(monkeypatch: pytest.MonkeyPa
 
 
 def test_recorded_frames_are_read_alike(shared: Shared) -> None:
-    read_ones = Counter[str]()
+    read_ones, books = Counter[str](), BookMemory()
     for _, text in shared.frames():
         channel = json.loads(text)["channel"]
         if channel in ("l2Book", "trades", "bbo"):
-            assert decode_frame(text) == Decoded(value_of(text)), text
+            assert decode_frame(text, books) == Decoded(value_of(text)), text
             read_ones[channel] += 1
     assert read_ones["l2Book"] > 10
     assert read_ones["trades"] > 3

@@ -34,6 +34,7 @@ from hlomm.venues.hyperliquid.wire.frames import (
     SubscriptionAck,
     decode_frame,
 )
+from hlomm.venues.hyperliquid.wire.ladder import BookMemory
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
 from hlomm.venues.liveness import Liveness
 from hlomm.venues.venue_time import VenueTime
@@ -80,6 +81,7 @@ class Inbox:
     doubted: trio.Event = attrs.field(factory=trio.Event)
     """Set when the account should be read again before its turn."""
     _balances: Balances | None = None
+    _books: BookMemory = attrs.field(factory=BookMemory)
     _routes: dict[type, Callable[[Any], Sequence[Input]]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -107,7 +109,7 @@ class Inbox:
 
     def on_frame(self, message: str | bytes, received_ns: int) -> None:
         """Carry one message through to the sink. `received_ns` is host time."""
-        decoded = decode_frame(message)
+        decoded = decode_frame(message, self._books)
         if decoded.anomalies:
             self._refuse(decoded.anomalies, received_ns)
         frame = decoded.frame

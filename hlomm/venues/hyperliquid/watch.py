@@ -28,6 +28,7 @@ from hlomm.venues.hyperliquid.wire.frames import (
     SubscriptionAck,
     decode_frame,
 )
+from hlomm.venues.hyperliquid.wire.ladder import BookMemory
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
 from hlomm.venues.hyperliquid.wire.subscriptions import PING
 from hlomm.venues.liveness import Liveness
@@ -78,6 +79,7 @@ class HyperliquidWatcher:
         self._link: WebSocketLink | None = None
         self._liveness: Liveness | None = None
         self._acknowledged = trio.Event()
+        self._books = BookMemory()
         self._routes: dict[type, Callable[[Any], Sequence[Input]]] = {
             BookSnapshot: self._feed.on_book,
             BboUpdate: self._feed.on_touch,
@@ -202,7 +204,7 @@ class HyperliquidWatcher:
     # -- frames
 
     def _on_frame(self, message: str | bytes, received_ns: int) -> None:
-        decoded = decode_frame(message)
+        decoded = decode_frame(message, self._books)
         if decoded.anomalies:
             self._counters.note(decoded.anomalies, "websocket")
         frame = decoded.frame

@@ -6,6 +6,8 @@ import base64
 import json
 import random
 import zlib
+from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, BookSource, MarkPrice, TradePrint
 from hlomm.domain.orders import Side
 from hlomm.domain.units import parse
-from hlomm.venues.hyperliquid.wire import public
+from hlomm.venues.hyperliquid.wire import ladder
 from hlomm.venues.hyperliquid.wire.frames import decode_frame
 from hlomm.venues.hyperliquid.wire.marks import INFLATED_MAX
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
@@ -92,27 +94,71 @@ def test_books_that_cannot_be_are_refused_by_kind(bids: list[Any], asks: list[An
 
 
 def test_levels_looked_at_in_one_go_are_what_they_are_one_by_one() -> None:
-    """Whatever is wrong with a side, and wherever: the same levels, or the same refusal."""
+    """Whatever is wrong with a side, and wherever, and whatever is remembered: the same levels, or the same refusal."""
     rng, refused = random.Random(7), 0
     texts = ("0.4", "0.41", "0.42", "0.43", "1", "0", "-1", "x", "0.123456789", "9" * 15, "99999999999", "100")
+    last = dict.fromkeys(product((True, False), (-1, 1)), ladder.UNKNOWN[0])
     for _ in range(20_000):
+        outcome, direction = rng.random() < 0.5, rng.choice((-1, 1))
+        before = last[outcome, direction]
         good = sorted(rng.sample(range(1, 90), rng.randrange(6)), reverse=rng.random() < 0.5)
-        rows = [public.LevelRow(f"0.{cents:02d}", f"{rng.randrange(1, 99)}") for cents in good]
+        rows = [ladder.LevelRow(f"0.{cents:02d}", f"{rng.randrange(1, 99)}") for cents in good]
+        rows += rng.sample(before.rows, rng.randrange(len(before.rows) + 1)) if rng.random() < 0.3 else []
         if rows and rng.random() < 0.5:
-            rows[rng.randrange(len(rows))] = public.LevelRow(rng.choice(texts), rng.choice(texts))
-        coin, direction = public.known_coin(rng.choice(("#9000", "BTC")), ""), rng.choice((-1, 1))
-        found = [_side(look, coin, rows, direction) for look in (public._side, public._side_by_level)]
-        assert found[0] == found[1], rows
+            rows[rng.randrange(len(rows))] = ladder.LevelRow(rng.choice(texts), rng.choice(texts))
+        found = [
+            _ladder(look, rows, direction, outcome=outcome)
+            for look in (
+                partial(ladder.read_ladder, before=before), partial(ladder.read_ladder, before=ladder.UNKNOWN[0]),
+                ladder._by_level,
+            )
+        ]  # fmt: skip
+        assert found[0] == found[1] == found[2], (before, rows)
+        if isinstance(found[0], ladder.Ladder):
+            last[outcome, direction] = found[0]
         refused += isinstance(found[0], str)
-    assert 5_000 < refused < 15_000
+    assert 5_000 < refused < 17_000
 
 
-def _side(look: Any, coin: Any, rows: list[Any], direction: int) -> Any:
-    """Levels, or the kind of the refusal."""
+def _ladder(look: Any, rows: list[Any], direction: int, *, outcome: bool) -> Any:
+    """One side as read, or the kind of the refusal."""
     try:
-        return look(coin, rows, direction)
+        return look(rows, direction, outcome=outcome)
     except ProtocolViolation as violation:
         return violation.kind
+
+
+def test_a_book_is_read_alike_whatever_was_told_before() -> None:
+    """Orders come, go and change size from push to push, on both coins of an outcome and on a perp."""
+    rng, memory, repeated = random.Random(11), ladder.BookMemory(coins=2), 0
+    resting: dict[str, tuple[dict[int, int], dict[int, int]]] = {coin: ({}, {}) for coin in ("#9000", "#9001", "BTC")}
+    for number in range(6_000):
+        coin = rng.choice(tuple(resting))
+        for side, low, high in zip(resting[coin], (1, 50), (49, 99), strict=True):
+            for _ in range(rng.choice((0, 0, 0, 1, 2))):
+                side[rng.randrange(low, high)] = rng.randrange(3)
+        bids, asks = (sorted((px, size) for px, size in side.items() if size) for side in resting[coin])
+        rows = [[level(f"0.{px:02d}", f"{size}") for px, size in side[:20]] for side in (bids[::-1], asks)]
+        text = json.dumps({"channel": "l2Book", "data": {"coin": coin, "time": number, "levels": rows}})
+        if rng.random() < 0.05:
+            text = text.replace('"sz": "2"', '"sz": "-2"', 1)
+        plain = decode_frame(text)
+        assert decode_frame(text, memory) == plain, text
+        repeated += plain.frame is not None and len(rows[0]) > 3
+    assert repeated > 3_000
+    assert len(memory._ladders) == 2
+
+
+def test_a_side_that_has_not_changed_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = ladder.BookMemory()
+    first = decode_frame(frame("l2Book", book("#9000", levels(("0.4", "7"), ("0.39", "2")), ASKS)), memory)
+    monkeypatch.setattr(ladder, "parse", lambda text: {"0.395": 39_500_000, "8": 800_000_000}[text])
+    rows = levels(("0.4", "7"), ("0.395", "8"), ("0.39", "2"))
+    second = decode_frame(frame("l2Book", book("#9000", rows, ASKS)), memory)
+    assert isinstance(first.frame, BookSnapshot)
+    assert isinstance(second.frame, BookSnapshot)
+    assert second.frame.asks is first.frame.asks
+    assert second.frame.bids == (first.frame.bids[0], (39_500_000, 800_000_000), first.frame.bids[1])
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from hlomm.domain.faults import ProtocolViolation, UnitError
+from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, BookSource, Level, MarkPrice, TradePrint
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
-from hlomm.domain.units import SCALE, Px, Qty, parse
+from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.venues.anomalies import Anomaly, anomaly
-from hlomm.venues.fields import SCALED_LIMIT, CoinText, DecimalText, Millis, VenueNumber, outcome_px, positive
+from hlomm.venues.fields import CoinText, DecimalText, Millis, VenueNumber, outcome_px, positive
 from hlomm.venues.hyperliquid.wire.coins import Coin, read_coin
-
-
-class LevelRow(Struct, frozen=True, gc=False):
-    px: DecimalText
-    sz: DecimalText
+from hlomm.venues.hyperliquid.wire.ladder import UNKNOWN, BookMemory, LevelRow, read_ladder
 
 
 class BookData(Struct, frozen=True):
@@ -79,58 +75,28 @@ def own_px(coin: Coin, text: str, kind: str) -> int:
     return positive(text, kind) if coin.outcome is None else outcome_px(text, kind)
 
 
-def book_snapshot(data: BookData, source: BookSource) -> BookSnapshot:
-    """The book in YES space. ProtocolViolation `l2Book.*` for one that cannot be."""
+def book_snapshot(data: BookData, source: BookSource, memory: BookMemory | None = None) -> BookSnapshot:
+    """The book in YES space. ProtocolViolation `l2Book.*` for one that cannot be.
+
+    With a `memory`, levels that the coin's last book had are not read again.
+    """
     coin = known_coin(data.coin, "l2Book.coin")
-    bids = _side(coin, data.levels[0], -1)
-    asks = _side(coin, data.levels[1], 1)
+    was = UNKNOWN if memory is None else memory.of(data.coin)
+    outcome = coin.outcome is not None
+    buying = read_ladder(data.levels[0], -1, was[0], outcome=outcome)
+    selling = read_ladder(data.levels[1], 1, was[1], outcome=outcome)
+    bids, asks = buying.levels, selling.levels
     if bids and asks and bids[0][0] >= asks[0][0]:
         raise ProtocolViolation("l2Book.crossed", f"{data.coin}: bid {bids[0][0]} against ask {asks[0][0]}")
+    if memory is not None:
+        memory.put(data.coin, (buying, selling))
     if coin.leg is Leg.NO:
         bids, asks = _complemented(asks), _complemented(bids)
-    return BookSnapshot(coin.market, tuple(bids), tuple(asks), data.time, source)
+    return BookSnapshot(coin.market, bids, asks, data.time, source)
 
 
-def _side(coin: Coin, rows: list[LevelRow], direction: int) -> list[Level]:
-    """Levels of one side, checked to move away from the touch (`direction` +1 for asks, -1 for bids).
-
-    One comparison after the other without a call, since a book has forty levels; what is wrong is found out apart.
-    """
-    limit = SCALE if coin.outcome is not None else SCALED_LIMIT + 1
-    levels: list[Level] = []
-    previous = 0 if direction > 0 else limit
-    try:
-        for row in rows:
-            px, size = parse(row.px), parse(row.sz)
-            away = px > previous if direction > 0 else px < previous
-            if not away or px <= 0 or px >= limit or size <= 0 or size > SCALED_LIMIT:
-                return _side_by_level(coin, rows, direction)
-            previous = px
-            levels.append((px, size))
-    except UnitError:
-        return _side_by_level(coin, rows, direction)
-    return levels
-
-
-def _side_by_level(coin: Coin, rows: list[LevelRow], direction: int) -> list[Level]:
-    """The same for rows of which one is wrong: ProtocolViolation names the first."""
-    limit = SCALE if coin.outcome is not None else 0
-    levels: list[Level] = []
-    previous = 0
-    for row in rows:
-        px = positive(row.px, "l2Book.price")
-        size = positive(row.sz, "l2Book.size")
-        if limit and px >= limit:
-            raise ProtocolViolation("l2Book.price", f"outcome price {row.px} at or above 1")
-        if previous and (px - previous) * direction <= 0:
-            raise ProtocolViolation("l2Book.order", f"level {row.px} out of order")
-        previous = px
-        levels.append((px, size))
-    return levels
-
-
-def _complemented(levels: list[Level]) -> list[Level]:
-    return [(SCALE - px, size) for px, size in levels]
+def _complemented(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    return tuple([(SCALE - px, size) for px, size in levels])
 
 
 def bbo_update(data: BboData) -> BboUpdate:
