@@ -45,8 +45,8 @@ def step(state: State, walk: Walk) -> bool:
     clear = clear and not state.conversions.answered()
     if not clear:
         walk.clear_ns = None
-    confirmed = clear and _confirmed(state, walk)
-    walk.blind.update(venue.venue for venue in state.venues.values() if venue.ever_up and not venue.up)
+    confirmed = clear and _confirmed(state, walk) and _all_heard(state)
+    walk.blind.update(venue.venue for venue in state.venues.values() if not venue.up)
     walk.confirmed = confirmed
     if confirmed or late:
         _report(state, walk, confirmed=confirmed)
@@ -73,6 +73,14 @@ def _reduce(state: State, walk: Walk) -> bool:
         if waits or not flatten_perps.close(state, walk, market_id):
             done = False
     return done
+
+
+def _all_heard(state: State) -> bool:
+    """Whether every venue was reached in this run: another may hold what an earlier run left.
+
+    A stop does not wait for one: the account is looked at after it, without the engine.
+    """
+    return state.halt is HaltState.STOPPING or all(venue.ever_up for venue in state.venues.values())
 
 
 def _confirmed(state: State, walk: Walk) -> bool:
@@ -111,10 +119,10 @@ def _agrees(state: State, walk: Walk, venue: VenueState) -> bool:
 
 def _report(state: State, walk: Walk, *, confirmed: bool) -> None:
     tokens = [
-        f"{market.market.ticker} {to_text(position.yes)} YES {to_text(position.no)} NO"
+        f"{market_id if market is None else market.market.ticker} {to_text(position.yes)} YES {to_text(position.no)} NO"
         f" (worst {to_fixed(worst_loss(position), 2)}; {walk.held.get(market_id, 'not sold')})"
-        for market_id, market in state.markets.items()
-        if market.settled is None and not (position := state.portfolio.position(market_id)).flat
+        for market_id, position in state.portfolio.positions.items()
+        if not position.flat and ((market := state.markets.get(market_id)) is None or market.settled is None)
     ]
     perps = _open_perps(state, walk)
     resting = state.orders.live_count
