@@ -342,6 +342,7 @@ class Daemon:
     def _exit_code(self) -> ExitCode:
         if self._refused is not None:
             return ExitCode.REFUSED
-        if self.pump.fault is not None or self._crash is not None or self.pump.journal_dead is not None:
+        unrecorded = self.pump.journal_dead is not None or self.journal.lost is not None
+        if self.pump.fault is not None or self._crash is not None or unrecorded:
             return ExitCode.FAULT
         return ExitCode.HALTED if self._halted_at_stop else ExitCode.CLEAN

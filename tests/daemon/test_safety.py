@@ -165,6 +165,25 @@ async def test_journal_that_cannot_be_written_cancels_halts_and_ends(rig, autoju
         assert "journal" in note.reason
 
 
+async def test_a_journal_whose_sync_fails_cancels_halts_and_ends(rig, autojump_clock, monkeypatch):
+    async with rig(seed=7) as r:
+        await r.quoting(4)
+        honest, journal = os.fsync, r.daemon.journal
+
+        def broken(fd: int) -> None:
+            if fd == journal._fd:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            honest(fd)
+
+        monkeypatch.setattr(os, "fsync", broken)
+        await r.until(lambda: r.daemon.pump.journal_dead is not None, 10)
+        await r.until(lambda: r.resting_at_venue() == 0, 10)
+        with trio.fail_after(90):
+            await r.done.wait()
+        assert r.result.exit_code is ExitCode.FAULT
+        assert "Input/output error" in halt_file.read(r.paths.halt).reason
+
+
 async def test_a_halt_note_that_the_disk_refuses_is_written_when_it_can_be_and_ends_nothing(
     rig, autojump_clock, monkeypatch
 ):
