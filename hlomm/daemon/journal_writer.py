@@ -12,11 +12,12 @@ import gzip
 import os
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import structlog
 import trio
 
+from hlomm.domain.faults import ConfigError
 from hlomm.journal.framing import HEADER
 from hlomm.journal.segments import Segment
 from hlomm.rundir.replacing import sync_directory
@@ -49,6 +50,17 @@ class JournalWriter:
         self.bytes = 0
         """Of these records, with their frames."""
         self._open_segment()
+
+    @classmethod
+    def begin(cls, directory: Path, epoch_ms: int, segment_bytes: int) -> Self:
+        """That of a run; ConfigError where the disk takes none."""
+        try:
+            return cls(directory, epoch_ms, segment_bytes=segment_bytes)
+        except OSError as error:
+            raise ConfigError(
+                f"{directory}: {error.strerror or error} — no journal can be begun: free the disk, or choose another"
+                " --state-dir"
+            ) from None
 
     @property
     def path(self) -> Path:

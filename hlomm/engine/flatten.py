@@ -127,8 +127,10 @@ def _report(state: State, walk: Walk, *, confirmed: bool) -> None:
     perps = _open_perps(state, walk)
     resting = state.orders.live_count
     what = f"{walk.reason}: " + ("all orders cancelled" if not resting else f"{resting} orders not confirmed gone")
+    unproven = state.journal_failed and bool(tokens or perps)
     if not walk.sell:
-        what += ", tokens kept by policy" if tokens or perps else ", flat"
+        why = "because nothing is sold that no record proves" if unproven else "by policy"
+        what += f", tokens kept {why}: {'; '.join((*tokens, *perps))}" if tokens or perps else ", flat"
     else:
         what += ", flat" if not tokens and not perps else ""
         what += "; held to settlement: " + "; ".join(tokens) if tokens else ""
@@ -136,9 +138,11 @@ def _report(state: State, walk: Walk, *, confirmed: bool) -> None:
     bad = not confirmed
     if bad and not resting:
         what += " by our books, which the venue has not confirmed"
-    bare = walk.sell and bool(perps)
-    next_step = " — check the venue by hand" if bad or bare else ""
-    if state.halt is HaltState.FLATTENING:
+    bare = (walk.sell and bool(perps)) or unproven
+    next_step = " — check the venue by hand" if bad or (bare and not unproven) else ""
+    if unproven:
+        next_step += " — mend or free the disk, start again, then `hlomm flatten`"
+    elif state.halt is HaltState.FLATTENING:
         next_step += " — `hlomm resume` to quote again"
     level = AlertLevel.CRITICAL if bad or bare else AlertLevel.WARNING if tokens or perps else AlertLevel.INFO
     state.out.alert(level, "flattened" if not bad else "flatten_deadline", what + next_step)
