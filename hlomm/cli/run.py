@@ -63,7 +63,7 @@ def run_command(
         keys = venue_keys(own, os.environ, Password(os.environ, password_fd), i_know=i_know)
     forget(os.environ)
     service = Service.from_environment(os.environ, os.getpid())
-    click.echo(
+    _tell(
         f"hlomm · profile {label}{f' · ARMED {to_text(armed)}' if armed else ''} · state {paths.root}\n"
         f"look in with: hlomm tui{_where(state_dir, label)} · stop with Ctrl-C", err=True,
     )  # fmt: skip
@@ -75,11 +75,19 @@ def run_command(
         ),
         strict_exception_groups=True,
     )  # fmt: skip
-    if as_json:
-        click.echo(json.dumps(result.summary))
-    else:
-        click.echo(_human(result.summary))
+    _tell(json.dumps(result.summary) if as_json else _human(result.summary))
     return result.exit_code
+
+
+def _tell(text: str, *, err: bool = False) -> None:
+    """Print, if anybody still takes it: how a run ended is in its exit code, and that must not depend on a reader."""
+    try:
+        click.echo(text, err=err)
+    except OSError as error:
+        _log.warning("not printed", why=error.strerror or str(error), to="stderr" if err else "stdout")
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(nowhere, 2 if err else 1)  # what is left in the buffer would fail once more at the end of the process
+        os.close(nowhere)
 
 
 def _where(state_dir: Path | None, profile: str) -> str:

@@ -115,7 +115,7 @@ class Daemon:
         last_ms = max(newest_epoch(paths.journal), 0 if carried is None else carried.epoch_ms)
         self._epoch_ms = max(host.wall_ms, last_ms + 1)
         engine = build_engine(settings, tuple(sessions))
-        self.journal = JournalWriter(paths.journal, self._epoch_ms, segment_bytes=settings.daemon.segment_mb << 20)
+        self.journal = JournalWriter.begin(paths.journal, self._epoch_ms, settings.daemon.segment_mb << 20)
         self._stages = Stages(budgets(settings))
         self.pump = Pump(engine, clock, self.journal, self._route, self._stages)
         every_s = settings.daemon.rehearse_s
@@ -342,6 +342,7 @@ class Daemon:
     def _exit_code(self) -> ExitCode:
         if self._refused is not None:
             return ExitCode.REFUSED
-        if self.pump.fault is not None or self._crash is not None or self.pump.journal_dead is not None:
+        unrecorded = self.pump.journal_dead is not None or self.journal.lost is not None
+        if self.pump.fault is not None or self._crash is not None or unrecorded:
             return ExitCode.FAULT
         return ExitCode.HALTED if self._halted_at_stop else ExitCode.CLEAN

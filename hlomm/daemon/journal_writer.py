@@ -1,24 +1,31 @@
 """Writes the journal: every record before anything is sent, fsync grouped and off the loop.
 
 `write()` into the page cache survives the death of the process, which is what replay needs; losing the host may lose
-the last group, which reconciliation with the venue repairs.
+the last group, which reconciliation with the venue repairs. A disk that fails does so at the sync, not at the write:
+what it has lost is nowhere any more, so the next record is refused as if it could not be written.
 """
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import structlog
 import trio
 
+from hlomm.domain.faults import ConfigError
 from hlomm.journal.framing import HEADER
 from hlomm.journal.segments import Segment
+from hlomm.rundir.replacing import sync_directory
 
 _log = structlog.get_logger("hlomm.journal")
+
+_CANNOT_SYNC: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
+"""A file system that knows no sync: nothing is lost by it."""
 
 _COPIED_BYTES: Final = 1 << 16
 """At a time: threads take turns in doing it, and each keeps what a larger buffer has made of its part of the heap."""
@@ -35,11 +42,25 @@ class JournalWriter:
         self._fd = -1
         self._size = 0
         self._unsynced = False
-        self._closed_segments: list[Path] = []
+        self._full: list[tuple[Path, int]] = []
+        """Segments that are full, open until they are synced."""
+        self.lost: OSError | None = None
+        """Why records that were taken may be on no disk."""
         self.records = 0
         self.bytes = 0
         """Of these records, with their frames."""
         self._open_segment()
+
+    @classmethod
+    def begin(cls, directory: Path, epoch_ms: int, segment_bytes: int) -> Self:
+        """That of a run; ConfigError where the disk takes none."""
+        try:
+            return cls(directory, epoch_ms, segment_bytes=segment_bytes)
+        except OSError as error:
+            raise ConfigError(
+                f"{directory}: {error.strerror or error} — no journal can be begun: free the disk, or choose another"
+                " --state-dir"
+            ) from None
 
     @property
     def path(self) -> Path:
@@ -54,6 +75,8 @@ class JournalWriter:
 
     def append(self, frames: bytes, records: int) -> None:
         """Hand complete frames to the kernel. OSError means nothing may be sent any more."""
+        if self.lost is not None:
+            raise self.lost
         if self._size + len(frames) > self._segment_bytes and self._size > len(HEADER):
             self._roll()
         self._write_all(frames)
@@ -68,20 +91,21 @@ class JournalWriter:
         self._unsynced = True
 
     def _roll(self) -> None:
-        closed = self._directory / Segment(self._epoch_ms, self._number).name
-        os.close(self._fd)
-        self._fd = -1  # should the next one not open, nobody closes this one again
+        self._full.append((self._directory / Segment(self._epoch_ms, self._number).name, self._fd))
+        self._fd = -1  # should the next one not open, nobody writes to this one again
         self._number += 1
         self._open_segment()
-        self._closed_segments.append(closed)
 
     async def keep_synced(self, interval_s: float) -> None:
-        """Group commit, and compression of closed segments, in threads."""
+        """Group commit, and compression of full segments, in threads."""
         while True:
             await trio.sleep(interval_s)
             await self.sync()
-            while self._closed_segments:
-                path = self._closed_segments.pop(0)
+            while self._full:
+                path, fd = self._full[0]
+                await self._sync(fd)
+                os.close(fd)
+                del self._full[0]
                 try:
                     await trio.to_thread.run_sync(_compress, path)
                 except OSError as error:
@@ -91,25 +115,49 @@ class JournalWriter:
     async def sync(self) -> None:
         if self._unsynced and self._fd >= 0:
             self._unsynced = False
-            try:
-                await trio.to_thread.run_sync(os.fsync, self._fd)
-            except OSError as error:
-                # The next append reports a disk that is really gone; a failed sync alone loses nothing yet.
-                _log.warning("journal_fsync_failed", error=str(error), next="check the disk")
+            await self._sync(self._fd)
+
+    async def _sync(self, fd: int) -> None:
+        try:
+            await trio.to_thread.run_sync(os.fsync, fd)
+        except OSError as error:
+            self._unsure(error)
+
+    def _unsure(self, error: OSError) -> None:
+        if error.errno in _CANNOT_SYNC:
+            _log.warning("journal_not_synced", error=str(error), next="another file system for the state directory")
+        elif self.lost is None:
+            self.lost = error
+            _log.critical("journal_fsync_failed", error=str(error), next="check the disk: records may be lost")
 
     def close(self) -> None:
-        if self._fd >= 0:
-            try:
-                os.fsync(self._fd)
-            finally:
-                os.close(self._fd)
-                self._fd = -1
+        """Sync and close; what that shows of the disk is in `lost`."""
+        for fd in [*(fd for _, fd in self._full), self._fd]:
+            if fd >= 0:
+                try:
+                    os.fsync(fd)
+                except OSError as error:
+                    self._unsure(error)
+                os.close(fd)
+        self._full, self._fd = [], -1
 
 
 def _compress(path: Path) -> None:
+    """OSError where it cannot be done; then nothing of it takes up the disk."""
     packed = path.with_name(path.name + ".gz")
     partial = path.with_name(path.name + ".partial")
-    with path.open("rb") as source, gzip.open(partial, "wb", compresslevel=6) as target:
-        shutil.copyfileobj(source, target, _COPIED_BYTES)
+    disk = os.statvfs(path.parent)
+    if disk.f_bavail * disk.f_frsize < path.stat().st_size:
+        raise OSError(errno.ENOSPC, "too little is free: the journal itself needs it")
+    try:
+        with path.open("rb") as source, partial.open("wb") as target:
+            with gzip.open(target, "wb", compresslevel=6) as packer:
+                shutil.copyfileobj(source, packer, _COPIED_BYTES)
+            target.flush()
+            os.fsync(target.fileno())  # before the only other copy goes
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
     partial.rename(packed)
+    sync_directory(path.parent)
     path.unlink()

@@ -2,6 +2,9 @@
 
 Venues are looked at side by side: one that is away takes nobody else's time.
 
+What was sent just before the sessions were cut may arrive after everything was verified to be gone: with such a request
+under way it is looked at once more when nothing can come any longer.
+
 A run that ends in order is looked at while its sessions still run. What fills or settles meanwhile is booked as it ever
 was, and each account is asked for until it says what the books say, or time is up: what differs then is a difference.
 """
@@ -16,9 +19,10 @@ import trio
 
 from hlomm.daemon.pump import Pump
 from hlomm.domain.faults import VenueUnavailable
-from hlomm.domain.ids import HYPERLIQUID, ClientIds, VenueId, perp_market
+from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, ClientIds, VenueId, perp_market, venue_of
 from hlomm.domain.inputs import AccountState
 from hlomm.domain.outputs import QueryAccount
+from hlomm.domain.times import NS_PER_S
 from hlomm.engine.reconcile import difference
 from hlomm.settings.schema import Settings
 from hlomm.venues.clock import Clock
@@ -34,6 +38,9 @@ LAST_WORD_S: Final = 4.0
 QUIET_S: Final = 6.0
 """For an account that a session still tells of to say what the books say."""
 ASK_AGAIN_S: Final = 0.3
+LATE_MARGIN_S: Final = 0.5
+LATE_LOOK_S: Final = 2.0
+"""Between looks for what may still arrive: once there, it rests unattended for no longer."""
 
 
 class LastLook:
@@ -74,15 +81,42 @@ class LastLook:
         return sum(known) if len(known) == len(rests) else None
 
     async def _at(self, session: VenueSession, *, trouble: bool, live: bool) -> int | None:
+        sell = trouble and self._settings.flatten.on_stop == "flatten"
+        remaining = await self._made_safe(session, sell=sell)
+        late_s = self._arrives_within_s(session.venue)
+        until_s = trio.current_time() + late_s
+        if late_s:
+            _log.warning(
+                "late_orders", venue=session.venue, within_s=round(late_s, 1), next="looking until none can come"
+            )
+        while late_s:
+            left_s = until_s - trio.current_time()
+            await trio.sleep(max(min(left_s, LATE_LOOK_S), 0.0))
+            remaining = await self._made_safe(session, sell=sell)
+            if left_s <= LATE_LOOK_S:
+                break  # that look began when nothing could come any more
+        await self._hear(session, QUIET_S if live else LAST_WORD_S, live=live)
+        return remaining
+
+    async def _made_safe(self, session: VenueSession, *, sell: bool) -> int | None:
+        """Cancel, and sell if that is wanted; orders that rest after that, None if it cannot be told."""
         report = await cancel_all(session, deadline_s=VERIFY_S)
         if report.canceled or report.remaining:
             self._note(f"{session.venue}: swept {report.canceled} orders, {len(report.remaining)} remain")
-        remaining = len(report.remaining) if report.verified else None
-        if trouble and self._settings.flatten.on_stop == "flatten":
-            known = await self._flatten(session)
-            remaining = remaining if known else None
-        await self._hear(session, QUIET_S if live else LAST_WORD_S, live=live)
-        return remaining
+        known = await self._flatten(session) if sell else True
+        return len(report.remaining) if report.verified and known else None
+
+    def _arrives_within_s(self, venue: VenueId) -> float:
+        """Host seconds for which a request that nobody has answered may still come into effect; 0 if there is none."""
+        orders, venues = self._pump.engine.state.orders, self._settings.venue
+        late_s = {
+            HYPERLIQUID: venues.hyperliquid.late_s, POLYMARKET: venues.polymarket.late_s, KALSHI: venues.kalshi.late_s
+        }[venue]  # fmt: skip
+        sent_ns = [order.requested_ns for order in orders.live() if venue_of(order.market) == venue and order.under_way]
+        if not sent_ns:
+            return 0.0
+        left_s = late_s - (self._clock.now().mono_ns - max(sent_ns)) / NS_PER_S
+        return self._clock.host_seconds(left_s) + LATE_MARGIN_S if left_s > 0 else 0.0
 
     async def _hear(self, session: VenueSession, within_s: float, *, live: bool) -> None:
         """The account as it was in the end. While somebody books what happens, until nothing differs from the books."""

@@ -121,10 +121,11 @@ def _guardian(options: RunOptions, clock: Clock, desks: Sequence[Desk]) -> Guard
         return None
     started = started_ticks(os.getpid())
     assert started is not None, "a running process has begun"
+    late_s = clock.host_seconds(max(venue.late_s for venue in charges))
     charge = Charge(
         pid=os.getpid(), started=started, profile=options.loaded.profile,
         rules=_rules(settings, options.loaded.profile),
-        policy=policy(settings), frozen_s=settings.flatten.deadline_s, clock=clock.map,
+        policy=policy(settings), frozen_s=settings.flatten.deadline_s + late_s, clock=clock.map,
         venues=charges,
     )  # fmt: skip
     return GuardianKeeper(charge, options.paths, "; ".join(desk.books for desk in desks))

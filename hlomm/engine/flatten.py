@@ -45,8 +45,8 @@ def step(state: State, walk: Walk) -> bool:
     clear = clear and not state.conversions.answered()
     if not clear:
         walk.clear_ns = None
-    confirmed = clear and _confirmed(state, walk)
-    walk.blind.update(venue.venue for venue in state.venues.values() if venue.ever_up and not venue.up)
+    confirmed = clear and _confirmed(state, walk) and _all_heard(state)
+    walk.blind.update(venue.venue for venue in state.venues.values() if not venue.up)
     walk.confirmed = confirmed
     if confirmed or late:
         _report(state, walk, confirmed=confirmed)
@@ -73,6 +73,14 @@ def _reduce(state: State, walk: Walk) -> bool:
         if waits or not flatten_perps.close(state, walk, market_id):
             done = False
     return done
+
+
+def _all_heard(state: State) -> bool:
+    """Whether every venue was reached in this run: another may hold what an earlier run left.
+
+    A stop does not wait for one: the account is looked at after it, without the engine.
+    """
+    return state.halt is HaltState.STOPPING or all(venue.ever_up for venue in state.venues.values())
 
 
 def _confirmed(state: State, walk: Walk) -> bool:
@@ -111,16 +119,18 @@ def _agrees(state: State, walk: Walk, venue: VenueState) -> bool:
 
 def _report(state: State, walk: Walk, *, confirmed: bool) -> None:
     tokens = [
-        f"{market.market.ticker} {to_text(position.yes)} YES {to_text(position.no)} NO"
+        f"{market_id if market is None else market.market.ticker} {to_text(position.yes)} YES {to_text(position.no)} NO"
         f" (worst {to_fixed(worst_loss(position), 2)}; {walk.held.get(market_id, 'not sold')})"
-        for market_id, market in state.markets.items()
-        if market.settled is None and not (position := state.portfolio.position(market_id)).flat
+        for market_id, position in state.portfolio.positions.items()
+        if not position.flat and ((market := state.markets.get(market_id)) is None or market.settled is None)
     ]
     perps = _open_perps(state, walk)
     resting = state.orders.live_count
     what = f"{walk.reason}: " + ("all orders cancelled" if not resting else f"{resting} orders not confirmed gone")
+    unproven = state.journal_failed and bool(tokens or perps)
     if not walk.sell:
-        what += ", tokens kept by policy" if tokens or perps else ", flat"
+        why = "because nothing is sold that no record proves" if unproven else "by policy"
+        what += f", tokens kept {why}: {'; '.join((*tokens, *perps))}" if tokens or perps else ", flat"
     else:
         what += ", flat" if not tokens and not perps else ""
         what += "; held to settlement: " + "; ".join(tokens) if tokens else ""
@@ -128,9 +138,11 @@ def _report(state: State, walk: Walk, *, confirmed: bool) -> None:
     bad = not confirmed
     if bad and not resting:
         what += " by our books, which the venue has not confirmed"
-    bare = walk.sell and bool(perps)
-    next_step = " — check the venue by hand" if bad or bare else ""
-    if state.halt is HaltState.FLATTENING:
+    bare = (walk.sell and bool(perps)) or unproven
+    next_step = " — check the venue by hand" if bad or (bare and not unproven) else ""
+    if unproven:
+        next_step += " — mend or free the disk, start again, then `hlomm flatten`"
+    elif state.halt is HaltState.FLATTENING:
         next_step += " — `hlomm resume` to quote again"
     level = AlertLevel.CRITICAL if bad or bare else AlertLevel.WARNING if tokens or perps else AlertLevel.INFO
     state.out.alert(level, "flattened" if not bad else "flatten_deadline", what + next_step)

@@ -92,6 +92,11 @@ class Order:
         return self.amend_px is not None
 
     @property
+    def under_way(self) -> bool:
+        """Whether the venue has yet to say what became of the order or of its last amend."""
+        return self.live and (self.amending or not self.tallies or self.state is OrderState.UNKNOWN)
+
+    @property
     def exposed(self) -> int:
         """Worst-case quantity that may still change our position."""
         return self.leaves + self.due + self.amend_qty

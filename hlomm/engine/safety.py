@@ -116,12 +116,15 @@ def walk_on(state: State) -> None:
 def take_up(state: State) -> None:
     """A venue answers again: a walk that ended without its word, because it could not be reached, goes on.
 
-    If several were out of reach it waits for all: none of the others can tell what was missing.
+    If several were out of reach it waits for all: none of the others can tell what was missing. One that was never
+    reached in this run keeps no other waiting; when it comes, the walk goes on once more.
     """
     walk = state.unfinished
     if walk is None or state.halt is not HaltState.HALTED:
         return
-    if not all(state.venues[venue].reachable for venue in walk.blind):
+    blind = [state.venues[name] for name in walk.blind]
+    away = [venue for venue in blind if not (venue.reachable if venue.ever_up else venue.up)]
+    if len(away) == len(blind) or any(venue.ever_up for venue in away):
         return
     state.unfinished = None
     state.out.alert(AlertLevel.WARNING, "walk_taken_up", f"reachable again, going on with: {walk.reason}")

@@ -37,7 +37,7 @@ class HyperliquidCharge(msgspec.Struct, frozen=True, kw_only=True, tag="hyperliq
     @property
     def late_s(self) -> float:
         """How long after it was sent an order may still arrive, in venue seconds."""
-        return self.section.expires_after_s
+        return self.section.late_s
 
     @property
     def perps(self) -> frozenset[MarketId]:
@@ -74,7 +74,7 @@ class PolymarketCharge(msgspec.Struct, frozen=True, kw_only=True, tag="polymarke
 
     @property
     def late_s(self) -> float:
-        return self.section.request_s
+        return self.section.late_s
 
     @property
     def perps(self) -> frozenset[MarketId]:
@@ -104,7 +104,7 @@ class KalshiCharge(msgspec.Struct, frozen=True, kw_only=True, tag="kalshi"):
 
     @property
     def late_s(self) -> float:
-        return self.section.request_s
+        return self.section.late_s
 
     @property
     def perps(self) -> frozenset[MarketId]:

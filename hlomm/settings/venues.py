@@ -30,6 +30,11 @@ class Hyperliquid(Section, frozen=True):
     pong_s: Positive
     silence_s: Positive
 
+    @property
+    def late_s(self) -> float:
+        """How long after it was sent an order may still arrive, in venue seconds."""
+        return self.expires_after_s
+
 
 class Polymarket(Section, frozen=True):
     enabled: bool
@@ -53,6 +58,10 @@ class Polymarket(Section, frozen=True):
     pong_s: Positive
     pause_s: Positive
 
+    @property
+    def late_s(self) -> float:
+        return self.arrives_s
+
 
 class Kalshi(Section, frozen=True):
     enabled: bool
@@ -75,6 +84,10 @@ class Kalshi(Section, frozen=True):
     ping_s: Positive
     pong_s: Positive
     silence_s: Positive
+
+    @property
+    def late_s(self) -> float:
+        return self.request_s
 
 
 class Venues(Section, frozen=True):

@@ -121,3 +121,25 @@ async def test_a_blown_fuse_cancels_sells_and_stays_halted_until_a_restart(rig, 
             again.daemon.pump([OperatorCommand(action=OperatorAction.RESUME, actor="test")], 0)
             await again.quoting(2)
     assert replay(r.paths.journal).identical
+
+
+async def test_a_flatten_before_the_venue_was_ever_reached_is_done_when_it_is(rig, autojump_clock):
+    """A restart into an outage, with tokens of the last run: nobody is told flat before the venue says so."""
+    async with rig(seed=7, sets=("flatten.on_stop=keep",)) as r:
+        await r.quoting(2)
+        await r.until(lambda: sum(r.tokens_at_venue().values()) >= 40 * SCALE, 200)
+        await r.stop()
+        assert r.tokens_at_venue()
+        r.sim.refuse_connections = True
+        async with rig(sim=r.sim, state=r.paths.root) as again:
+            await trio.sleep(2)
+            again.daemon.pump([OperatorCommand(action=OperatorAction.FLATTEN, actor="test")], 0)
+            await again.until(lambda: again.state == "halted", 20)
+            (said,) = [alert.text for alert in again.daemon.monitor.alerts if alert.code == "flatten_deadline"]
+            assert "40 NO" in said
+            assert "not confirmed" in said
+            assert "flattened" not in again.daemon.monitor.alert_counts
+            r.sim.refuse_connections = False
+            await again.until(lambda: not r.tokens_at_venue(), 40)
+            await again.until(lambda: again.state == "halted", 20)
+            assert again.daemon.monitor.alert_counts["flattened"] == 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import trio
@@ -56,6 +59,75 @@ def test_append_reports_a_disk_that_is_gone(tmp_path):
     with pytest.raises(OSError, match="Bad file descriptor"):
         writer.append(frame(b"x"), 1)
     writer._fd = -1
+
+
+@pytest.mark.parametrize(
+    ("number", "lost"), [(errno.EIO, True), (errno.ENOSPC, True), (errno.EINVAL, False), (errno.ENOSYS, False)]
+)
+async def test_what_a_sync_has_lost_is_reported_by_the_next_record(tmp_path, monkeypatch, number, lost):
+    """The kernel takes a record and tells only at the sync that the disk did not; afterwards it takes the next one."""
+    writer = JournalWriter(tmp_path, 1, segment_bytes=1 << 20)
+    writer.append(frame(b"x"), 1)
+
+    def refuse(fd: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    await writer.sync()
+    monkeypatch.undo()
+    if lost:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            writer.append(frame(b"y"), 1)
+    else:
+        writer.append(frame(b"y"), 1)
+    writer.close()
+    assert (writer.lost is not None) is lost
+
+
+async def packed(writer: JournalWriter, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """Fill a segment and look after it: every sync with the file's name, and whether the segment was there then."""
+    synced: list[tuple[str, bool]] = []
+    honest, first = os.fsync, folder / "0000000000001-000000.journal"
+
+    def watched(fd: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{fd}").readlink().name, first.exists()))
+        honest(fd)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    for _ in range(3):
+        writer.append(frame(b"x" * 500), 1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(writer.keep_synced, 0.01)
+        with trio.move_on_after(0.3):
+            while first.exists():
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+    writer.close()
+    return synced
+
+
+async def test_no_segment_goes_before_another_copy_is_on_the_disk(tmp_path, monkeypatch):
+    synced = await packed(JournalWriter(tmp_path, 1, segment_bytes=1000), tmp_path, monkeypatch)
+    names = [name for name, there in synced if there]
+    assert "0000000000001-000000.journal" in names, "its last records, too"
+    assert names[-2:] == ["0000000000001-000000.journal.partial", tmp_path.name]
+    assert gzip.decompress((tmp_path / "0000000000001-000000.journal.gz").read_bytes())
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_packing_leaves_a_full_disk_to_the_journal(tmp_path, monkeypatch, when):
+    def fills_up(source, target, length):
+        target.write(source.read(100))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if when == "before":
+        full = os.statvfs_result((4096, 4096, 0, 0, 0, 0, 0, 0, 0, 255))
+        monkeypatch.setattr(os, "statvfs", lambda _path: full)
+    else:
+        monkeypatch.setattr(shutil, "copyfileobj", fills_up)
+    await packed(JournalWriter(tmp_path, 1, segment_bytes=1000), tmp_path, monkeypatch)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".journal"}, "nothing half done"
+    assert scan((tmp_path / "0000000000001-000000.journal").read_bytes()).corrupt is None
 
 
 def test_lock_is_held_against_another_process_and_dropped_with_it(tmp_path):

@@ -11,11 +11,15 @@ import trio
 
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
+from hlomm.domain.outputs import Output
+from hlomm.domain.times import Now
 from hlomm.domain.units import parse
 from hlomm.engine.state import State
 from hlomm.research.replay import replay
 from hlomm.rundir import halt_file
 from hlomm.sim.faults import FaultArgs
+from hlomm.sim.hl.gateway import Gateway
+from hlomm.sim.sequencer import ActionClass
 
 
 async def holding(r, tokens: int = 1) -> None:
@@ -109,6 +113,38 @@ async def test_engine_fault_is_swept_and_replays_to_the_same_fault(rig, autojump
     assert not proof.identical  # the fault was planted from outside, so a sound engine does not repeat it
 
 
+async def test_an_order_that_arrives_after_the_sweep_of_an_engine_fault_is_found(rig, autojump_clock, monkeypatch):
+    """It was posted a moment before the fault, and the venue is slow: after the sweep has seen everything gone."""
+    async with rig(seed=7) as r:
+        await r.quoting(4)
+        orders = r.engine.state.orders
+        await r.until(lambda: all(order.tallies for order in orders.live()))
+        prompt = Gateway._arrival
+
+        def slow(self: Gateway, klass: ActionClass, now_ns: int) -> int:
+            late = not r.daemon.pump.faulted.is_set()
+            self._last_arrival.clear()  # what is sent later does not wait for it
+            return prompt(self, klass, now_ns) + (4_000_000_000 if late else 0)
+
+        monkeypatch.setattr(Gateway, "_arrival", slow)
+        await r.until(lambda: any(not order.tallies for order in orders.live()), 100)
+        await trio.sleep(0.05)
+
+        def broken(now: Now) -> list[Output]:
+            raise ArithmeticError("planted")
+
+        monkeypatch.setattr(r.engine, "turn", broken)
+        with trio.fail_after(60):
+            await r.daemon.pump.faulted.wait()
+            await r.until(lambda: r.resting_at_venue() == 0, 2)
+            await r.until(lambda: r.resting_at_venue() == 1, 5)
+            await r.until(lambda: r.resting_at_venue() == 0, 3)
+            await r.done.wait()
+        assert r.result.summary["venue_open_orders"] == 0
+        assert r.result.exit_code is ExitCode.FAULT
+        assert sum("swept 1 orders" in line for line in r.daemon.last_look.swept) == 1
+
+
 async def test_journal_that_cannot_be_written_cancels_halts_and_ends(rig, autojump_clock, monkeypatch):
     async with rig(seed=7) as r:
         await r.quoting(4)
@@ -127,6 +163,25 @@ async def test_journal_that_cannot_be_written_cancels_halts_and_ends(rig, autoju
         note = halt_file.read(r.paths.halt)
         assert note is not None
         assert "journal" in note.reason
+
+
+async def test_a_journal_whose_sync_fails_cancels_halts_and_ends(rig, autojump_clock, monkeypatch):
+    async with rig(seed=7) as r:
+        await r.quoting(4)
+        honest, journal = os.fsync, r.daemon.journal
+
+        def broken(fd: int) -> None:
+            if fd == journal._fd:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            honest(fd)
+
+        monkeypatch.setattr(os, "fsync", broken)
+        await r.until(lambda: r.daemon.pump.journal_dead is not None, 10)
+        await r.until(lambda: r.resting_at_venue() == 0, 10)
+        with trio.fail_after(90):
+            await r.done.wait()
+        assert r.result.exit_code is ExitCode.FAULT
+        assert "Input/output error" in halt_file.read(r.paths.halt).reason
 
 
 async def test_a_halt_note_that_the_disk_refuses_is_written_when_it_can_be_and_ends_nothing(

@@ -64,13 +64,13 @@ class Ground:
     client: HttpClient
     daemons: list[Daemon] = attrs.field(factory=list)
 
-    def start(self, name: str, *sets: str, document: Path | None = None) -> Daemon:
-        """A daemon against the venue, or by the road that `document` tells of."""
+    def start(self, name: str, *sets: str, document: Path | None = None, errors: int | None = None) -> Daemon:
+        """A daemon against the venue, or by the road that `document` tells of. `errors`: where its log goes."""
         paths = StatePaths(self.home / name)
         command = ["run", "--sim", str(document or self.document), "--state-dir", str(paths.root)]
         for setting in ("guardian.linger_s=5", *sets):
             command += ["--set", setting]
-        daemon = Daemon(launch(self.home, command, name), paths)
+        daemon = Daemon(launch(self.home, command, name, errors=errors), paths)
         self.daemons.append(daemon)
         return daemon
 
@@ -116,15 +116,16 @@ class Ground:
                 await trio.sleep(POLL_S)
 
 
-def launch(home: Path, arguments: list[str], name: str) -> subprocess.Popen[str]:
+def launch(home: Path, arguments: list[str], name: str, *, errors: int | None = None) -> subprocess.Popen[str]:
     home.mkdir(exist_ok=True)
     environment = {
         "PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(Path.cwd()), "LANG": "C.UTF-8", "HOME": str(home),
         "XDG_STATE_HOME": os.environ["XDG_STATE_HOME"],
     }  # fmt: skip
-    with (home / f"{name}.err").open("w") as errors:
+    with (home / f"{name}.err").open("w") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "hlomm.cli.main", *arguments], env=environment, text=True, stderr=errors,
+            [sys.executable, "-m", "hlomm.cli.main", *arguments], env=environment, text=True,
+            stderr=file if errors is None else errors,
             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 

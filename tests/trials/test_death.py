@@ -137,3 +137,18 @@ async def killed_past(ground: Ground) -> float:
     assert "kill by uid" in note.reason
     assert "(drill)" in note.reason
     return gone_s
+
+
+async def test_the_end_of_the_terminal_that_reads_its_log_is_a_stop_in_order(tmp_path: Path) -> None:
+    """As when an SSH session breaks: SIGHUP, and every line of the log is refused from then on."""
+    async with fresh(tmp_path, 0) as ground:
+        master, slave = os.openpty()
+        daemon = ground.start("terminal", errors=slave)
+        os.close(slave)
+        await ground.quoting()
+        os.close(master)
+        daemon.send(signal.SIGHUP)
+        assert await trio.to_thread.run_sync(daemon.process.wait, 30) == 0
+        assert await ground.resting() == 0
+        phases = [line["now"] for line in daemon.record() if line["event"] == "phase"]
+        assert phases == ["watching", "stood_down"], "the guardian had nothing to do"

@@ -11,11 +11,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hlomm.cli.keys import venue_keys
 from hlomm.daemon.desks import Keys, enabled, held, live_desks, patient
 from hlomm.daemon.doctor_venues import venues
+from hlomm.daemon.launch import RunOptions, _guardian
+from hlomm.daemon.service import Service
 from hlomm.domain.checkup import Status
 from hlomm.domain.faults import AnotherInstance, ConfigError
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET
 from hlomm.domain.secret import Secret
+from hlomm.domain.units import Cash
 from hlomm.settings.load import Loaded, load
+from hlomm.settings.paths import StatePaths
 from hlomm.venues.clock import Clock
 
 SECRET = "0x" + "11" * 32
@@ -57,6 +61,20 @@ def test_every_enabled_venue_gets_a_desk() -> None:
         assert session.venue == desk.venue
         assert session.statistics().fuse == "ok", "a session that trades has a fuse"
         assert SECRET not in repr(desk)
+
+
+def test_who_looks_for_what_may_come_late_waits_as_long_as_the_venue_says(tmp_path: Path) -> None:
+    """The guardian after a death, and the daemon whose engine is frozen, which the guardian leaves that time."""
+    loaded = mainnet(*PM, *KS, "venue.polymarket.arrives_s=14")
+    desks = live_desks(loaded.settings, all_keys(), Clock())
+    assert [desk.charged.late_s for desk in desks] == [10, 14, 5], "a request that was not answered arrives until then"
+    options = RunOptions(
+        loaded=loaded, paths=StatePaths(tmp_path), sim_file=None, duration_s=None, seed=0, speed=1.0, armed=Cash(0),
+        keys={}, service=Service(),
+    )  # fmt: skip
+    keeper = _guardian(options, Clock(), desks)
+    assert keeper is not None
+    assert keeper.charge.frozen_s == loaded.settings.flatten.deadline_s + 14
 
 
 @pytest.mark.parametrize(

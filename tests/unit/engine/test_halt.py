@@ -129,7 +129,7 @@ def test_danger_while_starting() -> None:
     rig = Rig(boot=False)
     rig.boot()
     rig.command(OperatorAction.KILL)
-    assert rig.halt is S.HALTED
+    assert rig.halt is S.FLATTENING, "nobody has said yet what an earlier run left"
     rig.tell(MarketListed(perp()), MarketListed(outcome()), account(), SessionUp(HYPERLIQUID))
     assert rig.halt is S.HALTED, "a session that comes up later does not undo it"
 
@@ -358,6 +358,22 @@ def test_without_a_journal_everything_is_cancelled_and_nothing_sold() -> None:
     assert rig.halt is S.HALTED
     assert not risky(outputs)
     assert rig.net() == lots(100)
+
+
+def test_what_is_kept_without_a_journal_is_named_with_the_way_out() -> None:
+    rig = Rig()
+    rig.buy(100, "0.5")
+    (said,) = alerts(rig.tell(JournalFailed("no space left on device")), "flattened")
+    assert said.level is AlertLevel.CRITICAL
+    assert "100 YES 0 NO (worst 50.00" in said.text
+    assert "policy" not in said.text
+    assert said.text.endswith("start again, then `hlomm flatten`"), "a resume is refused"
+
+
+def test_without_a_journal_and_without_tokens_there_is_nothing_to_do() -> None:
+    rig = Rig()
+    (said,) = alerts(rig.tell(JournalFailed("no space left on device")), "flattened")
+    assert (said.level, ", flat" in said.text) == (AlertLevel.INFO, True)
 
 
 @pytest.mark.parametrize("later", ["flatten", "kill", "down", "stop", "drawdown"])

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from hlomm.domain.ids import HYPERLIQUID
-from hlomm.domain.inputs import OperatorAction, SendLost, SentAction, SessionDown
+from hlomm.domain.ids import HYPERLIQUID, POLYMARKET
+from hlomm.domain.inputs import (
+    MarketListed,
+    OperatorAction,
+    SendLost,
+    SentAction,
+    SessionDown,
+    SessionUp,
+    StopRequested,
+)
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Side
 from hlomm.domain.outputs import HaltState
+from hlomm.engine.config import OnDisconnect
 from tests.support.rig import Rig, alerts, cancelled, placed, queried
-from tests.support.values import config
+from tests.support.values import account, config, outcome, perp
 
 DEADLINE_S = 15
+PAUSED_THERE = config(flatten={"on_disconnect": {POLYMARKET: OnDisconnect.PAUSE}})
 KEEP = config(flatten={"on_kill": False})
 
 
@@ -99,3 +109,42 @@ def test_resume_ends_the_matter() -> None:
     rig.wait(DEADLINE_S + 1)
     rig.command(OperatorAction.RESUME)
     assert rig.state.unfinished is None
+
+
+# -- a venue that was not reached in this run
+
+
+def test_what_nobody_was_asked_about_is_not_called_flat() -> None:
+    rig = Rig(boot=False)
+    rig.boot()
+    out = rig.command(OperatorAction.KILL) + rig.wait(DEADLINE_S + 1)
+    assert rig.halt is HaltState.HALTED
+    (said,) = alerts(out, "flatten_deadline")
+    assert "which the venue has not confirmed" in said.text
+    assert not alerts(out, "flattened")
+    out = rig.up()
+    assert alerts(out, "walk_taken_up")
+    assert alerts(out, "flattened"), "by the word of the venue"
+
+
+def test_a_stop_does_not_wait_for_it() -> None:
+    rig = Rig(boot=False)
+    rig.boot()
+    rig.tell(StopRequested("SIGINT", flatten=True))
+    assert rig.halt is HaltState.STOPPED
+
+
+def test_it_keeps_no_other_waiting_and_is_made_safe_when_it_comes() -> None:
+    rig = Rig(PAUSED_THERE, honest=False, venues=(HYPERLIQUID, POLYMARKET), boot=False)
+    rig.boot()
+    rig.tell(account(asked_ns=rig.now.mono_ns), MarketListed(perp()), MarketListed(outcome()), SessionUp(HYPERLIQUID))
+    rig.buy(100, "0.5", Leg.YES)
+    out_of_reach(rig)
+    assert alerts(rig.up(), "walk_taken_up")
+    assert len(placed(rig.book())) == 1, "sold, though the other has never been there"
+    rig.wait(DEADLINE_S + 1)
+    assert rig.halt is HaltState.HALTED
+    rig.up()
+    assert rig.halt is HaltState.HALTED, "what is there has had its time"
+    rig.tell(account(0, asked_ns=rig.now.mono_ns, venue=POLYMARKET))
+    assert alerts(rig.up(POLYMARKET), "walk_taken_up")
