@@ -165,6 +165,21 @@ async def test_books_come_over_rest_for_markets_at_stake(rig, autojump_clock):
         assert r.all(BookSnapshot, source=BookSource.REST)[0].market == r.market.id
 
 
+async def test_polls_of_a_long_outage_never_use_up_the_weight_of_a_minute(rig, autojump_clock):
+    """The venue counts what came within 60 s: past its limit cancels are turned away like everything else."""
+    async with rig() as r:
+        await r.resting()
+        r.sim.faults.arm("ws_killed")
+        r.sim.faults.arm("ws_silent", FaultArgs(for_s=120))
+        await r.first(SessionDown, within_s=60)
+        states = len(r.all(AccountState))
+        await trio.sleep(90)
+        counters = r.session.statistics().counters
+        assert "http_429" not in counters
+        assert counters["rounds_skipped"] > 0, "the limit was what held them back"
+        assert len(r.all(AccountState)) - states >= 9, "the account stays in view"
+
+
 async def test_old_fills_repeated_on_resubscribe_are_told_once(rig, autojump_clock):
     async with rig() as r:
         book = await r.book()

@@ -21,6 +21,7 @@ from hlomm.domain.inputs import (
     FillReceived,
     FuseTripped,
     MarketChanged,
+    MarketDelisted,
     MarketListed,
     MarketSettled,
     OrderAnswer,
@@ -42,7 +43,10 @@ from hlomm.domain.units import Cash, Px, Qty, parse
 from hlomm.engine.books import Book
 from hlomm.sim.faults import FaultArgs
 from hlomm.sim.harness_kalshi import simulated_kalshi
+from hlomm.sim.kalshi import refusals
 from hlomm.sim.kalshi.orders import NewOrder
+from hlomm.sim.kalshi.refusals import Refused
+from hlomm.sim.kalshi.rest_market import MarketData
 from hlomm.venues.flatten_plan import FlattenBounds
 from hlomm.venues.fuse import FuseLimits
 from hlomm.venues.kalshi.wire.errors import NOT_FOUND, POST_ONLY_CROSS, Refusal
@@ -407,6 +411,35 @@ async def test_a_missed_settlement_is_found_in_the_documents(autojump_clock: tri
         settled = await rig.first(MarketSettled, market=soonest.id, within_s=600)
         truth = rig.sim.exchange.markets[soonest.id.partition(":")[2]]
         assert settled.yes_px == (100_000_000 if truth.result else 0)
+
+
+async def test_a_market_that_vanishes_ends_by_the_accounts_own_record_and_holds_up_nothing(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its documents are gone before anybody told what it paid: no other market, and no account, waits for it."""
+    async with kalshi_rig() as rig:
+        closing = min(one.expiry_ns or 0 for one in rig.markets if one.klass == "KXBTCD")
+        event = [one for one in rig.markets if one.klass == "KXBTCD" and one.expiry_ns == closing]
+        gone, other, *rest = event
+        order = rig.order(Side.BUY, parse("0.99"), "8", tif=Tif.IOC, market=gone.id)
+        rig.place(order)
+        await rig.first(OrderClosed, client_id=order.client_id)
+        ticker, document = gone.id.partition(":")[2], MarketData.market
+
+        def vanished(self: MarketData, asked: str, now_ns: int) -> Any:
+            missing = asked in (ticker, other.id.partition(":")[2])
+            if missing and rig.sim.exchange.markets[ticker].result is not None:
+                raise Refused(refusals.NOT_FOUND)
+            return document(self, asked, now_ns)
+
+        monkeypatch.setattr(MarketData, "market", vanished)
+        arm(rig, "ws_silent", delay_s=600)
+        for one in (*rest, gone):
+            await rig.first(MarketSettled, market=one.id, within_s=600)
+        await rig.first(MarketDelisted, market=other.id)
+        told = await rig.first(MarketSettled, market=gone.id)
+        assert (told.yes_px > 0) is bool(rig.sim.exchange.markets[ticker].result)
+        await rig.until(lambda: rig.all(AccountState)[-1].cash == rig.cash, within_s=60)
 
 
 # -- the dead-man

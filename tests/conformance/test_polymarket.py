@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 import msgspec
@@ -45,7 +46,10 @@ from hlomm.domain.units import ONE, SCALE, Px, Qty, notional_exact, parse
 from hlomm.sim.config import ListingConfig, PolymarketConfig, SimConfig
 from hlomm.sim.faults import FaultArgs
 from hlomm.sim.harness_polymarket import simulated_polymarket
+from hlomm.sim.pm import gamma_rows
 from hlomm.sim.pm.faults import PmFault
+from hlomm.sim.pm.market import Market as SimMarket
+from hlomm.sim.pm.public import Public
 from hlomm.venues.curve import Key
 from hlomm.venues.flatten_plan import FlattenBounds
 from hlomm.venues.fuse import FuseLimits
@@ -110,6 +114,33 @@ async def test_markets_are_listed_with_what_settles_them(autojump_clock):
             texts = {one.template for one in listed if one.klass == series}
             assert len(texts) == 1, "one review of a series holds for all its contracts"
             assert texts != {""}
+
+
+async def test_a_market_that_the_order_book_does_not_know_yet_costs_itself_only(autojump_clock, monkeypatch):
+    """Lists leave the fee schedule out, and the order book's own record comes minutes after the listing."""
+    full, hydrated, young = gamma_rows.market_row, Public._hydrated, set[str]()
+
+    def short(market: SimMarket, *, with_event: bool) -> dict[str, Any]:
+        row = full(market, with_event=with_event)
+        row.pop("feeSchedule", None)
+        return row
+
+    monkeypatch.setattr(gamma_rows, "market_row", short)
+    monkeypatch.setattr(
+        Public, "_hydrated", lambda self, one: one.spec.condition not in young and hydrated(self, one)
+    )  # fmt: skip
+    async with simulated_polymarket(seed=5) as sim, trio.open_nursery() as nursery:
+        young.update(list(sim.venue.exchange.by_condition)[:2])
+        rig = PolymarketRig(sim, make_session(sim, markets_every_s=20))
+        with trio.fail_after(60):
+            await nursery.start(rig.session.run, rig.sink)
+        assert len(rig.all(MarketListed)) >= 3
+        missing = {MarketId(f"{POLYMARKET}:{one}") for one in young}
+        assert not missing & {one.market.id for one in rig.all(MarketListed)}
+        young.clear()
+        await rig.until(lambda: missing & {one.market.id for one in rig.all(MarketListed)})
+        assert all(one.market.fee.taker == 7_000_000 for one in rig.all(MarketListed))
+        nursery.cancel_scope.cancel()
 
 
 async def test_the_book_follows_the_venues_own(autojump_clock):

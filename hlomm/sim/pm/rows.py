@@ -210,7 +210,10 @@ def maker_row(market: Market, fill: MakerFill) -> Json:
 
 
 def trade_row(market: Market, trade: Trade, owner: str) -> Json:
-    """A trade as `/data/trades` shows it to one API key. The top level is the taker's whoever looks."""
+    """A trade as `/data/trades` shows it to one API key. The top level is the taker's whoever looks.
+
+    The makers are in another order than on the stream: nobody promises one, so no client may rely on it.
+    """
     taker = trade.taker
     return {
         "id": trade.id,
@@ -229,7 +232,7 @@ def trade_row(market: Market, trade: Trade, owner: str) -> Json:
         "owner": taker.new.owner,
         "maker_address": checksummed(taker.wallet.address),
         "transaction_hash": trade.hash,
-        "maker_orders": [maker_row(market, fill) for fill in trade.makers],
+        "maker_orders": [maker_row(market, fill) for fill in reversed(trade.makers)],
         "trader_side": "TAKER" if taker.new.owner == owner else "MAKER",
     }
 
@@ -237,6 +240,7 @@ def trade_row(market: Market, trade: Trade, owner: str) -> Json:
 def trade_event(market: Market, event: TradeChanged, owner: str) -> Json:
     row = trade_row(market, event.trade, owner)
     return row | {
+        "maker_orders": row["maker_orders"][::-1],
         "event_type": "trade",
         "type": "TRADE",
         "status": event.status.value,

@@ -18,6 +18,7 @@ SALES: Final = SaleRules(tick=OUTCOME_TICK, lot=OUTCOME_LOT, min_notional=MIN_NO
 # -- rates
 
 IP_WEIGHT_PER_MIN: Final = 1_200
+"""Of all that came within any 60 s."""
 WS_MESSAGES_PER_MIN: Final = 2_000
 POSTS_IN_FLIGHT_MAX: Final = 100
 SUBSCRIPTIONS_MAX: Final = 1_000

@@ -2,7 +2,8 @@
 
 Every call ends within the request deadline: with a value, or with VenueUnavailable (NotSent if nothing left). An
 answer that cannot be read counts as no answer. Requests are charged to the IP's weight budget as they leave; `affords`
-tells optional work (polls) to stand back so that orders and cancels always find room.
+tells optional work (polls) to stand back so that orders and cancels always find room, `affords_again` has those of an
+outage become rarer.
 
 Actions go over lines that `keep_warm` has open, and over the pool of the polls where no line is free.
 """
@@ -17,6 +18,7 @@ import attrs
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import BookSnapshot, FundingPaid, RestingOrder
+from hlomm.domain.times import NS_PER_S
 from hlomm.venues.anomalies import Anomaly
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
@@ -32,7 +34,7 @@ from hlomm.venues.hyperliquid.wire.fills import FillRows
 from hlomm.venues.hyperliquid.wire.outcomes import PerpRow, Settlement
 from hlomm.venues.hyperliquid.wire.perps import PerpAccount
 from hlomm.venues.hyperliquid.wire.replies import ExchangeReply, decode_exchange
-from hlomm.venues.pacing import TokenBucket
+from hlomm.venues.pacing import WindowBudget
 from hlomm.venues.transport import Transport
 
 T = TypeVar("T")
@@ -42,6 +44,10 @@ _TOO_MANY: Final = 429
 _SERVER_FAULT: Final = 500
 _EXCHANGE: Final = "/exchange"
 _WARMING: Final = "exchangeStatus"
+_MINUTE_S: Final = 60
+_HASTE: Final = 16
+"""Polls of an outage come as often as would use up so many times what is left in a minute, if it did not become less:
+every second at first, every five or six seconds in the end."""
 
 
 @attrs.frozen
@@ -62,7 +68,8 @@ class HyperliquidRest:
     ok: bool | None = None
     """Whether requests are answered; None before the first."""
     _answered: int = 0
-    _weights: TokenBucket = attrs.field(factory=lambda: TokenBucket(IP_WEIGHT_PER_MIN, IP_WEIGHT_PER_MIN / 60))
+    _weights: WindowBudget = attrs.field(factory=lambda: WindowBudget(IP_WEIGHT_PER_MIN, _MINUTE_S))
+    _afforded_ns: int = 0
     _host: HttpHost = attrs.field(init=False)
 
     @_host.default
@@ -87,9 +94,24 @@ class HyperliquidRest:
         return self._weights.try_take(info_weight(_WARMING), now_ns, keep=self._config.weight_reserve)
 
     def affords(self, weight: int) -> bool:
-        """Whether a poll of that weight leaves the reserve for orders and cancels untouched."""
-        level = self._weights.level(self._clock.now().mono_ns)
-        return level - weight >= self._config.weight_reserve
+        """Whether a poll of that weight leaves the reserve for orders and cancels untouched.
+
+        One that weighs more than polls may ever have is made when they have all of it.
+        """
+        most = IP_WEIGHT_PER_MIN - self._config.weight_reserve
+        return self._spare() >= min(weight, most)
+
+    def affords_again(self, weight: int) -> bool:
+        """The same for a poll that is made over and over: the less is left, the rarer. It is then taken for made."""
+        now_ns = self._clock.now().mono_ns
+        due_s = weight * _MINUTE_S / (_HASTE * max(self._spare(), 1))
+        if not self.affords(weight) or now_ns - self._afforded_ns < due_s * NS_PER_S:
+            return False
+        self._afforded_ns = now_ns
+        return True
+
+    def _spare(self) -> float:
+        return self._weights.level(self._clock.now().mono_ns) - self._config.weight_reserve
 
     # -- about the venue
 

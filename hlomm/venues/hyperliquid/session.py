@@ -148,8 +148,13 @@ class HyperliquidSession:
 
     async def _poll(self) -> None:
         """The account, and books where something is at stake."""
+        await trio.lowlevel.checkpoint()
         parts = self._parts
-        await parts.rounds.attempt(self._read_at_stake, RECONCILE_WEIGHT + 2 * len(parts.streams.wanted))
+        weight = RECONCILE_WEIGHT + 2 * len(parts.streams.wanted)
+        if parts.rest.affords_again(weight):
+            await parts.rounds.attempt(self._read_at_stake, weight)
+        else:
+            parts.counters.add("rounds_skipped")
 
     async def _read_at_stake(self) -> None:
         await self._parts.upkeep.reconcile()

@@ -114,6 +114,7 @@ class Connection:
     def _ping(self) -> None:
         self._parts.counters.add("pings")
         self._parts.inbox.send(self._parts.streams.ping())
+        self._parts.streams.again(self._parts.inbox.send)
 
     async def _keep_reconciled(self) -> None:
         """Read the account regularly, and soon after news that put it in doubt."""

@@ -86,7 +86,8 @@ class DirectRequests:
     async def _grid(self, ticker: str) -> SaleRules:
         """The market's own steps; a book is worth having without them."""
         try:
-            tick, grid = ticks((await self._rest.market(ticker)).price_ranges)
+            doc = await self._rest.market(ticker)
+            tick, grid = ticks([] if doc is None else doc.price_ranges)
         except (VenueUnavailable, ProtocolViolation) as error:
             self._counters.add("grids_unknown")
             _log.warning("no price steps to be had, selling on whole cents", ticker=ticker, error=str(error))

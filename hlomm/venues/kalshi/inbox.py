@@ -97,6 +97,11 @@ class Inbox:
 
     def _route(self, frame: frames.Frame | frames.Unreadable) -> list[Input]:
         match frame:
+            case frames.Delta() | frames.Snapshot() if not self._streams.counts_for_books(frame.sid):
+                self._counters.add(
+                    "frames_of_no_subscription"
+                )  # of one that the venue has ended, and that was replaced
+                return []
             case frames.Delta():
                 self._mind_the_lag(frame.msg.ts_ms)
                 return self._streams.fold(self._streams.books.on_delta(frame), self.send)

@@ -98,16 +98,15 @@ class KalshiRest:
 
     async def series(self, ticker: str) -> documents.SeriesDoc | None:
         """Terms of a series, None if the venue has none of that name."""
-        answer = await self._send("GET", f"/series/{ticker}", None, "/series/{series_ticker}")
-        if answer.status == 404:
-            return None
-        return self._read("series", documents.decode_series, self._good("series", answer))
+        return await self._if_any("/series/{series_ticker}", ticker, documents.decode_series)
 
-    async def event(self, ticker: str) -> documents.Page:
-        return await self._get("event", f"/events/{ticker}", documents.decode_event)
+    async def event(self, ticker: str) -> documents.Page | None:
+        """An event with its markets, None if the venue has none of that name, or not yet."""
+        return await self._if_any("/events/{event_ticker}", ticker, documents.decode_event)
 
-    async def market(self, ticker: str) -> documents.MarketDoc:
-        return await self._get("market", f"/markets/{ticker}", documents.decode_market)
+    async def market(self, ticker: str) -> documents.MarketDoc | None:
+        """The document of a market, None if the venue has none of that name: not yet, or no more."""
+        return await self._if_any("/markets/{ticker}", ticker, documents.decode_market)
 
     async def markets(self, series: str, status: str) -> list[documents.MarketDoc]:
         """Markets of a series. The filter's words are not those of the documents."""
@@ -260,6 +259,11 @@ class KalshiRest:
     async def _get(self, what: str, path: str, decode: Callable[[bytes], T]) -> T:
         answer = await self._send("GET", path, None, path.partition("?")[0])
         return self._read(what, decode, self._good(what, answer))
+
+    async def _if_any(self, template: str, name: str, decode: Callable[[bytes], T]) -> T | None:
+        path = f"{template.partition('{')[0]}{name}"
+        answer = await self._send("GET", path, None, template)
+        return None if answer.status == 404 else self._read(path, decode, self._good(path, answer))
 
     async def _all(self, path: str, query: dict[str, str], decode: Callable[[bytes], tuple[list[T], str]]) -> list[T]:
         """All pages: a short page does not end a list, an empty cursor does."""

@@ -16,7 +16,7 @@ import trio
 
 from hlomm.domain.faults import ProtocolViolation, VenueUnavailable
 from hlomm.domain.ids import kalshi_market
-from hlomm.domain.inputs import Input, MarketListed, MarketSettled
+from hlomm.domain.inputs import Input, MarketDelisted, MarketListed, MarketSettled
 from hlomm.domain.units import ONE, Px
 from hlomm.venues.bounded import BoundedMap
 from hlomm.venues.counters import Counters
@@ -33,6 +33,7 @@ from hlomm.venues.venue_time import VenueTime
 FETCHES_MAX: Final = 256
 OPEN: Final = ("open", "unopened")
 FINAL: Final = "finalized"
+_RESULTS: Final = {"yes": ONE, "no": Px(0)}
 _REREAD: Final = frozenset(
     {"created", "metadata_updated", "close_date_updated", "price_level_structure_updated", "activated"}
 )
@@ -91,6 +92,9 @@ class MarketRoll:
             return
         if doc.event_ticker not in self._registry.events:
             page = await self._rest.event(doc.event_ticker)
+            if page is None:
+                self._counters.add("events_unknown_to_the_venue")  # the next list asks for it again
+                return
             for event in page.events:
                 self._registry.events.put(event.event_ticker, event)
         known = self._registry.docs.get(doc.ticker)
@@ -114,6 +118,9 @@ class MarketRoll:
                 doc = await self._rest.market(ticker)
             except VenueUnavailable:
                 self._counters.add("market_questions_failed")
+                continue
+            if doc is None:
+                self._counters.add("markets_unknown_to_the_venue")
                 continue
             if doc.event_ticker not in self._registry.events:
                 await self._take_row(doc)
@@ -175,7 +182,10 @@ class MarketRoll:
             if market is not None and (market.expiry_ns or 0) > self._wall_ns():
                 continue
             doc = await self._rest.market(ticker)
-            if doc.status == FINAL:
+            if doc is None:
+                self._counters.add("markets_unknown_to_the_venue")
+                await self._settle_by_record(ticker)
+            elif doc.status == FINAL:
                 try:
                     value = _value_of(doc)
                 except ProtocolViolation:
@@ -185,6 +195,19 @@ class MarketRoll:
                 else:
                     self._emit(self.settled(ticker, value, "document"))
 
+    async def _settle_by_record(self, ticker: str) -> None:
+        """A market whose document is gone: the account's own record says what it paid, if anything of it was held."""
+        if not self._purse.positions.get(ticker):
+            market = self._registry.end(ticker)
+            self._forget(ticker)
+            self._emit([] if market is None else [MarketDelisted(market.id, "closed, and the venue knows it no more")])
+            return
+        for row in await self._rest.settlements():
+            pays = _RESULTS.get(row.result)
+            if row.ticker == ticker and pays is not None:
+                self._emit(self.settled(ticker, pays, "settlement"))
+                return
+
     def tell_all(self) -> None:
         """Every listed market again: a later run has an engine of its own."""
         self._emit([MarketListed(market) for market in self._registry.markets.values()])
@@ -193,4 +216,4 @@ class MarketRoll:
 def _value_of(doc: MarketDoc) -> Px | None:
     if doc.settlement_value_dollars:
         return settlement_px(doc.settlement_value_dollars)
-    return {"yes": ONE, "no": Px(0)}.get(doc.result)
+    return _RESULTS.get(doc.result)

@@ -2,7 +2,9 @@
 
 One subscription carries the books of all followed markets, another their trades; markets are added to and taken from
 them. Nothing is added before the acknowledgement told the subscription's number. A subscription that the venue ended is
-asked for anew, with all its markets.
+asked for anew, with all its markets. A command that is refused leaves its subscription as it is: a second one beside it
+would bring every change twice. What it was to bring about is asked for again with the next ping, of one market at a
+time, so that one which the venue does not take costs no other.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ from hlomm.venues.bounded import BoundedMap
 from hlomm.venues.counters import Counters
 from hlomm.venues.kalshi.books import Books, Folded
 from hlomm.venues.kalshi.wire import commands
-from hlomm.venues.kalshi.wire.frames import Error, Ok, Subscribed
+from hlomm.venues.kalshi.wire.frames import UNKNOWN_SID, Error, Ok, Subscribed
 
 SendText = Callable[[str], bool]
 
 MARKETS_MAX: Final = 500
 PER_MARKET: Final = (commands.BOOKS, commands.TRADES)
 _ALWAYS: Final = (*commands.ACCOUNT, commands.LIFECYCLE)
+_SUBSCRIBE: Final = "subscribe"
 
 
 @attrs.define(eq=False)
@@ -35,6 +38,15 @@ class _Channel:
     """Number of the command that asked for it and is not answered."""
     tickers: dict[str, None] = attrs.field(factory=dict)
     """As asked for."""
+
+
+@attrs.frozen
+class _Command:
+    """What was asked of a channel."""
+
+    name: str
+    action: str
+    tickers: tuple[str, ...]
 
 
 @attrs.define(eq=False)
@@ -52,7 +64,9 @@ class Streams:
     pings: set[int] = attrs.field(factory=set)
     _channels: dict[str, _Channel] = attrs.field(factory=dict)
     _by_sid: dict[int, str] = attrs.field(factory=dict)
-    _asked: BoundedMap[int, str] = attrs.field(factory=lambda: BoundedMap(1_024))
+    _asked: BoundedMap[int, _Command] = attrs.field(factory=lambda: BoundedMap(1_024))
+    _alone: dict[str, None] = attrs.field(factory=dict)
+    """Markets of refused commands: each is asked for by itself from then on."""
     _next: int = 0
     _stamps: dict[MarketId, int] = attrs.field(factory=dict)
     """Stamp of the last book told: later ones are never older, or they would be taken for stale."""
@@ -72,6 +86,7 @@ class Streams:
         self._channels, self._by_sid = {}, {}
         self._asked = BoundedMap(1_024)
         self.pings.clear()
+        self._alone.clear()
         self.books = Books(yes_prices=self.yes_prices)
         self.books.follow(list(self.wanted))
         for name in self.always:
@@ -104,6 +119,7 @@ class Streams:
 
     def unwant(self, ticker: str, send: SendText) -> None:
         self.wanted.pop(ticker, None)
+        self._alone.pop(ticker, None)
         self.books.drop(ticker)
         self._stamps.pop(kalshi_market(ticker), None)
         self.sync(send)
@@ -116,25 +132,43 @@ class Streams:
             channel = self._channels.get(name)
             if channel is None:
                 if self.wanted:
-                    self._subscribe(name, tuple(self.wanted), send)
+                    self._subscribe(name, self._first(), send)
             elif channel.sid is not None:
                 added = [one for one in self.wanted if one not in channel.tickers]
                 gone = [one for one in channel.tickers if one not in self.wanted]
-                for action, tickers in ((commands.ADD, added), (commands.DELETE, gone)):
-                    if tickers and send(commands.update(self._number(name), channel.sid, action, tickers)):
-                        for one in tickers:
-                            channel.tickers.pop(one, None)
-                            if action == commands.ADD:
-                                channel.tickers[one] = None
+                together = [one for one in added if one not in self._alone]
+                for tickers in (together, *([one] for one in added if one in self._alone)):
+                    if self._change(name, channel.sid, commands.ADD, tickers, send):
+                        channel.tickers |= dict.fromkeys(tickers)
+                if self._change(name, channel.sid, commands.DELETE, gone, send):
+                    for one in gone:
+                        del channel.tickers[one]
+
+    def again(self, send: SendText) -> None:
+        """Ask once more for what was refused, or never came: markets, and snapshots of books that are not whole."""
+        self.sync(send)
+        channel = self._channels.get(commands.BOOKS)
+        if channel is not None and channel.sid is not None:
+            stale = [one for one, book in self.books.books.items() if book.stale and one in channel.tickers]
+            self._change(commands.BOOKS, channel.sid, commands.SNAPSHOT, stale, send)
+
+    def _first(self) -> tuple[str, ...]:
+        """Markets to begin a subscription with: one at a time, in turn, once all together were refused."""
+        together = tuple(one for one in self.wanted if one not in self._alone)
+        return together or (list(self.wanted)[self._next % len(self.wanted)],)
 
     def _subscribe(self, name: str, tickers: tuple[str, ...], send: SendText) -> None:
-        number = self._number(name)
+        number = self._number(name, _SUBSCRIBE, tickers)
         if send(commands.subscribe(number, [name], tickers, yes_prices=self.yes_prices)):
             self._channels[name] = _Channel(asked=number, tickers=dict.fromkeys(tickers))
 
-    def _number(self, name: str) -> int:
+    def _change(self, name: str, sid: int, action: str, tickers: list[str], send: SendText) -> bool:
+        """Whether there was anything to ask, and it was."""
+        return bool(tickers) and send(commands.update(self._number(name, action, tuple(tickers)), sid, action, tickers))
+
+    def _number(self, name: str, action: str, tickers: tuple[str, ...]) -> int:
         self._next += 1
-        self._asked.put(self._next, name)
+        self._asked.put(self._next, _Command(name, action, tickers))
         return self._next
 
     # -- frames
@@ -160,14 +194,16 @@ class Streams:
     def on_error(self, frame: Error, send: SendText) -> list[Input]:
         """A refused command, or a subscription that the venue has ended."""
         self.counters.add(f"channel_error.{frame.msg.code}")
-        name = self._by_sid.get(frame.sid) or self._asked.get(frame.id)
-        if name is None or not (frame.terminal or (name in PER_MARKET and frame.sid == 0)):
+        asked = self._asked.get(frame.id)
+        name = self._by_sid.get(frame.sid) or (None if asked is None else asked.name)
+        if name is None:
+            return []
+        if not (frame.terminal or frame.msg.code == UNKNOWN_SID):
+            self._not_done(frame.id, asked)
             return []
         channel = self._channels.pop(name, None)
         if channel is not None and channel.sid is not None:
             self._by_sid.pop(channel.sid, None)
-        if name in PER_MARKET and not frame.terminal:
-            return []  # a command that cannot be carried out is not repeated before something else is wanted
         self.counters.add("resubscribed")
         lost = self.books.distrust("ended") if name == commands.BOOKS else Folded()
         if name == commands.BOOKS:
@@ -177,6 +213,21 @@ class Streams:
             self._subscribe(name, (), send)
         self.sync(send)
         return self._told(lost)
+
+    def _not_done(self, number: int, asked: _Command | None) -> None:
+        """A command was refused; what it was for is wanted still (see `again`)."""
+        channel = None if asked is None else self._channels.get(asked.name)
+        if asked is None or channel is None or asked.name not in PER_MARKET:
+            return
+        if asked.action == _SUBSCRIBE and channel.asked == number:
+            del self._channels[asked.name]
+        elif asked.action == commands.ADD:
+            for one in asked.tickers:
+                channel.tickers.pop(one, None)
+        elif asked.action == commands.DELETE:
+            channel.tickers |= dict.fromkeys(asked.tickers)
+        if asked.action in (_SUBSCRIBE, commands.ADD):
+            self._alone |= {one: None for one in asked.tickers if one in self.wanted}
 
     def counts_for_books(self, sid: int) -> bool:
         return self._by_sid.get(sid) == commands.BOOKS
@@ -191,8 +242,7 @@ class Streams:
             channel = self._channels.get(commands.BOOKS)
             if channel is not None and channel.sid is not None:
                 tickers = [one for one in folded.stale if one in channel.tickers]
-                if tickers:
-                    send(commands.update(self._number(commands.BOOKS), channel.sid, commands.SNAPSHOT, tickers))
+                self._change(commands.BOOKS, channel.sid, commands.SNAPSHOT, tickers, send)
         return self._told(folded)
 
     def _told(self, folded: Folded) -> list[Input]:

@@ -7,7 +7,7 @@ and read again when the venue says that it changed.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from enum import StrEnum
 from typing import Final
 
@@ -122,7 +122,7 @@ def read_market(
         return _read(doc, event, series, allowed, fee_precision)
     except _Refused as refused:
         return NotTraded(refused.why, str(refused.detail)[:200])
-    except (ProtocolViolation, UnitError) as error:
+    except (ProtocolViolation, UnitError, DecimalException) as error:  # figures beyond all reckoning raise the last
         return NotTraded(Why.UNREADABLE, str(error)[:200])
 
 

@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 _OK: Final = 200
 _SERVER_FAULT: Final = 500
+_NOT_FOUND: Final = 404
 _TIME: Final = "/time"
 PAGES_MAX: Final = 50
 VERSION: Final = 2
@@ -150,8 +151,12 @@ class PolymarketRest:
     async def tokens(self, condition: str) -> info.Tokens:
         return self._value("tokens", info.decode_tokens(await self._get(f"/markets/{condition}")))
 
-    async def compact(self, condition: str) -> info.Compact:
-        return self._value("compact", info.decode_compact(await self._get(f"/clob-markets/{condition}")))
+    async def compact(self, condition: str) -> info.Compact | None:
+        """None for a market that the order book does not know: new ones are listed minutes before it does."""
+        answer = await self._request("GET", f"/clob-markets/{condition}")
+        if answer.status == _NOT_FOUND:
+            return None
+        return self._value("compact", info.decode_compact(self._good(f"/clob-markets/{condition}", answer)))
 
     async def events(self, tag: str, end_min: str, end_max: str) -> tuple[GammaRow, ...]:
         """Every market of the open events with a tag that end between two ISO times."""
@@ -262,7 +267,9 @@ class PolymarketRest:
         return self._time.wall_ms() // 1_000
 
     async def _get(self, path: str) -> bytes:
-        answer = await self._request("GET", path)
+        return self._good(path, await self._request("GET", path))
+
+    def _good(self, path: str, answer: HttpAnswer) -> bytes:
         if answer.status != _OK:
             raise VenueUnavailable(f"{path} answered {replies.decode_failure(answer.status, answer.body).text}")
         return answer.body

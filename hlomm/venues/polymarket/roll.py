@@ -30,8 +30,8 @@ from hlomm.venues.polymarket.wire.market_frames import Resolved
 from hlomm.venues.polymarket.wire.values import iso_text
 
 SCHEDULES_MAX: Final = 2_048
-QUIET_TERMS: Final = frozenset({"family", "touch"})
-"""Refusals that say no more than that a market is of another kind."""
+QUIET_TERMS: Final = frozenset({"family", "touch", "unknown"})
+"""Refusals that say no more than that a market is of another kind, or too young."""
 
 _log = structlog.get_logger("hlomm.venues.polymarket")
 
@@ -95,7 +95,10 @@ class MarketRoll:
             probe = read_listing(replace(row, fees_enabled=False))
             if isinstance(probe, Refusal) or not self._registry.near(probe, self._clock.now().wall_ns):
                 return Refusal("family", "no need to ask for its fee")
-            schedule = (await self._rest.compact(row.condition_id)).schedule
+            known = await self._rest.compact(row.condition_id)
+            if known is None:
+                return Refusal("unknown", f"{row.slug}: the order book does not know it yet")
+            schedule = known.schedule
             if schedule is None:
                 return Refusal("fee", f"{row.slug}: fees are on, and nobody tells the schedule")
             self._schedules.put(row.condition_id, schedule)

@@ -252,8 +252,8 @@ async def test_the_weight_of_a_minute_is_never_used_up(tmp_path: Path, autojump_
     done = await fill(tmp_path, wanted(200 * PAGE), market)
     assert (done.requests, len(times), done.failure) == (1 + 200, 200, "")
     most = max(sum(20 for at in times if begin <= at < begin + 60) for begin in times)
-    # A full minute's allowance that refills while it is spent, less what is left to orders and cancels.
-    assert IP_WEIGHT_PER_MIN <= most <= 2 * IP_WEIGHT_PER_MIN - config().weight_reserve
+    # All that polls may have of any minute, or nearly so.
+    assert IP_WEIGHT_PER_MIN / 2 <= most <= IP_WEIGHT_PER_MIN - config().weight_reserve
 
 
 # -- files

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlomm.domain.times import NS_PER_S
-from hlomm.venues.pacing import TokenBucket, backoff_s
+from hlomm.venues.pacing import TokenBucket, WindowBudget, backoff_s
 
 
 def bucket(capacity: float = 100, refill_per_s: float = 10) -> TokenBucket:
@@ -114,3 +114,26 @@ def test_the_same_jitter_gives_the_same_pause() -> None:
 def test_senseless_arguments_are_a_fault_of_ours(attempt: int, jitter: float) -> None:
     with pytest.raises(AssertionError):
         backoff_s(attempt, base_s=1, cap_s=60, jitter=jitter)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5_000), st.integers(1, 400)), max_size=80))
+def test_no_span_of_a_window_ever_holds_more_than_its_limit(steps: list[tuple[int, int]]) -> None:
+    """A bucket that holds a minute's worth and refills as fast lets nearly twice as much through."""
+    budget, taken, now_ns = WindowBudget(1_200, 60), list[tuple[int, int]](), 10**12
+    for pause_ms, tokens in steps:
+        now_ns += pause_ms * 10**6
+        if budget.try_take(tokens, now_ns):
+            taken.append((now_ns, tokens))
+        assert sum(amount for at, amount in taken if now_ns - at < 60 * NS_PER_S) <= 1_200
+    assert len(budget._slots) <= 122
+    assert budget.level(now_ns + 61 * NS_PER_S) == 1_200
+
+
+def test_a_drained_window_comes_back_after_a_third_of_its_span() -> None:
+    budget = WindowBudget(1_200, 60)
+    budget.take(100, 10**12)
+    budget.drain(10**12)
+    assert budget.level(10**12 + 19 * NS_PER_S) == 0
+    assert budget.level(10**12 + 20 * NS_PER_S) == 1_100
+    budget.take(1_300, 10**12 + 20 * NS_PER_S)
+    assert budget.level(10**12 + 20 * NS_PER_S) == -200, "what must happen is counted all the same"

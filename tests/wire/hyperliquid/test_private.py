@@ -284,6 +284,20 @@ def test_one_unreadable_order_makes_the_list_no_answer(row: Any, kind: str) -> N
     assert open_orders(order_row(), row) == (None, [kind])
 
 
+@pytest.mark.parametrize("fields", [{"limitPx": "92340.0"}, {"limitPx": "0.0"}])
+def test_a_stop_on_a_whole_position_is_listed_though_it_has_no_size(fields: dict[str, Any]) -> None:
+    """Somebody's stop on the hedge must not keep a sweep from seeing whether our orders are gone."""
+    stop = {
+        "coin": "BTC", "side": "A", "sz": "0.0", "origSz": "0.0", "isTrigger": True, "isPositionTpsl": True,
+        "orderType": "Stop Market", "tif": None, "cloid": None, "oid": 77, "triggerPx": "97200.0",
+    }  # fmt: skip
+    orders, wrong = open_orders(order_row(), {**order_row(), **stop, **fields})
+    assert wrong == []
+    assert [(one.client_id, one.venue_order_id, one.market, one.leaves) for one in orders[1:]] == [
+        (None, "77", "hyperliquid:BTC", 0)
+    ]
+
+
 def test_no_open_orders_is_an_empty_list() -> None:
     assert open_orders() == ((), [])
 

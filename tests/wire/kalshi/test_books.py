@@ -330,3 +330,19 @@ def test_the_quarter_hour_data_agree_with_our_reading(shared: Shared) -> None:
         assert parts.minute % 15 == 0
         (close_ns,) = eastern.instants(parts.year, parts.month, parts.day, parts.hour, parts.minute)
         assert close_ns % (900 * 10**9) == 0
+
+
+def test_a_fill_without_its_time_is_private_news_that_cannot_be_read() -> None:
+    """Taken for time zero it would be history, and its listing would be taken for a repetition."""
+    told = {
+        "trade_id": "t", "order_id": "o", "market_ticker": "KXBTCD-26NOV2017-T90999.99", "yes_price_dollars": "0.5000",
+        "count_fp": "1.00", "fee_cost": "0.0200", "book_side": "bid", "is_taker": True, "ts_ms": 1_795_208_400_123,
+    }  # fmt: skip
+    frame, problem = frames.decode_frame(json.dumps({"type": "fill", "sid": 1, "msg": told}))
+    assert isinstance(frame, frames.FillFrame)
+    assert problem is None
+    del told["ts_ms"]
+    frame, problem = frames.decode_frame(json.dumps({"type": "fill", "sid": 1, "msg": told}))
+    assert isinstance(frame, frames.Unreadable)
+    assert problem is not None
+    assert problem.kind == "frame.fill"

@@ -47,10 +47,14 @@ def read(doc: dict[str, Any], *, event: dict[str, Any] | None = None, series: di
     name = doc["ticker"].partition("-")[0]
     its_event = {"event_ticker": "E", "series_ticker": name, "settlement_sources": BRTI}
     its_series = {"ticker": name, "fee_type": "quadratic", "fee_multiplier": 1}
+    return read_text(json.dumps(doc), its_event | (event or {}), its_series | (series or {}))
+
+
+def read_text(doc: str, event: dict[str, Any], series: dict[str, Any]) -> Any:
     return read_market(
-        msgspec.json.decode(json.dumps(doc), type=MarketDoc),
-        msgspec.json.decode(json.dumps(its_event | (event or {})), type=EventDoc),
-        msgspec.json.decode(json.dumps(its_series | (series or {})), type=SeriesDoc),
+        msgspec.json.decode(doc, type=MarketDoc),
+        msgspec.json.decode(json.dumps(event), type=EventDoc),
+        msgspec.json.decode(json.dumps(series), type=SeriesDoc),
         allowed=ALLOWED,
         fee_precision=STEP,
     )  # fmt: skip
@@ -368,3 +372,18 @@ def test_the_digest_changes_with_the_wording_only(shared: Shared) -> None:
     changed = read(doc | {"rules_secondary": doc["rules_secondary"].replace("60 RTI prices", "30 RTI prices")})
     assert isinstance(changed, Market)
     assert changed.rules != first.rules
+
+
+@pytest.mark.parametrize("figure", ["1e999999", "-1e999999", '"sNaN"', '"Infinity"', "9" * 4_000])
+@pytest.mark.parametrize("field", ["floor_strike", "cap_strike"])
+def test_a_strike_beyond_all_reckoning_refuses_its_market_and_nothing_else(
+    shared: Shared, field: str, figure: str
+) -> None:
+    """It comes over the stream too: what it raised would end the session."""
+    cases = shared.json("ticker_samples.json")["cases"]
+    document = whole(next(case for case in cases if case["ticker"] == "KXBTCD-26NOV2017-T90999.99"))
+    event = {"event_ticker": "E", "series_ticker": "KXBTCD", "settlement_sources": BRTI}
+    series = {"ticker": "KXBTCD", "fee_type": "quadratic", "fee_multiplier": 1}
+    assert isinstance(read_text(json.dumps(document), event, series), Market)
+    told = json.dumps({**document, "strike_type": "between", field: "@"}).replace('"@"', figure)
+    assert isinstance(read_text(told, event, series), NotTraded)

@@ -405,3 +405,26 @@ def test_the_hours_around_a_change(year: int) -> None:
             at = dt.datetime(year, month, 1, tzinfo=dt.UTC) + dt.timedelta(hours=hour)
             local = at.astimezone(zone)
             assert eastern(int(at.timestamp()) * 10**9)[3] == local.hour * 60 + local.minute
+
+
+MONSTERS = ["1e999999", "-1e999999", "1E-999999", '"sNaN"', '"NaN"', '"Infinity"', "9" * 4_000]
+
+
+@pytest.mark.parametrize("figure", MONSTERS)
+@pytest.mark.parametrize(
+    "field", ["orderMinSize", "orderPriceMinTickSize", "rewardsMinSize", "rewardsMaxSpread", "feeSchedule"]
+)
+def test_figures_beyond_all_reckoning_refuse_the_market_and_nothing_else(
+    updown: dict[str, Any], field: str, figure: str
+) -> None:
+    """One row of the venue's list must not end the session that reads it."""
+    at = {**updown, "feesEnabled": True, field: {**SCHEDULE, "rate": "@"} if field == "feeSchedule" else "@"}
+    page, _ = decode_markets(json.dumps([at]).replace('"@"', figure).encode())
+    assert page is not None
+    for row in page.rows:
+        got = read_listing(row)
+        assert isinstance(got, Refusal) or field == "rewardsMinSize", "nothing to be rewarded for is no fault"
+
+
+def test_a_token_of_thousands_of_digits_is_no_token(updown: dict[str, Any]) -> None:
+    assert refused({**updown, "clobTokenIds": ["9" * 5_000, "1"]}) == "tokens"

@@ -70,6 +70,16 @@ def test_a_success_without_an_order_id_is_a_refusal() -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["order timed out", "Internal server error", "order match delayed due to market conditions"]
+)
+def test_a_row_of_a_batch_that_says_nothing_for_certain_is_no_refusal(text: str) -> None:
+    """Alone they come with status 500 and leave the order's fate open; a row has no status of its own."""
+    alone, row = decode_failure(500, json.dumps({"error": text}).encode()), placed(reply(orderID="", errorMsg=text))[0]
+    assert isinstance(row, Failure)
+    assert (row.code, row.ambiguous) == (alone.code, True)
+
+
+@pytest.mark.parametrize(
     ("side", "taking", "making", "filled"),
     [
         (Side.BUY, "", "", "0"),

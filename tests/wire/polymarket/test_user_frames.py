@@ -185,6 +185,15 @@ def test_our_rows_among_the_makers(shared: Shared) -> None:
     assert len({fill.order_id for fill in got.fills}) == 2
 
 
+def test_our_rows_are_the_same_fills_in_whatever_order_they_are_listed() -> None:
+    """Stream and list promise no order: a row known by its place would be a second fill."""
+    rows = [maker(owner=MADE.api_key, order_id=one) for one in ("0xA1", "0xb2", "0xa1")]
+    told = one(trade(*rows, trader_side="MAKER", owner="x")).fills
+    listed = one(trade(maker(), *reversed(rows), trader_side="MAKER", owner="x")).fills
+    assert len({fill.key for fill in told}) == 3
+    assert {fill.key: fill.order_id for fill in told} == {fill.key: fill.order_id for fill in listed}
+
+
 @pytest.mark.parametrize(
     ("token", "taker_side", "ours"),
     [(YES, "BUY", Side.SELL), (YES, "SELL", Side.BUY), (NO, "BUY", Side.BUY), (NO, "SELL", Side.SELL)],

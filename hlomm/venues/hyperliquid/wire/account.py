@@ -46,6 +46,8 @@ class OrderFields(Struct, frozen=True, rename="camel"):
     timestamp: Millis
     orig_sz: DecimalText | None = None
     cloid: CloidText | None = None
+    is_trigger: bool = False
+    """A stop or take-profit somebody placed by hand; only the list of open orders says so."""
 
 
 class StatusRow(Struct, frozen=True, rename="camel"):
@@ -175,15 +177,20 @@ def resting_orders(rows: list[msgspec.Raw]) -> tuple[RestingOrder, ...]:
 
 
 def _resting(order: OrderFields) -> RestingOrder:
+    """A trigger on a whole position has no size until it fires, and one at market may have no price.
+
+    It rests all the same, and must not keep the list from being read.
+    """
     coin = read_coin(order.coin)
+    trigger = order.is_trigger
     return RestingOrder(
         client_id=client_id_of(order.cloid),
         venue_order_id=VenueOrderId(str(order.oid)),
         market=MarketId(f"{HYPERLIQUID}:{order.coin}") if coin is None else coin.market,
         leg=Leg.YES if coin is None else coin.leg,
         side=read_side(order.side, "order.side"),
-        px=_limit_px(coin, order),
-        leaves=qty(order.sz, "order.size"),
+        px=Px(unsigned(order.limit_px, "order.price")) if trigger else _limit_px(coin, order),
+        leaves=Qty(unsigned(order.sz, "order.size")) if trigger else qty(order.sz, "order.size"),
     )
 
 

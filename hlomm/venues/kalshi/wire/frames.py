@@ -91,7 +91,8 @@ class FillMsg(Struct, frozen=True, kw_only=True):
     post_position_fp: DecimalText | None = None
     exchange_index: ShardNumber = 0
     subaccount: int | None = None
-    ts_ms: Millis = 0
+    ts_ms: Millis
+    """Without it nobody could tell a fill of ours from history."""
 
 
 class FillFrame(_Frame, frozen=True, tag="fill"):
@@ -271,6 +272,8 @@ Frame = (
 )
 
 TERMINAL_CODES: Final = frozenset({10, 17, 25})
+UNKNOWN_SID: Final = 7
+"""The venue has no such subscription: nothing comes over it, whatever we believe."""
 FRAME_CHARS_MAX: Final = 4 * 2**20
 
 _decoder: Final = msgspec.json.Decoder(Frame)

@@ -2,7 +2,7 @@
 
 A trade's top level is its taker's, owner and wallet included. If we made it, our fills are the rows of `maker_orders`
 that carry our key or wallet: several perhaps, on the other token where the match minted or merged a set. The same trade
-is told again with every status, so a fill is known by trade, order and place.
+is told again with every status, so a fill is known by trade, order, and which part of the order it is.
 """
 
 from __future__ import annotations
@@ -207,11 +207,13 @@ def read_trade(row: TradeRow, me: Me) -> TradeNews:
 
 
 def _made(row: TradeRow, taker_side: Side, me: Me) -> tuple[FillNews, ...]:
-    """Our rows among the makers'."""
+    """Our rows among the makers', known by order and not by place: nobody promises that lists keep one sequence."""
     fills: list[FillNews] = []
-    for place, one in enumerate(row.maker_orders):
+    parts: dict[str, int] = {}
+    for one in row.maker_orders:
         if not me.owns(one.owner, one.maker_address):
             continue
+        place = parts[one.order_id.lower()] = parts.get(one.order_id.lower(), -1) + 1
         # Same token: the other side of the taker's trade. Other token: both bought (mint) or both sold (merge).
         derived = Side(-taker_side) if one.asset_id == row.asset_id else taker_side
         side = read_side(one.side, "trade.side") if one.side else derived

@@ -22,6 +22,8 @@ CANCEL_ONLY: Final = "CancelOnly"
 POST_ONLY_MODE: Final = "PostOnlyMode"
 RESTARTING: Final = "Restarting"
 NO_MARKET: Final = "NoSuchMarket"
+TIMED_OUT: Final = "TimedOut"
+"""The exchange did not say in time: the order may rest."""
 
 _TEXTS: Final[tuple[tuple[str, str], ...]] = (
     ("duplicated", DUPLICATED),
@@ -39,7 +41,7 @@ _TEXTS: Final[tuple[tuple[str, str], ...]] = (
     ("order match delayed", DELAYED),
     ("delayed status", DELAYED),
     ("pending/delayed", DELAYED),
-    ("order timed out", "TimedOut"),
+    ("order timed out", TIMED_OUT),
     ("rounding issues", "Rounding"),
     ("discrepancy greater than allowed", "Rounding"),
     ("order_version_mismatch", VERSION),
@@ -80,7 +82,9 @@ REFUSES_US: Final = frozenset({"UnknownSigner", VERSION})
 """Refusals of the key, the wallet or the form of orders: no later order can succeed."""
 
 _BY_STATUS: Final = {401: "UnknownSigner", 404: NO_MARKET, 425: RESTARTING, 429: "RateLimitAddress", 503: PAUSED}
-_AMBIGUOUS_TEXTS: Final = frozenset({DUPLICATED, DELAYED})
+_AMBIGUOUS_TEXTS: Final = frozenset({DUPLICATED, DELAYED, TIMED_OUT})
+_BROKEN: Final = "internal server error"
+"""The exchange behind the gateway broke: alone it would come with status 500, and a row has no status."""
 _NUMBER: Final = re.compile(r'"retry_after_seconds"\s*:\s*([0-9]{1,6})', re.ASCII)
 _REFUSED_5XX: Final = frozenset({NO_MATCH, "Rounding", PAUSED, CANCEL_ONLY, POST_ONLY_MODE, "FokCancel"})
 """Answers in the five hundreds that are the exchange's own word about the order."""
@@ -114,4 +118,4 @@ def failure(status: int, text: str, body: str = "") -> Failure:
 def refusal(text: str) -> Failure:
     """A row of an answer that carries an error text."""
     code = error_code(text)
-    return Failure(code, text, code in _AMBIGUOUS_TEXTS)
+    return Failure(code, text, code in _AMBIGUOUS_TEXTS or _BROKEN in text.lower())

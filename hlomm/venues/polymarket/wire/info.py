@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.markets import Leg
 from hlomm.domain.secret import Secret, seal
 from hlomm.domain.units import ONE, SCALE, Px
 from hlomm.venues.anomalies import Anomaly, guarded
-from hlomm.venues.fields import DecimalText, unsigned
+from hlomm.venues.fields import MS_LIMIT, DecimalText, unsigned
 from hlomm.venues.polymarket.auth import ApiKey, check_api_key
 from hlomm.venues.polymarket.wire.gamma import FeeSchedule
 from hlomm.venues.polymarket.wire.values import IdText
@@ -81,7 +81,7 @@ _version: Final = msgspec.json.Decoder(_Version)
 _balance: Final = msgspec.json.Decoder(_Balance)
 _market: Final = msgspec.json.Decoder(_Market)
 _compact: Final = msgspec.json.Decoder(_Compact)
-_seconds: Final = msgspec.json.Decoder(int, strict=False)
+_seconds: Final = msgspec.json.Decoder(Annotated[int, Meta(ge=0, lt=MS_LIMIT // 1_000)], strict=False)
 
 
 def decode_api_key(body: bytes) -> tuple[ApiKey | None, tuple[Anomaly, ...]]:

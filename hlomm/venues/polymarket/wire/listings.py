@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -41,6 +41,8 @@ def read_listing(row: GammaRow) -> Listing | Refusal:
         return refused.refusal
     except ProtocolViolation as violation:
         return Refusal(violation.kind, str(violation)[:160])
+    except DecimalException as error:  # a figure beyond all reckoning, or one that is none
+        return Refusal("figures", f"{row.slug}: {type(error).__name__}"[:160])
 
 
 def _listing(row: GammaRow) -> Listing:

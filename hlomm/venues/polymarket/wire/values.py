@@ -16,7 +16,8 @@ from hlomm.domain.units import SCALE
 from hlomm.venues.fields import MS_LIMIT, SCALED_LIMIT
 from hlomm.venues.polymarket.contracts import TOKEN_LIMIT
 
-TokenText = Annotated[str, Meta(min_length=1, max_length=80)]
+TOKEN_DIGITS: Final = 80
+TokenText = Annotated[str, Meta(min_length=1, max_length=TOKEN_DIGITS)]
 IdText = Annotated[str, Meta(max_length=128)]
 LongText = Annotated[str, Meta(max_length=20_000)]
 Loose = str | int | float | None
@@ -31,7 +32,8 @@ _SECONDS_LIMIT: Final = 10**11
 
 def token_number(text: str, kind: str) -> int:
     """An asset id. ProtocolViolation(`kind`) for what is no decimal of 256 bits."""
-    if not text.isascii() or not text.isdigit() or (number := int(text)) >= TOKEN_LIMIT or not number:
+    digits = text.isascii() and text.isdigit() and len(text) <= TOKEN_DIGITS
+    if not digits or (number := int(text)) >= TOKEN_LIMIT or not number:
         raise ProtocolViolation(kind, f"expected an asset id, was {text[:80]!r}")
     return number
 
