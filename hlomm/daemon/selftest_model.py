@@ -14,7 +14,7 @@ from hlomm.domain.grid import floor_px
 from hlomm.domain.inputs import BookSnapshot, FeeRates, Level
 from hlomm.domain.markets import Market
 from hlomm.domain.orders import Side
-from hlomm.domain.units import ONE, Cash, Px, Qty, ceil_to, notional_ceil, notional_exact, notional_floor, to_text
+from hlomm.domain.units import ONE, Cash, Px, Qty, ceil_to, notional_ceil, notional_floor, to_text
 from hlomm.engine.fees import TOLERANCE
 
 TAU_MIN_NS: Final = 60_000_000_000
@@ -148,21 +148,21 @@ def latency(took_ms: float, within_s: float) -> Field:
 def price(fills: Sequence[Fill], side: Side, limit: Px, levels: Sequence[Level]) -> Field:
     """What was paid or got, beside what the book of a moment before promised; never beyond the limit."""
     qty = sum(fill.qty for fill in fills)
-    promised, was = _walked(levels, qty), sum(notional_exact(fill.px, fill.qty) for fill in fills)
+    promised, was = _walked(levels, qty), sum(fill.px * fill.qty for fill in fills)
     beyond = any((fill.px - limit) * side > 0 for fill in fills)
     verdict = Verdict.DIFFERS if beyond or not qty else Verdict.SAME if was == promised else Verdict.WITHIN
-    each = to_text(was * ONE // qty) if qty else "nothing"
-    shown = "too thin a book" if promised is None else to_text(promised * ONE // qty if qty else 0)
+    each = to_text(was // qty) if qty else "nothing"
+    shown = "too thin a book" if promised is None else to_text(promised // qty if qty else 0)
     word = "at most" if side is Side.BUY else "at least"
     return Field("px", f"{shown}, {word} {to_text(limit)}", each, verdict)
 
 
 def _walked(levels: Sequence[Level], qty: int) -> int | None:
-    """Cost of so many contracts along the levels; None where there are too few."""
+    """Cost of so many contracts along the levels, in 1e-16; None where there are too few."""
     cost, left = 0, qty
     for px, size in levels:
         taken = min(size, left)
-        cost, left = cost + notional_exact(px, taken), left - taken
+        cost, left = cost + px * taken, left - taken
     return None if left else cost
 
 
@@ -205,5 +205,8 @@ def fee_token(market: Market, *, paid: bool) -> Field:
 
 
 def cash_of(fills: Sequence[Fill]) -> int:
-    """What fills do to the cash, fees included."""
-    return sum(-fill.side * notional_exact(fill.px, fill.qty) - fill.fee for fill in fills)
+    """What fills do to the cash, fees included, each rounded as the books do it."""
+    return sum(
+        (-notional_ceil(fill.px, fill.qty) if fill.side is Side.BUY else notional_floor(fill.px, fill.qty)) - fill.fee
+        for fill in fills
+    )

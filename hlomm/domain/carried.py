@@ -16,7 +16,10 @@ from hlomm.domain.units import SCALE, Cash, Px, Qty
 
 
 class CarriedPosition(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """Tokens of one market with their exact cost. `ref2` is twice the last reference price, None if never priced."""
+    """Tokens of one market with their exact cost. `ref2` is twice the last reference price, None if never priced.
+
+    Without any tokens it says what was won or lost there so far, which counts in the market's limit until it is over.
+    """
 
     market: MarketId
     yes: Qty
@@ -183,3 +186,15 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     def books(self) -> tuple[CarriedBooks, ...]:
         """Of all accounts."""
         return (self.first, *self.others)
+
+
+def without_flat(books: Carried) -> Carried:
+    """The same as it was recorded before markets without tokens were carried."""
+    lean = msgspec.structs.replace(books, positions=_held(books))
+    return msgspec.structs.replace(
+        lean, others=tuple(msgspec.structs.replace(other, positions=_held(other)) for other in books.others)
+    )
+
+
+def _held(books: Carried | CarriedBooks) -> tuple[CarriedPosition, ...]:
+    return tuple(one for one in books.positions if one.yes or one.no)

@@ -19,9 +19,12 @@ from hlomm.engine import tuning, unhedged
 from hlomm.engine.basket import GroupState
 from hlomm.engine.memory import Memory
 from hlomm.engine.pairs import Kept
+from hlomm.engine.portfolio import Portfolio
 from hlomm.engine.state import State
 
 SETTLED_CARRIED: Final = 64
+FLAT_CARRIED: Final = 64
+"""Markets in which nothing is held and something was won or lost: it counts in their limit until they are over."""
 SEEN_SPAN_MS: Final = 120_000
 """Fills are asked for again from a while before the newest one; keys reach well beyond that span."""
 SEEN_CARRIED: Final = 512
@@ -81,13 +84,15 @@ def _rested(state: State) -> tuple[CarriedRest, ...]:
 def _books(state: State, venue: VenueId) -> CarriedBooks:
     """Of one account. One that this run does not trade is handed on as it came."""
     books, memory = state.portfolio.of(venue), state.memory(venue)
-    from_ms, seen = _fills_from(memory)
+    (from_ms, seen), counting = _fills_from(memory), _counting(books)
     return CarriedBooks(
         venue=venue, account=state.accounts.get(venue, ""), cash=Cash(books.cash), deposits=Cash(books.deposits),
         adjustments=Cash(books.adjustments), realised=Cash(books.realised), fees=Cash(books.fees),
         volume=Cash(books.volume), fills=books.fills, settlements=books.settlements,
         settlements_held=books.settlements_held,
-        positions=tuple(_position(state, market) for market, held in books.positions.items() if not held.flat),
+        positions=tuple(
+            _position(state, market) for market, held in books.positions.items() if not held.flat or market in counting
+        ),
         settled=tuple(books.settled.items())[-SETTLED_CARRIED:], last_fill_ms=memory.last_fill_ms,
         fills_from_ms=from_ms, seen=seen,
         perp_cash=Cash(books.perps.raw) if books.perps.known else None, funding=Cash(books.perps.funding),
@@ -98,6 +103,12 @@ def _books(state: State, venue: VenueId) -> CarriedBooks:
             if venue_of(one.fill.market) == venue
         ),
     )  # fmt: skip
+
+
+def _counting(books: Portfolio) -> frozenset[MarketId]:
+    """Markets that are flat and whose result so far still counts: the newest, as far as is known not over."""
+    found = [market for market, held in books.positions.items() if held.flat and held.realised]
+    return frozenset([market for market in found if market not in books.settled][-FLAT_CARRIED:])
 
 
 def _fills_from(memory: Memory) -> tuple[int, tuple[str, ...]]:

@@ -66,13 +66,13 @@ def bids_for(leg: Leg, bids: Sequence[Level], asks: Sequence[Level]) -> list[Lev
 def sale(leg: Leg, surplus: int, buyers: Sequence[Level], mid: int | None, terms: Terms) -> Way | None:
     """Sell the surplus; None if the order would be below the minimum.
 
-    The limit gives way by the slippage, rounded down to the tick, but never below the price at which the order would
-    be too small to send.
+    The limit gives way by no more than the slippage, rounded towards the touch, and is never below the price at which
+    the order would be too small to send.
     """
     qty = floor_to(surplus, terms.lot)
     if qty <= 0 or not buyers or too_small(buyers[0][0], mid, qty, terms):
         return None
-    limit = max(terms.floor(buyers[0][0] - terms.slippage), _least_px(qty, terms))
+    limit = max(terms.ceil(buyers[0][0] - terms.slippage), _least_px(qty, terms))
     kept, left = 0, qty
     for px, size in buyers:
         if px < limit or not left:

@@ -1,9 +1,11 @@
 """Whether an account has earned more than its smallest size: what its ledger says, against criteria set beforehand.
 
 One observation is one settlement: all contracts that were traded and settled within the same minute, for one price
-settles them all. Its result is every unit of cash that moved in them, fees and settlement included. What is still open,
-and a hedge that belongs to no single contract, is in the total beside it and in no observation. One account is one
-row: those of another account, or of another model of fills, are never added to it. (QUANT 8.4, 10.)
+settles them all. Its result is every unit of cash that moved in them, fees and settlement included. Only Hyperliquid
+tells a settlement as a fill: what the fills leave of a contract is paid here, and what was held before the first one
+is taken off at what it paid. What is still open, and a hedge that belongs to no single contract, is in the total beside
+it and in no observation. One account is one row: those of another account, or of another model of fills, are never
+added to it. (QUANT 8.4, 10.)
 
 Nothing is promoted by this. Who runs many canaries and looks at the best one reads too high a probability here: for
 choosing among many there is `hlomm sweep`, which counts its trials.
@@ -21,7 +23,9 @@ from typing import Any, Final
 import attrs
 
 from hlomm.domain.faults import UsageError
-from hlomm.domain.units import SCALE, notional_ceil, notional_floor, to_fixed
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import Side
+from hlomm.domain.units import SCALE, complement, notional_ceil, notional_floor, to_fixed
 from hlomm.pricing.trials import Moments, min_trl, moments, psr
 from hlomm.rundir.ledger_schema import connect
 from hlomm.settings.rehearsals import Canary
@@ -154,17 +158,22 @@ def _amount(row: sqlite3.Row | None, name: str) -> int:
 
 
 def _results(connection: sqlite3.Connection, account: str) -> tuple[int, ...]:
-    """By settlement: all cash that moved in the contracts that it ended."""
+    """By settlement: all cash that moved in the contracts that it ended, and what it paid without a fill to say so."""
     moved: defaultdict[int, int] = defaultdict(int)
+    left: defaultdict[tuple[int, str, int], int] = defaultdict(int)
     rows = connection.execute(
-        "SELECT s.wall_ms AS settled_ms, f.side, f.px, f.qty, f.fee FROM fills f JOIN settlements s "
-        "ON s.account = f.account AND s.market = f.market WHERE f.account = ? AND f.booked AND (f.account, f.key) "
-        "NOT IN (SELECT account, key FROM voids)", (account,),
+        "SELECT s.wall_ms AS settled_ms, s.yes_px, f.market, f.leg, f.side, f.px, f.qty, f.fee FROM fills f "
+        "JOIN settlements s ON s.account = f.account AND s.market = f.market WHERE f.account = ? AND f.booked "
+        "AND (f.account, f.key) NOT IN (SELECT account, key FROM voids)", (account,),
     )  # fmt: skip
     for row in rows:
-        px, qty = int(row["px"]), int(row["qty"])
-        cash = -notional_ceil(px, qty) if row["side"] == "BUY" else notional_floor(px, qty)
-        moved[row["settled_ms"] // MS_PER_MIN] += cash - int(row["fee"])
+        px, qty, minute = int(row["px"]), int(row["qty"]), row["settled_ms"] // MS_PER_MIN
+        pays = int(row["yes_px"]) if row["leg"] == Leg.YES.name else complement(int(row["yes_px"]))
+        bought = row["side"] == Side.BUY.name
+        moved[minute] += (-notional_ceil(px, qty) if bought else notional_floor(px, qty)) - int(row["fee"])
+        left[minute, row["market"], pays] += qty if bought else -qty
+    for (minute, _, pays), qty in left.items():
+        moved[minute] += notional_floor(pays, qty)
     return tuple(moved[minute] for minute in sorted(moved))
 
 

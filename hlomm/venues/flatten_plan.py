@@ -203,7 +203,7 @@ def _sale(
     if qty < max(rules.min_qty, 1) or least > bid[0]:
         return HoldReason.BELOW_MINIMUM
     # Within the slippage, but never so low that a bid near zero makes the order too small to be taken.
-    px = Px(max(rules.floor(bid[0] - bounds.slippage), least))
+    px = Px(max(rules.ceil(bid[0] - bounds.slippage), least))
     return OrderRequest(
         client_id=mint(),
         market=token.market,

@@ -13,7 +13,7 @@ from hlomm.domain.inputs import AccountState, BookSnapshot, Input, RestingOrder
 from hlomm.domain.markets import Market
 from hlomm.domain.orders import OrderRequest
 from hlomm.domain.outputs import Output
-from hlomm.domain.units import Cash, Px, Qty, ceil_to, floor_to
+from hlomm.domain.units import Cash, Px, Qty, ceil_to
 
 
 class Sink(Protocol):
@@ -68,12 +68,8 @@ class SaleRules:
             ticks=market.ticks,
         )  # fmt: skip
 
-    def floor(self, px: int) -> Px:
-        """Largest legal price not above `px`."""
-        return Px(floor_to(px, self._step(px)))
-
     def ceil(self, px: int) -> Px:
-        """Smallest legal price not below `px`, which is positive."""
+        """Smallest legal price not below `px`; no price, 0 or less, where `px` is none."""
         return Px(ceil_to(px, self._step(px)))
 
     def _step(self, px: int) -> Px:

@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 import trio
+from msgspec.structs import replace
 
+from hlomm.daemon import selftest_model
 from hlomm.daemon.selftest import Selftest
 from hlomm.daemon.selftest_model import Plan, Result, Step, Verdict
 from hlomm.domain.faults import UsageError
-from hlomm.domain.units import parse
+from hlomm.domain.fills import Fill, FillKind
+from hlomm.domain.ids import polymarket_market
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import Side
+from hlomm.domain.units import Cash, Px, Qty, parse
 from hlomm.settings.load import load
 from hlomm.sim.config import RulesConfig, SimConfig
 from hlomm.sim.faults import FaultArgs, FaultName
@@ -151,3 +157,16 @@ async def test_a_fee_that_the_model_does_not_know_differs_and_it_ends_flat(autoj
     assert sale["fee"][1] is Verdict.DIFFERS
     assert parse(sale["fee"][0]) > 0
     assert {name for name, (_, verdict) in sale.items() if verdict is Verdict.DIFFERS} == {"fee"}
+
+
+def test_odd_sizes_are_reckoned_with() -> None:
+    """0.333333 shares at 0.631 are finer than any unit of ours; the cash is what the books make of them."""
+    odd = Fill(
+        key="1", market=polymarket_market("0x15"), leg=Leg.YES, side=Side.BUY, px=Px(parse("0.631")),
+        qty=Qty(parse("0.333333")), fee=Cash(parse("0.01")), kind=FillKind.TRADE, maker=False, client_id=None,
+        venue_order_id=None, venue_ms=1,
+    )  # fmt: skip
+    sold = replace(odd, side=Side.SELL)
+    assert selftest_model.cash_of([odd, sold]) == -parse("0.02000001")
+    paid = selftest_model.price([odd], Side.BUY, odd.px, [(odd.px, odd.qty)])
+    assert (paid.was, paid.verdict) == ("0.631", Verdict.SAME)

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hlomm.domain.carried import without_flat
 from hlomm.domain.faults import JournalCorrupt, UsageError
 from hlomm.domain.ids import HYPERLIQUID, outcome_market
 from hlomm.domain.inputs import BookSnapshot, Booted, MarketListed, OperatorAction, OperatorCommand
@@ -39,6 +40,18 @@ def test_a_run_of_the_whole_engine_replays_byte_for_byte(seed: int, tmp_path: Pa
         "torn_bytes": 0, "segments": [Segment(EPOCH_MS, 0).name], "fault": None,
     }  # fmt: skip
     assert result.text().endswith("\nidentical")
+
+
+def test_books_of_a_run_from_before_flat_markets_were_carried_are_the_same_books(tmp_path: Path) -> None:
+    run, changed = Run().weather(11, 500), 0
+    for at, record in enumerate(run.records):
+        if isinstance(record, CheckpointRecord):
+            lean = without_flat(record.books)
+            changed += lean != record.books
+            run.records[at] = CheckpointRecord(record.seq, record.now, lean)
+    assert changed > 3
+    write(tmp_path, run.records)
+    assert replay(tmp_path).identical
 
 
 def test_the_runs_replayed_here_hold_decisions_of_every_kind() -> None:

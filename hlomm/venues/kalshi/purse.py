@@ -4,7 +4,8 @@ The venue nets: a market's position is one signed number, and buying NO while ho
 pair. The engine keeps two tokens. So a fill is told as what was ordered, followed by the merge of what the venue netted
 at once: cash and tokens are then the venue's to the last unit. A sale of more than is held opens the other side for the
 rest, and is told as such. Of whose order nobody knows what it was called (another run's, somebody else's) is told as a
-sale of what it closed and a purchase of the rest.
+sale of what it closed and a purchase of the rest. Each part bears its share of the fee, by contracts: what a part costs
+is what the engine learns the venue's fees from.
 
 A later run may be told the same fill once more and not know the order any more. The parts then have the same keys:
 that of the row for what it closed, or for all of it where it closed nothing, and that with `:1` for a rest.
@@ -56,7 +57,11 @@ class Purse:
         if row.qty > netted:
             rest = (leg, side, px) if side is Side.BUY else (_OTHER[leg], Side.BUY, complement(px))
             parts.append((*rest, row.qty - netted))
-        told = [_fill(row, track, place, part) for place, part in enumerate(parts)]
+        rest_fee = row.fee * (row.qty - netted) // row.qty if len(parts) > 1 else 0
+        told = [
+            _fill(row, track, place, part, Cash(rest_fee if place else row.fee - rest_fee))
+            for place, part in enumerate(parts)
+        ]
         events: list[Input] = [FillReceived(one) for one in told]
         merged = netted if side is Side.BUY else 0
         if merged:
@@ -90,7 +95,7 @@ def _held(position: int, leg: Leg) -> int:
     return max(position, 0) if leg is Leg.YES else max(-position, 0)
 
 
-def _fill(row: FillRow, track: Track | None, place: int, part: tuple[Leg, Side, Px, int]) -> Fill:
+def _fill(row: FillRow, track: Track | None, place: int, part: tuple[Leg, Side, Px, int], fee: Cash) -> Fill:
     leg, side, px, qty = part
     order_id: VenueOrderId | None = VenueOrderId(row.order_id)
     client_id: ClientId | None = None
@@ -103,7 +108,7 @@ def _fill(row: FillRow, track: Track | None, place: int, part: tuple[Leg, Side, 
         side=side,
         px=px,
         qty=Qty(qty),
-        fee=Cash(0) if place else row.fee,
+        fee=fee,
         kind=FillKind.TRADE,
         maker=row.maker,
         client_id=client_id,

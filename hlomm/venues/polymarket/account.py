@@ -17,7 +17,7 @@ from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import POLYMARKET, MarketId, VenueOrderId, polymarket_market
 from hlomm.domain.inputs import AccountState, Input, RestingOrder, TokenBalance
 from hlomm.domain.markets import Leg
-from hlomm.domain.units import ONE, Cash, Qty, notional_exact
+from hlomm.domain.units import Cash, Qty, complement, notional_floor
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
 from hlomm.venues.polymarket.account_feed import AccountFeed
@@ -189,7 +189,7 @@ def as_matched(
     for sale in untold:
         held = (sale.market, sale.leg)
         more_tokens[held] = more_tokens.get(held, 0) - sale.qty
-        cash += notional_exact(sale.px, sale.qty)
+        cash += notional_floor(sale.px, sale.qty)
     for held, amount in more_tokens.items():
         totals[held] = totals.get(held, 0) + amount
     rows: list[TokenBalance] = []
@@ -197,7 +197,7 @@ def as_matched(
         known = registry.known(market)
         if known is not None and known.paid is not None and known.settled:
             # The engine was told what it pays and counts it as cash already.
-            cash += notional_exact(known.paid if leg is Leg.YES else ONE - known.paid, amount)
+            cash += notional_floor(known.paid if leg is Leg.YES else complement(known.paid), amount)
         elif amount:
             rows.append(TokenBalance(market, leg, Qty(amount), Cash(0)))
     return AccountState(venue=POLYMARKET, cash=Cash(cash), tokens=tuple(rows), orders=orders, asked_mono_ns=asked_ns)

@@ -18,7 +18,7 @@ from hlomm.domain.ids import POLYMARKET, MarketId, VenueOrderId
 from hlomm.domain.inputs import FillFinal, FillReceived, FillVoided, Input, OrderClosed, OrderOpened
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
-from hlomm.domain.units import Cash, Qty, notional_exact
+from hlomm.domain.units import Cash, Px, Qty, notional_ceil, notional_floor
 from hlomm.venues.bounded import BoundedMap
 from hlomm.venues.counters import Counters
 from hlomm.venues.polymarket.orders import OrderMap
@@ -194,7 +194,7 @@ class AccountFeed:
             side=part.side,
             px=part.px,
             qty=part.qty,
-            fee=Cash(0) if part.maker else self._fee(token.market, part),
+            fee=self._fee(token.market, part),
             kind=FillKind.TRADE,
             maker=part.maker,
             client_id=self._orders.client_id(part.order_id),
@@ -204,6 +204,11 @@ class AccountFeed:
         )
 
     def _fee(self, market: MarketId, part: FillNews) -> Cash:
+        """The taker's by the curve, and what the chain's rounding takes beyond that of the books; below 0 if less."""
+        rounding = part.side * part.cash - _taken(part.side, part.px, part.qty)
+        return Cash(rounding if part.maker else rounding + self._taker_fee(market, part))
+
+    def _taker_fee(self, market: MarketId, part: FillNews) -> Cash:
         listing = self._registry.listing(market)
         if listing is None or listing.market.fee is None:
             self._counters.add("fills_without_a_fee_curve")
@@ -222,7 +227,7 @@ class AccountFeed:
             held = (fill.market, fill.leg)
             bought = 1 if fill.side is Side.BUY else -1
             tokens[held] = tokens.get(held, 0) + bought * fill.qty
-            cash -= bought * notional_exact(fill.px, fill.qty) + fill.fee
+            cash -= _taken(fill.side, fill.px, fill.qty) + fill.fee
         return cash, tokens
 
     def waiting(self) -> list[tuple[MarketId, Leg]]:
@@ -249,3 +254,8 @@ class AccountFeed:
             for one in self._told.values()
             if one.fill.venue_order_id == order_id and one.status is not TradeStatus.FAILED
         )
+
+
+def _taken(side: Side, px: Px, qty: Qty) -> int:
+    """Cash that a fill takes by the rounding of the engine's books, its fee apart; negative if it brings some."""
+    return notional_ceil(px, qty) if side is Side.BUY else -notional_floor(px, qty)

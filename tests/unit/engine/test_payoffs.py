@@ -9,16 +9,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hlomm.domain.ids import HYPERLIQUID, perp_market
-from hlomm.domain.inputs import BookSnapshot, FundingPaid, MarketListed, MarketSettled, MarkPrice
+from hlomm.domain.inputs import (
+    BookSnapshot,
+    Booted,
+    FundingPaid,
+    MarketListed,
+    MarketSettled,
+    MarkPrice,
+    SessionUp,
+)
 from hlomm.domain.markets import Comparator, Leg, Market
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
 from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.engine import gate, payoffs
+from hlomm.engine.carry import carried
 from hlomm.engine.gate import Verdict
 from hlomm.engine.report import report
 from hlomm.engine.stakes import Stakes, name_of
 from tests.support.rig import Rig, amended, placed
-from tests.support.values import PERP, M, config, earlier_run_id, levels, lots, outcome, px, usd
+from tests.support.values import (
+    EPOCH_MS,
+    PERP,
+    M,
+    account,
+    config,
+    earlier_run_id,
+    levels,
+    lots,
+    outcome,
+    perp,
+    px,
+    usd,
+)
 from tests.support.worst import Around, Chance, Holding, World
 
 LOW, HIGH = 79_000, 81_000
@@ -220,6 +242,27 @@ def test_an_event_may_not_lose_more_than_its_limit() -> None:
     assert bought(rig, "0.50", 100) == 80
     note = rig.market().notes[1]
     assert note.guard == "ok"
+
+
+def test_what_was_lost_in_an_event_counts_on_after_a_restart_though_nothing_is_held() -> None:
+    """Until the event is over: what was lost in it before is part of what it may lose."""
+    rig = limited(max_loss_event=40)
+    rig.buy(100, "0.60")
+    rig.buy(100, "0.30", side=Side.SELL)
+    assert bought(rig, "0.50", 100) == 20
+    after = Rig(rig.state.config, boot=False)
+    after.tell(
+        Booted(
+            epoch_ms=EPOCH_MS + 1, profile="sim", version="0", config="{}", halted=None, carried=carried(rig.state)
+        ),
+        account("9970", asked_ns=after.now.mono_ns), MarketListed(perp()), MarketListed(outcome()),
+        SessionUp(HYPERLIQUID),
+    )  # fmt: skip
+    assert after.state.reconciled
+    after.book()
+    assert bought(after, "0.50", 100) == 20
+    after.tell(MarketSettled(M, Px(0), "test"))
+    assert carried(after.state).positions == ()
 
 
 def test_what_rests_elsewhere_on_the_underlying_counts() -> None:

@@ -84,27 +84,25 @@ RATES = st.integers(0, 2_000_000)
 
 @given(
     book=books(), number=st.integers(1, 500), cash=st.integers(0, 500), leg=st.sampled_from(Leg), sell=RATES, buy=RATES,
-    merge=RATES, slip=st.integers(0, 30_000),
+    merge=RATES, slip=st.integers(0, 30_000 * 1_000),
 )  # fmt: skip
 def test_no_part_of_either_way_makes_the_worst_case_worse(
     book: tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]], number: int, cash: int, leg: Leg, sell: int,
     buy: int, merge: int, slip: int,
 ) -> None:  # fmt: skip
     """The least an account pays at settlement is cash plus pairs. Any fill at the limit or better leaves it as good."""
-    terms = Terms(
-        slippage=slip * 1_000, tick=1_000, lot=SCALE, minimum=10 * SCALE, sale=sell, purchase=buy, merge=merge
-    )
+    terms = Terms(slippage=slip, tick=1_000, lot=SCALE, minimum=10 * SCALE, sale=sell, purchase=buy, merge=merge)
     buyers = bids_for(leg, *book)
     sold = sale(leg, number * SCALE, buyers, None, terms)
     bought = purchase(leg, number * SCALE, buyers, None, cash * SCALE, terms)
     if sold is not None:
-        assert 0 < sold.px <= buyers[0][0]
+        assert max(buyers[0][0] - slip, 1) <= sold.px <= buyers[0][0], "no more is given than the slippage"
         assert sold.qty <= number * SCALE
         assert sold.px * sold.qty >= 10 * SCALE * SCALE
         assert sold.kept >= 0
     if bought is not None:
         fee = -(-bought.px * buy // SCALE)
-        assert SCALE - buyers[0][0] <= bought.px
+        assert SCALE - buyers[0][0] <= bought.px <= SCALE - buyers[0][0] + slip
         assert bought.px + fee <= SCALE, "a contract costs no more than the pair it completes is worth"
         assert bought.qty <= number * SCALE
         assert bought.qty * (bought.px + fee) <= cash * SCALE * SCALE

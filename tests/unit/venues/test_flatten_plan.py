@@ -76,14 +76,14 @@ def test_no_tokens_are_sold_against_the_yes_ask() -> None:
     ("bid", "slippage", "px"),
     [
         ("0.45", "0", "0.45"),
-        ("0.45", "0.000009", "0.44999"),
-        ("0.33333", "0.0166665", "0.31666"),
+        ("0.45", "0.000009", "0.45"),
+        ("0.33333", "0.0166665", "0.31667"),
         ("0.99999", "0.01", "0.98999"),
         ("0.01", "0.5", "0.00001"),
         ("0.5", "0.5", "0.00001"),
     ],
 )
-def test_the_limit_is_floored_to_the_tick_and_stays_above_zero(bid: str, slippage: str, px: str) -> None:
+def test_the_limit_gives_no_more_than_the_slippage_and_stays_above_zero(bid: str, slippage: str, px: str) -> None:
     bounds, rules = FlattenBounds(slippage=Px(parse(slippage))), SaleRules(tick=Px(1_000), lot=Qty(SCALE))
     (order,) = plan(token(), books={M: book([(bid, "1")], [])}, bounds=bounds, rules=lambda _: rules).orders
     assert order.px == parse(px)
@@ -214,7 +214,7 @@ def test_every_token_is_sold_or_held_and_every_order_is_legal(
         assert order.qty % SCALE == 0
         assert order.qty * order.px >= 10 * SCALE * SCALE
         best = bid * 1_000 if order.leg is Leg.YES else SCALE - ask * 1_000
-        assert order.px <= best
+        assert max(best - slippage, 1) <= order.px <= best
     assert len(result.orders) <= 1
     assert all(one.worst_loss >= 0 for one in result.held)
 
@@ -280,7 +280,7 @@ TAPERED = SaleRules(
 
 @pytest.mark.parametrize(
     ("bid", "px"),
-    [("0.5", "0.48"), ("0.455", "0.43"), ("0.1", "0.08"), ("0.097", "0.077"), ("0.951", "0.931"), ("0.01", "0.001")],
+    [("0.5", "0.48"), ("0.455", "0.44"), ("0.1", "0.08"), ("0.097", "0.077"), ("0.951", "0.931"), ("0.01", "0.001")],
 )
 def test_where_the_grid_changes_with_the_price_the_limit_is_on_it(bid: str, px: str) -> None:
     (order,) = plan(token(), books={M: book([(bid, "1")], [])}, rules=lambda _: TAPERED).orders

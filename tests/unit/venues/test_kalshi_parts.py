@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlomm.domain.faults import ConfigError
+from hlomm.domain.fee import curve_fee
 from hlomm.domain.fills import FillKind
 from hlomm.domain.ids import ClientId, ClientIds, MarketId, VenueOrderId
 from hlomm.domain.inputs import FillReceived, OrderClosed, OrderOpened
@@ -20,6 +22,7 @@ from hlomm.venues.kalshi import eastern
 from hlomm.venues.kalshi.account import collateral
 from hlomm.venues.kalshi.account_feed import AccountFeed
 from hlomm.venues.kalshi.config import KalshiConfig
+from hlomm.venues.kalshi.fees import fee_curve
 from hlomm.venues.kalshi.limits import BASIC_WRITE, Budgets
 from hlomm.venues.kalshi.purse import Purse
 from hlomm.venues.kalshi.tracks import Track, Tracks, wire_id
@@ -28,6 +31,8 @@ from hlomm.venues.kalshi.wire.exchange import AccountLimits, Bucket, Costs
 from hlomm.venues.kalshi.wire.frames import UserOrderMsg
 from hlomm.venues.kalshi.wire.sides import BookSide, to_wire
 from hlomm.venues.kalshi.wire.times import wall_ns
+from tests.support.rig import Rig
+from tests.support.values import VENUES, foreign
 
 TICKER = "KXBTCD-26NOV2017-T90999.99"
 MARKET = MarketId(f"kalshi:{TICKER}")
@@ -38,7 +43,7 @@ IDS = ClientIds(1_795_000_000_000)
 def row(side: BookSide, px: int, qty: int, number: int = 1, order_id: str = "o", **fields: Any) -> FillRow:
     return FillRow(
         trade_id=f"t{number}", order_id=order_id, ticker=TICKER, side=side, px=Px(px), qty=Qty(qty),
-        fee=fields.pop("fee", Cash(0)), maker=True, venue_ms=1_000 + number, **fields,
+        fee=fields.pop("fee", Cash(0)), maker=fields.pop("maker", True), venue_ms=1_000 + number, **fields,
     )  # fmt: skip
 
 
@@ -92,12 +97,12 @@ def test_buying_the_other_side_is_told_as_ordered_and_then_merged() -> None:
     purse.positions[TICKER] = 5 * SCALE
     track = tracks.place(request(Leg.NO, Side.BUY), TICKER, 2, None, 0)
     tracks.name(track, "o")
-    closing, opening, merged = purse.fill(row(BookSide.ASK, parse("0.6"), 8 * SCALE, fee=Cash(7)), track)
+    closing, opening, merged = purse.fill(row(BookSide.ASK, parse("0.6"), 8 * SCALE, fee=Cash(9)), track)
     assert isinstance(closing, FillReceived)
     assert isinstance(opening, FillReceived)
     assert isinstance(merged, FillReceived)
     assert [(one.fill.leg, one.fill.side, one.fill.px, one.fill.qty, one.fill.fee) for one in (closing, opening)] == [
-        (Leg.NO, Side.BUY, parse("0.4"), 5 * SCALE, 7), (Leg.NO, Side.BUY, parse("0.4"), 3 * SCALE, 0),
+        (Leg.NO, Side.BUY, parse("0.4"), 5 * SCALE, 6), (Leg.NO, Side.BUY, parse("0.4"), 3 * SCALE, 3),
     ]  # fmt: skip
     assert [(one.leg, one.side, one.qty, one.kind) for one in merged.fills] == [
         (Leg.YES, Side.SELL, 5 * SCALE, FillKind.MERGE),
@@ -105,6 +110,21 @@ def test_buying_the_other_side_is_told_as_ordered_and_then_merged() -> None:
     ]
     assert len({one.key for one in (closing.fill, opening.fill, *merged.fills)}) == 4
     assert purse.positions[TICKER] == -3 * SCALE
+
+
+@pytest.mark.parametrize("px", ["0.04", "0.6", "0.97"])
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_fill_through_zero_teaches_no_other_fee(px: str, *, direct: bool) -> None:
+    """What was told as two parts cost what the curve says, each of them: nothing is learned from it."""
+    curve = fee_curve("quadratic", Decimal(1), Cash(SCALE // (10_000 if direct else 100)))
+    assert curve is not None
+    rig, purse = Rig(venues=VENUES, markets=(foreign(MARKET, fee=curve),)), Purse(cash=0)
+    for number, (side, qty) in enumerate(((BookSide.BID, 40), (BookSide.ASK, 100), (BookSide.BID, 90))):
+        fee = curve_fee(curve, parse(px), qty * SCALE, maker=False)
+        one = row(side, parse(px), qty * SCALE, number, f"o{number}", fee=fee, maker=False)
+        rig.tell(*purse.fill(one, None))
+    assert purse.positions[TICKER] == 30 * SCALE
+    assert rig.state.learned_fees == {}
 
 
 @pytest.mark.parametrize("held", [0, 5, 8, -5])

@@ -200,7 +200,7 @@ def test_our_rows_are_the_same_fills_in_whatever_order_they_are_listed() -> None
 )
 def test_a_makers_side_that_is_not_said(token: str, taker_side: str, ours: Side) -> None:
     got = one(trade(maker(asset_id=token, owner=MADE.api_key), trader_side="MAKER", side=taker_side, owner="x"))
-    assert got.fills == (FillNews("t1:0xaa:0", "0xaa", token, ours, parse("0.5"), parse("4"), True),)
+    assert got.fills == (FillNews("t1:0xaa:0", "0xaa", token, ours, parse("0.5"), parse("4"), True, parse("2")),)
 
 
 def test_an_order_of_ours_that_meets_another_of_ours_is_two_fills() -> None:

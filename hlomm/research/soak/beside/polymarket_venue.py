@@ -12,7 +12,7 @@ import attrs
 from hlomm.domain.ids import POLYMARKET, MarketId, polymarket_market
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
-from hlomm.domain.units import SCALE, Px, Qty
+from hlomm.domain.units import SCALE, Cash, Px, Qty
 from hlomm.research.soak.beside.door import Contract, Door
 from hlomm.research.soak.timeline import S, Timeline
 from hlomm.research.soak.weather import Fault, Weather
@@ -270,7 +270,7 @@ def trade_news(trade: Trade, status: TradeStatus, ours: Wallet, exchange: Exchan
         fills.append(
             rows.FillNews(
                 f"{trade.id}:{taker.new.id}:0", taker.new.id, tokens[taker.new.leg], taker.new.side,
-                Px(trade.ticks * TICK), Qty(trade.lots * LOT), False,
+                Px(trade.ticks * TICK), Qty(trade.lots * LOT), False, Cash(trade.lots * trade.ticks * MONEY),
             )
         )  # fmt: skip
     for place, made in enumerate(trade.makers):
@@ -279,7 +279,7 @@ def trade_news(trade: Trade, status: TradeStatus, ours: Wallet, exchange: Exchan
             fills.append(
                 rows.FillNews(
                     f"{trade.id}:{new.id}:{place}", new.id, tokens[new.leg], new.side, Px(new.ticks * TICK),
-                    Qty(made.lots * LOT), True,
+                    Qty(made.lots * LOT), True, Cash(made.lots * new.ticks * MONEY),
                 )
             )  # fmt: skip
     condition = exchange.markets[trade.number].spec.condition

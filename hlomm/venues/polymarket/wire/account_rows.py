@@ -14,11 +14,13 @@ from msgspec import Meta, Struct
 
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.orders import Side
-from hlomm.domain.units import SCALE, Px, Qty
+from hlomm.domain.units import SCALE, Cash, Px, Qty
 from hlomm.venues.fields import DecimalText, Text, outcome_px, positive, unsigned
 from hlomm.venues.polymarket.wire.values import IdText, Loose, TokenText, read_side, stamp_ms
 
 MAKERS_MAX: Final = 1_000
+CASH_UNIT: Final = SCALE // 10**6
+"""A millionth of a pUSD: the token contract knows nothing finer."""
 
 
 class TradeStatus(StrEnum):
@@ -136,6 +138,8 @@ class FillNews(Struct, frozen=True):
     px: Px
     qty: Qty
     maker: bool
+    cash: Cash
+    """What changes hands besides the fee: `chain_cash` of every order that was met."""
     outcome: str = ""
 
 
@@ -151,6 +155,16 @@ class TradeNews(Struct, frozen=True):
 
 
 # -- reading
+
+
+def chain_cash(px: Px, qty: Qty, side: Side, *, maker: bool) -> Cash:
+    """Price times shares in whole millionths: an order that rested gets the worse of it, the taker what that leaves.
+
+    The contract rounds down what a resting order is owed, and a taker who buys pays no more than its makers get.
+    """
+    exact, unit = px * qty, SCALE * CASH_UNIT
+    up = (side is Side.BUY) is maker
+    return Cash((-(-exact // unit) if up else exact // unit) * CASH_UNIT)
 
 
 def standing(status: str) -> Standing:
@@ -224,21 +238,27 @@ def _made(row: TradeRow, taker_side: Side, me: Me) -> tuple[FillNews, ...]:
 def _taken(row: TradeRow, side: Side) -> tuple[FillNews, ...]:
     """The taker's fill at the prices of those it met, if the rows add up to the trade; else at the trade's own."""
     total = Qty(positive(row.size, "trade.size"))
-    met: dict[Px, int] = {}
+    met: dict[Px, tuple[int, int]] = {}
     for one in row.maker_orders:
-        px = outcome_px(one.price, "trade.price")
+        px, qty = outcome_px(one.price, "trade.price"), Qty(positive(one.matched_amount, "trade.amount"))
         own = px if one.asset_id == row.asset_id else Px(SCALE - px)
-        met[own] = met.get(own, 0) + positive(one.matched_amount, "trade.amount")
-    if sum(met.values()) != total:
-        met = {outcome_px(row.price, "trade.price"): total}
+        shares, cash = met.get(own, (0, 0))
+        met[own] = shares + qty, cash + chain_cash(own, qty, side, maker=False)
+    if sum(shares for shares, _ in met.values()) != total:
+        px = outcome_px(row.price, "trade.price")
+        met = {px: (total, chain_cash(px, total, side, maker=False))}
     order_id = row.taker_order_id.lower()
     return tuple(
-        FillNews(f"{row.id}:{order_id}:{place}", order_id, row.asset_id, side, px, Qty(qty), False, row.outcome or "")
-        for place, (px, qty) in enumerate(met.items())
-    )
+        FillNews(
+            f"{row.id}:{order_id}:{place}", order_id, row.asset_id, side, px, Qty(qty), False, Cash(cash),
+            row.outcome or "",
+        )
+        for place, (px, (qty, cash)) in enumerate(met.items())
+    )  # fmt: skip
 
 
 def _fill(trade: str, place: int, one: MakerRow, token: str, side: Side, *, maker: bool) -> FillNews:
     order_id = one.order_id.lower()
     px, qty = outcome_px(one.price, "trade.price"), Qty(positive(one.matched_amount, "trade.amount"))
-    return FillNews(f"{trade}:{order_id}:{place}", order_id, token, side, px, qty, maker, one.outcome or "")
+    cash = chain_cash(px, qty, side, maker=maker)
+    return FillNews(f"{trade}:{order_id}:{place}", order_id, token, side, px, qty, maker, cash, one.outcome or "")
