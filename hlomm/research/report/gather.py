@@ -25,6 +25,7 @@ from hlomm.research.replay import replay
 from hlomm.research.report import source as sources
 from hlomm.research.report.source import Source
 from hlomm.research.report.watch import InForce, Settled, Watcher
+from hlomm.research.store.read import is_store
 from hlomm.settings.load import Loaded
 
 
@@ -59,11 +60,11 @@ class Gathered:
 
 
 def is_recording(path: Path) -> bool:
-    """A folder of parquet files and no journal."""
-    if not path.is_dir() or (path / "journal").is_dir():
+    """A folder of parquet files, or of folders of them, and neither a journal nor a store."""
+    if not path.is_dir() or (path / "journal").is_dir() or is_store(path):
         return False
-    names = [entry.name for entry in path.iterdir()]
-    return any(name.endswith(".parquet") for name in names) and not any(parse_name(name) for name in names)
+    journal = any(parse_name(entry.name) for entry in path.iterdir())
+    return not journal and next(path.rglob("*.parquet"), None) is not None
 
 
 def from_journal(path: Path, *, every_s: float, decisions: bool) -> Gathered:
