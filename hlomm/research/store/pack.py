@@ -6,6 +6,7 @@ goes last: as long as it stands, its rows are read from it.
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import attrs
 import polars as pl
 
 from hlomm.domain.times import NS_PER_S
-from hlomm.research.store import spool
+from hlomm.research.store import spool, sums
 from hlomm.research.store.schema import (
     COLUMNS,
     EVENTS,
@@ -128,8 +129,10 @@ def write_frame(root: Path, table: str, frame: pl.DataFrame, where: tuple[str, s
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{part}.parquet"
     partial = path.with_suffix(".partial")
-    metadata: dict[str, str] = {"hlomm.schema": str(SCHEMA), "hlomm.table": table}
-    frame.write_parquet(partial, compression="zstd", compression_level=_LEVEL, metadata=metadata)
+    metadata: dict[str, str] = {"hlomm.schema": str(SCHEMA), "hlomm.table": table, sums.KEY: sums.EMPTY}
+    held = io.BytesIO()
+    frame.write_parquet(held, compression="zstd", compression_level=_LEVEL, metadata=metadata)
+    partial.write_bytes(sums.summed(held.getvalue()))
     sync_path(partial)
     partial.rename(path)
     sync_path(folder)
