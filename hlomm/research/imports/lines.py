@@ -104,13 +104,13 @@ def import_into(root: Path, kind: Kind, paths: Sequence[Path]) -> Imported:
         latest[line.file] = max(latest[line.file], line.recv_ns)
     lines.sort(key=lambda line: line.recv_ns)
     run = _run(lines[0].recv_ns, kind, files)
-    rows = _rows(lines, kind, run)
     for table in (EVENTS, FRAMES):
-        write_rows(root, table, rows[table], f"{run:013d}-000001")
+        write_rows(root, table, _rows(lines, kind, run, table), f"{run:013d}-000001")
     return Imported(
-        kind=kind.name, files=len(files), lines=len(lines), events=len(rows[EVENTS]), frames=len(rows[FRAMES]),
-        markets=tuple(sorted({row["market"] for row in rows[EVENTS] if row["market"]})), first_ns=lines[0].recv_ns,
-        last_ns=lines[-1].recv_ns, odd={name: count for name, count in sorted(tally.counts.items()) if count},
+        kind=kind.name, files=len(files), lines=len(lines), events=sum(len(line.news) for line in lines),
+        frames=sum(line.raw is not None for line in lines), first_ns=lines[0].recv_ns, last_ns=lines[-1].recv_ns,
+        markets=tuple(sorted({market_of(item) for line in lines for item, _ in line.news} - {""})),
+        odd={name: count for name, count in sorted(tally.counts.items()) if count},
     )  # fmt: skip
 
 
@@ -141,8 +141,8 @@ def _run(first_ns: int, kind: Kind, files: Sequence[Path]) -> int:
     return first_ns // 10**9 * 1_000 + zlib.crc32(names.encode()) % 1_000
 
 
-def _rows(lines: Sequence[Line], kind: Kind, run: int) -> dict[str, list[Row]]:
-    rows: dict[str, list[Row]] = {EVENTS: [], FRAMES: []}
+def _rows(lines: Sequence[Line], kind: Kind, run: int, table: str) -> Iterator[Row]:
+    """Those of one table; both count together."""
     seq = 0
     for line in lines:
         common = {"run": run, "recv_ns": line.recv_ns, "source": f"import:{kind.name}", "venue": kind.venue}
@@ -150,18 +150,16 @@ def _rows(lines: Sequence[Line], kind: Kind, run: int) -> dict[str, list[Row]]:
         if line.raw is not None:
             seq += 1
             frame = seq
-            about = {market_of(item) for item, _ in line.news}
-            rows[FRAMES].append(
-                common | {
-                    "seq": seq, "market": about.pop() if len(about) == 1 else "", "connection": 0,
-                    "channel": line.channel, "data": line.raw,
-                }
-            )  # fmt: skip
+            if table == FRAMES:
+                about = {market_of(item) for item, _ in line.news}
+                market = about.pop() if len(about) == 1 else ""
+                shown = {"seq": seq, "market": market, "connection": 0, "channel": line.channel, "data": line.raw}
+                yield common | shown
         for item, exchange_ns in line.news:
             seq += 1
-            row = common | {"seq": seq, "market": market_of(item), "frame": frame, **event_columns(item)}
-            rows[EVENTS].append(row if exchange_ns is None else row | {"exchange_ns": exchange_ns})
-    return rows
+            if table == EVENTS:
+                row = common | {"seq": seq, "market": market_of(item), "frame": frame, **event_columns(item)}
+                yield row if exchange_ns is None else row | {"exchange_ns": exchange_ns}
 
 
 # -- helpers of the readers

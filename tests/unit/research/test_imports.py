@@ -244,6 +244,16 @@ def packed_lines(path: Path, lines: list[str], from_ns: int = 1_700_000_000_000_
     return path
 
 
+def test_rows_are_written_alike_in_pieces_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(size: int) -> dict[str, bytes]:
+        monkeypatch.setattr("hlomm.research.store.pack.ROWS_HELD", size)
+        out = tmp_path / str(size)
+        run("hl-frames", out, dataset("hl_ws_frames_2025_01"))
+        return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*.parquet")}
+
+    assert written(7) == written(50_000) != {}
+
+
 def test_a_break_of_the_depth_drops_the_book_until_a_snapshot(tmp_path: Path) -> None:
     snapshot = json.dumps({"lastUpdateId": 10, "T": 1_700_000_000_004, "bids": [["8", "1"]], "asks": [["11", "1"]]})
     lines = [depth(5, 9, 4), snapshot, depth(10, 12, 9), depth(13, 14, 12), depth(20, 21, 19), depth(22, 23, 21)]
