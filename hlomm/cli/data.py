@@ -58,7 +58,10 @@ def _text(found: Check) -> str:
 
 
 def import_command(name: str, paths: tuple[Path, ...], out: Path, *, as_json: bool) -> ExitCode:
-    done = TABLES[name](out, paths) if name in TABLES else import_into(out, KINDS[name], paths)
+    try:
+        done = TABLES[name](out, paths) if name in TABLES else import_into(out, KINDS[name], paths)
+    except OSError as error:
+        raise UsageError(f"{out}: {error.strerror or error} — the import is not whole; run it again") from None
     if as_json:
         click.echo(json.dumps(done.document()))
         return ExitCode.CLEAN

@@ -41,8 +41,8 @@ from hlomm.journal.codec import InputRecord, TurnRecord
 from hlomm.research.journal_scan import MarketTape, OwnNews, OwnOrder, Scan
 from hlomm.research.recording import Event, Recording, perp_of
 from hlomm.research.replay import ReplayResult, read_records, segments_of
-from hlomm.research.store.recordings import AROUND_NS, Excluded
-from hlomm.research.usable import GAP_MAX_NS, STEP_BACK_MAX_NS
+from hlomm.research.store.recordings import Excluded
+from hlomm.research.usable import AROUND_NS, GAP_MAX_NS, STEP_BACK_MAX_NS
 from hlomm.settings.load import Layer, Loaded, load
 
 

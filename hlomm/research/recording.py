@@ -1,9 +1,11 @@
 """Recorded HIP-4 market data as engine inputs.
 
-A recording is a folder of parquet files with the columns described in its own documentation: snapshots of both coins
-of an outcome, prints of both coins, best bid and offer and mark of the perp, and the parsed description. The two
-coins are one book seen from two sides, so only YES is fed; the mirror is checked, not assumed. Everything is ordered by
-the time it reached the recorder: that is what a strategy could have known.
+A recording is a folder of parquet files, or of folders of them, with the columns described in its own documentation:
+snapshots of both coins of an outcome, prints of both coins, best bid and offer and mark of the perp, and the parsed
+description. The two coins are one book seen from two sides, so only YES is fed; the mirror is checked, not assumed.
+Everything is ordered by the time it reached the recorder: that is what a strategy could have known.
+
+Of several outcomes each is a recording of its own, with its perp's rows from a minute before its own to a minute after.
 
 What is mended is counted in `Recording.repairs`, and what cannot be relied on is refused: by the rules of
 `hlomm.research.usable`, and a print is taken once by its id, and not if it was old when it came.
@@ -28,9 +30,11 @@ from hlomm.domain.orders import Side
 from hlomm.domain.ticker import outcome_ticker, perp_ticker, wall_ns_of
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, Cash, Px, Qty, parse
-from hlomm.research.usable import MAX_PRINT_AGE_NS, put_in_order, sensible, unsettled
+from hlomm.research.recorded_files import Frames, read_frames
+from hlomm.research.usable import AROUND_NS, MAX_PRINT_AGE_NS, MOST, put_in_order, sensible, unsettled
 
-_SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
+_SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL, "b": Side.BUY, "a": Side.SELL}
+"""Of the taker, in words or as the venue writes them."""
 OUTCOME_TICK: Final = Px(SCALE // 100_000)
 MIN_NOTIONAL: Final = Cash(10 * SCALE)
 
@@ -73,27 +77,56 @@ class Recording:
 
 
 def load(folder: Path) -> Recording:
-    """Read a recording; UsageError says what is missing."""
+    """Read the recording of one outcome; UsageError says what is missing, or that there are several."""
+    found, unfit = load_all(folder)
+    if len(found) + len(unfit) > 1:
+        raise UsageError(
+            f"{folder}: {len(found) + len(unfit)} outcomes, and one is wanted — `hlomm backtest` runs each of them, "
+            "and `hlomm import hip4` makes a store of them"
+        )
+    if unfit:
+        raise UsageError(unfit[0][1])
+    return found[0]
+
+
+def load_all(folder: Path) -> tuple[list[Recording], list[tuple[str, str]]]:
+    """Every outcome among the files; ticker and reason of those that cannot be used. UsageError without any."""
     if not folder.is_dir():
         raise UsageError(
             f"{folder}: no such folder — `hlomm backtest` needs a recording of a HIP-4 market (parquet files: book, "
             "trade and meta of the outcome, bbo and mark of its perp)"
         )
     mended: Counter[str] = Counter()
-    frames = _frames(folder, mended)
-    outcome, coin = _outcome(frames, folder)
+    frames = read_frames(folder, mended)
+    outcomes, unfit = _outcomes(frames, folder)
+    found: list[Recording] = []
+    for coin, outcome in outcomes.items():
+        try:
+            found.append(
+                _recording(folder, frames, outcome, coin, Counter(mended), whole=len(outcomes) + len(unfit) == 1)
+            )
+        except UsageError as error:
+            unfit.append((outcome.ticker, str(error)))
+    return found, unfit
+
+
+def _recording(
+    folder: Path, frames: Frames, outcome: Market, coin: int, mended: Counter[str], *, whole: bool
+) -> Recording:
     perp = perp_of(outcome.underlying)
     yes_books = _need(frames, ("book_snapshot", f"#{coin}"), folder)
     prints = _need(frames, ("trade", f"#{coin}"), folder)
     bbos = _need(frames, ("bbo", outcome.underlying), folder)
     marks = _need(frames, ("mark", outcome.underlying), folder)
     no_books = frames.get(("book_snapshot", f"#{coin + 1}"))
+    if not whole:
+        bbos, marks = (_around(rows, yes_books) for rows in (bbos, marks))
     try:
         books = list(_books(yes_books, outcome.id, mended))
         print_events, replayed = _prints(prints, outcome.id)
         touches = list(_bbos(bbos, perp.id, mended))
         mark_events = list(_marks(marks, perp.id))
-    except (pl.exceptions.PolarsError, KeyError, TypeError, ValueError) as error:
+    except (pl.exceptions.PolarsError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"{folder}: rows that make no sense ({error})") from None
     for what, rows, steady in (
         ("books", books, True), ("prints", print_events, False), ("touches of its perp", touches, True),
@@ -101,7 +134,7 @@ def load(folder: Path) -> Recording:
     ):  # fmt: skip
         if (reason := put_in_order(what, rows, mended, steady=steady)) is not None:
             raise UsageError(f"{folder}: {reason}: it cannot be backtested")
-    if (reason := unsettled(outcome, max(mark.exchange_ns for mark in mark_events))) is not None:
+    if (reason := unsettled(outcome, max((mark.exchange_ns for mark in mark_events), default=0))) is not None:
         raise UsageError(f"{folder}: {reason}: it cannot be backtested")
     events: list[Event] = [*books, *print_events, *touches, *mark_events]
     events.sort(key=lambda event: event.received_ns)
@@ -113,6 +146,12 @@ def load(folder: Path) -> Recording:
     )  # fmt: skip
 
 
+def _around(rows: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
+    """Those of the perp that lie within the outcome's time."""
+    received = own["local_recv_ts"].sort()
+    return rows.filter(pl.col("local_recv_ts").is_between(received[0] - AROUND_NS, received[-1] + AROUND_NS))
+
+
 def perp_of(coin: str) -> Market:
     return Market(
         id=perp_market(HYPERLIQUID, coin), venue=HYPERLIQUID, kind=MarketKind.PERP, ticker=perp_ticker(coin),
@@ -121,50 +160,36 @@ def perp_of(coin: str) -> Market:
     )  # fmt: skip
 
 
-# -- files
+# -- what there is
 
 
-def _frames(folder: Path, mended: Counter[str]) -> dict[tuple[str, str], pl.DataFrame]:
-    """Frames by (event, symbol), whatever the files are called and however many there are of each."""
-    frames: dict[tuple[str, str], pl.DataFrame] = {}
-    for path in sorted(folder.glob("*.parquet")):
-        try:
-            frame = pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            raise UsageError(f"{path}: not a readable parquet file ({error})") from None
-        if frame.is_empty() or not {"event", "symbol", "local_recv_ts", "exchange_ts"} <= set(frame.columns):
-            mended["files_passed_over"] += 1
-            continue
-        key = str(frame["event"][0]), str(frame["symbol"][0])
-        if frame.n_unique(("event", "symbol")) > 1:
-            raise UsageError(f"{path}: rows of more than one kind or symbol")
-        if key in frames:
-            if frames[key].schema != frame.schema:
-                raise UsageError(f"{path}: its columns are not those of the other file with {key[0]} of {key[1]}")
-            frame = pl.concat([frames[key], frame])
-        frames[key] = frame
-    return frames
-
-
-def _need(frames: dict[tuple[str, str], pl.DataFrame], key: tuple[str, str], folder: Path) -> pl.DataFrame:
+def _need(frames: Frames, key: tuple[str, str], folder: Path) -> pl.DataFrame:
     frame = frames.get(key)
     if frame is None:
         raise UsageError(f"{folder}: no {key[0]} of {key[1]} among its parquet files")
     return frame
 
 
-def _outcome(frames: dict[tuple[str, str], pl.DataFrame], folder: Path) -> tuple[Market, int]:
-    """The outcome market and the coin number of its YES side."""
-    metas = [(symbol, frame) for (event, symbol), frame in frames.items() if event == "market_meta"]
+def _outcomes(frames: Frames, folder: Path) -> tuple[dict[int, Market], list[tuple[str, str]]]:
+    """Binaries by the coin number of YES; symbols of others, with the reason. UsageError without a binary."""
+    metas = {symbol: frame for (event, symbol), frame in frames.items() if event == "market_meta"}
     if not metas:
         raise UsageError(f"{folder}: no market_meta among its parquet files, so strike and expiry are unknown")
-    _, frame = metas[0]
-    row = frame.row(-1, named=True)
-    try:
-        fields: dict[str, str] = dict(zip(row["keys"], row["values"], strict=True))
-        return _market(fields)
-    except (KeyError, ValueError, TypeError, UnitError) as error:
-        raise UsageError(f"{folder}: its market_meta is not that of a binary ({error!r})") from None
+    found: dict[int, Market] = {}
+    unfit: list[tuple[str, str]] = []
+    for symbol, frame in metas.items():
+        row = frame.row(-1, named=True)
+        try:
+            fields: dict[str, str] = dict(zip(row["keys"], row["values"], strict=True))
+            market, coin = _market(fields)
+        except (KeyError, ValueError, TypeError, UnitError) as error:
+            unfit.append((symbol, f"{folder}: its market_meta is not that of a binary ({error!r})"))
+            continue
+        if found.setdefault(coin, market) != market:
+            raise UsageError(f"{folder}: its files with market_meta differ on {market.id}")
+    if not found:
+        raise UsageError(unfit[0][1])
+    return found, unfit
 
 
 def _market(fields: Mapping[str, str]) -> tuple[Market, int]:
@@ -186,7 +211,10 @@ def _market(fields: Mapping[str, str]) -> tuple[Market, int]:
 
 def _scaled(value: float) -> int:
     """Recorded floats carry at most 5 decimals (sizes: whole contracts): the nearest unit is the exact one."""
-    return round(value * SCALE)
+    whole = round(value * SCALE)
+    if abs(whole) > MOST:
+        raise ValueError(f"a number of {value:g}")
+    return whole
 
 
 def _levels(prices: list[float], sizes: list[float]) -> tuple[Level, ...]:
@@ -214,11 +242,13 @@ def _prints(frame: pl.DataFrame, market: MarketId) -> tuple[list[Event], int]:
     events: list[Event] = []
     seen: set[str] = set()
     for received_ns, exchange_ns, price, size, side, trade_id in _rows(frame, "price", "size", "side", "trade_id"):
-        if trade_id in seen or received_ns - exchange_ns > MAX_PRINT_AGE_NS:
+        if (trade_id and trade_id in seen) or received_ns - exchange_ns > MAX_PRINT_AGE_NS:
             continue
         seen.add(trade_id)
-        aggressor = _SIDES[side]
-        item = TradePrint(market, Px(_scaled(price)), Qty(_scaled(size)), aggressor, trade_id, exchange_ns // NS_PER_MS)
+        item = TradePrint(
+            market, Px(_scaled(price)), Qty(_scaled(size)), _SIDES[str(side).lower()], trade_id or "",
+            exchange_ns // NS_PER_MS,
+        )  # fmt: skip
         sensible(item)
         events.append(Event(received_ns=received_ns, exchange_ns=exchange_ns, item=item))
     return events, len(frame) - len(events)

@@ -27,6 +27,13 @@ MAX_PRINT_AGE_NS: Final = 5 * NS_PER_S
 STEP_BACK_MAX_NS: Final = NS_PER_S
 GAP_MAX_NS: Final = 60 * NS_PER_S
 MARK_REACH_NS: Final = 5 * NS_PER_S
+AROUND_NS: Final = 60 * NS_PER_S
+"""Of the perp before a market's first row and after its last."""
+MOST: Final = 2**63 - 1
+"""No recorded number is larger."""
+FIRST_NS: Final = 10**18
+END_NS: Final = 41 * 10**17
+"""2001 to 2099: no recorded time lies outside, and in no other unit of s, ms and us does one lie within."""
 
 _Item = TypeVar("_Item", bound=Input)
 

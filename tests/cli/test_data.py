@@ -130,7 +130,7 @@ def test_a_backtest_of_a_store_names_what_it_leaves_out(hlomm, tmp_path):
 
 def test_import_of_nothing_fails(hlomm, tmp_path):
     path = tmp_path / "lines.gz"
-    path.write_bytes(b"no gzip")
+    path.write_bytes(b"\x1f\x8bno gzip")
     done = hlomm("import", "hl-frames", path, "--out", tmp_path / "store")
     assert done.code == 2
     assert "nothing of kind hl-frames" in done.err

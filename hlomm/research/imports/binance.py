@@ -1,13 +1,14 @@
 """Binance USD-M: lines of `<host ns> <message>` with depth, bookTicker, trade, and a depth snapshot.
 
 The book is folded from the snapshot on, with the venue's own rule: an update continues the one before it (`pu` is its
-`u`), and the first one spans the snapshot. Where that breaks, no book is told until the next snapshot.
+`u`), and the first one spans the snapshot. Where that breaks, no book is told until the next snapshot. A snapshot does
+not say of which symbol it is, so in a file of several it is of no use; one that is older than the book is passed over.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -19,7 +20,7 @@ from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import BboUpdate, BookSnapshot, Input, Level, TradePrint
 from hlomm.domain.orders import Side
 from hlomm.domain.units import Px, Qty
-from hlomm.research.imports.lines import Line, Tally, scaled, text_lines
+from hlomm.research.imports.lines import Line, Tally, possible, scaled, text_lines
 
 VENUE: Final = "binance"
 DEPTH: Final = 20
@@ -103,6 +104,8 @@ class _Book:
     """`u` of the last update applied, or the snapshot's id; None: there is no book."""
     fresh: bool = False
     """Nothing was applied to the snapshot yet."""
+    waiting: list[_Depth] = attrs.field(factory=list)
+    """Updates since there is no book, to be applied to the next snapshot."""
 
     def load(self, snapshot: _Snapshot) -> None:
         self.bids, self.asks = _Side(), _Side()
@@ -125,35 +128,58 @@ class _Book:
 
 
 def read(files: Sequence[Path], tally: Tally) -> Iterator[Line]:
+    books: dict[str, _Book] = {}
     for path in files:
-        books: dict[str, _Book] = {}
-        symbol = ""
-        waiting: list[_Depth] = []
+        before, books = books, {}
+        symbols: set[str] = set()
         for line in text_lines(path, tally):
             stamp, _, message = line.partition(b" ")
             news: tuple[Input, ...] = ()
             try:
-                recv_ns = int(stamp)
+                recv_ns = possible(int(stamp))
                 if b'"lastUpdateId"' in message[:40]:
-                    if not symbol:
-                        raise ValueError("a snapshot of nobody knows what")  # noqa: TRY301 - as unreadable as others
-                    book = books.setdefault(symbol, _Book())
-                    book.load(_snapshot.decode(message))
-                    for update in waiting:
-                        book.apply(update)
-                    waiting.clear()
-                    news = (_told(book, symbol, 0),)
+                    news = _snapshot_news(_snapshot.decode(message), symbols, books, tally)
                 else:
                     data = _stream.decode(message).data
-                    symbol = data.s
-                    news = _news(data, books.setdefault(symbol, _Book()), waiting, tally)
+                    symbols.add(data.s)
+                    news = _news(data, _book_of(data, books, before), tally)
             except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
                 tally.add("unreadable_lines")
                 continue
             yield Line(recv_ns=recv_ns, news=tuple((item, None) for item in news), raw=message, channel="stream")
 
 
-def _news(data: _Depth | _Ticker | _Trade, book: _Book, waiting: list[_Depth], tally: Tally) -> tuple[Input, ...]:
+def _book_of(data: _Depth | _Ticker | _Trade, books: dict[str, _Book], before: Mapping[str, _Book]) -> _Book:
+    """That of its symbol in this file; `pu` tells whether the file goes on where the one before it ended."""
+    known = books.get(data.s)
+    if known is None and isinstance(data, _Depth):
+        last = before.get(data.s)
+        known = books[data.s] = last if last is not None and last.last == data.pu else _Book()
+    return _Book() if known is None else known
+
+
+def _snapshot_news(snapshot: _Snapshot, symbols: set[str], books: dict[str, _Book], tally: Tally) -> tuple[Input, ...]:
+    """A snapshot does not say of what it is: it is of the one symbol of its file, or of nobody knows which."""
+    if len(symbols) != 1:
+        tally.add("snapshots_of_nobody_knows_what")
+        return ()
+    (symbol,) = symbols
+    book = books.setdefault(symbol, _Book())
+    if book.last is not None and snapshot.last_update_id <= book.last:
+        tally.add("snapshots_behind_the_book")
+        return ()
+    book.load(snapshot)
+    waiting, book.waiting = book.waiting, []
+    for update in waiting:
+        if book.last is None:
+            book.waiting.append(update)
+        elif book.apply(update) is None:
+            tally.add("breaks_of_the_book")
+            book.waiting.append(update)
+    return () if book.last is None else (_told(book, symbol, 0),)
+
+
+def _news(data: _Depth | _Ticker | _Trade, book: _Book, tally: Tally) -> tuple[Input, ...]:
     market = _market(data.s)
     match data:
         case _Ticker():
@@ -167,11 +193,13 @@ def _news(data: _Depth | _Ticker | _Trade, book: _Book, waiting: list[_Depth], t
             return (TradePrint(market, Px(scaled(data.p)), Qty(scaled(data.q)), side, str(data.t), data.T),)
         case _Depth():
             if book.last is None:
-                waiting.append(data)
+                book.waiting.append(data)
                 tally.add("updates_before_a_snapshot")
                 return ()
             changed = book.apply(data)
-            tally.add("breaks_of_the_book", int(changed is None))
+            if changed is None:
+                tally.add("breaks_of_the_book")
+                book.waiting.append(data)
             return (_told(book, data.s, data.T),) if changed else ()
 
 

@@ -18,13 +18,16 @@ import polars as pl
 from hlomm.domain.faults import UsageError
 from hlomm.domain.units import SCALE
 from hlomm.research.imports.lines import Imported
+from hlomm.research.recorded_files import numbers
 from hlomm.research.store.pack import day_of, write_frame
+from hlomm.research.store.read import UNREADABLE
 from hlomm.research.store.schema import CANDLES, COLUMNS
+from hlomm.research.usable import END_NS, FIRST_NS, MOST
 
 NAME: Final = "candles"
 UNKNOWN: Final = "unknown"
 _VENUES: Final = {"hl": "hyperliquid", "hyperliquid": "hyperliquid", "binance": "binance"}
-_LENGTH: Final = re.compile(r"([1-9][0-9]*)(m|h|d)", re.ASCII)
+_LENGTH: Final = re.compile(r"([1-9][0-9]{0,4})(m|h|d)", re.ASCII)
 _SECONDS: Final = {"m": 60, "h": 3_600, "d": 86_400}
 _PRICES: Final = ("open", "high", "low", "close")
 _TIMES: Final = ("date", "timestamp")
@@ -40,7 +43,7 @@ def import_candles(root: Path, paths: Sequence[Path]) -> Imported:
     files = list(_files(paths))
     for path, known, table in tables(files, odd):
         written.append(_write(root, path, known, table))
-    if not written:
+    if all(frame.is_empty() for _, frame in written):
         raise UsageError(f"no candles in {', '.join(map(str, paths))} ({odd['files_without_candles']} other files)")
     starts = pl.concat([frame["open_ns"] for _, frame in written])
     return Imported(
@@ -90,19 +93,25 @@ def _read(path: Path, odd: Counter[str]) -> pl.DataFrame | None:
     """Rows with a time and four prices; None for a table that has other columns or cannot be read."""
     try:
         table = pl.read_ipc(path) if path.suffix == ".feather" else pl.read_csv(path, try_parse_dates=True)
-    except (pl.exceptions.PolarsError, OSError):
+    except UNREADABLE:
         odd["broken_files"] += 1
         return None
     time = next((name for name in _TIMES if name in table.columns), None)
-    if time is None or not {*_PRICES, "volume"} <= set(table.columns) or not table[time].dtype.is_temporal():
+    if time is None or not {*_PRICES, "volume"} <= set(table.columns):
         return None
-    prices = [pl.col(name).cast(pl.Float64, strict=False) for name in _PRICES]
-    sound = pl.all_horizontal(pl.col(time).is_not_null(), *(one.is_finite() & (one > 0) for one in prices))
+    if not isinstance(table[time].dtype, pl.Datetime | pl.Date) or any(
+        table[name].dtype.is_nested() or table[name].dtype == pl.Binary for name in (*_PRICES, "volume")
+    ):
+        return None
+    table = table.with_columns(numbers(table[name], strict=False) for name in (*_PRICES, "volume"))
+    prices = [pl.col(name) for name in _PRICES]
+    opens = pl.col(time).dt.epoch("ns").is_between(FIRST_NS, END_NS, closed="left")
+    sound = pl.all_horizontal(opens, *(one.is_between(0, MOST // SCALE, closed="none") for one in prices))
     kept = table.filter(sound.fill_null(value=False))
     odd["unreadable_rows"] += len(table) - len(kept)
     return kept.select(
         pl.col(time).dt.epoch("ns").alias("open_ns"), *((one * SCALE).round().cast(pl.Int64) for one in prices),
-        pl.col("volume").cast(pl.Float64, strict=False),
+        "volume",
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,14 +16,17 @@ from hlomm.domain.inputs import BboUpdate, BookSnapshot, Input, Level, MarketLis
 from hlomm.domain.orders import Side
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Px, Qty
-from hlomm.research.imports.lines import Line, Tally, scaled, seconds, text_lines
-from hlomm.research.recording import load, perp_of
+from hlomm.research.imports.lines import Line, Tally, cells, possible, scaled, seconds, text_lines
+from hlomm.research.recording import load_all, perp_of
 from hlomm.research.store.schema import market_of
+from hlomm.research.usable import END_NS, FIRST_NS
 from hlomm.venues.hyperliquid.wire.frames import decode_frame
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
 
 ARCHIVE_EXTRA: Final = "reading it needs the lz4 library: pip install '.[archive]'"
 _SIDES: Final = {"bid": 0, "ask": 1}
+_DIGITS: Final = 19
+"""Of a time in ns."""
 
 
 class _ArchiveLine(msgspec.Struct):
@@ -35,17 +37,27 @@ class _ArchiveLine(msgspec.Struct):
 _archive_line: Final = msgspec.json.Decoder(_ArchiveLine)
 
 
-def read_hip4(files: Sequence[Path], tally: Tally) -> Iterator[Line]:
-    """A recording as `hlomm backtest` reads it: YES of the outcome, touch and mark of its perp, replays left out."""
-    for folder in dict.fromkeys(path.parent for path in files):
-        recording = load(folder)
-        tally.add("replayed_prints", recording.prints_replayed)
-        tally.add("mirrored_books_of_the_no_coin", recording.mirrored)
-        first_ns = recording.events[0].received_ns
-        for market in (recording.perp, recording.outcome):
-            yield Line(recv_ns=first_ns, news=((MarketListed(market), None),))
-        for event in recording.events:
-            yield Line(recv_ns=event.received_ns, news=((event.item, event.exchange_ns),))
+def read_hip4(paths: Sequence[Path], tally: Tally) -> Iterator[Line]:
+    """Recordings as `hlomm backtest` reads them: YES of each outcome, touch and mark of its perp, replays left out."""
+    told: set[tuple[int, int, Input]] = set()
+    for folder in dict.fromkeys(path if path.is_dir() else path.parent for path in paths):
+        found, unfit = load_all(folder)
+        if not found:
+            raise UsageError(unfit[0][1])
+        tally.add("outcomes_left_out", len(unfit))
+        for recording in found:
+            tally.add("replayed_prints", recording.prints_replayed)
+            tally.add("mirrored_books_of_the_no_coin", recording.mirrored)
+            for name, count in recording.repairs:
+                tally.add(name, count)
+            first_ns = recording.events[0].received_ns
+            for market in (recording.perp, recording.outcome):
+                yield Line(recv_ns=first_ns, news=((MarketListed(market), None),))
+            for event in recording.events:
+                key = event.received_ns, event.exchange_ns, event.item
+                if key not in told:  # outcomes of one time share their perp's rows
+                    told.add(key)
+                    yield Line(recv_ns=event.received_ns, news=((event.item, event.exchange_ns),))
 
 
 # -- CSV
@@ -56,27 +68,33 @@ def read_csv(files: Sequence[Path], tally: Tally) -> Iterator[Line]:
     coins: dict[str, None] = {}
     lines: list[Line] = []
     for path in files:
-        what, _, coin = path.stem.partition("_")
+        what, _, coin = path.name.removesuffix(".gz").removesuffix(".csv").partition("_")
         table = {"orderbooks": _books, "prices": _touches, "trades": _trades}.get(what)
         if table is None or not coin:
             tally.add("files_of_other_names")
             continue
         coins[coin] = None
-        with path.open(newline="") as file:
-            rows = table(csv.DictReader(file), perp_market(HYPERLIQUID, coin), tally)
-            lines += (attrs.evolve(line, file=str(path)) for line in rows)
+        rows = table(_rows(path, tally), perp_market(HYPERLIQUID, coin), tally)
+        lines += (attrs.evolve(line, file=str(path)) for line in rows)
     if lines:
         first_ns = min(line.recv_ns for line in lines)
         yield from (Line(recv_ns=first_ns, news=((MarketListed(perp_of(coin)), None),)) for coin in coins)
     yield from lines
 
 
-def _books(rows: csv.DictReader[str], market: MarketId, tally: Tally) -> Iterator[Line]:
+def _rows(path: Path, tally: Tally) -> Iterator[Mapping[str, str]]:
+    """By the names in the header; a row that is shorter lacks the last."""
+    rows = cells(path, tally)
+    names = next(rows, [])
+    return (dict(zip(names, row, strict=False)) for row in rows if row)
+
+
+def _books(rows: Iterator[Mapping[str, str]], market: MarketId, tally: Tally) -> Iterator[Line]:
     for row in rows:
         try:
             bids, asks = (tuple(_ladder(row, side)) for side in _SIDES)
             item = BookSnapshot(market, bids, asks, int(row["exchange_timestamp"]))
-            yield Line(recv_ns=seconds(row["timestamp"]), news=((item, None),))
+            yield Line(recv_ns=possible(seconds(row["timestamp"])), news=((item, None),))
         except (KeyError, TypeError, ValueError):
             tally.add("unreadable_rows")
 
@@ -90,7 +108,7 @@ def _ladder(row: Mapping[str, str], side: str) -> Iterator[Level]:
             yield scaled(px), scaled(size)
 
 
-def _touches(rows: csv.DictReader[str], market: MarketId, tally: Tally) -> Iterator[Line]:
+def _touches(rows: Iterator[Mapping[str, str]], market: MarketId, tally: Tally) -> Iterator[Line]:
     """Two rows make an update, one for each side; where one is missing, that side is empty."""
     under_way: tuple[str, str] | None = None
     sides: list[Level | None] = [None, None]
@@ -98,7 +116,7 @@ def _touches(rows: csv.DictReader[str], market: MarketId, tally: Tally) -> Itera
         try:
             key = row["timestamp"], row["exchange_timestamp"]
             side, level = _SIDES[row["side"]], (scaled(row["price"]), scaled(row["size"]))
-            seconds(key[0]), int(key[1])
+            possible(seconds(key[0])), int(key[1])
         except (KeyError, TypeError, ValueError):
             tally.add("unreadable_rows")
             continue
@@ -113,10 +131,10 @@ def _touches(rows: csv.DictReader[str], market: MarketId, tally: Tally) -> Itera
 
 def _touch(market: MarketId, key: tuple[str, str], sides: Sequence[Level | None], tally: Tally) -> Line:
     tally.add("touches_of_one_side", int(None in sides))
-    return Line(recv_ns=seconds(key[0]), news=((BboUpdate(market, sides[0], sides[1], int(key[1])), None),))
+    return Line(recv_ns=possible(seconds(key[0])), news=((BboUpdate(market, sides[0], sides[1], int(key[1])), None),))
 
 
-def _trades(rows: csv.DictReader[str], market: MarketId, tally: Tally) -> Iterator[Line]:
+def _trades(rows: Iterator[Mapping[str, str]], market: MarketId, tally: Tally) -> Iterator[Line]:
     for row in rows:
         try:
             aggressor = {"buy": Side.BUY, "sell": Side.SELL}[row["side"]]
@@ -124,7 +142,7 @@ def _trades(rows: csv.DictReader[str], market: MarketId, tally: Tally) -> Iterat
                 market, Px(scaled(row["price"])), Qty(scaled(row["size"])), aggressor, row["trade_id"],
                 int(row["exchange_timestamp"]),
             )  # fmt: skip
-            yield Line(recv_ns=seconds(row["timestamp"]), news=((item, None),))
+            yield Line(recv_ns=possible(seconds(row["timestamp"])), news=((item, None),))
         except (KeyError, TypeError, ValueError):
             tally.add("unreadable_rows")
 
@@ -141,7 +159,11 @@ def read_frames(files: Sequence[Path], tally: Tally) -> Iterator[Line]:
             if not stamp.isdigit() or not message:
                 tally.add("unreadable_lines")
                 continue
-            yield from _listing(_message(int(stamp), message, tally), listed)
+            yield from _listing(_message(_stamp(stamp), message, tally), listed)
+
+
+def _stamp(digits: bytes) -> int:
+    return int(digits) if len(digits) <= _DIGITS else 0
 
 
 def read_archive(files: Sequence[Path], tally: Tally) -> Iterator[Line]:
@@ -178,6 +200,9 @@ def iso_ns(text: str) -> int:
 
 def _message(recv_ns: int, message: bytes, tally: Tally) -> Line | None:
     """None for a message that cannot be read; one that says nothing of markets is kept as it is."""
+    if not FIRST_NS <= recv_ns < END_NS:
+        tally.add("impossible_times")
+        return None
     decoded = decode_frame(message)
     for one in decoded.anomalies:
         tally.add(f"malformed.{one.kind}")

@@ -25,7 +25,7 @@ from hlomm.domain.orders import Side
 from hlomm.domain.ticker import Terms, outcome_ticker
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.domain.units import ONE, SCALE, Cash, Px, Qty
-from hlomm.research.imports.lines import Line, Tally, scaled, seconds, text_lines, unsized, zoned_ns
+from hlomm.research.imports.lines import Line, Tally, possible, scaled, seconds, text_lines, unsized, zoned_ns
 from hlomm.research.store.schema import market_of
 from hlomm.venues.kalshi.eastern import instants
 from hlomm.venues.kalshi.terms import AVERAGING_S
@@ -85,11 +85,13 @@ def _rows(files: Sequence[Path], tally: Tally) -> Iterator[Line]:
         for raw in text_lines(path, tally):
             try:
                 row = _document.decode(raw)
-                market = kalshi_market(str(row["ticker"]))
+                market = _market_of(row["ticker"])
                 if "yb" in row:
-                    yield Line(recv_ns=seconds(row["ts"]), news=((_touch(market, row), None),), file=str(path))
+                    yield Line(
+                        recv_ns=possible(seconds(row["ts"])), news=((_touch(market, row), None),), file=str(path)
+                    )
                 elif "taker_side" in row:
-                    yield Line(recv_ns=seconds(row["ts"]), news=(_trade(market, row),), file=str(path))
+                    yield Line(recv_ns=possible(seconds(row["ts"])), news=(_trade(market, row),), file=str(path))
                 elif "label" in row:
                     label = _label(market, row)
                     labels[market] = max(labels.get(market, label), label, key=lambda one: one[0])
@@ -99,6 +101,12 @@ def _rows(files: Sequence[Path], tally: Tally) -> Iterator[Line]:
                 tally.add("unreadable_lines")
     for recv_ns, settled in labels.values():
         yield Line(recv_ns=recv_ns, news=((settled, None),))
+
+
+def _market_of(ticker: object) -> MarketId:
+    if not isinstance(ticker, str) or not ticker:
+        raise ValueError("a row of no market")
+    return kalshi_market(ticker)
 
 
 def _touch(market: MarketId, row: dict[str, Any]) -> Input:

@@ -14,11 +14,11 @@ KINDS: Final[Mapping[str, Kind]] = {
     kind.name: kind
     for kind in (
         Kind(
-            name="hip4", venue=HYPERLIQUID, read=hyperliquid.read_hip4, suffixes=(".parquet",),
+            name="hip4", venue=HYPERLIQUID, read=hyperliquid.read_hip4, suffixes=(".parquet",), of_folders=True,
             help="folder of a HIP-4 recording (Parquet: book, trade, meta; bbo and mark of the perp)",
         ),
         Kind(
-            name="hl-csv", venue=HYPERLIQUID, read=hyperliquid.read_csv, suffixes=(".csv",),
+            name="hl-csv", venue=HYPERLIQUID, read=hyperliquid.read_csv, suffixes=(".csv", ".csv.gz"),
             help="orderbooks_COIN.csv, prices_COIN.csv, trades_COIN.csv",
         ),
         Kind(
@@ -34,15 +34,16 @@ KINDS: Final[Mapping[str, Kind]] = {
             help="lines of `<ns> <message>` of Binance USD-M: depth, bookTicker, trade, a snapshot",
         ),
         Kind(
-            name="polymarket", venue=polymarket.VENUE, read=polymarket.read, suffixes=(".jsonl", ".json"),
+            name="polymarket", venue=polymarket.VENUE, read=polymarket.read, suffixes=(".jsonl", ".jsonl.gz", ".json"),
             help="lines of market-channel messages; Gamma's answers beside them tell what a contract is",
         ),
         Kind(
-            name="polymarket-tops", venue=polymarket_tops.VENUE, read=polymarket_tops.read, suffixes=(".csv",),
+            name="polymarket-tops", venue=polymarket_tops.VENUE, read=polymarket_tops.read,
+            suffixes=(".csv", ".csv.gz"),
             help="orderbook.csv and probabilities.csv: best prices, strikes and hours left of daily contracts",
         ),
         Kind(
-            name="kalshi", venue=kalshi.VENUE, read=kalshi.read, suffixes=(".jsonl",),
+            name="kalshi", venue=kalshi.VENUE, read=kalshi.read, suffixes=(".jsonl", ".jsonl.gz"),
             help="raw_snapshots, trades and labels of the public 15-minute data set",
         ),
     )

@@ -7,7 +7,10 @@ an import of which nothing remains writes nothing and fails.
 
 from __future__ import annotations
 
+import codecs
+import csv
 import gzip
+import io
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,18 +18,20 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import attrs
 
 from hlomm.domain.faults import UsageError
 from hlomm.domain.inputs import Input, Level
-from hlomm.domain.times import NS_PER_S
+from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.domain.units import SCALE
 from hlomm.research.store.pack import write_rows
 from hlomm.research.store.schema import EVENTS, FRAMES, Row, event_columns, market_of
+from hlomm.research.usable import END_NS, FIRST_NS, MOST
 
 NS: Final = Decimal(10**9)
+_GZIP: Final = b"\x1f\x8b"
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +70,8 @@ class Kind:
     read: Reader
     suffixes: tuple[str, ...]
     """Of the files in a folder that are tried; a file that is named is always tried."""
+    of_folders: bool = False
+    """It is told the paths as they were named, for its files mean something only together."""
 
 
 @attrs.frozen(kw_only=True)
@@ -87,7 +94,7 @@ def import_into(root: Path, kind: Kind, paths: Sequence[Path]) -> Imported:
     """Read everything and write it; the same input writes the same files. UsageError if nothing real can be had."""
     files = list(files_in(paths, kind.suffixes))
     tally = Tally()
-    lines = list(kind.read(files, tally)) if files else []
+    lines = list(_sound(kind.read(paths if kind.of_folders else files, tally), tally)) if files else []
     if not any(line.news for line in lines):
         odd = ", ".join(f"{count} {name}" for name, count in tally.counts.items() if count)
         raise UsageError(f"nothing of kind {kind.name} in {', '.join(map(str, paths))}{f' ({odd})' if odd else ''}")
@@ -97,14 +104,24 @@ def import_into(root: Path, kind: Kind, paths: Sequence[Path]) -> Imported:
         latest[line.file] = max(latest[line.file], line.recv_ns)
     lines.sort(key=lambda line: line.recv_ns)
     run = _run(lines[0].recv_ns, kind, files)
-    rows = _rows(lines, kind, run)
     for table in (EVENTS, FRAMES):
-        write_rows(root, table, rows[table], f"{run:013d}-000001")
+        write_rows(root, table, _rows(lines, kind, run, table), f"{run:013d}-000001")
     return Imported(
-        kind=kind.name, files=len(files), lines=len(lines), events=len(rows[EVENTS]), frames=len(rows[FRAMES]),
-        markets=tuple(sorted({row["market"] for row in rows[EVENTS] if row["market"]})), first_ns=lines[0].recv_ns,
-        last_ns=lines[-1].recv_ns, odd={name: count for name, count in sorted(tally.counts.items()) if count},
+        kind=kind.name, files=len(files), lines=len(lines), events=sum(len(line.news) for line in lines),
+        frames=sum(line.raw is not None for line in lines), first_ns=lines[0].recv_ns, last_ns=lines[-1].recv_ns,
+        markets=tuple(sorted({market_of(item) for line in lines for item, _ in line.news} - {""})),
+        odd={name: count for name, count in sorted(tally.counts.items()) if count},
     )  # fmt: skip
+
+
+def _sound(lines: Iterable[Line], tally: Tally) -> Iterator[Line]:
+    """Lines of which the venue's stamps can be meant, where there are any."""
+    for line in lines:
+        stamps = [getattr(item, "venue_ms", 0) * NS_PER_MS for item, _ in line.news]
+        if all(stamp == 0 or FIRST_NS <= stamp < END_NS for stamp in stamps):
+            yield line
+        else:
+            tally.add("impossible_times")
 
 
 def files_in(paths: Sequence[Path], suffixes: tuple[str, ...]) -> Iterator[Path]:
@@ -124,8 +141,8 @@ def _run(first_ns: int, kind: Kind, files: Sequence[Path]) -> int:
     return first_ns // 10**9 * 1_000 + zlib.crc32(names.encode()) % 1_000
 
 
-def _rows(lines: Sequence[Line], kind: Kind, run: int) -> dict[str, list[Row]]:
-    rows: dict[str, list[Row]] = {EVENTS: [], FRAMES: []}
+def _rows(lines: Sequence[Line], kind: Kind, run: int, table: str) -> Iterator[Row]:
+    """Those of one table; both count together."""
     seq = 0
     for line in lines:
         common = {"run": run, "recv_ns": line.recv_ns, "source": f"import:{kind.name}", "venue": kind.venue}
@@ -133,32 +150,46 @@ def _rows(lines: Sequence[Line], kind: Kind, run: int) -> dict[str, list[Row]]:
         if line.raw is not None:
             seq += 1
             frame = seq
-            about = {market_of(item) for item, _ in line.news}
-            rows[FRAMES].append(
-                common | {
-                    "seq": seq, "market": about.pop() if len(about) == 1 else "", "connection": 0,
-                    "channel": line.channel, "data": line.raw,
-                }
-            )  # fmt: skip
+            if table == FRAMES:
+                about = {market_of(item) for item, _ in line.news}
+                market = about.pop() if len(about) == 1 else ""
+                shown = {"seq": seq, "market": market, "connection": 0, "channel": line.channel, "data": line.raw}
+                yield common | shown
         for item, exchange_ns in line.news:
             seq += 1
-            row = common | {"seq": seq, "market": market_of(item), "frame": frame, **event_columns(item)}
-            rows[EVENTS].append(row if exchange_ns is None else row | {"exchange_ns": exchange_ns})
-    return rows
+            if table == EVENTS:
+                row = common | {"seq": seq, "market": market_of(item), "frame": frame, **event_columns(item)}
+                yield row if exchange_ns is None else row | {"exchange_ns": exchange_ns}
 
 
 # -- helpers of the readers
 
 
 def text_lines(path: Path, tally: Tally) -> Iterator[bytes]:
-    """Lines of a file, packed or not. One that breaks off gives what stands before the break."""
+    """Lines of a file, packed or not, without a byte order mark. One that breaks off gives what stands before that."""
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for line in file:
-                if stripped := line.strip():
+        with _opened(path) as file:
+            for number, line in enumerate(file):
+                if stripped := (line if number else line.removeprefix(codecs.BOM_UTF8)).strip():
                     yield stripped
     except (OSError, EOFError, zlib.error):
         tally.add("broken_files")
+
+
+def cells(path: Path, tally: Tally) -> Iterator[list[str]]:
+    """Rows of a CSV file, packed or not, its header first. One that breaks off gives what stands before that."""
+    try:
+        with _opened(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="") as text:
+            yield from csv.reader(text)
+    except (OSError, EOFError, zlib.error, csv.Error):
+        tally.add("broken_files")
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """What is packed is told by its first bytes, not by its name. OSError where it cannot be opened."""
+    with path.open("rb") as file:
+        packed = file.read(2) == _GZIP
+    return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=65_536)
@@ -169,14 +200,19 @@ def scaled(number: str | float | Decimal) -> int:
         whole = int(value.to_integral_value())
     except (InvalidOperation, ValueError, OverflowError):
         raise ValueError(f"expected a number, was {number!r}") from None
-    if whole < 0:
-        raise ValueError(f"expected no negative number, was {number!r}")
+    if not 0 <= whole <= MOST:
+        raise ValueError(f"expected a number from 0 to {MOST // SCALE}, was {number!r}")
     return whole
 
 
 def unsized(price: str | float | None) -> Level | None:
-    """A best price of which the source does not tell the size; None for an empty side, which reads 0 or 1."""
+    """A best price of which the source does not tell the size; None for an empty side, which reads 0 or 1.
+
+    ValueError for more than 1: such a price is of another unit, cents for example.
+    """
     px = 0 if price is None else scaled(price)
+    if px > SCALE:
+        raise ValueError(f"expected a price from 0 to 1, was {price!r}")
     return (px, 0) if 0 < px < SCALE else None
 
 
@@ -185,7 +221,14 @@ def zoned_ns(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time of nobody knows where")
-    return int(moment.replace(microsecond=0).timestamp()) * NS_PER_S + moment.microsecond * 1_000
+    return possible(int(moment.replace(microsecond=0).timestamp()) * NS_PER_S + moment.microsecond * 1_000)
+
+
+def possible(wall_ns: int) -> int:
+    """The time. ValueError for one that cannot be meant: of another unit than its layout's, or damaged."""
+    if not FIRST_NS <= wall_ns < END_NS:
+        raise ValueError(f"expected a time between 2001 and 2099, was {wall_ns} ns")
+    return wall_ns
 
 
 def seconds(number: str | float) -> int:

@@ -11,9 +11,9 @@ Nor is the spot price of its model: nobody knows of which venue it is.
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +25,7 @@ from hlomm.domain.markets import Comparator, Market, MarketKind, Source
 from hlomm.domain.ticker import Terms, outcome_ticker
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import ONE, SCALE, Cash, Px
-from hlomm.research.imports.lines import Line, Tally, scaled, seconds, unsized, zoned_ns
+from hlomm.research.imports.lines import Line, Tally, cells, scaled, seconds, unsized, zoned_ns
 from hlomm.venues.polymarket.wire.amounts import WHOLE
 from hlomm.venues.polymarket.wire.families import COLLATERAL, TIE_PAYS_HALF
 
@@ -80,9 +80,9 @@ def _tops(path: Path, expiries: Mapping[Px, int], tally: Tally) -> Iterator[Line
 def _rows(path: Path, tally: Tally) -> Iterator[_Row]:
     """Those of YES."""
     last: _Row | None = None
-    for cells in _cells(path, tally):
+    for row_cells in islice(cells(path, tally), 1, None):
         try:
-            row = _row(cells)
+            row = _row(row_cells)
         except (ValueError, IndexError):
             tally.add("unreadable_rows")
             continue
@@ -94,23 +94,13 @@ def _rows(path: Path, tally: Tally) -> Iterator[_Row]:
             tally.add("mirrored_tops_of_the_down_token" if same else "other_tops_of_the_down_token")
 
 
-def _cells(path: Path, tally: Tally) -> Iterator[list[str]]:
-    try:
-        with path.open(newline="") as file:
-            rows = csv.reader(file)
-            next(rows, None)
-            yield from rows
-    except (OSError, UnicodeDecodeError, csv.Error):
-        tally.add("broken_files")
-
-
-def _row(cells: Sequence[str]) -> _Row:
-    side, _, token = cells[1].partition(":")
+def _row(row: Sequence[str]) -> _Row:
+    side, _, token = row[1].partition(":")
     if side not in ("UP", "DOWN") or not token:
         raise ValueError("a token of neither side")
     return _Row(
-        recv_ns=zoned_ns(cells[0]), up=side == "UP", token=token, bid=unsized(cells[2]), ask=unsized(cells[3]),
-        strike=_strike(cells[9]),
+        recv_ns=zoned_ns(row[0]), up=side == "UP", token=token, bid=unsized(row[2]), ask=unsized(row[3]),
+        strike=_strike(row[9]),
     )  # fmt: skip
 
 
@@ -129,11 +119,11 @@ def _expiries(files: Sequence[Path], tally: Tally) -> dict[Px, int]:
     """By strike; one that rows disagree on, or that is not on a full hour, is none."""
     found: dict[Px, set[int]] = defaultdict(set)
     for path in files:
-        for cells in _cells(path, tally):
+        for row in islice(cells(path, tally), 1, None):
             try:
-                at_ns = zoned_ns(cells[0]) + seconds(float(cells[2]) * 3_600.0)
+                at_ns = zoned_ns(row[0]) + seconds(float(row[2]) * 3_600.0)
                 hour_ns = round(at_ns / _HOUR_NS) * _HOUR_NS
-                found[_strike(cells[1])].add(hour_ns if abs(at_ns - hour_ns) <= _EXPIRY_OFF_NS else 0)
+                found[_strike(row[1])].add(hour_ns if abs(at_ns - hour_ns) <= _EXPIRY_OFF_NS else 0)
             except (ValueError, IndexError):
                 tally.add("unreadable_rows")
     unsure = {strike for strike, hours in found.items() if len(hours) > 1 or 0 in hours}

@@ -22,9 +22,11 @@ from hlomm.domain.ids import POLYMARKET
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE
 from hlomm.research.imports.lines import Imported, files_in
+from hlomm.research.recorded_files import numbers
 from hlomm.research.store.pack import write_frame
 from hlomm.research.store.read import UNREADABLE
 from hlomm.research.store.schema import COLUMNS, EVENTS
+from hlomm.research.usable import END_NS, FIRST_NS
 
 NAME: Final = "polymarket-quotes"
 _COLUMNS: Final = ("ts", "slug", "bid", "ask")
@@ -57,16 +59,31 @@ def _read(path: Path, odd: Counter[str]) -> pl.DataFrame | None:
     except UNREADABLE:
         odd["broken_files"] += 1
         return None
-    if not set(_COLUMNS) <= set(table.columns) or not table["ts"].dtype.is_temporal():
+    if not set(_COLUMNS) <= set(table.columns) or not _of_kind(table):
         odd["files_without_quotes"] += 1
         return None
-    prices = [pl.col(name).cast(pl.Float64, strict=False) for name in ("bid", "ask")]
-    kept = table.filter(pl.col("ts").is_not_null() & (pl.col("slug").fill_null("") != ""))
+    table = table.with_columns(numbers(table[name], strict=False) for name in ("bid", "ask"))
+    prices = [pl.col(name) for name in ("bid", "ask")]
+    sound = pl.all_horizontal(
+        pl.col("ts").dt.epoch("ns").is_between(FIRST_NS, END_NS, closed="left"), pl.col("slug").cast(pl.String) != "",
+        *(one.is_between(0, 1).fill_null(value=True) for one in prices),
+    )  # fmt: skip
+    kept = table.filter(sound.fill_null(value=False))
     odd["unreadable_rows"] += len(table) - len(kept)
     return kept.select(
         pl.col("ts").dt.epoch("ns").alias("recv_ns"),
-        "slug",
-        *((one * SCALE).round().cast(pl.Int64, strict=False) for one in prices),
+        pl.col("slug").cast(pl.String),
+        *((one * SCALE).round().cast(pl.Int64) for one in prices),
+    )
+
+
+def _of_kind(table: pl.DataFrame) -> bool:
+    """Whether the columns can be times, names and prices."""
+    prices = (table[name].dtype for name in ("bid", "ask"))
+    return (
+        isinstance(table["ts"].dtype, pl.Datetime | pl.Date)
+        and isinstance(table["slug"].dtype, pl.String | pl.Categorical | pl.Enum)
+        and all(one.is_numeric() or one in (pl.String, pl.Null) for one in prices)
     )
 
 

@@ -20,11 +20,12 @@ from hlomm.engine import income
 from hlomm.engine.report import report
 from hlomm.journal.segments import parse_name
 from hlomm.research import backtest as backtests
-from hlomm.research import recording as recordings
 from hlomm.research.replay import replay
 from hlomm.research.report import source as sources
 from hlomm.research.report.source import Source
 from hlomm.research.report.watch import InForce, Settled, Watcher
+from hlomm.research.source import recordings
+from hlomm.research.store.read import is_store
 from hlomm.settings.load import Loaded
 
 
@@ -59,11 +60,13 @@ class Gathered:
 
 
 def is_recording(path: Path) -> bool:
-    """A folder of parquet files and no journal."""
+    """A store, or a folder of parquet files or of folders of them, and no journal."""
     if not path.is_dir() or (path / "journal").is_dir():
         return False
-    names = [entry.name for entry in path.iterdir()]
-    return any(name.endswith(".parquet") for name in names) and not any(parse_name(name) for name in names)
+    if is_store(path):
+        return True
+    journal = any(parse_name(entry.name) for entry in path.iterdir())
+    return not journal and next(path.rglob("*.parquet"), None) is not None
 
 
 def from_journal(path: Path, *, every_s: float, decisions: bool) -> Gathered:
@@ -86,9 +89,13 @@ def from_journal(path: Path, *, every_s: float, decisions: bool) -> Gathered:
 
 def from_recording(folder: Path, loaded: Loaded, *, every_s: float, decisions: bool) -> Gathered:
     """Run the engine over a recording, filling from its tape."""
-    source = sources.of_recording(folder)
+    source = sources.of_data(folder)
     watcher = Watcher(every_s=every_s, decisions=decisions)
-    recording = recordings.load(folder)
+    chosen = recordings(folder)
+    if len(chosen.recordings) > 1:
+        tickers = ", ".join(one.outcome.ticker for one in chosen.recordings[:5])
+        raise UsageError(f"{folder}: {len(chosen.recordings)} outcomes ({tickers}): a page shows one recording")
+    (recording,) = chosen.recordings
     result = backtests.backtest(recording, loaded, onlooker=watcher)
     watcher.finish()
     told = [
@@ -97,6 +104,7 @@ def from_recording(folder: Path, loaded: Loaded, *, every_s: float, decisions: b
             f"{recording.prints_replayed} of them replays that were dropped"
         ),
         f"orders and fills are ours alone and never were at the venue; fill model: {result.model.tag}",
+        *(f"left out: {one.ticker or one.market}: {one.reason}" for one in chosen.excluded),
     ]
     return _gathered(watcher, source, name=folder.resolve().name, told=told, sound=True)
 

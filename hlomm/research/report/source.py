@@ -66,7 +66,7 @@ def of_data(folder: Path) -> Source:
 def of_recording(folder: Path) -> Source:
     """Tag of a folder of parquet files; UsageError without one, or with several."""
     found: dict[Source, None] = {}
-    for path in sorted(folder.glob("*.parquet")):
+    for path in sorted(folder.rglob("*.parquet")):
         try:
             columns = pl.read_parquet_schema(path)
             tags = [str(name) for name in ("source", "venue") if name in columns][:1]

@@ -18,7 +18,7 @@ from hlomm.research.store import spool
 from hlomm.research.store.candles import IMPOSSIBLE
 from hlomm.research.store.findings import EXAMPLES_MAX, SILENCE_NS, STEP_NS, Check
 from hlomm.research.store.pack import QUARANTINE
-from hlomm.research.store.read import UNREADABLE, Store, check_file, first_line, ordered
+from hlomm.research.store.read import UNREADABLE, DamagedFile, Store, check_file, first_line, ordered
 from hlomm.research.store.schema import (
     CANDLES,
     EVENTS,
@@ -80,6 +80,8 @@ def _sound_files(store: Store, found: Check) -> Store:
         try:
             check_file(one.path, one.table)
             pl.read_parquet(one.path)  # a page may be damaged though the footer is whole
+        except DamagedFile:
+            found.findings["unreadable_file"].add(f"{where}: not as it was written")
         except SchemaError as error:
             found.findings["other_schema"].add(str(error))
         except UNREADABLE as error:

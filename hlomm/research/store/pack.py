@@ -6,9 +6,11 @@ goes last: as long as it stands, its rows are read from it.
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +18,7 @@ import attrs
 import polars as pl
 
 from hlomm.domain.times import NS_PER_S
-from hlomm.research.store import spool
+from hlomm.research.store import spool, sums
 from hlomm.research.store.schema import (
     COLUMNS,
     EVENTS,
@@ -32,6 +34,7 @@ from hlomm.research.store.schema import (
 from hlomm.research.store.spool import sync_path
 
 QUARANTINE: Final = "damaged"
+ROWS_HELD: Final = 50_000
 _LEVEL: Final = 3
 """Of zstd: raw JSON shrinks about twentyfold, and packing stays far ahead of recording."""
 
@@ -107,12 +110,23 @@ def rows_of(read: spool.Spool) -> dict[str, list[Row]]:
 
 def write_rows(root: Path, table: str, rows: Iterable[Row], part: str) -> int:
     """Rows of one table to their files; how many files."""
-    groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row["venue"], row["market"], day_of(row["recv_ns"])].append(row)
-    for (venue, market, day), group in groups.items():
-        write_frame(root, table, frame_of(table, group), (venue, market, day), part)
-    return len(groups)
+    frames: dict[tuple[str, str, str], list[pl.DataFrame]] = defaultdict(list)
+    for chunk in _batched(rows):
+        groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+        for row in chunk:
+            groups[row["venue"], row["market"], day_of(row["recv_ns"])].append(row)
+        for where, group in groups.items():
+            frames[where].append(frame_of(table, group))
+    for where, parts in frames.items():
+        write_frame(root, table, pl.concat(parts, rechunk=True), where, part)
+    return len(frames)
+
+
+def _batched(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """In pieces: a row is ten times as large before it is one of a frame."""
+    coming = iter(rows)
+    while piece := list(islice(coming, ROWS_HELD)):
+        yield piece
 
 
 def frame_of(table: str, rows: list[Row]) -> pl.DataFrame:
@@ -128,8 +142,10 @@ def write_frame(root: Path, table: str, frame: pl.DataFrame, where: tuple[str, s
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{part}.parquet"
     partial = path.with_suffix(".partial")
-    metadata: dict[str, str] = {"hlomm.schema": str(SCHEMA), "hlomm.table": table}
-    frame.write_parquet(partial, compression="zstd", compression_level=_LEVEL, metadata=metadata)
+    metadata: dict[str, str] = {"hlomm.schema": str(SCHEMA), "hlomm.table": table, sums.KEY: sums.EMPTY}
+    held = io.BytesIO()
+    frame.write_parquet(held, compression="zstd", compression_level=_LEVEL, metadata=metadata)
+    partial.write_bytes(sums.summed(held.getvalue()))
     sync_path(partial)
     partial.rename(path)
     sync_path(folder)

@@ -10,7 +10,7 @@ import attrs
 import polars as pl
 
 from hlomm.domain.faults import UsageError
-from hlomm.research.store import spool
+from hlomm.research.store import spool, sums
 from hlomm.research.store.pack import frame_of, rows_of
 from hlomm.research.store.schema import ALL_TABLES, COLUMNS, EVENTS, SCHEMA, TABLES, SchemaError, market_in
 
@@ -18,6 +18,10 @@ UNREADABLE: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OS
 """What reading a damaged Parquet file raises; the second is how polars says that it did not expect this damage."""
 ATTEMPTS: Final = 5
 """A spool may be packed while it is read; after so many times somebody does nothing else."""
+
+
+class DamagedFile(SchemaError):  # noqa: N818 - as in `hlomm.domain.faults`
+    """A file whose sum is not that of its bytes."""
 
 
 @attrs.frozen(kw_only=True)
@@ -120,6 +124,13 @@ def check_file(path: Path, table: str) -> None:
         raise SchemaError(f"{path}: schema {version or 'unknown'} of {metadata.get('hlomm.table')}, this is {SCHEMA}")
     if columns != dict(COLUMNS[table]):
         raise SchemaError(f"{path}: its columns are not those of schema {SCHEMA}")
+    told = metadata.get(sums.KEY)
+    try:
+        sound = told is None or sums.is_sound(path.read_bytes(), told)  # none: a file from before there were sums
+    except OSError as error:
+        raise SchemaError(f"{path}: {error.strerror or error}") from None
+    if not sound:
+        raise DamagedFile(f"{path}: not as it was written: `hlomm data check`")
 
 
 def first_line(error: BaseException) -> str:

@@ -22,7 +22,6 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import attrs
 
@@ -35,10 +34,7 @@ from hlomm.research.recording import Event, Recording, count_books, perp_of
 from hlomm.research.store.hearing import Heard, heard, listing, venues_of
 from hlomm.research.store.read import Store
 from hlomm.research.store.tapes import Tape, tape_of
-from hlomm.research.usable import GAP_MAX_NS, STEP_BACK_MAX_NS, unsettled
-
-AROUND_NS: Final = 60 * NS_PER_S
-"""Of the perp before the market's first row and after its last."""
+from hlomm.research.usable import AROUND_NS, GAP_MAX_NS, STEP_BACK_MAX_NS, unsettled
 
 
 @attrs.frozen

@@ -8,9 +8,9 @@ A store is a folder:
     spool/<part>.spool                                       the open hour, see `spool`
 
 `<part>` is `<run>-<number>`: the boot of the recorder in unix milliseconds and its spools counted from 1 (imports: the
-first second, with three digits of their own, and 1). The file's own metadata has `hlomm.schema` and `hlomm.table`. M is
-the market id without its venue, percent-encoded, and `_` for what is about no single market. The day is that of the
-receive time, in UTC.
+first second, with three digits of their own, and 1). The file's own metadata has `hlomm.schema`, `hlomm.table` and, but
+in files of before it was introduced, `hlomm.sum` (see `sums`). M is the market id without its venue, percent-encoded,
+and `_` for what is about no single market. The day is that of the receive time, in UTC.
 
 Both tables
 - `run`, `seq`: (run, seq) orders all rows of a recorder, and is the order in which they came. Frames and events share

@@ -1,7 +1,8 @@
 """The folder of a sweep: what it is a sweep of, and every result so far, whole or not there at all.
 
 `manifest.json` says what was asked, `points.parquet` which sets were tried, `parts/` holds results in the order in
-which they came, each file written beside its place, synced and renamed. When all are there, `results.parquet` has them
+which they came, each file written beside its place, synced and renamed, and with a sum of its bytes in its name, for
+Parquet has none: one that was changed is named, and never counts. When all are there, `results.parquet` has them
 in order (the same bytes wherever and however often interrupted they were computed) and `times.parquet` how long each
 took and where. `summary.json` is what was said of them last.
 """
@@ -11,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +45,9 @@ _COLUMNS: Final[Mapping[str, Any]] = {
     "checked": pl.Boolean, "wall_s": pl.Float64, "worker": pl.String,
 }  # fmt: skip
 _TIMES: Final = ("wall_s", "worker")
+_DIGITS: Final = 8
+_PART: Final = re.compile(rf"[0-9]{{{_DIGITS}}}-[0-9a-f]{{8}}\.parquet", re.ASCII)
+"""Number and CRC-32."""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,12 +89,13 @@ class Directory:
 
     def append(self, rows: Iterable[Row]) -> None:
         """On the disk when this returns."""
-        parts = sorted((self.root / "parts").glob("*.parquet"))
-        number = int(parts[-1].stem) + 1 if parts else 0
+        parts = _parts(self.root)
+        number = int(parts[-1].name[:_DIGITS]) + 1 if parts else 0
         frame = frame_of(rows)
         if len(parts) >= PARTS_MAX:
             frame = pl.concat([read_parts(self.root), frame]).unique(["point", "recording"], keep="first")
-        _write(self.root / "parts" / f"{number:08}.parquet", frame)
+        content = _bytes(frame)
+        _keep(self.root / "parts" / f"{number:0{_DIGITS}}-{_sum(content)}.parquet", content)
         if len(parts) >= PARTS_MAX:  # dying here leaves results twice, which reading puts right
             for part in parts:
                 part.unlink()
@@ -107,15 +114,29 @@ class Directory:
 
 
 def read_parts(root: Path) -> pl.DataFrame:
-    """All results, each once. DataDefect for a part that cannot be read."""
+    """All results, each once. DataDefect for a part that is none, or not as it was written."""
     frames = [pl.DataFrame(schema=dict(_COLUMNS))]
-    for part in sorted((root / "parts").glob("*.parquet")):
+    for part in _parts(root):
         try:
-            frames.append(pl.read_parquet(part, schema=dict(_COLUMNS)))
-        except (pl.exceptions.PolarsError, OSError) as error:
-            first = str(error).partition("\n")[0]
-            raise DataDefect(f"{part}: not a part of a sweep ({first[:160]}) — remove it, and run again") from None
+            content = part.read_bytes()
+        except OSError as error:
+            raise DataDefect(f"{part}: {error.strerror or error}") from None
+        if not part.stem.endswith(f"-{_sum(content)}"):
+            raise DataDefect(f"{part}: not as it was written — remove it, and run again")
+        frames.append(pl.read_parquet(io.BytesIO(content), schema=dict(_COLUMNS)))
     return pl.concat(frames).unique(["point", "recording"], keep="first", maintain_order=True)
+
+
+def _parts(root: Path) -> list[Path]:
+    """In their order. DataDefect for a file that is none of them."""
+    found = sorted((root / "parts").glob("*.parquet"))
+    if strange := [path for path in found if _PART.fullmatch(path.name) is None]:
+        raise DataDefect(f"{strange[0]}: not a part of a sweep — remove it, and run again")
+    return found
+
+
+def _sum(content: bytes) -> str:
+    return f"{zlib.crc32(content):08x}"
 
 
 def frame_of(rows: Iterable[Row]) -> pl.DataFrame:
@@ -137,10 +158,18 @@ def _fields(outcome: Outcome | None) -> dict[str, Any]:
 
 
 def _write(path: Path, frame: pl.DataFrame) -> None:
+    _keep(path, _bytes(frame))
+
+
+def _bytes(frame: pl.DataFrame) -> bytes:
     held = io.BytesIO()
     frame.write_parquet(held, compression="zstd", statistics=False)
+    return held.getvalue()
+
+
+def _keep(path: Path, content: bytes) -> None:
     try:
-        replace_file(path, held.getvalue())
+        replace_file(path, content)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}; what is done is kept, run again to go on") from None
 

@@ -49,7 +49,7 @@ def test_an_imported_hip4_recording_is_what_the_folder_itself_is(tmp_path: Path)
     """Event by event: so a backtest makes the same decisions over either."""
     folder = dataset("hl_hip4_q15")
     done = run("hip4", tmp_path, folder)
-    assert done.odd == {"mirrored_books_of_the_no_coin": 13_337, "replayed_prints": 30}
+    assert done.odd == {**dict(load(folder).repairs), "mirrored_books_of_the_no_coin": 13_337, "replayed_prints": 30}
     assert findings(tmp_path) == {}
     (recording,) = recordings(tmp_path).recordings
     direct = load(folder)
@@ -231,31 +231,61 @@ def test_the_same_import_twice_is_one(tmp_path: Path) -> None:
     assert Store.open(tmp_path).scan(FRAMES).collect().height == 55
 
 
-def test_a_break_of_the_depth_drops_the_book_until_a_snapshot(tmp_path: Path) -> None:
-    def depth(first: int, last: int, before: int) -> str:
-        update = {
-            "e": "depthUpdate",
-            "s": "BTCUSDT",
-            "T": 5,
-            "U": first,
-            "u": last,
-            "pu": before,
-            "b": [["9", "1"]],
-            "a": [],
-        }
-        return json.dumps({"stream": "x", "data": update})
+def depth(first: int, last: int, before: int, *, symbol: str = "BTCUSDT") -> str:
+    update = {
+        "e": "depthUpdate", "s": symbol, "T": 1_700_000_000_005, "U": first, "u": last, "pu": before,
+        "b": [["9", "1"]], "a": [],
+    }  # fmt: skip
+    return json.dumps({"stream": "x", "data": update})
 
-    snapshot = json.dumps({"lastUpdateId": 10, "T": 4, "bids": [["8", "1"]], "asks": [["11", "1"]]})
+
+def packed_lines(path: Path, lines: list[str], from_ns: int = 1_700_000_000_000_000_000) -> Path:
+    path.write_bytes(gzip.compress("\n".join(f"{from_ns + n} {one}" for n, one in enumerate(lines)).encode()))
+    return path
+
+
+def test_rows_are_written_alike_in_pieces_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(size: int) -> dict[str, bytes]:
+        monkeypatch.setattr("hlomm.research.store.pack.ROWS_HELD", size)
+        out = tmp_path / str(size)
+        run("hl-frames", out, dataset("hl_ws_frames_2025_01"))
+        return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*.parquet")}
+
+    assert written(7) == written(50_000) != {}
+
+
+def test_a_break_of_the_depth_drops_the_book_until_a_snapshot(tmp_path: Path) -> None:
+    snapshot = json.dumps({"lastUpdateId": 10, "T": 1_700_000_000_004, "bids": [["8", "1"]], "asks": [["11", "1"]]})
     lines = [depth(5, 9, 4), snapshot, depth(10, 12, 9), depth(13, 14, 12), depth(20, 21, 19), depth(22, 23, 21)]
-    path = tmp_path / "in.gz"
-    path.write_bytes(
-        gzip.compress("\n".join(f"{1_700_000_000_000_000_000 + n} {one}" for n, one in enumerate(lines)).encode())
-    )
     out = tmp_path / "store"
-    done = run("binance", out, path)
+    done = run("binance", out, packed_lines(tmp_path / "in.gz", lines))
     assert done.odd == {"breaks_of_the_book": 1, "updates_before_a_snapshot": 2}
     books = items(out, BookSnapshot)
     assert [one.bids[0][0] for one in books if isinstance(one, BookSnapshot)] == [8 * SCALE, 9 * SCALE, 9 * SCALE]
+
+
+def snapshot_of(number: int) -> str:
+    return json.dumps({"lastUpdateId": number, "T": 1_700_000_000_004, "bids": [["8", "1"]], "asks": [["11", "1"]]})
+
+
+def test_a_snapshot_is_of_the_one_symbol_of_its_file_and_an_older_one_takes_no_book_away(tmp_path: Path) -> None:
+    other = depth(5, 9, 4, symbol="ETHUSDT")
+    of_two = packed_lines(tmp_path / "a.gz", [depth(5, 9, 4), other, snapshot_of(7)])
+    with pytest.raises(UsageError, match="1 snapshots_of_nobody_knows_what"):
+        run("binance", tmp_path / "a", of_two)
+    lines = [depth(5, 9, 4), snapshot_of(10), depth(10, 12, 9), snapshot_of(11), depth(13, 14, 12)]
+    done = run("binance", tmp_path / "b", packed_lines(tmp_path / "b.gz", lines))
+    assert done.odd == {"snapshots_behind_the_book": 1, "updates_before_a_snapshot": 1}
+    assert len(items(tmp_path / "b", BookSnapshot)) == 3
+
+
+def test_a_book_goes_on_in_the_next_file_if_that_goes_on(tmp_path: Path) -> None:
+    first = packed_lines(tmp_path / "1.gz", [depth(5, 9, 4), snapshot_of(10), depth(10, 12, 9)])
+    on = packed_lines(tmp_path / "2.gz", [depth(13, 14, 12)], 1_700_000_001_000_000_000)
+    another = packed_lines(tmp_path / "3.gz", [depth(33, 34, 32)], 1_700_000_002_000_000_000)
+    done = run("binance", tmp_path / "store", first, on, another)
+    assert done.odd == {"updates_before_a_snapshot": 2}
+    assert len(items(tmp_path / "store", BookSnapshot)) == 3
 
 
 @pytest.mark.parametrize(("text", "value"), [("0.00091", 91_000), (8.84885, 884_885_000), ("1e-05", 1_000), ("0", 0)])

@@ -9,19 +9,23 @@ import msgspec
 import polars as pl
 import pytest
 
+from hlomm.domain.faults import UsageError
 from hlomm.domain.inputs import Booted
 from hlomm.domain.outputs import AmendOrders, CancelOrders, PlaceOrders
 from hlomm.engine.markouts import MARKOUT_S
 from hlomm.journal.codec import InputRecord, TurnRecord, decode
 from hlomm.journal.framing import scan
+from hlomm.research.imports.kinds import KINDS
+from hlomm.research.imports.lines import import_into
 from hlomm.research.replay import replay
 from hlomm.research.report.contents import contents, unaccounted
 from hlomm.research.report.figures_money import PARTS
-from hlomm.research.report.gather import Gathered, from_journal, from_recording
+from hlomm.research.report.gather import Gathered, from_journal, from_recording, is_recording
 from hlomm.research.report.source import Source
 from hlomm.research.report.watch import Watcher
 from hlomm.settings.load import load
 from tests.replay.journals import Run, write
+from tests.support.recordings import folder, lively
 
 
 def records(journal: Path) -> list[InputRecord | TurnRecord]:
@@ -181,6 +185,28 @@ def test_a_run_that_broke_is_reported_up_to_there(tmp_path: Path) -> None:
 
 
 # -- recordings
+
+
+def test_a_store_is_gathered_as_the_folder_it_was_made_of_and_of_several_outcomes_none(tmp_path: Path) -> None:
+    data = folder(tmp_path / "data", lively(seconds=61, expiry_s=60))
+    for path in data.glob("*.parquet"):
+        pl.read_parquet(path).with_columns(venue=pl.lit("hyperliquid")).write_parquet(path)
+    import_into(tmp_path / "store", KINDS["hip4"], [data])
+    assert is_recording(data)
+    assert is_recording(tmp_path / "store")
+    loaded = load("sim", environ={})
+    both = [from_recording(path, loaded, every_s=5.0, decisions=True) for path in (data, tmp_path / "store")]
+    assert {name: table.rows() for name, table in both[0].tables.items()} == {
+        name: table.rows() for name, table in both[1].tables.items()
+    }
+    assert len(both[0].tables["decisions"]) > 10
+    for kind in ("book_snapshot", "trade", "meta"):
+        frame = pl.read_parquet(data / f"{kind}.parquet").with_columns(symbol=pl.lit("#290"))
+        if kind == "meta":
+            frame = frame.with_columns(values=pl.lit(["29", *frame["values"][0].to_list()[1:]]))
+        frame.write_parquet(data / f"{kind}2.parquet")
+    with pytest.raises(UsageError, match=r"2 outcomes .* a page shows one recording"):
+        from_recording(data, loaded, every_s=5.0, decisions=True)
 
 
 @pytest.mark.slow

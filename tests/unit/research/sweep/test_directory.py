@@ -92,20 +92,30 @@ def test_what_was_being_written_when_it_died_is_nothing(tmp_path):
     made = opened(tmp_path)
     made.append([row(2)])
     made.close()
-    whole = (tmp_path / "parts" / "00000000.parquet").read_bytes()
+    (part,) = (tmp_path / "parts").iterdir()
+    whole = part.read_bytes()
     (tmp_path / "parts" / "00000001.partial").write_bytes(whole[: len(whole) // 2])
     again = opened(tmp_path)
     assert again.done() == {(2, 0)}
-    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["00000000.parquet"]
+    assert list((tmp_path / "parts").iterdir()) == [part]
 
 
-def test_a_part_that_somebody_cut_is_named(tmp_path):
+def test_a_part_that_was_cut_changed_or_put_there_is_named(tmp_path):
+    """Parquet checks no sums: a flipped bit of a page may be read as another number."""
     made = opened(tmp_path)
     made.append([row(2)])
-    part = tmp_path / "parts" / "00000000.parquet"
-    part.write_bytes(part.read_bytes()[:-20])
-    with pytest.raises(DataDefect, match=r"00000000\.parquet: not a part"):
-        made.done()
+    (part,) = (tmp_path / "parts").iterdir()
+    whole = part.read_bytes()
+    flipped = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(0, len(whole), 97)]
+    for content in (whole[:-20], b"", *flipped):
+        part.write_bytes(content)
+        with pytest.raises(DataDefect, match=r"00000000-[0-9a-f]{8}\.parquet: not as it was written"):
+            made.done()
+    part.write_bytes(whole)
+    (part.parent / "copy.parquet").write_bytes(whole)
+    for asked in (made.done, lambda: made.append([row(3)])):
+        with pytest.raises(DataDefect, match=r"copy\.parquet: not a part of a sweep"):
+            asked()
 
 
 def test_many_parts_become_one_and_dying_in_between_doubles_nothing(tmp_path, monkeypatch):
@@ -115,7 +125,7 @@ def test_many_parts_become_one_and_dying_in_between_doubles_nothing(tmp_path, mo
     for point in range(4):
         made.append([row(point)])
         kept |= {path.name: path.read_bytes() for path in (tmp_path / "parts").iterdir()}
-    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["00000003.parquet"]
+    assert [path.name[:9] for path in (tmp_path / "parts").iterdir()] == ["00000003-"]
     whole = made.finish()
     assert whole["point"].to_list() == [0, 1, 2, 3]
     for name, data in kept.items():  # as if it had died before the old ones were gone
