@@ -36,12 +36,24 @@ ANSWER_S: Final = 5.0
 KILL_S: Final = 1.0
 """A daemon that does not take a kill within that time is passed over: the guardian is asked."""
 GUARDIAN_S: Final = 2.0
+REASON_MAX: Final = 1_000
+"""Far more than is kept of it; a longer one would make a frame that is not taken."""
+TARGET_MAX: Final = 10_000
+"""Likewise: the daemon says how much it takes."""
 
 Heard = TypeVar("Heard", bound=msgspec.Struct)
 
 
 def socket_path(profile: str, state_dir: Path | None, socket_file: Path | None) -> Path:
     return socket_file if socket_file is not None else state_paths(state_dir, profile).socket
+
+
+def sendable(text: str, room: int) -> str:
+    """What a person typed, as the link can carry it: cut, and without bytes that are no text in UTF-8.
+
+    A reason that a terminal of another encoding spoilt must not keep a kill from leaving.
+    """
+    return text[:room].encode("utf-8", "replace").decode()
 
 
 def guardian_beside(daemon_socket: Path) -> Path:
@@ -111,7 +123,8 @@ class Client:
         return self._snapshot(Ask(id=1))
 
     def command(self, action: OperatorAction, reason: str, target: str) -> Snapshot:
-        return self._snapshot(Command(id=1, action=action, reason=reason, target=target))
+        said, to = sendable(reason, REASON_MAX), sendable(target, TARGET_MAX)
+        return self._snapshot(Command(id=1, action=action, reason=said, target=to))
 
     def _snapshot(self, message: Ask | Command) -> Snapshot:
         reply = self._wire.exchange(message)
