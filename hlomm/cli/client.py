@@ -64,7 +64,7 @@ def guardian_beside(daemon_socket: Path) -> Path:
 class _Wire(Generic[Heard]):
     """Frames over a blocking socket; everything that goes wrong is a UsageError that says so."""
 
-    def __init__(self, path: Path, who: str, decode: Callable[[bytes], Heard], answer_s: float) -> None:
+    def __init__(self, path: Path, who: str, decode: Callable[[bytes], Heard], answer_s: float, *, remedy: str) -> None:
         self._who = f"the {who} at {path}"
         self._decode = decode
         self._answer_s = answer_s
@@ -76,7 +76,7 @@ class _Wire(Generic[Heard]):
             self._socket.connect(str(path))
         except OSError:
             self._socket.close()
-            raise UsageError(f"no {who} answers at {path} — start one with `hlomm run`") from None
+            raise UsageError(f"no {who} answers at {path} — {remedy}") from None
 
     def close(self) -> None:
         self._socket.close()
@@ -107,7 +107,9 @@ class Client:
     """To the daemon."""
 
     def __init__(self, path: Path, answer_s: float = ANSWER_S, access: Access = Access.OPERATOR) -> None:
-        self._wire: _Wire[ToClient] = _Wire(path, "daemon", decode_to_client, answer_s)
+        self._wire: _Wire[ToClient] = _Wire(
+            path, "daemon", decode_to_client, answer_s, remedy="start one with `hlomm run`"
+        )
         try:
             welcome = self._wire.exchange(Hello(version=VERSION, role="script", origin=_origin(), access=access))
         except UsageError:
@@ -135,7 +137,9 @@ class Client:
 
 def tell_guardian(path: Path, message: Ask | Command, access: Access = Access.OPERATOR) -> Told:
     """One question or order to the guardian; UsageError if there is none, or the order is refused."""
-    wire: _Wire[FromGuardian] = _Wire(path, "guardian", decode_from_guardian, GUARDIAN_S)
+    wire: _Wire[FromGuardian] = _Wire(
+        path, "guardian", decode_from_guardian, GUARDIAN_S, remedy="if orders may rest, cancel at the venue's own site"
+    )
     try:
         met = wire.exchange(Hello(version=guardian.VERSION, role="script", origin=_origin(), access=access))
         if not isinstance(met, Met):

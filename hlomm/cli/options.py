@@ -31,6 +31,9 @@ def reporting(command: F) -> F:
             code = exit_code_of(error)
             click.echo(f"hlomm: {error}", err=True)
             sys.exit(int(code))
+        except UnicodeEncodeError as error:  # bytes of the command line or of a path that are no text
+            click.echo(f"hlomm: {error.object[:80]!a} is not UTF-8 text: give it another name", err=True)
+            sys.exit(int(ExitCode.USAGE))
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read has left: nothing to tell
                 raise

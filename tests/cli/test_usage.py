@@ -142,3 +142,18 @@ def test_a_simulator_that_lists_nothing_says_so_through_the_run_too(hlomm, tmp_p
     done = hlomm("run", "--state-dir", tmp_path / "s", "--duration", "1", "--set", "sim.periods=[]")
     assert done.code == 2
     assert done.err.splitlines()[-1] == f"hlomm: the simulator takes none of that: {words}"
+
+
+def test_a_kill_that_reaches_nobody_says_where_orders_can_still_be_cancelled(hlomm, tmp_path):
+    done = hlomm("kill", "--state-dir", tmp_path, "--reason", "\udcff")
+    assert done.code == 2
+    assert done.err.endswith("guardian.sock — if orders may rest, cancel at the venue's own site\n")
+
+
+def test_a_name_that_is_no_text_is_one_line(hlomm, tmp_path):
+    state = tmp_path / "\udcff"
+    (state / "journal").mkdir(parents=True)
+    (state / "journal" / "1795353300044-000000.journal").write_bytes(b"")
+    done = hlomm("bundle", "--state-dir", state, "--out", tmp_path / "b.zip")
+    assert done.code == 2
+    assert done.err.count("\n") == 1, done.err
