@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from hlomm.cli.options import JSON, Group, finish, reporting
+from hlomm.cli.options import JSON, Group, Span, finish, reporting
 from hlomm.domain.faults import UsageError
 
 
@@ -32,7 +32,7 @@ def _measured(name: str, module: str, *, as_json: bool, **plan: Any) -> None:
 
 
 @bench.command()
-@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=20.0, show_default=True, help="At each rate.")
+@click.option("--seconds", type=Span(0.1, 3600), default=20.0, show_default=True, help="At each rate.")
 @click.option("--rates", default="20,200,1000", show_default=True, help="Frames a second, with commas; empty: none.")
 @click.option("--flood", type=click.IntRange(0, 10_000_000), default=20_000, show_default=True, help="Frames unpaced.")
 @click.option("--markets", type=click.IntRange(1, 200), default=1, show_default=True, help="Contracts that are quoted.")
@@ -63,12 +63,12 @@ def _rates(text: str) -> tuple[float, ...]:
 
 
 @bench.command()
-@click.option("--seconds", type=click.FloatRange(0.5, 86_400), default=60.0, show_default=True, help="At each rate.")
+@click.option("--seconds", type=Span(0.5, 86_400), default=60.0, show_default=True, help="At each rate.")
 @click.option(
     "--rates", default="5000,10000", show_default=True, help="Book events a second, all venues together; with commas."
 )
 @click.option("--markets", type=click.IntRange(1, 50), default=3, show_default=True, help="At each venue.")
-@click.option("--lump-ms", type=click.FloatRange(0.1, 1000), default=2.0, show_default=True, help="Told in one piece.")
+@click.option("--lump-ms", type=Span(0.1, 1000), default=2.0, show_default=True, help="Told in one piece.")
 @click.option("--set", "sets", multiple=True, metavar="A.B=V", help="One setting of the daemon; repeatable.")
 @JSON
 @reporting
@@ -86,13 +86,13 @@ def flood(
 
 
 @bench.command()
-@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True, help="Of a stretch.")
+@click.option("--seconds", type=Span(0.1, 3600), default=10.0, show_default=True, help="Of a stretch.")
 @click.option("--rounds", type=click.IntRange(1, 1000), default=6, show_default=True, help="Stretches of each side.")
 @click.option("--clients", type=click.IntRange(1, 500), default=50, show_default=True, help="Of `hlomm metrics`.")
 @click.option(
     "--every",
     "every_s",
-    type=click.FloatRange(0.1, 3600),
+    type=Span(0.1, 3600),
     default=5.0,
     show_default=True,
     metavar="S",
@@ -124,7 +124,7 @@ def engine(*, data: Path | None, frames: int, rounds: int, as_json: bool) -> Non
 @bench.command()
 @click.option("--markets", default="1,10,50,200", show_default=True, help="How many, with commas; empty: none.")
 @click.option("--venues", type=click.IntRange(0, 3), default=3, show_default=True, help="From one to so many.")
-@click.option("--seconds", type=click.FloatRange(1, 3600), default=15.0, show_default=True, help="Of each row.")
+@click.option("--seconds", type=Span(1, 3600), default=15.0, show_default=True, help="Of each row.")
 @JSON
 @reporting
 def growth(*, markets: str, venues: int, seconds: float, as_json: bool) -> None:
@@ -175,10 +175,8 @@ def transport(*, frames: int, flood: int, rounds: int, as_json: bool) -> None:
 
 
 @bench.command()
-@click.option("--days", type=click.FloatRange(0.05, 30), default=0.25, show_default=True, help="Of the soak.")
-@click.option(
-    "--venue-s", type=click.FloatRange(1, 86_400), default=120.0, show_default=True, help="Of the venue alone."
-)
+@click.option("--days", type=Span(0.05, 30), default=0.25, show_default=True, help="Of the soak.")
+@click.option("--venue-s", type=Span(1, 86_400), default=120.0, show_default=True, help="Of the venue alone.")
 @JSON
 @reporting
 def sim(*, days: float, venue_s: float, as_json: bool) -> None:
@@ -200,7 +198,7 @@ def naive(*, frames: int, flood: int, rounds: int, as_json: bool) -> None:
 
 
 @bench.command()
-@click.option("--seconds", type=click.FloatRange(0.5, 3600), default=10.0, show_default=True, help="At each rate.")
+@click.option("--seconds", type=Span(0.5, 3600), default=10.0, show_default=True, help="At each rate.")
 @click.option("--rates", default="20,200", show_default=True, help="Frames a second, with commas.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="Every run once in each.")
 @click.option("--only", default="", metavar="NAME,…", help="Of the measures; all by default.")

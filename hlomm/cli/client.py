@@ -36,12 +36,24 @@ ANSWER_S: Final = 5.0
 KILL_S: Final = 1.0
 """A daemon that does not take a kill within that time is passed over: the guardian is asked."""
 GUARDIAN_S: Final = 2.0
+REASON_MAX: Final = 1_000
+"""Far more than is kept of it; a longer one would make a frame that is not taken."""
+TARGET_MAX: Final = 10_000
+"""Likewise: the daemon says how much it takes."""
 
 Heard = TypeVar("Heard", bound=msgspec.Struct)
 
 
 def socket_path(profile: str, state_dir: Path | None, socket_file: Path | None) -> Path:
     return socket_file if socket_file is not None else state_paths(state_dir, profile).socket
+
+
+def sendable(text: str, room: int) -> str:
+    """What a person typed, as the link can carry it: cut, and without bytes that are no text in UTF-8.
+
+    A reason that a terminal of another encoding spoilt must not keep a kill from leaving.
+    """
+    return text[:room].encode("utf-8", "replace").decode()
 
 
 def guardian_beside(daemon_socket: Path) -> Path:
@@ -52,7 +64,7 @@ def guardian_beside(daemon_socket: Path) -> Path:
 class _Wire(Generic[Heard]):
     """Frames over a blocking socket; everything that goes wrong is a UsageError that says so."""
 
-    def __init__(self, path: Path, who: str, decode: Callable[[bytes], Heard], answer_s: float) -> None:
+    def __init__(self, path: Path, who: str, decode: Callable[[bytes], Heard], answer_s: float, *, remedy: str) -> None:
         self._who = f"the {who} at {path}"
         self._decode = decode
         self._answer_s = answer_s
@@ -64,7 +76,7 @@ class _Wire(Generic[Heard]):
             self._socket.connect(str(path))
         except OSError:
             self._socket.close()
-            raise UsageError(f"no {who} answers at {path} — start one with `hlomm run`") from None
+            raise UsageError(f"no {who} answers at {path} — {remedy}") from None
 
     def close(self) -> None:
         self._socket.close()
@@ -95,7 +107,9 @@ class Client:
     """To the daemon."""
 
     def __init__(self, path: Path, answer_s: float = ANSWER_S, access: Access = Access.OPERATOR) -> None:
-        self._wire: _Wire[ToClient] = _Wire(path, "daemon", decode_to_client, answer_s)
+        self._wire: _Wire[ToClient] = _Wire(
+            path, "daemon", decode_to_client, answer_s, remedy="start one with `hlomm run`"
+        )
         try:
             welcome = self._wire.exchange(Hello(version=VERSION, role="script", origin=_origin(), access=access))
         except UsageError:
@@ -111,7 +125,8 @@ class Client:
         return self._snapshot(Ask(id=1))
 
     def command(self, action: OperatorAction, reason: str, target: str) -> Snapshot:
-        return self._snapshot(Command(id=1, action=action, reason=reason, target=target))
+        said, to = sendable(reason, REASON_MAX), sendable(target, TARGET_MAX)
+        return self._snapshot(Command(id=1, action=action, reason=said, target=to))
 
     def _snapshot(self, message: Ask | Command) -> Snapshot:
         reply = self._wire.exchange(message)
@@ -122,7 +137,9 @@ class Client:
 
 def tell_guardian(path: Path, message: Ask | Command, access: Access = Access.OPERATOR) -> Told:
     """One question or order to the guardian; UsageError if there is none, or the order is refused."""
-    wire: _Wire[FromGuardian] = _Wire(path, "guardian", decode_from_guardian, GUARDIAN_S)
+    wire: _Wire[FromGuardian] = _Wire(
+        path, "guardian", decode_from_guardian, GUARDIAN_S, remedy="if orders may rest, cancel at the venue's own site"
+    )
     try:
         met = wire.exchange(Hello(version=guardian.VERSION, role="script", origin=_origin(), access=access))
         if not isinstance(met, Met):

@@ -58,8 +58,8 @@ def tui(
     places = terminal.places_of(profiles, state_dirs, sockets)
     if screenshot is not None:
         columns, _, rows = size.partition("x")
-        if serve is not None or not (columns.isdecimal() and rows.isdecimal() and int(columns) and int(rows)):
-            raise UsageError("--screenshot goes without --serve, and with a --size such as 120x40")
+        if serve is not None or not (_extent(columns) and _extent(rows)):
+            raise UsageError("--screenshot goes without --serve, and with a --size such as 120x40, at most 999x999")
         terminal.screenshot_command(places, viewer=viewer, file=screenshot, size=(int(columns), int(rows)), press=press)
     elif serve is None:
         alone = len(places) == 1
@@ -67,3 +67,7 @@ def tui(
         terminal.tui_command(places, starter=starter if alone else None, viewer=viewer)
     else:
         terminal.serve_command(places, serve=serve, operator=operator, beyond_loopback=beyond_loopback)
+
+
+def _extent(text: str) -> bool:
+    return len(text) <= 3 and text.isdecimal() and int(text) > 0

@@ -20,6 +20,7 @@ from hlomm.cli.options import (
     SOCKET,
     STATE_DIR,
     Group,
+    Span,
     config_options,
     finish,
     key_options,
@@ -46,15 +47,11 @@ def main() -> None:
     "--venues", default=None, metavar="NAMES",
     help="Which to trade at, with commas; profile sim trades at all that are simulated.",
 )  # fmt: skip
-@click.option("--duration", type=click.FloatRange(min=0.1), default=None, help="Stop after that many seconds.")
+@click.option("--duration", type=Span(min=0.1), default=None, help="Stop after that many seconds.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the simulator.")
-@click.option(
-    "--speed", type=click.FloatRange(min=0.1, max=100), default=1.0, show_default=True, help="Venue time factor."
-)
+@click.option("--speed", type=Span(min=0.1, max=100), default=1.0, show_default=True, help="Venue time factor.")
 @click.option("--buckets", default=None, metavar="PERIODS", help="Simulator: list price buckets too, e.g. 15m.")
-@click.option(
-    "--arm", type=click.FloatRange(min=0), default=None, help="Live profiles: the notional you allow, typed out."
-)
+@click.option("--arm", type=Span(min=0), default=None, help="Live profiles: the notional you allow, typed out.")
 @PASSWORD_FD
 @click.option("--i-know", is_flag=True, help="Live profiles: sign with the account's own key, which can withdraw.")
 @click.option("--canary", is_flag=True, help="On the sub-account of [canary], at smallest sizes.")
@@ -330,7 +327,7 @@ def doctor(
 @click.option("--sim", "sim_file", type=click.Path(path_type=Path), default=None, help="Profile sim: that simulator.")
 @click.option("--venue", default="hyperliquid", show_default=True, help="Where.")
 @click.option("--market", default=None, metavar="ID", help="In which market; default: nearest to even odds.")
-@click.option("--arm", type=click.FloatRange(min=0), default=None, help="Live profiles: as for `hlomm run`.")
+@click.option("--arm", type=Span(min=0), default=None, help="Live profiles: as for `hlomm run`.")
 @PASSWORD_FD
 @click.option("--i-know", is_flag=True, help="As for `hlomm run`: the account's own key is taken.")
 @JSON
@@ -385,9 +382,9 @@ def bundle(
 @main.command()
 @click.option("--venues", default="hyperliquid,polymarket,kalshi", show_default=True, help="Comma-separated.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
-@click.option("--speed", type=click.FloatRange(min=0.1, max=100), default=1.0, show_default=True)
-@click.option("--linger", type=click.FloatRange(min=1), default=None, help="End after that long without clients.")
-@click.option("--first-expiry", type=click.FloatRange(min=5, max=180), default=45.0, show_default=True)
+@click.option("--speed", type=Span(min=0.1, max=100), default=1.0, show_default=True)
+@click.option("--linger", type=Span(min=1), default=None, help="End after that long without clients.")
+@click.option("--first-expiry", type=Span(min=5, max=180), default=45.0, show_default=True)
 @click.option("--periods", default="3m,15m,1h,1d", show_default=True, help="Series of binaries, comma-separated.")
 @click.option("--buckets", default="", metavar="PERIODS", help="Series of price buckets, e.g. 15m.")
 @click.option("--templates", default="", metavar="PERIODS", help="Series of a deployer's contracts.")

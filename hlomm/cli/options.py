@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import math
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -27,6 +31,15 @@ def reporting(command: F) -> F:
             code = exit_code_of(error)
             click.echo(f"hlomm: {error}", err=True)
             sys.exit(int(code))
+        except UnicodeEncodeError as error:  # bytes of the command line or of a path that are no text
+            click.echo(f"hlomm: {error.object[:80]!a} is not UTF-8 text: give it another name", err=True)
+            sys.exit(int(ExitCode.USAGE))
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read has left: nothing to tell
+                raise
+            where = "the output" if error.filename is None else os.fsdecode(error.filename)
+            click.echo(f"hlomm: {where}: {error.strerror or error}", err=True)
+            sys.exit(int(ExitCode.USAGE))
 
     return wrapped  # type: ignore[return-value]
 
@@ -46,8 +59,24 @@ def config_options(command: F) -> F:
     return command
 
 
+class Span(click.FloatRange):
+    """Numbers between two bounds. `nan` is none, though no comparison finds it out of bounds; neither is `inf`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return found
+
+
 class Group(click.Group):
     """Keeps commands in the order they are declared: the way a newcomer meets them."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """What the terminal's encoding lacks is printed as `?`: a dash must not end `hlomm explain`."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
+        return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx

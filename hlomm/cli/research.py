@@ -11,6 +11,7 @@ from hlomm.cli.options import (
     JSON,
     STATE_DIR,
     Group,
+    Span,
     config_options,
     finish,
     reporting,
@@ -21,7 +22,7 @@ from hlomm.cli.options import (
 @click.option("--seeds", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many.")
 @click.option("--first", type=click.IntRange(min=0), default=0, show_default=True, help="The first of them.")
 @click.option("--seed", type=click.IntRange(min=0), default=None, help="Only this one, as a failed run said.")
-@click.option("--days", type=click.FloatRange(0.05, 30), default=1.0, show_default=True, help="Length of each run.")
+@click.option("--days", type=Span(0.05, 30), default=1.0, show_default=True, help="Length of each run.")
 @click.option("--faults", default="all", show_default=True, help="all, none, or names with commas.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Processes; default: one per processor.")
 @click.option(
@@ -53,7 +54,7 @@ def soak(
 @click.option("--venues", default=None, metavar="NAMES", help="Which, with commas; default: all that have an address.")
 @click.option("--markets", default="*", metavar="PATTERNS", help="Which of those listed, by id or name, e.g. '*15m*'.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The store; added to if it exists.")
-@click.option("--duration", type=click.FloatRange(min=0.1), default=None, help="Stop after that many seconds.")
+@click.option("--duration", type=Span(min=0.1), default=None, help="Stop after that many seconds.")
 @click.option("--disk-max", default=None, metavar="SIZE", help="Stop (exit 4) before the store is larger, e.g. 20G.")
 @JSON
 @reporting
@@ -81,7 +82,7 @@ QUEUES = ("back", "front", "power", "power3", "log", "log2")
 @STATE_DIR
 @click.option("--name", default="shadow", show_default=True, help="Part of the tag that its rows have.")
 @click.option("--queue", type=click.Choice(QUEUES), default="back", show_default=True, help="As for backtest.")
-@click.option("--queue-n", type=click.FloatRange(0.1, 10), default=2.0, show_default=True, help="As for backtest.")
+@click.option("--queue-n", type=Span(0.1, 10), default=2.0, show_default=True, help="As for backtest.")
 @click.option("--latency", default="", metavar="LEG=TIME,…", help="As for backtest.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of drawn latencies.")
 @click.option("--follow", is_flag=True, help="Go on beside a run that lasts, until Ctrl-C.")
@@ -117,9 +118,7 @@ def shadow(
 @click.option(
     "--queue", type=click.Choice(QUEUES), default="back", show_default=True, help="Where cancels of a level come from."
 )
-@click.option(
-    "--queue-n", type=click.FloatRange(0.1, 10), default=2.0, show_default=True, help="Exponent of power and power3."
-)
+@click.option("--queue-n", type=Span(0.1, 10), default=2.0, show_default=True, help="Exponent of power and power3.")
 @click.option(
     "--latency",
     default="",
@@ -193,15 +192,15 @@ def backtest(
     show_default=True,
     help="Of --tier kernel: sets of each recording that the engine runs as well.",
 )
-@click.option("--block", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds per observation.")
+@click.option("--block", type=Span(min=1), default=60.0, show_default=True, help="Seconds per observation.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Processes; default: one per processor.")
 @click.option("--scheduler", default=None, metavar="ADDRESS", help="A Dask cluster instead, e.g. tcp://10.0.0.1:8786.")
-@click.option("--set-timeout", type=click.FloatRange(min=1), default=900.0, show_default=True, help="Seconds per set.")
+@click.option("--set-timeout", type=Span(min=1), default=900.0, show_default=True, help="Seconds per set.")
 @click.option("--train", type=click.IntRange(min=1), default=None, metavar="D", help="Walk forward: days that choose.")
 @click.option("--test", type=click.IntRange(min=1), default=None, metavar="D", help="And days that follow.")
 @click.option("--trials", type=click.IntRange(min=0), default=0, show_default=True, help="Made earlier on these data.")
-@click.option("--min-dsr", type=click.FloatRange(0, 1), default=0.95, show_default=True, help="Of a promoted winner.")
-@click.option("--max-pbo", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Of a promoted winner.")
+@click.option("--min-dsr", type=Span(0, 1), default=0.95, show_default=True, help="Of a promoted winner.")
+@click.option("--max-pbo", type=Span(0, 1), default=0.05, show_default=True, help="Of a promoted winner.")
 @click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="Sets shown.")
 @JSON
 @reporting
@@ -278,9 +277,7 @@ def drift(*, path: Path, as_json: bool) -> None:
 @config_options
 @click.option("--strategy", default=None, help="Of a recording: the one that is run over it.  [default: avellaneda]")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="HTML file, or folder for it.")
-@click.option(
-    "--every", type=click.FloatRange(min=0.05), default=1.0, show_default=True, help="Seconds between samples."
-)
+@click.option("--every", type=Span(min=0.05), default=1.0, show_default=True, help="Seconds between samples.")
 @click.option("--gif", is_flag=True, help="The surfaces over time as animated GIFs beside it.")
 @click.option("--parquet", is_flag=True, help="Fills, quotes, equity and decisions as Parquet files beside it.")
 @click.option("--promotion", is_flag=True, help="Of a state directory: its ledger against the criteria of [canary].")

@@ -66,7 +66,7 @@ def places_of(profiles: Sequence[str], state_dirs: Sequence[Path], sockets: Sequ
     else:
         found = {state_paths(None, name).socket: f"--profile {shlex.quote(name)}" for name in profiles}
     named = len(sockets) or len(state_dirs) or len(profiles)
-    if len({path.resolve() for path in found}) < named:
+    if len({os.path.realpath(path) for path in found}) < named:
         raise UsageError("a daemon is named twice: each is shown once")
     if named > MOST:
         raise UsageError(f"{named} daemons: one terminal shows {MOST} at most")

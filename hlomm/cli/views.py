@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from hlomm.cli.client import KILL_S, Client, guardian_beside, socket_path, tell_guardian
+from hlomm.cli.client import KILL_S, REASON_MAX, Client, guardian_beside, sendable, socket_path, tell_guardian
 from hlomm.cli.tables import in_columns
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.explained import groups_of, why_untraded
@@ -19,11 +19,13 @@ from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.markets import MarketKind
 from hlomm.domain.naming import find_market
-from hlomm.domain.report import GuardianRow, MarketRow, PositionRow, SetRow, SideNote, Snapshot, StrandedRow
+from hlomm.domain.report import AlertRow, GuardianRow, MarketRow, PositionRow, SetRow, SideNote, Snapshot, StrandedRow
 from hlomm.domain.units import Cash, to_fixed, to_text
 from hlomm.link.protocol import Ask, Command
 
 View = Callable[..., tuple[Any, str]]
+_ALWAYS_SAID = frozenset({OperatorAction.KILL, OperatorAction.FLATTEN, OperatorAction.CANCEL})
+"""They are answered by an alert each time and do not wait; after others the newest alert may be older than they are."""
 
 
 def show(
@@ -48,13 +50,16 @@ def command(
 ) -> ExitCode:  # fmt: skip
     """Give an order to the daemon; the answer is the state right after it was taken.
 
-    A kill that the daemon does not take within a second goes to its guardian instead.
+    A kill that the daemon does not take within a second goes to its guardian. USAGE: there is no such strategy.
     """
     path, action = socket_path(profile, state_dir, socket), OperatorAction(name)
     kill = action is OperatorAction.KILL
+    before: tuple[AlertRow, ...] = ()
     try:
         client = Client(path, KILL_S) if kill else Client(path)
         try:
+            if action not in _ALWAYS_SAID:
+                before = client.snapshot().alerts[-1:]
             snapshot = client.command(action, reason, target)
         finally:
             client.close()
@@ -63,16 +68,22 @@ def command(
             raise
         return _kill_by_guardian(path, reason, silence, as_json=as_json)
     engine = snapshot.engine
-    last = snapshot.alerts[-1].text if snapshot.alerts else ""
+    said = snapshot.alerts[-1:]
+    news = () if said == before else said
+    last = news[0].text if news else ""
     document = {"action": name, "state": engine.state, "reason": engine.reason, "alert": last}
     click.echo(json.dumps(document) if as_json else f"{engine.state}: {engine.reason}\n{last}".rstrip())
+    if news and news[0].code == "unknown_strategy":
+        return ExitCode.USAGE
     wanted = {"resume": "running"}.get(name)
     return ExitCode.HALTED if wanted is not None and engine.state != wanted else ExitCode.CLEAN
 
 
 def _kill_by_guardian(path: Path, reason: str, silence: UsageError, *, as_json: bool) -> ExitCode:
     try:
-        told = tell_guardian(guardian_beside(path), Command(id=1, action=OperatorAction.KILL, reason=reason))
+        told = tell_guardian(
+            guardian_beside(path), Command(id=1, action=OperatorAction.KILL, reason=sendable(reason, REASON_MAX))
+        )
     except UsageError as nobody:
         raise UsageError(f"{silence}; {nobody}") from None
     document = {

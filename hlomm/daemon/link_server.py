@@ -38,6 +38,7 @@ from hlomm.link.protocol import (
     Welcome,
     decode_to_daemon,
     encode,
+    one_line,
     read_only,
 )
 from hlomm.rundir.private_socket import listen, peer_of
@@ -65,7 +66,7 @@ def user_of(uid: int) -> str:
 def _operator(message: Command, actor: str) -> OperatorCommand:
     room = TUNE_MAX if message.action is OperatorAction.TUNE else TARGET_MAX
     return OperatorCommand(
-        action=message.action, actor=actor, reason=message.reason[:200], target=message.target[:room]
+        action=message.action, actor=actor, reason=one_line(message.reason, 200), target=message.target[:room]
     )
 
 
@@ -234,7 +235,7 @@ class _Client:
             await self._send(Refused(id=0, code="version", text=text))
             raise ProtocolViolation("version", text)
         if first.origin:
-            self._actor = f"{user_of(self._uid)} from {first.origin[:64]}"
+            self._actor = f"{user_of(self._uid)} from {one_line(first.origin, 64)}"
         self._access = first.access
         await self._send(self._server.welcome(first.access))
 

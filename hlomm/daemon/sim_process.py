@@ -6,6 +6,7 @@ Killed daemons leave it behind; it ends by itself when nobody has been connected
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 import trio
 
+from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import ConfigError, VenueUnavailable
 from hlomm.domain.secret import Secret, seal
 from hlomm.domain.times import ClockMap
@@ -23,6 +25,7 @@ from hlomm.settings.schema import Sim
 START_S = 20.0
 STOP_S = 8.0
 MAX_LINE = 1 << 20
+LAST_WORDS = 4_096
 
 
 class SimAccount(msgspec.Struct, frozen=True):
@@ -136,12 +139,16 @@ async def start(section: Sim, *, venues: Sequence[str], seed: int, speed: float,
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
         )
     line = b""
-    with trio.move_on_after(START_S):
+    with trio.move_on_after(START_S) as patience:
         line = await _first_line(process)
     if not line:
         with trio.move_on_after(STOP_S, shield=True):
+            refused = process.poll() if patience.cancelled_caught else await process.wait()
             await stop(process)
-        raise VenueUnavailable(f"the simulator did not start within {START_S:.0f} s — see {log}")
+        if refused == ExitCode.USAGE:
+            raise ConfigError(f"the simulator takes none of that: {_last_line(log)}")
+        how = f"did not start within {START_S:.0f} s" if refused is None else "ended before it had started"
+        raise VenueUnavailable(f"the simulator {how} — see {log}")
     return process, parse_document(line, "hlomm sim")
 
 
@@ -154,6 +161,14 @@ async def _first_line(process: trio.Process) -> bytes:
             return b""
         line += data
     return bytes(line).split(b"\n", 1)[0]
+
+
+def _last_line(log: Path) -> str:
+    """What the simulator said last."""
+    with log.open("rb") as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - LAST_WORDS, 0))
+        said = file.read().decode(errors="replace").strip()
+    return said.rpartition("\n")[2].removeprefix("hlomm: ")
 
 
 async def stop(process: trio.Process) -> None:

@@ -33,7 +33,7 @@ from hlomm.link.guardian import (
     Told,
     decode_to_guardian,
 )
-from hlomm.link.protocol import Ask, Command, Frames, Hello, Message, Refused, encode, read_only
+from hlomm.link.protocol import Ask, Command, Frames, Hello, Message, Refused, encode, one_line, read_only
 from hlomm.rundir import owned_file
 from hlomm.rundir.audit_file import AuditFile
 from hlomm.rundir.private_socket import Peer, listen, peer_of
@@ -192,7 +192,7 @@ class _Client:
             await self._send(Refused(id=0, code="version", text=text))
             raise ProtocolViolation("version", text)
         if first.origin:
-            self._actor = f"uid {self._peer.uid} from {first.origin[:64]}"
+            self._actor = f"uid {self._peer.uid} from {one_line(first.origin, 64)}"
         self._access = first.access
         await self._send(Met(version=VERSION, pid=os.getpid()))
 
@@ -207,7 +207,7 @@ class _Client:
             case Goodbye(reason=reason, clean=clean) if server.daemon is self:
                 if clean:
                     await on_disk(lambda: owned_file.clear(server.paths.owned))
-                watch.goodbye(reason[:200], clean=clean)
+                watch.goodbye(one_line(reason, 200), clean=clean)
                 return Taken(seq=0, phase=watch.phase)
             case Ask(id=number):
                 return server.told(number)
@@ -215,9 +215,9 @@ class _Client:
                 server.viewer_refused(self._peer, self._actor)
                 return read_only(number)
             case Command(id=number, action=OperatorAction.KILL, reason=reason):
-                server.record("asked", actor=self._actor, reason=reason[:200])
-                watch.ask(self._actor, reason[:200])
-                await server.put_on_chain(self._actor, reason[:200])
+                server.record("asked", actor=self._actor, reason=one_line(reason, 200))
+                watch.ask(self._actor, one_line(reason, 200))
+                await server.put_on_chain(self._actor, one_line(reason, 200))
                 return server.told(number)
             case Command(id=number, action=action):
                 return Refused(id=number, code="only_kill", text=f"a guardian can only kill, not {action.value}")

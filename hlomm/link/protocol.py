@@ -122,6 +122,12 @@ def read_only(number: int) -> Refused:
 ToDaemon = Hello | Ask | Watch | Look | Command
 ToClient = Welcome | Answer | Update | Refused
 
+
+def one_line(text: str, room: int) -> str:
+    """What a client says in words, cut and without control characters: terminals of others and logs show it."""
+    return "".join(char if char.isprintable() else " " for char in text[:room])
+
+
 _ENCODER = msgspec.msgpack.Encoder()
 _TO_DAEMON: msgspec.msgpack.Decoder[ToDaemon] = msgspec.msgpack.Decoder(ToDaemon)
 _TO_CLIENT: msgspec.msgpack.Decoder[ToClient] = msgspec.msgpack.Decoder(ToClient)

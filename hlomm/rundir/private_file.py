@@ -28,7 +28,7 @@ def read_private(path: Path, what: str) -> Secret:
     except OSError as error:
         if path.is_symlink():
             raise KeyFault(
-                Code.KEY_EXPOSED, f"{path}: {what} is a symlink to {path.resolve()}: name that file itself"
+                Code.KEY_EXPOSED, f"{path}: {what} is a symlink to {os.path.realpath(path)}: name that file itself"
             ) from None
         raise KeyFault(Code.KEY_MISSING, f"{path}: {error.strerror or error} — {what} cannot be read") from None
     try:
@@ -61,7 +61,7 @@ def folder_exposure(folder: Path) -> str | None:
     """The same for a folder of such files. OSError if it is not there."""
     status = folder.lstat()
     if stat.S_ISLNK(status.st_mode):
-        return f"{folder} is a symlink to {folder.resolve()}: name that folder itself, or rm {folder}"
+        return f"{folder} is a symlink to {os.path.realpath(folder)}: name that folder itself, or rm {folder}"
     if not stat.S_ISDIR(status.st_mode):
         return f"{folder} is not a folder: name another"
     if status.st_uid != os.geteuid():

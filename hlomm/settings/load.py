@@ -89,8 +89,11 @@ def load(
         *_from_environment(os.environ if environ is None else environ),
         *(_from_set(text) for text in sets),
     ]
-    tree, origins = merge(layers)
-    settings = structure(Settings, tree, origins)
+    try:
+        tree, origins = merge(layers)
+        settings = structure(Settings, tree, origins)
+    except RecursionError:
+        raise ConfigError(f"{layers[-1].name}, or what precedes it: nested too deeply — no setting is") from None
     _raise_if(_explain(key, what, origins) for key, what in session_contradictions(settings))
     files = tuple(path.absolute() for path in config_files)
     return Loaded(settings, tree, origins, profile, Sources(profile, files, tuple(sets), beneath))
@@ -165,23 +168,30 @@ def _packaged(name: str) -> Layer:
 
 def _from_file(path: Path) -> Layer:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors of other systems put a mark before it that nobody sees
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error} — check the path given to --config") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start}) — is it a TOML file?") from None
+    return Layer(str(path), parsed_toml(text, str(path)))
+
+
+def parsed_toml(text: str, where: str) -> Tree:
+    """ConfigError that names `where` for what is no TOML, or is more than the parser takes."""
     try:
-        return Layer(str(path), tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: {error} — fix the TOML syntax") from None
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError(f"{where}: nested too deeply — no setting is") from None
+    except ValueError as error:  # TOMLDecodeError is one; so is what int() says of a number of thousands of digits
+        raise ConfigError(f"{where}: {error} — fix the TOML syntax") from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> list[Layer]:
     found = []
     for name in sorted(environ):
         if name.startswith(ENV_PREFIX):
-            dotted = name[len(ENV_PREFIX) :].lower().replace("__", ".")
-            found.append(Layer(f"environment {name}", _nested(dotted, toml_value(environ[name]))))
+            where, dotted = f"environment {name}", name[len(ENV_PREFIX) :].lower().replace("__", ".")
+            found.append(Layer(where, _nested(dotted, toml_value(_utf8(environ[name], where)))))
     return found
 
 
@@ -189,15 +199,29 @@ def _from_set(text: str) -> Layer:
     key, equals, raw = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set {text!r}: expected section.key=value")
+    _utf8(text, "--set")
     return Layer(f"--set {key.strip()}", _nested(key.strip(), toml_value(raw.strip())))
 
 
-def toml_value(raw: str) -> Any:
-    """A TOML value, or the text itself where it is none (so that strings need no quotes)."""
+def _utf8(text: str, where: str) -> str:
+    """The same; ConfigError if the system handed over bytes that are no text."""
     try:
-        return tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{where}: {text!a} is not UTF-8 text") from None
+    return text
+
+
+def toml_value(raw: str) -> Any:
+    """A TOML value, or the text itself where it is none (so that strings need no quotes).
+
+    Operators' texts reach this inside the engine (`hlomm tune`): nothing that they can say may raise here.
+    """
+    try:
+        found = tomllib.loads(f"value = {raw}")
+    except (ValueError, RecursionError):  # beside wrong syntax: thousands of digits, thousands of brackets
         return raw
+    return found["value"] if len(found) == 1 else raw
 
 
 def _nested(dotted: str, value: Any) -> Tree:

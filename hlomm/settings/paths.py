@@ -12,11 +12,15 @@ import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import attrs
 import platformdirs
 
 from hlomm.domain.faults import ConfigError
+
+SOCKET_ROOM: Final = 107
+"""Bytes that the kernel takes as the name of a socket."""
 
 
 @attrs.frozen
@@ -82,6 +86,11 @@ class StatePaths:
 
     def prepare(self) -> None:
         """Create the directories, private to this user; ConfigError if that cannot be had."""
+        spare = SOCKET_ROOM - max(len(os.fsencode(path)) for path in (self.socket, self.guardian_socket))
+        if spare < 0:
+            raise ConfigError(
+                f"state directory {self.root}: {-spare} bytes too long for sockets — choose another with --state-dir"
+            )
         try:
             _make_private(self.root)
             wrong = next(self.exposed(), None)
@@ -120,7 +129,7 @@ def _make_private(directory: Path) -> None:
 def _exposed_directory(path: Path, what: str) -> Iterator[str]:
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
-        target = path.resolve()
+        target = os.path.realpath(path)
         yield f"{what} {path} is a symlink to {target}: name that directory itself, or rm {path}"
     elif status.st_uid != os.getuid():
         yield f"{what} {path} belongs to {_owner(status)}: chown {os.getuid()} {path}, or use one of your own"

@@ -139,7 +139,7 @@ class Sim(Section, frozen=True):
     templates: tuple[Period, ...]
     dislocations: bool
     first_expiry_s: Annotated[float, msgspec.Meta(ge=5, le=180)]
-    linger_s: Positive
+    linger_s: Annotated[float, msgspec.Meta(ge=1, lt=1e12)]
 
 
 class Daemon(Section, frozen=True):

@@ -131,6 +131,8 @@ class World:
         """List one contract per series as if it had traded for a while; the targets leave the result open."""
         self.exchange.tape.now_ns = self.next_step_ns
         binaries = [series for series in self.listing.series if series.kind is Kind.BINARY]
+        if not self.listing.series:
+            raise ConfigError("sim.listing.periods: nothing would be listed — name a period such as 3m")
         shortest = min(binaries or self.listing.series, key=lambda series: series.length_ns)
         # The optional series draw from a stream of their own: adding one changes no other contract.
         rng, rng_more = self._rng("targets"), self._rng("targets-more")

@@ -44,7 +44,11 @@ def test_run_look_kill_restart_resume_replay(hlomm, tmp_path):
         assert hlomm(view, "--state-dir", state, "--json").code == 0
         assert hlomm(view, "--state-dir", state).out
 
-    assert hlomm("kill", "--state-dir", state, "--reason", "drill").code == 0
+    unknown = hlomm("pause", "nobody", "--state-dir", state)
+    assert (unknown.code, "no strategy 'nobody'" in unknown.out) == (2, True)
+    tuned = hlomm("tune", "strategy.avellaneda.gamma=0.0004", "--state-dir", state, "--reason", "\udcff" * 100_000)
+    assert tuned.code == 0, tuned.err
+    assert hlomm("kill", "--state-dir", state, "--reason", f"drill \udcff{'x' * 100_000}").code == 0
     hlomm.until(lambda: status()["state"] == "halted")
     daemon.send_signal(signal.SIGTERM)
     out, _ = daemon.communicate(timeout=40)
@@ -58,7 +62,8 @@ def test_run_look_kill_restart_resume_replay(hlomm, tmp_path):
     again = hlomm.start("run", "--state-dir", state, "--seed", "7", "--duration", "60")
     hlomm.until(lambda: (s := status()) and s["state"] == "halted")
     assert "drill" in status()["reason"]
-    assert hlomm("resume", "--state-dir", state).code == 0
+    resumed = hlomm("resume", "--state-dir", state)
+    assert (resumed.code, resumed.out.count("\n"), "hlomm resume" in resumed.out) == (0, 1, False), "no old alert"
     hlomm.until(lambda: status()["venues"]["hyperliquid"]["open_orders"] >= 1)
     # The first quotes of a flat book hardly depend on gamma: wait until a decision that does is on record.
     hlomm.until(lambda: hlomm("replay", state, "--set", "strategy.avellaneda.gamma=0.2").code == 3)

@@ -101,3 +101,59 @@ def test_replay_of_garbage_says_where(hlomm, tmp_path):
     done = hlomm("replay", path, "--json")
     assert done.code == 3
     assert "byte 0" in json.dumps(done.json())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--duration", "nan"),
+        ("run", "--speed", "nan"),
+        ("sweep", ".", "--out", "o", "--max-pbo", "nan"),
+        ("report", ".", "--every", "nan"),
+        ("run", "--duration", "inf"),
+    ],
+    ids=" ".join,
+)
+def test_not_a_number_is_out_of_every_bound(hlomm, arguments):
+    done = hlomm(*arguments)
+    assert (done.code, done.err.splitlines()[-1].endswith("is not a finite number.")) == (2, True)
+
+
+def test_files_that_cannot_be_had_are_one_line(hlomm, tmp_path):
+    """A loop of symlinks stands for everything that the system refuses with a name."""
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for arguments, code in (
+        (("tui", "--state-dir", loop), 2),
+        (("doctor", "--state-dir", loop), 3),
+        (("keys", "list", "--keystore", loop), 2),
+        (("record", "--profile", "mainnet", "--duration", "1", "--out", loop), 2),
+        (("status", "--state-dir", tmp_path / ("x" * 200)), 2),
+        (("run", "--state-dir", tmp_path / ("x" * 200), "--duration", "1"), 2),
+    ):
+        done = hlomm(*arguments)
+        assert done.code == code, (arguments, done.err)
+        assert "Traceback" not in done.err
+
+
+def test_a_simulator_that_lists_nothing_says_so_through_the_run_too(hlomm, tmp_path):
+    words = "sim.listing.periods: nothing would be listed — name a period such as 3m"
+    assert words in hlomm("sim", "--periods", "").err
+    done = hlomm("run", "--state-dir", tmp_path / "s", "--duration", "1", "--set", "sim.periods=[]")
+    assert done.code == 2
+    assert done.err.splitlines()[-1] == f"hlomm: the simulator takes none of that: {words}"
+
+
+def test_a_kill_that_reaches_nobody_says_where_orders_can_still_be_cancelled(hlomm, tmp_path):
+    done = hlomm("kill", "--state-dir", tmp_path, "--reason", "\udcff")
+    assert done.code == 2
+    assert done.err.endswith("guardian.sock — if orders may rest, cancel at the venue's own site\n")
+
+
+def test_a_name_that_is_no_text_is_one_line(hlomm, tmp_path):
+    state = tmp_path / "\udcff"
+    (state / "journal").mkdir(parents=True)
+    (state / "journal" / "1795353300044-000000.journal").write_bytes(b"")
+    done = hlomm("bundle", "--state-dir", state, "--out", tmp_path / "b.zip")
+    assert done.code == 2
+    assert done.err.count("\n") == 1, done.err

@@ -240,3 +240,29 @@ async def test_a_target_that_would_have_to_be_cut_is_refused_for_it_would_say_so
         assert r.engine.state.tuned == {}
         await r.until(lambda: len(r.daemon.ledger.audit_tail.rows) == 1, 10)
         assert r.daemon.ledger.audit_tail.rows[0].result.startswith("refused: ")
+
+
+@pytest.mark.parametrize(
+    "value", ["[" * 3_900, "{a=" * 1_300, "9" * 4_050, "\x00", "0.1\nstrategy.avellaneda.max_size=1"]
+)
+async def test_no_text_of_an_operator_stops_the_engine(rig, connect, autojump_clock, value):
+    async with rig() as r:
+        await r.quoting(2)
+        peer = await (await connect(r)).greet()
+        await peer.say(Command(id=1, action=OperatorAction.TUNE, target=f"{GAMMA}={value}"))
+        answer = await peer.hear()
+        assert isinstance(answer, Answer)
+        assert answer.snapshot.alerts[-1].code == "tune_refused"
+        assert r.daemon.pump.fault is None
+        assert answer.snapshot.engine.state == "running"
+
+
+async def test_a_reason_is_shown_to_others_on_one_line_and_without_control_characters(rig, connect, autojump_clock):
+    async with rig() as r:
+        await r.quoting(2)
+        peer = await (await connect(r)).greet()
+        await peer.say(Command(id=1, action=OperatorAction.KILL, reason="why\n\x1b[2Jnot\x07"))
+        answer = await peer.hear()
+        assert isinstance(answer, Answer)
+        assert answer.snapshot.engine.reason.endswith("(why  [2Jnot )")
+        await r.until(lambda: r.state == "halted", 30)

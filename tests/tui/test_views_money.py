@@ -172,6 +172,25 @@ def test_a_venue_row_fits_80_columns_with_large_figures() -> None:
     assert "left  249k" in text(venues.lines(store(snapshot(venues=(plenty,))), NOW_S, 79))
 
 
+@pytest.mark.parametrize(
+    ("width", "used", "cap", "runway_min", "said"),
+    [
+        (79, 1_000, 250_000, 12 * 60, "left   12h"),
+        (79, 1_000, 250_000, 200 * 60, "left  249k"),
+        (79, 0, 1_000_000_000, None, "left 1000M"),
+        (99, 1_000, 250_000, 12 * 60, "left  249k 12h"),
+        (99, 0, 99_999, 99 * 60, "left 99999 99h"),
+    ],
+)
+def test_what_is_left_of_a_budget_is_never_cut_in_a_number(
+    width: int, used: int, cap: int, runway_min: int | None, said: str
+) -> None:
+    tight = msgspec.structs.replace(VENUE, budget_used=used, budget_cap=cap, budget_runway_min=runway_min)
+    _, row = venues.lines(store(snapshot(venues=(tight,))), NOW_S, width)
+    assert said in plain(row)
+    assert len(plain(row)) <= width
+
+
 def test_venue_ages_grow_with_the_lag() -> None:
     assert "age 2.0s" in text(venues.lines(store(), NOW_S + 2, 79))
 

@@ -10,7 +10,8 @@ from tui.state import Store
 from tui.views.line import Line, Span, Tone, aged, clean, joined, left, line, pair, rule
 
 _LIVE: Final = "live"
-_ROOMY: Final = 96
+_ROOMY: Final = 99
+_DAYS_H: Final = 99
 
 
 def lines(store: Store, now_s: float, width: int) -> list[Line]:
@@ -31,10 +32,11 @@ def _row(row: VenueRow, lag_s: float, width: int) -> Line:
         pair("ack", DASH if row.ack_p50_ms is None else f"{row.ack_p50_ms:.0f}ms", 9),
         pair("skew", _skew(row.skew_ms), 11),
         pair("orders", str(row.open_orders), 9),
-        pair("left", _budget_left(row), 10),
     ]
     if width >= _ROOMY:
-        cells.append(pair("reconnects", str(row.reconnects), 14))
+        cells += (pair("left", " ".join(_budget_left(row)), 14), pair("reconnects", str(row.reconnects), 14))
+    else:
+        cells.append(pair("left", _budget_left(row)[-1], 10))
     return aged(joined(cells, 2), data_age_s)
 
 
@@ -44,10 +46,12 @@ def _skew(skew_ms: int | None) -> str:
     return f"{MINUS if skew_ms < 0 else '+'}{abs(skew_ms)}ms"
 
 
-def _budget_left(row: VenueRow) -> str:
+def _budget_left(row: VenueRow) -> tuple[str, ...]:
+    """Actions left, and after it for how long, where that is days at most: the latter alone where one has room."""
     if row.budget_used is None or row.budget_cap is None:
-        return DASH
+        return (DASH,)
     left = max(row.budget_cap - row.budget_used, 0)
-    count = str(left) if left < 100_000 else f"{left // 1000}k"
+    thousands = f"{left // 1_000}k" if left < 10_000_000 else f"{left // 1_000_000}M"
+    count = str(left) if left < 100_000 else thousands
     hours = None if row.budget_runway_min is None else row.budget_runway_min // 60
-    return count if hours is None or hours > 99 else f"{count} {hours}h"
+    return (count,) if hours is None or hours > _DAYS_H else (count, f"{hours}h")

@@ -11,7 +11,6 @@ import itertools
 import json
 import math
 import random
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
@@ -21,7 +20,7 @@ import msgspec
 
 from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.research.tiers import Point
-from hlomm.settings.load import Loaded, toml_value, with_values
+from hlomm.settings.load import Loaded, parsed_toml, toml_value, with_values
 from hlomm.settings.schema import EngineSettings, Settings
 
 POINTS_MAX: Final = 25_000
@@ -101,8 +100,8 @@ class Asked:
 def from_file(path: Path) -> Asked:
     """`[grid]` with lists or "lo:hi:n" by key; or `[random]` with `points`, `seed` and `[random.ranges]` by key."""
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        tree = parsed_toml(path.read_text(encoding="utf-8-sig"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from None
     unknown = tree.keys() - {"grid", "random"}
     if unknown or len(tree) != 1:

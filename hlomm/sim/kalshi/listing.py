@@ -11,6 +11,7 @@ from typing import Final
 
 import attrs
 
+from hlomm.domain.faults import ConfigError
 from hlomm.domain.times import NS_PER_S, seconds_to_ns
 from hlomm.sim.config import SimConfig
 from hlomm.sim.contracts import period_ns
@@ -113,6 +114,8 @@ class Listing:
     def start(self, now_ns: int, origin_ns: int, first_expiry_s: float) -> None:
         """List what would be trading at the origin."""
         if self._config.thresholds:
+            if not self._periods:
+                raise ConfigError("sim.listing.periods: Kalshi's thresholds follow it — name a period such as 3m")
             shortest = min(self._periods, key=lambda period: period.length_ns)
             for period in self._periods:
                 expiry_ns = period.expiry_after(origin_ns)

@@ -151,3 +151,39 @@ def test_engine_part_travels_as_json_and_comes_back_the_same():
 def test_a_word_outside_the_list_is_refused_with_the_list():
     with pytest.raises(ConfigError, match=r"flatten\.on_kill: was 'maybe' — write 'flatten' or 'keep'"):
         load("sim", (), ("flatten.on_kill=maybe",), environ={})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"x = {'[' * 20_000}{']' * 20_000}", "nested too deeply"),
+        (f"[{'.'.join('a' * 20_000)}]", "nested too deeply"),
+        (f"[limits]\nmax_open_orders = {'9' * 5_000}", "Exceeds the limit"),
+    ],
+    ids=["brackets", "sections", "digits"],
+)
+def test_more_than_the_parser_takes_is_a_mistake_in_that_file(tmp_path, text, words):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    (said,) = problems(files=(path,))
+    assert str(path) in said
+    assert words in said
+
+
+def test_the_mark_that_editors_put_before_a_text_is_no_part_of_it(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xef\xbb\xbf[limits]\r\nmax_position = 300\r\n")
+    assert load("sim", (path,), environ={}).settings.limits.max_position == 300
+
+
+@pytest.mark.parametrize("value", ["[" * 3_000, "9" * 5_000, "5\nlimits.max_open_orders=3", "{a=" * 3_000])
+def test_a_value_that_is_none_is_a_text_and_nothing_beside_it_is_set(value):
+    (said,) = problems(f"limits.max_position={value}")
+    assert said.startswith("--set limits.max_position: limits.max_position: expected `float`, got `str`")
+
+
+def test_bytes_that_are_no_text_are_refused_where_they_stand():
+    (said,) = problems("daemon.log=\udcff")
+    assert said == "--set: 'daemon.log=\\udcff' is not UTF-8 text"
+    (said,) = problems(environ={"HL_OMM__DAEMON__LOG": "\udcff"})
+    assert said == "environment HL_OMM__DAEMON__LOG: '\\udcff' is not UTF-8 text"
