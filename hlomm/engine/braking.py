@@ -26,7 +26,6 @@ from hlomm.domain.times import NS_PER_S, utc_clock
 from hlomm.domain.units import SCALE, to_fixed, to_text
 from hlomm.domain.view import BookShape
 from hlomm.engine.breakers import Latch, Move, MoveBreaker
-from hlomm.engine.config import MoveRule
 from hlomm.engine.state import State
 
 TIMER: Final = "breaker:"
@@ -220,10 +219,6 @@ def day_loss(state: State) -> int:
 
 
 # -- words
-
-
-def rule_text(rule: MoveRule) -> str:
-    return f"{_percent(rule.move)} % within {rule.window_ns // NS_PER_S} s"
 
 
 def _percent(fraction: int) -> str:

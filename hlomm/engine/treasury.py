@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from hlomm.domain.ids import MarketId
 from hlomm.domain.markets import Leg
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.report import SetRow, SideNote
@@ -182,7 +181,3 @@ def rows(state: State) -> tuple[SetRow, ...]:
 def converted(state: State) -> dict[str, Qty]:
     """Contracts converted so far, by kind."""
     return {kind: Qty(qty) for kind, qty in state.conversions.done.items()}
-
-
-def forget(state: State, market: MarketId) -> None:
-    state.set_notes.pop(market, None)

@@ -70,7 +70,6 @@ TRANSITIONS: Final[dict[tuple[Phase, Event], Phase]] = {
 
 ATTENDING: Final = frozenset({Phase.WAITING, Phase.WATCHING, Phase.WARNED})
 """There is somebody to watch."""
-OVER: Final = frozenset({Phase.DONE, Phase.GAVE_UP, Phase.STOOD_DOWN})
 
 
 def advance(phase: Phase, event: Event) -> Phase:

@@ -10,8 +10,6 @@ import trio
 from hlomm.domain.times import NS_PER_S
 
 _NAP_MAX_S: Final = 3600.0
-_MARGIN_S: Final = 1e-6
-"""Added to every wake-up, so that rounding can never wake a sleeper just before its venue instant."""
 
 
 @attrs.frozen(kw_only=True)

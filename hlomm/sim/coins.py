@@ -14,7 +14,6 @@ from hlomm.domain.units import SCALE, to_text
 PERP_COIN: Final = "BTC"
 PERP_ASSET: Final = 0
 OUTCOME_ASSET_BASE: Final = 100_000_000
-SPOT_ASSET_BASE: Final = 10_000
 _OUTCOME_COIN: Final = re.compile(r"#([0-9]{2,12})", re.ASCII)
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
 _CLOID: Final = re.compile(r"0x[0-9a-f]{32}", re.ASCII)

@@ -9,11 +9,12 @@ from typing import Final
 import attrs
 
 from hlomm.sim.config import SimConfig
+from hlomm.sim.kalshi.world import common_path
 from hlomm.sim.path import PricePath
 from hlomm.sim.pm.faults import PmFaults
 from hlomm.sim.pm.keys import PmAccount
 from hlomm.sim.pm.listing import Mirror
-from hlomm.sim.pm.venue import PolymarketVenue, common_path
+from hlomm.sim.pm.venue import PolymarketVenue
 from hlomm.sim.simulated import Simulated, clocks, serving
 from hlomm.sim.speak_polymarket import DATA, GAMMA, PRICES, PolymarketSpeaker
 

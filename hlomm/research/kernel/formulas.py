@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from hlomm.pricing import horizon, kelly, normal, premium, terminal
+from hlomm.pricing import horizon, normal, terminal
 from hlomm.pricing.digital import YEAR_S, log_moneyness
 from hlomm.pricing.quoter import QuoteModel
 from hlomm.research.kernel.compiled import compiled
@@ -28,9 +28,6 @@ _CLEAR: Final = 1e-6
 _V_MIN, _V_MAX = 1e-12, 1e3
 (_W0, _C0), (_W1, _C1) = terminal.KERNEL
 _ROUNDING_SLACK: Final = 1e-9
-_M_LIMIT: Final = premium.LIMIT
-_COLD: Final = premium.COLD_SD
-CAP: Final = int(kelly.SizeBound.CAP)
 SCALE: Final = 100_000_000
 
 

@@ -19,7 +19,6 @@ _DOMAIN_TYPE: Final = b"EIP712Domain(string name,string version,uint256 chainId,
 _AGENT_TYPE: Final = b"Agent(string source,bytes32 connectionId)"
 _CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
-SOURCE_MAINNET: Final = "a"
 SOURCE_TESTNET: Final = "b"
 
 Field = tuple[str, str]

@@ -14,8 +14,6 @@ from hlomm.sim.book import Ladder
 from hlomm.sim.pm.orders import Order
 from hlomm.sim.pm.units import WHOLE
 
-TICKS: Final = (1000, 100, 50, 25, 10, 1)
-"""Tick sizes the venue knows, in 1e-4."""
 _NARROW_BEYOND: Final = 9_600
 _NARROWED: Final = 10
 

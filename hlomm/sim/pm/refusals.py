@@ -29,7 +29,6 @@ NOT_DERIVED: Final = "Could not derive api key!"
 INVALID_TOKEN: Final = "Invalid token id"  # noqa: S105 - words of the venue
 INVALID_PAYLOAD: Final = "Invalid payload"
 INVALID_ORDER: Final = "Invalid order payload"
-INVALID_ORDER_ID: Final = "Invalid orderID"
 INVALID_SIGNATURE: Final = "invalid signature"
 WRONG_OWNER: Final = "the order owner has to be the owner of the API KEY"
 WRONG_SIGNER: Final = "the order signer address has to be the address of the API KEY"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from collections.abc import Callable
 
@@ -17,14 +16,6 @@ from hlomm.sim.pm.orders import Trade, TradeStatus
 from hlomm.sim.pm.units import CASH
 from hlomm.sim.pm.wallets import Wallet
 from hlomm.sim.pm.world import Commit, World
-
-
-def common_path(config: SimConfig, seed: int) -> PricePath:
-    """The path that all venues of a seed are about, for a Polymarket that runs without the others."""
-    step_ns = config.latency.block_ns
-    warm = round(config.listing.warmup_s * 1e9) // step_ns
-    memory = round(config.flow.maker_lag_s * 1e9) // step_ns + 2
-    return PricePath(random.Random(f"{seed}/path"), config.path, step_s=step_ns / 1e9, first_step=-warm - memory)
 
 
 class PolymarketVenue:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
-import structlog
 import trio
 
 from hlomm.domain.faults import VenueUnavailable
@@ -49,8 +48,6 @@ QUESTION_ATTEMPTS: Final = 4
 LOOKUP_LAG_S: Final = 1.5
 """Just after a fill a client id may be unknown to the lookup for up to about a second (sheet 4.1)."""
 QUESTIONS_MAX: Final = 64
-
-_log = structlog.get_logger("hlomm.venues.hyperliquid")
 
 
 @attrs.define(eq=False)

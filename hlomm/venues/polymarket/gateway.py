@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
-import structlog
 import trio
 
 from hlomm.domain.faults import VenueUnavailable
@@ -56,8 +55,6 @@ CANCELS_PER_REQUEST: Final = 100
 """Well below the venue's own limit and below the bucket of the lowest tier."""
 GTD_MARGIN_S: Final = 60
 """The venue drops an order that long before its expiry."""
-
-_log = structlog.get_logger("hlomm.venues.polymarket")
 
 
 @attrs.define(eq=False)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
-import structlog
 import trio
 
 from hlomm.domain.ids import POLYMARKET
@@ -38,8 +37,6 @@ from hlomm.venues.polymarket.wire.market_frames import (
 )
 
 _DOUBTFUL: Final = frozenset({Standing.UNCLEAR})
-
-_log = structlog.get_logger("hlomm.venues.polymarket")
 
 
 @attrs.define(eq=False)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import structlog
 import trio
 
 from hlomm.domain.faults import VenueRefused
@@ -39,8 +38,6 @@ from hlomm.venues.protocol import SaleRules, SessionStatistics, Sink
 from hlomm.venues.transport import Transport
 
 _CHASE_EVERY_S: Final = 1.0
-
-_log = structlog.get_logger("hlomm.venues.polymarket")
 
 
 class PolymarketSession:

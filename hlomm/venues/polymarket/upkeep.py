@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
-import structlog
 import trio
 
 from hlomm.domain.faults import VenueUnavailable
@@ -39,8 +38,6 @@ CATCH_UP_S: Final = 1.0
 """A stream that lives brings a change that a request saw within that time."""
 HALF_SECOND_MS: Final = 500
 """The venue tells whole seconds: the middle of one is the best guess."""
-
-_log = structlog.get_logger("hlomm.venues.polymarket")
 
 
 @attrs.define(eq=False)

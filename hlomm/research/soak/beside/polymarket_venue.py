@@ -33,8 +33,6 @@ KEY: Final = "ours"
 LOT: Final = SCALE // 100
 TICK: Final = SCALE // WHOLE
 MONEY: Final = SCALE // CASH
-CANDLE_S: Final = 60
-"""The candle that opens at the end decides."""
 RESOLVES_S: Final = 20.0
 REDEEMS_S: Final = 15.0
 PATIENCE_S: Final = 10.0

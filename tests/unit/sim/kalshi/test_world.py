@@ -11,13 +11,13 @@ from hlomm.domain.faults import ConfigError
 from hlomm.domain.orders import Side
 from hlomm.sim.config import SimConfig
 from hlomm.sim.config_kalshi import KalshiConfig, KalshiRulesConfig
+from hlomm.sim.hl.venue import Venue
 from hlomm.sim.kalshi.contracts import CRYPTO_SHARD, Phase
-from hlomm.sim.kalshi.neighbour import strikes_of
 from hlomm.sim.kalshi.orders import NewOrder
 from hlomm.sim.kalshi.refusals import Refused
 from hlomm.sim.kalshi.venue import KalshiVenue
 from hlomm.sim.kalshi.world import World
-from hlomm.sim.world import World as Hyperliquid
+from hlomm.sim.town import neighbour_of
 
 S = 10**9
 ORIGIN_NS = 1_795_000_095 * S
@@ -89,15 +89,26 @@ def test_ten_minutes_keep_their_books() -> None:
     assert spreads
 
 
+class Instant:
+    """A clock that is set by hand."""
+
+    at_ns = ORIGIN_NS
+
+    def now_ns(self) -> int:
+        return self.at_ns
+
+
 def agreement(*, apart: bool) -> tuple[float, int, int]:
     """Mean difference of the two venues' mids, seconds compared, and how many outcomes had a partner."""
     config = SimConfig(kalshi=KalshiConfig(dislocations=apart))
-    other = Hyperliquid(config, 7, ORIGIN_NS)
-    venue = World(config, 7, ORIGIN_NS, other.path, neighbour=strikes_of(other.exchange))
+    beside, clock = Venue(config, 7, ORIGIN_NS), Instant()
+    other = beside.world
+    venue = World(config, 7, ORIGIN_NS, other.path, neighbour=neighbour_of(beside, clock))
     gaps, pairs = [], set()
     for second in range(1, 300):
-        other.advance(ORIGIN_NS + second * S)
-        venue.advance(ORIGIN_NS + second * S)
+        clock.at_ns = ORIGIN_NS + second * S
+        other.advance(clock.at_ns)
+        venue.advance(clock.at_ns)
         for market in other.exchange.outcomes.values():
             spec = market.spec
             for mine in venue.listing.active():

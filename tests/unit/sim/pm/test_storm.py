@@ -10,10 +10,11 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
 from hlomm.sim.config import PolymarketConfig, SimConfig
 from hlomm.sim.faults import FaultArgs
+from hlomm.sim.kalshi.world import common_path
 from hlomm.sim.pm.exchange import Held
 from hlomm.sim.pm.orders import Kind, NewOrder
 from hlomm.sim.pm.refusals import Refused
-from hlomm.sim.pm.venue import PolymarketVenue, common_path
+from hlomm.sim.pm.venue import PolymarketVenue
 
 ORIGIN = 1_795_000_035 * 10**9
 FAULTS = (

@@ -7,18 +7,19 @@ import pytest
 
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
-from hlomm.sim import world as hyperliquid
 from hlomm.sim.config import FlowConfig, ListingConfig, PathConfig, PolymarketConfig, SimConfig
 from hlomm.sim.faults import FaultArgs
+from hlomm.sim.hl.venue import Venue
+from hlomm.sim.kalshi.world import common_path
 from hlomm.sim.pm.events import Listed, Resolved
 from hlomm.sim.pm.market import Family, Market
-from hlomm.sim.pm.mirror import beside
 from hlomm.sim.pm.naming import noon_after
 from hlomm.sim.pm.source import Source
 from hlomm.sim.pm.units import WHOLE
-from hlomm.sim.pm.venue import PolymarketVenue, common_path
+from hlomm.sim.pm.venue import PolymarketVenue
 from hlomm.sim.pm.wallets import Wallet
 from hlomm.sim.pm.world import Commit, World
+from hlomm.sim.town import mirror_of
 
 ORIGIN = 1_795_000_035 * 10**9
 S = 10**9
@@ -79,8 +80,9 @@ def test_markets_are_quoted_and_traded() -> None:
 
 def test_above_stands_beside_the_other_venue() -> None:
     config = SimConfig(flow=FlowConfig(enabled=False))
-    other = hyperliquid.World(config, 5, ORIGIN)
-    ours = World(config, 5, ORIGIN, other.path, mirror=beside(other))
+    venue = Venue(config, 5, ORIGIN)
+    other = venue.world
+    ours = World(config, 5, ORIGIN, other.path, mirror=mirror_of(venue))
     for _ in range(40):
         ours.advance(ours.next_step_ns + 15 * S)
         other.advance(ours.next_step_ns)
@@ -193,8 +195,9 @@ def test_without_dislocations_both_venues_think_alike() -> None:
     gaps = {}
     for dislocations in (True, False):
         config = SimConfig(polymarket=PolymarketConfig(dislocations=dislocations))
-        other = hyperliquid.World(config, 5, ORIGIN)
-        ours = World(config, 5, ORIGIN, other.path, mirror=beside(other))
+        venue = Venue(config, 5, ORIGIN)
+        other = venue.world
+        ours = World(config, 5, ORIGIN, other.path, mirror=mirror_of(venue))
         total, count = 0.0, 0
         for _ in range(160):
             ours.advance(ours.next_step_ns + S)
