@@ -9,7 +9,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hlomm.domain.ids import HYPERLIQUID
@@ -395,53 +395,79 @@ def brake(rig: Rig, which: str) -> None:
             rig.state.breakers.day.stopped = True
 
 
-WISH = st.none() | st.tuples(st.integers(1, 99), st.integers(20, 300))
+PAUSING = {"pause", "errors"}
+WISH = st.none() | st.tuples(st.integers(-3, 5), st.integers(20, 300))
+"""How far behind the touch, in cents (in front of it where negative), and how many."""
 
 
-@given(
-    st.sets(st.sampled_from(["widen", "pause", "errors", "day"]), min_size=1),
-    st.integers(-380, 380), st.integers(2, 97), st.integers(1, 20),
-    st.lists(st.tuples(WISH, WISH, st.integers(1, 99)), min_size=1, max_size=5),
-)  # fmt: skip
+@pytest.mark.parametrize(
+    ("breakers", "leave"),
+    [
+        (st.just({"widen"}), True),
+        (st.just({"day"}), True),
+        (st.just({"day", "widen"}), True),
+        (st.sets(st.sampled_from(["widen", "pause", "errors", "day"]), min_size=1).filter(PAUSING.intersection), False),
+    ],
+    ids=["widen", "day", "both", "paused"],
+)
 def test_with_any_breaker_active_nothing_that_leaves_adds_to_risk_it_forbids(
-    active: set[str], net: int, best: int, spread: int, wishes: list[tuple[Any, Any, int]]
+    breakers: st.SearchStrategy[set[str]], *, leave: bool
 ) -> None:
-    rig = failing()
+    left = []
+
+    @settings(max_examples=50, derandomize=True)
+    @given(
+        breakers, st.integers(-380, 380), st.integers(6, 85), st.integers(1, 8),
+        st.lists(st.tuples(WISH, WISH, st.integers(0, 8)), min_size=1, max_size=5),
+    )  # fmt: skip
+    def whatever_is_wished(
+        active: set[str], net: int, best: int, spread: int, wishes: list[tuple[Any, Any, int]]
+    ) -> None:
+        left.append(leaving(active, net, best, best + spread, wishes))
+
+    whatever_is_wished()
+    assert (sum(left) > 0) is leave
+
+
+def leaving(active: set[str], net: int, best: int, ask: int, wishes: list[tuple[Any, Any, int]]) -> int:
+    """How many orders leave for some wishes, each of them checked; `best` and `ask` are the touch in cents."""
+    rig, count = failing(), 0
     if net:
         rig.buy(abs(net), "0.5", Leg.YES if net > 0 else Leg.NO)
     for which in sorted(active):
         brake(rig, which)
     for order in list(rig.state.orders.live()):
         rig.closed(order, filled=0)
-    ask = min(best + spread, 99)
-    rig.book(levels((best / 100, 5_000)), levels((ask / 100, 5_000)))
-    for bid_wish, ask_wish, fair in wishes:
-        crossed = bid_wish and ask_wish and bid_wish[0] >= ask_wish[0]
+    for behind_bid, behind_ask, above in wishes:
+        bid = behind_bid and (best - behind_bid[0], behind_bid[1])
+        offer = behind_ask and (ask + behind_ask[0], behind_ask[1])
+        crossed = bid and offer and bid[0] >= offer[0]
         rig.jump(1)
         rig.book(levels((best / 100, 5_000)), levels((ask / 100, 5_000)))
         outputs = rig.want(
-            bid_wish and (bid_wish[0] / 100, bid_wish[1]),
-            None if crossed else ask_wish and (ask_wish[0] / 100, ask_wish[1]), fair=fair / 100,
+            bid and (bid[0] / 100, bid[1]), None if crossed else offer and (offer[0] / 100, offer[1]),
+            fair=min(best + above, ask) / 100,
         )  # fmt: skip
         for order in placed(outputs):
+            count += 1
             way = int(order.side) if order.leg is Leg.YES else -int(order.side)
-            assert not active & {"pause", "errors"}, "nothing leaves while paused"
             if "day" in active:
                 assert way * net < 0, "only what reduces"
             own = order.px if order.leg is Leg.YES else SCALE - order.px
             assert 0 < own < SCALE
             assert (own - (px(ask / 100) if way > 0 else px(best / 100))) * way < 0, "never crosses"
             if "widen" in active:
-                wished = px((bid_wish if way > 0 else ask_wish)[0] / 100)
+                wished = px((bid if way > 0 else offer)[0] / 100)
                 assert (wished - own) * way >= 0, "never nearer to a trade than wished"
             rig.opened(order)
         if "day" in active:
             worst = sum(order.leaves for order in rig.state.orders.live_in(M))
             assert worst <= lots(abs(net)), "never through flat"
-        if active & {"pause", "errors"}:
+        if active & PAUSING:
             assert not risky(outputs)
         for amend in amended(outputs):
             rig.opened(amend)
+    return count
 
 
 @pytest.mark.parametrize("seed", range(3))
