@@ -41,6 +41,25 @@ class Burst(Protocol):
         """That was the last of them."""
 
 
+class WebSocketSettings(Protocol):
+    """What a venue's settings say of its websockets; seconds of the host's clock."""
+
+    @property
+    def connect_deadline_s(self) -> float: ...
+
+    @property
+    def request_deadline_s(self) -> float: ...
+
+    @property
+    def ws_write_deadline_s(self) -> float: ...
+
+    @property
+    def writer_queue(self) -> int: ...
+
+    @property
+    def frame_bytes_max(self) -> int: ...
+
+
 @attrs.frozen(kw_only=True)
 class WebSocketLimits:
     """Seconds of the host's clock, messages and bytes."""
@@ -52,6 +71,16 @@ class WebSocketLimits:
     receive_bytes: int = 256 * 2**10
     """Read in one piece, so also what may be decided on together. Readers take turns: were it less than what the venue
     with the largest frames tells in one of them, that venue alone would fall behind when the processor is scarce."""
+
+    @classmethod
+    def of(cls, config: WebSocketSettings) -> Self:
+        """Opening takes a connection and an answer to its upgrade."""
+        return cls(
+            open_s=config.connect_deadline_s + config.request_deadline_s,
+            write_s=config.ws_write_deadline_s,
+            outbound_queue=config.writer_queue,
+            frame_bytes_max=config.frame_bytes_max,
+        )
 
 
 @attrs.frozen

@@ -453,7 +453,3 @@ def risky(outputs: Iterable[Output]) -> list[Output]:
 
 def wall_ms(now: Now) -> int:
     return now.wall_ns // NS_PER_MS
-
-
-def qty_of(number: float) -> Qty:
-    return lots(number)

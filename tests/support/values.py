@@ -24,7 +24,7 @@ from hlomm.domain.inputs import AccountState, BboUpdate, BookSnapshot, PerpBalan
 from hlomm.domain.markets import Leg, Market, MarketKind, Source
 from hlomm.domain.orders import Side
 from hlomm.domain.times import NS_PER_MS, NS_PER_S, Now
-from hlomm.domain.units import SCALE, Cash, Px, Qty, parse
+from hlomm.domain.units import Cash, Px, Qty, parse
 from hlomm.engine.config import (
     BreakerRules,
     BudgetRules,
@@ -226,8 +226,3 @@ def config(**sections: dict[str, Any]) -> EngineConfig:
     """`config(limits={"max_position": lots(10)})`: the base with single values changed."""
     changed = {name: attrs.evolve(getattr(BASE, name), **values) for name, values in sections.items()}
     return attrs.evolve(BASE, **changed)
-
-
-def contracts_of(qty: int) -> float:
-    """For messages: contracts as a plain number."""
-    return qty / SCALE

@@ -37,12 +37,7 @@ class Connection:
     async def run(self) -> Ended:
         """Why it was lost. VenueUnavailable if no connection comes about."""
         parts, config = self._parts, self._parts.config
-        limits = WebSocketLimits(
-            open_s=config.connect_deadline_s + config.request_deadline_s,
-            write_s=config.ws_write_deadline_s,
-            outbound_queue=config.writer_queue,
-            frame_bytes_max=config.frame_bytes_max,
-        )
+        limits = WebSocketLimits.of(config)
         open_it = parts.transport.websocket(
             config.ws_url, parts.inbox.on_frame, self._now_ns, limits, burst=parts.outlet, kind=config.websocket
         )

@@ -25,6 +25,7 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.units import Qty
+from hlomm.venues.asking import Asking
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
 from hlomm.venues.hyperliquid.account import AccountReader
@@ -47,7 +48,6 @@ Emit = Callable[[Sequence[Input]], None]
 QUESTION_ATTEMPTS: Final = 4
 LOOKUP_LAG_S: Final = 1.5
 """Just after a fill a client id may be unknown to the lookup for up to about a second (sheet 4.1)."""
-QUESTIONS_MAX: Final = 64
 
 
 @attrs.define(eq=False)
@@ -68,20 +68,23 @@ class Upkeep:
     _emit: Emit
     last_state: AccountState | None = None
     _nursery: trio.Nursery | None = None
-    _asking: dict[ClientId, None] = attrs.field(factory=dict)
-    _asking_account: bool = False
+    asking: Asking = attrs.field(init=False)
     _measuring: bool = False
+
+    @asking.default
+    def _what_is_asked(self) -> Asking:
+        return Asking(self._clock, self._counters, self._look_up, self.reconcile, QUESTION_ATTEMPTS, LOOKUP_LAG_S)
 
     def attach(self, nursery: trio.Nursery) -> None:
         """Let settlements and questions live in `nursery` from now on."""
         self._nursery = nursery
+        self.asking.attach(nursery)
         self._roll.attach(nursery)
 
     def detach(self) -> None:
         self._nursery = None
         self._roll.detach()
-        self._asking.clear()
-        self._asking_account = False
+        self.asking.detach()
         self._measuring = False
 
     # -- rounds
@@ -165,59 +168,24 @@ class Upkeep:
 
     # -- questions about one order
 
-    def ask(self, client_id: ClientId) -> None:
-        """Answer an order question as an OrderAnswer input; one question per order at a time."""
-        if self._nursery is None or client_id in self._asking or len(self._asking) >= QUESTIONS_MAX:
-            self._counters.add("questions_not_asked")
-            return
-        self._asking[client_id] = None
-        self._nursery.start_soon(self._ask, client_id)
-
-    async def _ask(self, client_id: ClientId) -> None:
+    async def _look_up(self, client_id: ClientId) -> bool:
         """Look an order up. "Unknown" is believed only once the order can no longer arrive, and when said twice."""
-        await trio.lowlevel.checkpoint()
-        try:
-            for attempt in range(QUESTION_ATTEMPTS):
-                try:
-                    status = await self._rest.order_status(client_id)
-                except VenueUnavailable:
-                    self._counters.add("questions_failed")
-                    await self._clock.sleep(LOOKUP_LAG_S)
-                    continue
-                if status.report is not None:
-                    self._emit([_found(client_id, status.report)])
-                    return
-                still_s = (self._gateway.may_arrive_until_ms(client_id) - self._time.wall_ms()) / 1_000
-                if attempt and still_s <= 0:
-                    self._emit([_unknown(client_id)])
-                    return
-                await self._clock.sleep(max(still_s, 0) + LOOKUP_LAG_S)
-            self._counters.add("questions_unanswered")
-        finally:
-            self._asking.pop(client_id, None)
-
-    def ask_account(self) -> None:
-        """Read the account now, as an AccountState input; one question at a time."""
-        if self._nursery is None or self._asking_account:
-            self._counters.add("questions_not_asked")
-            return
-        self._asking_account = True
-        self._nursery.start_soon(self._ask_account)
-
-    async def _ask_account(self) -> None:
-        await trio.lowlevel.checkpoint()
-        try:
-            for _ in range(QUESTION_ATTEMPTS):
-                try:
-                    await self.reconcile()
-                except VenueUnavailable:
-                    self._counters.add("questions_failed")
-                    await self._clock.sleep(LOOKUP_LAG_S)
-                else:
-                    return
-            self._counters.add("questions_unanswered")
-        finally:
-            self._asking_account = False
+        for attempt in range(QUESTION_ATTEMPTS):
+            try:
+                status = await self._rest.order_status(client_id)
+            except VenueUnavailable:
+                self._counters.add("questions_failed")
+                await self._clock.sleep(LOOKUP_LAG_S)
+                continue
+            if status.report is not None:
+                self._emit([_found(client_id, status.report)])
+                return True
+            still_s = (self._gateway.may_arrive_until_ms(client_id) - self._time.wall_ms()) / 1_000
+            if attempt and still_s <= 0:
+                self._emit([_unknown(client_id)])
+                return True
+            await self._clock.sleep(max(still_s, 0) + LOOKUP_LAG_S)
+        return False
 
 
 def _found(client_id: ClientId, report: OrderReport) -> OrderAnswer:

@@ -124,10 +124,7 @@ class HyperliquidWatcher:
         await self._measure_skew()
         self._tell([MarketListed(market) for market in self._registry.apply_perps(await self._rest.perp_meta())])
         await self._read_outcomes()
-        limits = WebSocketLimits(
-            open_s=config.connect_deadline_s + config.request_deadline_s, write_s=config.ws_write_deadline_s,
-            outbound_queue=config.writer_queue, frame_bytes_max=config.frame_bytes_max,
-        )  # fmt: skip
+        limits = WebSocketLimits.of(config)
         self._acknowledged = trio.Event()
         self._liveness = Liveness(
             ping_every=seconds_to_ns(self._clock.host_seconds(config.ping_every_s)),

@@ -161,9 +161,9 @@ class KalshiSession:
             case ResetBreaker():
                 parts.burst.reset()
             case QueryOrder():
-                parts.upkeep.ask(output.client_id)
+                parts.upkeep.asking.order(output.client_id)
             case QueryAccount():
-                parts.upkeep.ask_account()
+                parts.upkeep.asking.account()
             case Subscribe():
                 if output.market in parts.registry.markets:
                     parts.streams.want(ticker_of(output.market), parts.inbox.send)

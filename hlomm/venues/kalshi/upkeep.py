@@ -25,6 +25,7 @@ from hlomm.domain.inputs import (
     VenuePaused,
 )
 from hlomm.domain.units import ONE, Px, Qty
+from hlomm.venues.asking import Asking
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
 from hlomm.venues.kalshi import eastern
@@ -40,7 +41,6 @@ from hlomm.venues.kalshi.wire.account import EXECUTED, RESTING, FillRow, OrderRo
 from hlomm.venues.kalshi.wire.sides import BookSide, from_wire
 from hlomm.venues.venue_time import VenueTime
 
-QUESTIONS_MAX: Final = 64
 QUESTION_ATTEMPTS: Final = 4
 QUESTION_LAG_S: Final = 1.0
 SKEW_FLOOR_MS: Final = 2_000
@@ -72,18 +72,18 @@ class Upkeep:
     last_state: AccountState | None = None
     paused: str | None = None
     """Why the exchange takes no orders; None while it does."""
-    _nursery: trio.Nursery | None = None
-    _asking: dict[ClientId, None] = attrs.field(factory=dict)
-    _asking_account: bool = False
+    asking: Asking = attrs.field(init=False)
     _reading: trio.Lock = attrs.field(factory=trio.Lock)
 
+    @asking.default
+    def _what_is_asked(self) -> Asking:
+        return Asking(self._clock, self._counters, self._look_up, self.reconcile, QUESTION_ATTEMPTS, QUESTION_LAG_S)
+
     def attach(self, nursery: trio.Nursery) -> None:
-        self._nursery = nursery
+        self.asking.attach(nursery)
 
     def detach(self) -> None:
-        self._nursery = None
-        self._asking.clear()
-        self._asking_account = False
+        self.asking.detach()
 
     # -- the account
 
@@ -143,7 +143,7 @@ class Upkeep:
         for track in self._tracks.live():
             late = track.sent_ms + self._config.request_deadline_s * 2_000 < as_of_ms
             if late and track.order_id is not None and track.order_id not in listed and not track.busy.locked():
-                self.ask(track.client_id)
+                self.asking.order(track.client_id)
 
     # -- the exchange
 
@@ -197,38 +197,26 @@ class Upkeep:
 
     # -- questions
 
-    def ask(self, client_id: ClientId) -> None:
-        """Answer an order question as an OrderAnswer input; one question per order at a time."""
-        if self._nursery is None or client_id in self._asking or len(self._asking) >= QUESTIONS_MAX:
-            self._counters.add("questions_not_asked")
-            return
-        self._asking[client_id] = None
-        self._nursery.start_soon(self._ask, client_id)
-
-    async def _ask(self, client_id: ClientId) -> None:
-        await trio.lowlevel.checkpoint()
-        try:
-            denied = False
-            for _ in range(QUESTION_ATTEMPTS):
-                track = self._tracks.of(client_id)
-                try:
-                    # A request about the order that is under way would make the answer old before it is told.
-                    async with trio.Lock() if track is None else track.busy:
-                        row = await self._lookup.find(client_id)
-                        if row is not None:
-                            self._emit([self._found(client_id, track, row)])
-                            return
-                except VenueUnavailable:
-                    self._counters.add("questions_failed")
-                else:
-                    if denied:
-                        self._emit([self._unknown(client_id, track)])
-                        return
-                    denied = True
-                await self._clock.sleep(QUESTION_LAG_S)
-            self._counters.add("questions_unanswered")
-        finally:
-            self._asking.pop(client_id, None)
+    async def _look_up(self, client_id: ClientId) -> bool:
+        denied = False
+        for _ in range(QUESTION_ATTEMPTS):
+            track = self._tracks.of(client_id)
+            try:
+                # A request about the order that is under way would make the answer old before it is told.
+                async with trio.Lock() if track is None else track.busy:
+                    row = await self._lookup.find(client_id)
+                    if row is not None:
+                        self._emit([self._found(client_id, track, row)])
+                        return True
+            except VenueUnavailable:
+                self._counters.add("questions_failed")
+            else:
+                if denied:
+                    self._emit([self._unknown(client_id, track)])
+                    return True
+                denied = True
+            await self._clock.sleep(QUESTION_LAG_S)
+        return False
 
     def _found(self, client_id: ClientId, track: Track | None, row: OrderRow) -> OrderAnswer:
         if track is None:
@@ -266,29 +254,6 @@ class Upkeep:
             client_id=client_id, found=False, open=False, status="unknown", venue_order_id=None, leaves=Qty(0),
             filled=Qty(0),
         )  # fmt: skip
-
-    def ask_account(self) -> None:
-        """Read the account now, as an AccountState input; one question at a time."""
-        if self._nursery is None or self._asking_account:
-            self._counters.add("questions_not_asked")
-            return
-        self._asking_account = True
-        self._nursery.start_soon(self._ask_account)
-
-    async def _ask_account(self) -> None:
-        await trio.lowlevel.checkpoint()
-        try:
-            for _ in range(QUESTION_ATTEMPTS):
-                try:
-                    await self.reconcile()
-                except VenueUnavailable:
-                    self._counters.add("questions_failed")
-                    await self._clock.sleep(QUESTION_LAG_S)
-                else:
-                    return
-            self._counters.add("questions_unanswered")
-        finally:
-            self._asking_account = False
 
 
 def _is_settled(event: Input) -> bool:

@@ -153,9 +153,9 @@ class PolymarketSession:
             case PlaceOrders() | AmendOrders() | CancelOrders() | ConvertSet():
                 parts.gateway.submit(output)
             case QueryOrder():
-                parts.upkeep.ask(output.client_id)
+                parts.upkeep.asking.order(output.client_id)
             case QueryAccount():
-                parts.upkeep.ask_account()
+                parts.upkeep.asking.account()
             case Subscribe():
                 parts.streams.want(output.market, self._clock.now().wall_ns)
             case Unsubscribe():

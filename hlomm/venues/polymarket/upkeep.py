@@ -16,6 +16,7 @@ from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import POLYMARKET, ClientId, MarketId, VenueOrderId
 from hlomm.domain.inputs import BookSource, ClockSkew, Input, OrderAnswer, SendRates
 from hlomm.domain.units import Qty
+from hlomm.venues.asking import Asking
 from hlomm.venues.clock import Clock
 from hlomm.venues.counters import Counters
 from hlomm.venues.polymarket.account import AccountReader
@@ -32,7 +33,6 @@ from hlomm.venues.venue_time import VenueTime
 
 QUESTION_ATTEMPTS: Final = 6
 QUESTION_PAUSE_S: Final = 1.5
-QUESTIONS_MAX: Final = 64
 UNKNOWN_ORDER: Final = "unknown"
 CATCH_UP_S: Final = 1.0
 """A stream that lives brings a change that a request saw within that time."""
@@ -55,19 +55,19 @@ class Upkeep:
     _account_feed: AccountFeed
     _market_feed: MarketFeed
     _emit: Callable[[Sequence[Input]], None]
-    _nursery: trio.Nursery | None = None
-    _asking: dict[ClientId, None] = attrs.field(factory=dict)
-    _asking_account: bool = False
+    asking: Asking = attrs.field(init=False)
     _turn: int = 0
     _told_tier: Tier | None = None
 
+    @asking.default
+    def _what_is_asked(self) -> Asking:
+        return Asking(self._clock, self._counters, self._answered, self.reconcile, QUESTION_ATTEMPTS, QUESTION_PAUSE_S)
+
     def attach(self, nursery: trio.Nursery) -> None:
-        self._nursery = nursery
+        self.asking.attach(nursery)
 
     def detach(self) -> None:
-        self._nursery = None
-        self._asking.clear()
-        self._asking_account = False
+        self.asking.detach()
         self._told_tier = None  # whoever hears the next run may not have heard this one
 
     # -- rounds
@@ -140,43 +140,31 @@ class Upkeep:
 
     # -- questions about one order
 
-    def ask(self, client_id: ClientId) -> None:
-        """Answer an order question as an OrderAnswer input; one question per order at a time."""
-        if self._nursery is None or client_id in self._asking or len(self._asking) >= QUESTIONS_MAX:
-            self._counters.add("questions_not_asked")
-            return
-        self._asking[client_id] = None
-        self._nursery.start_soon(self._ask, client_id)
-
-    async def _ask(self, client_id: ClientId) -> None:
+    async def _answered(self, client_id: ClientId) -> bool:
         """Look an order up by its id: among the open ones, then among the trades.
 
         That it is in neither is believed only once its request can no longer arrive, and when found so twice.
         """
-        await trio.lowlevel.checkpoint()
-        try:
-            order_id = self._orders.order_id(client_id)
-            absent = 0
-            for _ in range(QUESTION_ATTEMPTS):
-                if order_id is None:
+        order_id = self._orders.order_id(client_id)
+        absent = 0
+        for _ in range(QUESTION_ATTEMPTS):
+            if order_id is None:
+                self._emit([_answer(client_id, None, 0, UNKNOWN_ORDER)])
+                return True
+            try:
+                answer = await self._look_up(client_id, order_id)
+            except VenueUnavailable:
+                self._counters.add("questions_failed")
+            else:
+                if answer is not None:
+                    self._emit([answer])
+                    return True
+                absent += 1
+                if absent > 1 and self._left_s(client_id) <= 0:
                     self._emit([_answer(client_id, None, 0, UNKNOWN_ORDER)])
-                    return
-                try:
-                    answer = await self._look_up(client_id, order_id)
-                except VenueUnavailable:
-                    self._counters.add("questions_failed")
-                else:
-                    if answer is not None:
-                        self._emit([answer])
-                        return
-                    absent += 1
-                    if absent > 1 and self._left_s(client_id) <= 0:
-                        self._emit([_answer(client_id, None, 0, UNKNOWN_ORDER)])
-                        return
-                await self._clock.sleep(max(self._left_s(client_id), 0) + QUESTION_PAUSE_S)
-            self._counters.add("questions_unanswered")
-        finally:
-            self._asking.pop(client_id, None)
+                    return True
+            await self._clock.sleep(max(self._left_s(client_id), 0) + QUESTION_PAUSE_S)
+        return False
 
     def _left_s(self, client_id: ClientId) -> float:
         """Seconds until the request of an order can no longer arrive."""
@@ -197,29 +185,6 @@ class Upkeep:
         whole = listed.qty if listed is not None else 0 if placed is None else placed_qty(placed)
         status = FILLED if whole and filled >= whole else CANCELED
         return _answer(client_id, None, max(filled, 0 if listed is None else listed.matched or 0), status, order_id)
-
-    def ask_account(self) -> None:
-        """Read the account now, as an AccountState input; one question at a time."""
-        if self._nursery is None or self._asking_account:
-            self._counters.add("questions_not_asked")
-            return
-        self._asking_account = True
-        self._nursery.start_soon(self._ask_account)
-
-    async def _ask_account(self) -> None:
-        await trio.lowlevel.checkpoint()
-        try:
-            for _ in range(QUESTION_ATTEMPTS):
-                try:
-                    await self.reconcile()
-                except VenueUnavailable:
-                    self._counters.add("questions_failed")
-                    await self._clock.sleep(QUESTION_PAUSE_S)
-                else:
-                    return
-            self._counters.add("questions_unanswered")
-        finally:
-            self._asking_account = False
 
 
 def _answer(

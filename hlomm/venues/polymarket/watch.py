@@ -106,10 +106,7 @@ class PolymarketWatcher:
         config = self._config
         await self._upkeep.measure_skew()
         await self._roll.read_markets()
-        limits = WebSocketLimits(
-            open_s=config.connect_deadline_s + config.request_deadline_s, write_s=config.ws_write_deadline_s,
-            outbound_queue=config.writer_queue, frame_bytes_max=config.frame_bytes_max,
-        )  # fmt: skip
+        limits = WebSocketLimits.of(config)
         every_ns = seconds_to_ns(self._clock.host_seconds(config.ping_every_s))
         liveness = Liveness(
             ping_every=every_ns, pong_within=seconds_to_ns(config.pong_deadline_s), silence=every_ns,

@@ -142,11 +142,6 @@ class Harness:
                 await self.seen.called.wait()
         return self.seen.of(kind)
 
-    async def until_true(self, condition: Callable[[], bool], within_s: float = 120) -> None:
-        with trio.fail_after(within_s):
-            while not condition():
-                await trio.sleep(0.05)
-
     async def settle(self) -> None:
         await settle()
 
