@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from hlomm.assembly.documents import amount, arbitrage_document
@@ -15,6 +14,7 @@ from hlomm.domain.markets import Comparator, Leg
 from hlomm.domain.naming import venue_short
 from hlomm.domain.report import EngineReport, Snapshot
 from hlomm.domain.ticker import parse_ticker
+from hlomm.domain.times import NS_PER_MS, utc_clock
 from hlomm.domain.units import SCALE, Cash, Px, ceil_to, to_fixed, to_text
 
 _NAME: Final = 17
@@ -245,4 +245,4 @@ def _signed(value: Cash) -> str:
 
 
 def _clock(wall_ms: int | None) -> str:
-    return "-" if wall_ms is None else datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%H:%M:%SZ")
+    return "-" if wall_ms is None else f"{utc_clock(wall_ms * NS_PER_MS)}Z"

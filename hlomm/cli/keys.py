@@ -21,6 +21,7 @@ from hlomm.domain.checkup import Code
 from hlomm.domain.faults import KeyExpired, KeyFault
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, VenueId
 from hlomm.domain.secret import Secret
+from hlomm.domain.ticker import utc_day
 from hlomm.domain.times import NS_PER_MS
 from hlomm.keystore.files import ED25519, HMAC, RSA, SECP256K1, SOON_MS, KeyFile, parse
 from hlomm.keystore.folder import API, ENGINE, GUARDIAN, Keystore, Slot, keystore_at
@@ -272,4 +273,4 @@ def _opened_pem(content: Secret, password: Secret) -> Secret | None:
 
 
 def day(wall_ms: int | None) -> str:
-    return "" if wall_ms is None else time.strftime("%Y-%m-%d", time.gmtime(wall_ms / 1000))
+    return "" if wall_ms is None else utc_day(wall_ms * NS_PER_MS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from hlomm.assembly.documents import amount
@@ -10,6 +9,7 @@ from hlomm.cli.tables import in_columns
 from hlomm.domain.desk_rows import MARKOUT_S
 from hlomm.domain.ids import venue_of
 from hlomm.domain.report import Snapshot
+from hlomm.domain.times import NS_PER_MS, utc_clock
 from hlomm.domain.units import to_text
 
 
@@ -70,4 +70,4 @@ def _cents(px: int | None) -> str:
 
 
 def _clock(wall_ms: int) -> str:
-    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%H:%M:%S")
+    return utc_clock(wall_ms * NS_PER_MS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.markets import MarketKind
 from hlomm.domain.naming import find_market
 from hlomm.domain.report import AlertRow, GuardianRow, MarketRow, PositionRow, SetRow, SideNote, Snapshot, StrandedRow
+from hlomm.domain.times import NS_PER_MS, utc_clock
 from hlomm.domain.units import Cash, to_fixed, to_text
 from hlomm.link.protocol import Ask, Command
 
@@ -330,4 +330,4 @@ def _signed(value: int) -> str:
 
 
 def _clock(wall_ms: int) -> str:
-    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%H:%M:%S")
+    return utc_clock(wall_ms * NS_PER_MS)

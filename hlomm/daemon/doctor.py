@@ -6,7 +6,6 @@ Nothing here changes anything, and all of it may run while a daemon trades.
 from __future__ import annotations
 
 import socket
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Final
 
 from hlomm.domain.checkup import Check, Code, fail, ok, warn
 from hlomm.domain.faults import ConfigError
+from hlomm.domain.ticker import utc_day
+from hlomm.domain.times import NS_PER_MS, utc_clock
 from hlomm.link.guardian import Phase, Told
 from hlomm.rundir import halt_file, owned_file
 from hlomm.rundir.lock import holder
@@ -142,8 +143,8 @@ def halt(paths: StatePaths, pid: int | None) -> Iterator[Check]:
         if note is None:
             yield ok("halt", "no halt is kept: the next run quotes")
         else:
-            since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(note.since_ms / 1000))
-            text = f"HALTED since {since}: {note.reason}"
+            since_ns = note.since_ms * NS_PER_MS
+            text = f"HALTED since {utc_day(since_ns)} {utc_clock(since_ns)}Z: {note.reason}"
             yield warn("halt", Code.HALTED, text, "look into the reason, then `hlomm resume` while a daemon runs")
     owned = owned_file.read(paths.owned)
     if owned is not None and pid is None:

@@ -9,6 +9,7 @@ from typing import Final
 from hlomm.domain.checkup import Check, Code, fail, ok, warn
 from hlomm.domain.faults import KeyFault
 from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.ticker import utc_day
 from hlomm.domain.times import NS_PER_MS
 from hlomm.keystore.files import SOON_MS, KeyFile, Label
 from hlomm.keystore.folder import GUARDIAN, Found, Keystore, Slot, keystore_at
@@ -60,7 +61,7 @@ def _life(label: Label) -> Iterator[Check]:
     if label.expires_ms is None:
         return
     left_ms = label.expires_ms - time.time_ns() // NS_PER_MS
-    when = time.strftime("%Y-%m-%d", time.gmtime(label.expires_ms / 1000))
+    when = utc_day(label.expires_ms * NS_PER_MS)
     who = f"{label.venue} {label.role} on {label.network}, {label.id}"
     if left_ms <= 0:
         yield fail(

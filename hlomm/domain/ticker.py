@@ -169,6 +169,12 @@ def civil_from_days(days: int) -> tuple[int, int, int]:
     return year_of_era + era * 400 + (month <= 2), month, day
 
 
+def utc_day(wall_ns: int) -> str:
+    """YYYY-MM-DD of a wall time, in UTC."""
+    year, month, day = civil_from_days(wall_ns // (86_400 * NS_PER_S))
+    return f"{year:04d}-{month:02d}-{day:02d}"
+
+
 def days_from_civil(year: int, month: int, day: int) -> int:
     """Days since 1970-01-01 of a civil date."""
     shifted_year = year - (month <= 2)

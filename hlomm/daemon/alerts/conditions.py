@@ -6,7 +6,6 @@ whether something is news is decided in `standing`. Codes are stable, and RUNBOO
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -16,6 +15,8 @@ from hlomm.daemon.alerts.message import Health
 from hlomm.domain.ids import VenueId
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import Snapshot
+from hlomm.domain.ticker import utc_day
+from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import to_fixed
 from hlomm.engine.ladder import Rung
 from hlomm.link.guardian import Phase, Told
@@ -191,7 +192,7 @@ def _keys(world: World) -> Iterator[Found]:
     for key in world.keys:
         left_ms = key.expires_ms - world.wall_ms
         if left_ms < world.rules.key_days * _DAY_MS:
-            day = time.strftime("%Y-%m-%d", time.gmtime(key.expires_ms / 1000))
+            day = utc_day(key.expires_ms * NS_PER_MS)
             verb, level = ("expired", CRITICAL) if left_ms <= 0 else ("expires", WARNING)
             what = f"the key of {key.name} {verb} on {day}: approve a new one at the venue, then {key.rotate}"
             yield Found(subject=key.name, what=what, level=level)

@@ -16,10 +16,11 @@ from typing import Final
 import polars as pl
 
 from hlomm.domain.faults import UsageError
+from hlomm.domain.ticker import utc_day
 from hlomm.domain.units import SCALE
 from hlomm.research.imports.lines import Imported
 from hlomm.research.recorded_files import numbers
-from hlomm.research.store.pack import day_of, write_frame
+from hlomm.research.store.pack import write_frame
 from hlomm.research.store.read import UNREADABLE
 from hlomm.research.store.schema import CANDLES, COLUMNS
 from hlomm.research.usable import END_NS, FIRST_NS, MOST
@@ -124,6 +125,6 @@ def _write(root: Path, path: Path, known: Known, table: pl.DataFrame) -> tuple[s
         market=pl.lit(market), length_s=pl.lit(length_s, dtype=pl.Int64),
     ).select(list(COLUMNS[CANDLES]))  # fmt: skip
     if len(frame):
-        day = day_of(int(frame["open_ns"].min()))  # type: ignore[arg-type]
+        day = utc_day(int(frame["open_ns"].min()))  # type: ignore[arg-type]
         write_frame(root, CANDLES, frame, (venue, market, day), f"{length_s}-{path.stem}")
     return market, frame

@@ -11,7 +11,6 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +18,7 @@ import polars as pl
 
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import POLYMARKET
+from hlomm.domain.ticker import utc_day
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import SCALE
 from hlomm.research.imports.lines import Imported, files_in
@@ -89,7 +89,7 @@ def _of_kind(table: pl.DataFrame) -> bool:
 
 def _events(table: pl.DataFrame, run: int) -> pl.DataFrame:
     """Rows of the events table, and the day of each. An empty side is null, or reads 0 or 1."""
-    days = {ns: datetime.fromtimestamp(ns // NS_PER_S, UTC).strftime("%Y-%m-%d") for ns in table["recv_ns"].unique()}
+    days = {ns: utc_day(ns) for ns in table["recv_ns"].unique()}
     none = pl.lit(None)
     return table.select(
         run=pl.lit(run, dtype=pl.Int64), seq=pl.int_range(1, pl.len() + 1, dtype=pl.Int64), recv_ns=pl.col("recv_ns"),

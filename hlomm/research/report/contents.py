@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import attrs
 import polars as pl
 
 from hlomm.domain.basket_rows import TradeRow
-from hlomm.domain.times import NS_PER_S
+from hlomm.domain.ticker import utc_day
+from hlomm.domain.times import NS_PER_S, utc_clock
 from hlomm.domain.units import to_fixed, to_text
 from hlomm.research.report import figures_markets, figures_money, quality
 from hlomm.research.report.drawing import Figure, signed
@@ -123,7 +123,7 @@ def _facts(gathered: Gathered) -> list[tuple[str, str]]:
 
 
 def stamp(wall_ns: int) -> str:
-    return datetime.fromtimestamp(wall_ns // NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{utc_day(wall_ns)} {utc_clock(wall_ns)}"
 
 
 def unaccounted(equity: pl.DataFrame) -> int:

@@ -12,8 +12,9 @@ from typing import Any, Final
 import attrs
 import polars as pl
 
+from hlomm.domain.ticker import utc_day
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
-from hlomm.research.store.pack import day_of, write_frame
+from hlomm.research.store.pack import write_frame
 from hlomm.research.store.read import Store, is_store
 from hlomm.research.store.schema import CANDLES, COLUMNS
 
@@ -139,7 +140,7 @@ def add(root: Path, wanted: Wanted, frame: pl.DataFrame, source: str) -> int:
 
     A file has the name of its first candle. That candle was in no file before, so no other file is ever replaced.
     """
-    days = frame.with_columns(day=pl.col("open_ns").map_elements(day_of, return_dtype=pl.String))
+    days = frame.with_columns(day=pl.col("open_ns").map_elements(utc_day, return_dtype=pl.String))
     for (day,), rows in days.group_by("day", maintain_order=True):
         first_ms = int(rows["open_ns"].item(0)) // NS_PER_MS
         columns: dict[str, Any] = {

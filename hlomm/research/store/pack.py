@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -17,7 +16,7 @@ from typing import Final
 import attrs
 import polars as pl
 
-from hlomm.domain.times import NS_PER_S
+from hlomm.domain.ticker import utc_day
 from hlomm.research.store import spool, sums
 from hlomm.research.store.schema import (
     COLUMNS,
@@ -114,7 +113,7 @@ def write_rows(root: Path, table: str, rows: Iterable[Row], part: str) -> int:
     for chunk in _batched(rows):
         groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
         for row in chunk:
-            groups[row["venue"], row["market"], day_of(row["recv_ns"])].append(row)
+            groups[row["venue"], row["market"], utc_day(row["recv_ns"])].append(row)
         for where, group in groups.items():
             frames[where].append(frame_of(table, group))
     for where, parts in frames.items():
@@ -150,7 +149,3 @@ def write_frame(root: Path, table: str, frame: pl.DataFrame, where: tuple[str, s
     partial.rename(path)
     sync_path(folder)
     return path
-
-
-def day_of(wall_ns: int) -> str:
-    return datetime.fromtimestamp(wall_ns // NS_PER_S, UTC).strftime("%Y-%m-%d")

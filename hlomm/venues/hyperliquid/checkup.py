@@ -5,13 +5,14 @@ Nothing but `/info`, and one signed no-op where no daemon signs with the same ke
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
 import attrs
 
 from hlomm.domain.checkup import Check, Code, fail, ok, warn
 from hlomm.domain.ids import HYPERLIQUID, is_ours
+from hlomm.domain.ticker import utc_day
+from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import to_fixed, to_text
 from hlomm.venues.checking import Expected, Say, clock_check, measure, stream_check
 from hlomm.venues.hyperliquid.fees import BASE_MAKER, BASE_TAKER
@@ -208,4 +209,4 @@ def _percent(rate: int) -> str:
 
 
 def _day(wall_ms: int) -> str:
-    return datetime.fromtimestamp(wall_ms / 1000, UTC).date().isoformat()
+    return utc_day(wall_ms * NS_PER_MS)

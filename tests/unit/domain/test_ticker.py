@@ -17,6 +17,7 @@ from hlomm.domain.ticker import (
     outcome_ticker,
     parse_ticker,
     perp_ticker,
+    utc_day,
     wall_ns_of,
 )
 from hlomm.domain.times import NS_PER_S
@@ -35,6 +36,7 @@ def test_every_day_of_two_centuries_agrees_with_the_standard_calendar() -> None:
     for days in range(-25_000, 55_000):
         date = EPOCH + dt.timedelta(days)
         assert civil_from_days(days) == (date.year, date.month, date.day)
+        assert utc_day((days + 1) * 86_400 * NS_PER_S - 1) == date.isoformat()
         assert days_from_civil(date.year, date.month, date.day) == days
 
 
