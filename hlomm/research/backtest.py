@@ -22,9 +22,11 @@ from hlomm.domain.inputs import (
     SessionUp,
     StopRequested,
 )
+from hlomm.domain.markets import Market
 from hlomm.domain.orders import direction, yes_px
 from hlomm.domain.times import NS_PER_MS, NS_PER_S
 from hlomm.domain.units import SCALE, Cash, Px, to_float, to_text
+from hlomm.engine.payoffs import pays_yes
 from hlomm.engine.report import own_quotes, pnl, report
 from hlomm.engine.state import MarketState, State
 from hlomm.research.backtest_result import BacktestResult, FillPoint, Sample
@@ -138,8 +140,7 @@ class Run:
         if self._recording.settled is not None:
             yes, detail = self._recording.settled, "as recorded"
         elif self._recording.marks:
-            mark, detail = settlement_mark(self._recording.marks, outcome.expiry_ns)
-            yes = Px(SCALE if mark >= outcome.strike else 0)
+            yes, detail = settled_by_marks(self._recording.marks, outcome)
         else:
             return None
         at_ns = max(outcome.expiry_ns, last_ns) + SETTLE_DELAY_NS
@@ -254,6 +255,13 @@ class Run:
 def _number(fact: float | str | None) -> float | None:
     """A named number of a decision; a dash stands for none."""
     return fact if isinstance(fact, float) else None
+
+
+def settled_by_marks(marks: tuple[tuple[int, Px], ...], market: Market) -> tuple[Px, str]:
+    """What YES of a dated outcome with a strike pays by its own comparison, and by which mark."""
+    assert market.expiry_ns is not None
+    mark, detail = settlement_mark(marks, market.expiry_ns)
+    return Px(SCALE if pays_yes(market, (mark, False)) else 0), detail
 
 
 def settlement_mark(marks: tuple[tuple[int, Px], ...], expiry_ns: int) -> tuple[Px, str]:

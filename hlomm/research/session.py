@@ -36,9 +36,9 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import MarketKind
 from hlomm.domain.report import EngineReport
 from hlomm.domain.times import NS_PER_S
-from hlomm.domain.units import SCALE, Cash, Px, to_fixed
+from hlomm.domain.units import Cash, Px, to_fixed
 from hlomm.engine.report import report
-from hlomm.research.backtest import SETTLE_DELAY_NS, START_CASH, Terms, settlement_mark
+from hlomm.research.backtest import SETTLE_DELAY_NS, START_CASH, Terms, settled_by_marks
 from hlomm.research.backtest_result import End
 from hlomm.research.driver import Driver
 from hlomm.research.fee_schedule import Schedule, schedule
@@ -197,9 +197,9 @@ def _with_settlements(session: Session) -> list[Event]:
         )
         if not marks or unsettled(market, marks[-1][0]) is not None:
             continue
-        mark, detail = settlement_mark(marks, market.expiry_ns)
+        yes, detail = settled_by_marks(marks, market)
         at_ns = market.expiry_ns + SETTLE_DELAY_NS
-        item = MarketSettled(market.id, Px(SCALE if mark >= market.strike else 0), detail)
+        item = MarketSettled(market.id, yes, detail)
         missing.append(Event(received_ns=at_ns, exchange_ns=at_ns, item=item))
     return sorted([*session.events, *missing], key=lambda event: event.received_ns)
 

@@ -16,7 +16,7 @@ from hlomm.engine.config import EngineConfig, OneSided
 from hlomm.pricing import glft, premium
 from hlomm.pricing.avellaneda import liquidity_half
 from hlomm.pricing.queues import QueueModel
-from hlomm.research.backtest import SETTLE_DELAY_NS, START_CASH, settlement_mark
+from hlomm.research.backtest import SETTLE_DELAY_NS, START_CASH, settled_by_marks
 from hlomm.research.fee_schedule import Schedule
 from hlomm.research.fill_model import FillModel
 from hlomm.research.kernel.formulas import MODELS
@@ -131,7 +131,7 @@ def of_recording(recording: Recording, lines: Lines, fees: Schedule, model: Fill
     if recording.settled is not None:
         settles = recording.settled
     elif recording.marks:
-        settles = SCALE if settlement_mark(recording.marks, market.expiry_ns)[0] >= market.strike else 0
+        settles = settled_by_marks(recording.marks, market)[0]
     return {
         "start_ns": lines.feed[0].at_ns, "end_ns": max(market.expiry_ns, lines.feed[-1].at_ns) + SETTLE_DELAY_NS,
         "expiry_ns": market.expiry_ns, "settles": settles, "above": market.comparator is Comparator.ABOVE,

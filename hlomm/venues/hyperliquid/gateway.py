@@ -34,7 +34,7 @@ from hlomm.venues.hyperliquid.posts import Posts
 from hlomm.venues.hyperliquid.rest import HyperliquidRest, TurnedAway
 from hlomm.venues.hyperliquid.wire.actions import post_frame
 from hlomm.venues.hyperliquid.wire.frames import ChannelError, PostAnswer
-from hlomm.venues.pacing import TokenBucket
+from hlomm.venues.pacing import WindowBudget
 from hlomm.venues.venue_time import VenueTime
 from hlomm.venues.websocket import WebSocketLink
 
@@ -45,6 +45,7 @@ CANCEL_RESERVE: Final = 10
 MESSAGE_RESERVE: Final = 200
 SENT_MEMORY: Final = 8_192
 REFUSALS_MAX: Final = 4_096
+_MINUTE_S: Final = 60
 
 _log = structlog.get_logger("hlomm.venues.hyperliquid")
 
@@ -71,7 +72,7 @@ class Gateway:
     _nursery: trio.Nursery | None = None
     _rest_tasks: int = 0
     _queue_peak: int = 0
-    _messages: TokenBucket = attrs.field(factory=lambda: TokenBucket(WS_MESSAGES_PER_MIN, WS_MESSAGES_PER_MIN / 60))
+    _messages: WindowBudget = attrs.field(factory=lambda: WindowBudget(WS_MESSAGES_PER_MIN, _MINUTE_S))
     # Client ids placed by this session, with the venue time up to which the order may still arrive.
     _placed: BoundedMap[ClientId, int] = attrs.field(factory=lambda: BoundedMap(SENT_MEMORY))
     _said: tuple[trio.MemorySendChannel[list[Input]], trio.MemoryReceiveChannel[list[Input]]] = attrs.field(

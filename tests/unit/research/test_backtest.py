@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hlomm.domain.inputs import BookSnapshot, TradePrint
+from hlomm.domain.markets import Comparator
 from hlomm.domain.times import NS_PER_S
-from hlomm.domain.units import SCALE, Px, parse
-from hlomm.research.backtest import backtest, settlement_mark
+from hlomm.domain.units import ONE, SCALE, Px, parse
+from hlomm.research.backtest import backtest, settled_by_marks, settlement_mark
 from hlomm.research.backtest_result import BacktestResult
 from hlomm.research.chart import draw
 from hlomm.research.recording import Recording, load
 from hlomm.settings.load import load as load_settings
+from tests.support.values import outcome
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +159,12 @@ def test_settlement_mark_interpolates_between_the_updates_around_expiry():
     assert settlement_mark(marks, 40)[0] == 130 * SCALE
     assert "interpolated" in settlement_mark(marks, 15)[1]
     assert "nearest" in settlement_mark(marks, 40)[1]
+
+
+@pytest.mark.parametrize(("comparator", "at_it"), [(Comparator.AT_LEAST, ONE), (Comparator.ABOVE, 0)])
+def test_a_mark_at_the_strike_pays_by_the_comparison_of_the_contract(comparator: Comparator, at_it: int) -> None:
+    market = msgspec.structs.replace(outcome(), comparator=comparator)
+    assert market.strike is not None
+    assert market.expiry_ns is not None
+    paid = [settled_by_marks(((market.expiry_ns, Px(market.strike + step)),), market)[0] for step in (-1, 0, 1)]
+    assert paid == [0, at_it, ONE]

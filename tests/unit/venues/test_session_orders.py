@@ -340,7 +340,16 @@ async def test_messages_are_paced_to_the_venues_limit(venue: FakeHyperliquid, au
         live.submit(cancel(order()))
         await live.settle()
         assert actions(venue)[-1][1]["type"] == "cancelByCloid", "the reserve is for cancels"
-        assert len(venue.texts) <= 2_000
+        await trio.sleep(40)
+        for _ in range(500):
+            live.submit(place(order()))
+            await trio.sleep(0.001)
+        assert len(venue.texts) <= 2_000, "the venue adds up what came within any 60 s"
+        await trio.sleep(20)
+        sent = len(venue.texts)
+        live.submit(place(order()))
+        await live.settle()
+        assert len(venue.texts) > sent
 
 
 # -- asking what became of an order
