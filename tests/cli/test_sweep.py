@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from hlomm.cli.main import main
 from hlomm.cli.sweep import _Showing
+from hlomm.research.store import sums
 from hlomm.research.sweep.judge import Rules
 from hlomm.research.sweep.run import Progress
 from tests.unit.research.sweep.making import Inline, job_of, points_of
@@ -129,10 +130,9 @@ def test_data_that_cannot_be_run_or_come_from_two_places(store: Path, tmp_path: 
     recorded = tmp_path / "recorded"
     shutil.copytree(store, recorded)
     for part in (recorded / "events").rglob("*.parquet"):
-        metadata = pl.read_parquet_metadata(part)
-        pl.read_parquet(part).with_columns(source=pl.lit("live")).write_parquet(
-            part, metadata={key: value for key, value in metadata.items() if key.startswith("hlomm.")}
-        )
+        metadata = {key: value for key, value in pl.read_parquet_metadata(part).items() if key.startswith("hlomm.")}
+        del metadata[sums.KEY]
+        pl.read_parquet(part).with_columns(source=pl.lit("live")).write_parquet(part, metadata=metadata)
     done = hlomm("sweep", store, recorded, "--out", tmp_path / "o", *GRID)
     assert done.exit_code == 2
     assert "results of different sources are never mixed" in done.stderr

@@ -167,7 +167,7 @@ def test_a_file_says_the_same_as_the_command_line(tmp_path):
 def test_a_file_that_says_nothing_useful(tmp_path, text):
     file = tmp_path / "points.toml"
     file.write_text(text)
-    with pytest.raises(UsageError, match=r"points\.toml|say what to try"):
+    with pytest.raises((UsageError, ConfigError), match=r"points\.toml|say what to try"):
         plan(from_file(file), SETTINGS)
 
 
