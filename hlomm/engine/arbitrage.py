@@ -14,7 +14,7 @@ from hlomm.domain.outputs import AlertLevel
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, Cash, Px, Qty, notional_ceil, notional_floor, to_fixed, to_text
 from hlomm.domain.view import Basket
-from hlomm.engine.basket import BasketState, Group, Phase
+from hlomm.engine.basket import BasketState, Group, Pairing, Phase
 from hlomm.engine.fees import rates_of
 from hlomm.engine.pairs import Kept, Tally
 from hlomm.engine.state import State
@@ -33,22 +33,51 @@ def keep(state: State, basket: BasketState) -> None:
     book, lost = state.pairs, 0
     if basket.unwound or basket.phase is Phase.ABANDONED:
         lost = basket.loss(basket.sets)
-        book.legging += lost
+    book.legging += lost - basket.legged
+    basket.legged = lost
     state.books_moved = True
     if basket.sets <= 0:
         return
     book.taken += 1
     book.tallies[basket.kind].taken += 1
-    if basket.maker:
-        book.made += 1
-        book.slippage += _slippage(state, basket)
+    slippage = _slippage(state, basket) if basket.maker else 0
+    book.made += basket.maker
+    book.slippage += slippage
     book.open.append(
         Kept(
             group=basket.group, legs=tuple((of.market, of.leg) for of in basket.legs), qty=basket.sets,
             spent=basket.spent - lost, expected=notional_floor(basket.plan.edge, basket.sets),
             began_ms=state.now.wall_ms, kind=basket.kind, worth=basket.plan.worth, maker=basket.maker,
+            basket=basket, slippage=slippage,
         )
     )  # fmt: skip
+
+
+def spoken_for(state: State, link: Pairing, group: Group) -> int:
+    """Pairs of these contracts that are held, are being made, or will be if what rests elsewhere fills."""
+    total = state.pairs.held(link.pair)
+    for name, known in state.baskets.by_group.items():
+        if name == group or known.link is None or set(known.link.pair) != set(link.pair):
+            continue
+        if known.rest is not None:
+            total += sum(order.exposed for order in known.rest.live)
+        if known.basket is not None and not known.basket.over:
+            total += max(of.held + of.coming for of in known.basket.legs)
+    return total
+
+
+def reopened(state: State, basket: BasketState) -> None:
+    """A fill came late, or one was undone: what is complete is kept once more when it is over again."""
+    book = state.pairs
+    kept = next((one for one in book.open if one.basket is basket and not one.paid), None)
+    if kept is None:
+        return
+    book.open.remove(kept)
+    book.taken -= 1
+    book.tallies[kept.kind].taken -= 1
+    book.made -= kept.maker
+    book.slippage -= kept.slippage
+    state.books_moved = True
 
 
 def _slippage(state: State, basket: BasketState) -> int:
@@ -63,10 +92,10 @@ def heed(state: State) -> None:
     """Look for those of which a leg has settled."""
     for kept in list(state.pairs.open):
         for market_id, leg in kept.legs:
-            market = state.markets.get(market_id)
-            if market_id in kept.paid or market is None or market.settled is None:
+            yes_px = state.portfolio.settled_px(market_id)  # also of one that this run was never told of
+            if market_id in kept.paid or yes_px is None:
                 continue
-            px = market.settled if leg is Leg.YES else SCALE - market.settled
+            px = yes_px if leg is Leg.YES else SCALE - yes_px
             kept.paid[market_id] = notional_floor(px, kept.qty)
             state.books_moved = True
         if len(kept.paid) == len(kept.legs):
@@ -101,6 +130,21 @@ def release(state: State, why: str) -> None:
         _ended(state, kept, f"sold: {why}", None)
     state.books_moved |= bool(state.pairs.open)
     state.pairs.open.clear()
+
+
+def gone(state: State, why: str) -> None:
+    """The books were taken over from a venue: what it has too few tokens for is no pair any more."""
+    book = state.pairs
+    for kept in list(book.open):
+        legs = [of for of in kept.legs if of[0] not in kept.paid]
+        held = [state.portfolio.position(market_id).held(leg) for market_id, leg in legs]
+        if all(book.tokens(*of) <= qty for of, qty in zip(legs, held, strict=True)):
+            continue
+        book.open.remove(kept)
+        state.books_moved = True
+        _ended(state, kept, f"gone: {why}", None)
+        if any(qty > 0 for qty in held):
+            state.baskets.stuck = f"pair {kept.group} is left on one leg ({why})"
 
 
 def _ended(state: State, kept: Kept, how: str, realised: Cash | None) -> None:

@@ -206,6 +206,8 @@ class BasketState:
     again_ns: int = 0
     aside: int = 0
     """Sets that were complete when the trouble began."""
+    legged: int = 0
+    """Loss on legs that were not matched, as it was counted when it was over."""
     note: str = ""
 
     @property
@@ -291,12 +293,13 @@ class Baskets:
     """Started, and how they ended."""
 
     def tokens(self, market: MarketId, leg: Leg) -> int:
-        """Tokens that belong to pairs which are being made, or completed."""
+        """Tokens that belong to pairs which are being made, or completed; of those sold back what is complete."""
         total = 0
         for known in self.by_group.values():
             basket = known.basket
-            if basket is not None and basket.pair and basket.phase in (Phase.WORKING, Phase.MENDING):
-                total += sum(max(of.held, 0) for of in basket.legs if (of.market, of.leg) == (market, leg))
+            if basket is not None and basket.pair and not basket.over:
+                most = basket.sets if basket.phase is Phase.UNWINDING else basket.most
+                total += sum(max(min(of.held, most), 0) for of in basket.legs if (of.market, of.leg) == (market, leg))
         return total
 
     def count(self, what: str) -> None:

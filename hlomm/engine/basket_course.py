@@ -36,6 +36,8 @@ def step(state: State, known: GroupState, basket: BasketState) -> None:
     if basket.phase is not before:
         if before is Phase.DONE:
             state.baskets.count("reopened")
+            if _ended(state, basket) is None:
+                arbitrage.reopened(state, basket)
         if basket.phase is Phase.DONE:
             _finished(state, known, basket)
         else:

@@ -122,7 +122,7 @@ def of_pair(
     left, right = (state.markets[market_id] for market_id in link.pair)
     pair = PairView(
         left=quoting.view_of(state, left), right=quoting.view_of(state, right), terms=link.terms,
-        max_mismatch=link.max_mismatch, held=state.pairs.held(link.pair), kind=link.kind,
+        max_mismatch=link.max_mismatch, held=arbitrage.spoken_for(state, link, group), kind=link.kind,
     )  # fmt: skip
     plan = quoting.supervised(state, left, strategy, lambda: ask(pair))
     if plan is None or isinstance(plan, str):

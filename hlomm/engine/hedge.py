@@ -52,6 +52,10 @@ def _step(state: State, market: MarketState, hedge: HedgeState) -> None:
     px = _spot(state, market)
     if px is None:
         hedge.note = SideNote(guard="hedge", detail="no fresh price of the perp")
+        if state.portfolio.perps.position(market.market.id).qty:
+            # Once its contracts are over nothing else would bring us back to it.
+            hedge.again_ns = now_ns + max(rules.interval_ns, 1)
+            state.timers.set_earliest(TIMER, hedge.again_ns)
         return
     legs = _legs(state, market.market.id)
     terms = HedgeTerms(

@@ -15,7 +15,7 @@ from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.report import FillRow
 from hlomm.domain.sets import CONVERSIONS
 from hlomm.domain.units import SCALE, Cash, Px, notional_ceil, notional_floor, to_text
-from hlomm.engine import converting, fees, income, safety, tripped
+from hlomm.engine import arbitrage, converting, fees, income, safety, tripped
 from hlomm.engine.intake_life import venue_of_input
 from hlomm.engine.intake_markets import settle
 from hlomm.engine.memory import Memory
@@ -113,6 +113,7 @@ def _noted(state: State, fill: Fill) -> None:
             f"{fill.side.name} {to_text(fill.qty)} {fill.leg.name} of {fill.market} @ {to_text(fill.px)} is from "
             "no order of this run: booked, and now managed like our own", fill.market,
         )  # fmt: skip
+        arbitrage.gone(state, "a fill from no order of this run took its tokens")
     state.touch(fill.market)
 
 
@@ -150,6 +151,8 @@ def fill_voided(state: State, item: FillVoided, _: Strategies) -> None:
     if order is not None:
         order.voided += fill.qty
         order.paid -= _paid(fill)
+    else:
+        arbitrage.gone(state, "a fill of it never settled")
     state.markouts.note(msgspec.structs.replace(_fill_row(state, undone), kind=VOIDED), state.now.mono_ns)
     state.counters.voided += 1
     state.digest.mix_text(fill.key)

@@ -12,7 +12,7 @@ from hlomm.domain.basket_rows import ArbitrageKind, SignalRow, TradeRow
 from hlomm.domain.ids import MarketId
 from hlomm.domain.markets import Leg
 from hlomm.domain.units import SCALE, Px, notional_floor
-from hlomm.engine.basket import Group
+from hlomm.engine.basket import BasketState, Group
 
 OPEN_MAX: Final = 500
 """Pairs held at a time; beyond it no new one is begun."""
@@ -40,6 +40,10 @@ class Kept:
     kind: ArbitrageKind = ArbitrageKind.CROSS
     worth: int = SCALE
     """What one of it pays at least."""
+    basket: BasketState | None = None
+    """That made it, in this run."""
+    slippage: int = 0
+    """Of a maker's, as it was counted."""
 
     @property
     def sure(self) -> int:

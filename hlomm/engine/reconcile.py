@@ -16,6 +16,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.units import SCALE, to_text
+from hlomm.engine import arbitrage
 from hlomm.engine.order import Order
 from hlomm.engine.perps import Perps
 from hlomm.engine.portfolio import Portfolio
@@ -71,6 +72,7 @@ def take_over(state: State, venue: VenueState, item: AccountState, why: str) -> 
         cost = position.cost_yes + position.cost_no
         state.attribution.adjusted(market_id, position.yes, position.no, cost, gain2)
     state.high_water = state.equity()
+    arbitrage.gone(state, why)
     state.books_moved = venue.reconciled = True
     memory.agreed_ms = memory.last_fill_ms
     venue.mismatch, venue.strikes = None, 0

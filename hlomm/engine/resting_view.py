@@ -7,7 +7,7 @@ import msgspec
 from hlomm.domain.inputs import Level
 from hlomm.domain.markets import Leg
 from hlomm.domain.view import MarketView, PairView
-from hlomm.engine import quoting
+from hlomm.engine import arbitrage, quoting
 from hlomm.engine.basket import Group, GroupState
 from hlomm.engine.resting_state import Resting
 from hlomm.engine.state import State
@@ -22,7 +22,7 @@ def view_of(state: State, group: Group, known: GroupState, rest: Resting) -> Pai
     left, right = (maker, hedge) if link.pair[0] == rest.maker else (hedge, maker)
     return PairView(
         left=left, right=right, terms=link.terms, max_mismatch=link.max_mismatch,
-        held=state.pairs.held(link.pair),
+        held=arbitrage.spoken_for(state, link, group),
     )  # fmt: skip
 
 

@@ -174,14 +174,19 @@ def watch_strategies(state: State) -> None:
 
 
 def watch_pairs(state: State) -> None:
-    """A pair that is left on one leg is naked risk that nothing else would take away."""
-    if state.halt is HaltState.STARTING:
+    """A pair that is left on one leg is naked risk that nothing else would take away.
+
+    While it does not quote it is remembered, unless everything is being sold: whoever resumes may not know of it.
+    """
+    if state.halt is not HaltState.RUNNING:
+        if state.walk is not None and state.walk.sell:
+            state.baskets.stuck = None
         return
     stuck = state.baskets.stuck or (unhedged.found_filled(state) if state.baskets.rested else None)
     if stuck is None:
         return
     state.baskets.stuck = None
-    if state.halt is HaltState.RUNNING:
+    if not all(position.flat for position in state.portfolio.positions.values()):  # else a guardian has sold it
         danger(state, stuck, sell=True)
 
 

@@ -317,3 +317,19 @@ def test_the_band_is_whalley_and_wilmotts_where_it_is_wider_than_the_least_order
 @pytest.mark.parametrize("spot", [0, -5])
 def test_without_a_price_there_is_no_hedge(spot: int) -> None:
     assert maintained([(SCALE, DELTA, 0)], spot, TERMS).target == 0
+
+
+def test_a_perp_without_a_fresh_price_when_its_last_contract_settles_goes_home_later() -> None:
+    rig = up()
+    rig.buy(100, "0.5")
+    (order,) = hedges(feel(rig))
+    done(rig, order)
+    rig.tell(MarketSettled(M2, px(0), "price:81000"))
+    rig.jump(7)
+    assert not hedges(rig.tell(MarketSettled(M, px(1), "price:81000"))), "its book is stale"
+    outputs = price(rig, 80_000)
+    for _ in range(3):
+        rig.jump(1)
+        outputs += price(rig, 80_000)
+    (home,) = hedges(outputs)
+    assert (home.side, home.qty) == (Side.BUY, order.qty)

@@ -498,3 +498,12 @@ def test_a_makers_pair_is_one_for_the_next_run_as_well() -> None:
     assert again.rig.state.halt is HaltState.RUNNING
     assert [kept.maker for kept in again.rig.state.pairs.open] == [True]
     assert again.rig.state.withheld(HL.id, Leg.YES) == lots(40)
+
+
+def test_what_rests_or_is_being_made_of_a_link_counts_in_its_size() -> None:
+    desk = RestDesk.open()
+    order = desk.rests()
+    desk.wait(2)
+    assert desk.crosser.asked[Leg.NO].held == order.qty, "the other way round"
+    assert desk.crosser.seen[-1].held == order.qty, "what is taken at once"
+    assert desk.crosser.asked[Leg.YES].held == 0, "an order is not in its own way"

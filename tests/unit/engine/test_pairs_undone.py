@@ -1,0 +1,146 @@
+"""Pairs that come undone: a fill that never settles, tokens that are gone, a run that is killed in the middle."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from hlomm.domain.ids import HYPERLIQUID, KALSHI
+from hlomm.domain.inputs import (
+    AccountState,
+    Booted,
+    FillReceived,
+    FillVoided,
+    MarketListed,
+    MarketSettled,
+    OperatorAction,
+    SessionUp,
+)
+from hlomm.domain.markets import Leg
+from hlomm.domain.orders import Side
+from hlomm.domain.outputs import HaltState
+from hlomm.domain.units import Cash
+from hlomm.engine.carry import carried
+from hlomm.engine.report import report
+from tests.support.pairs import HL, KS, RULES, Crosser, PairDesk, legs
+from tests.support.puppet import Puppet
+from tests.support.rig import Rig
+from tests.support.values import EPOCH_MS, lots, perp, px, usd
+from tests.unit.engine.test_pairs import NOTHING, bought, sent, told
+
+
+def test_a_pair_of_which_a_fill_was_undone_is_kept_once() -> None:
+    desk = PairDesk.open()
+    yes, no = sent(desk)
+    desk.ends(yes, 100)
+    fill = replace(desk.rig.fill_of(no, 60), pending=True)
+    desk.rig.tell(FillReceived(fill))
+    desk.ends(no, 40)
+    assert desk.rig.state.pairs.held((HL.id, KS.id)) == lots(100)
+    orders = legs(desk.rig.tell(FillVoided(fill, "never mined")))
+    assert desk.phase == "unwinding"
+    assert desk.rig.state.withheld(HL.id, Leg.YES) == lots(40), "what is complete is nobody else's meanwhile"
+    (sale,) = orders
+    assert (sale.leg, sale.side, sale.qty) == (Leg.YES, Side.SELL, lots(60))
+    desk.ends(sale, 60)
+    assert desk.phase == "done"
+    assert desk.rig.state.pairs.held((HL.id, KS.id)) == lots(40)
+    assert desk.rig.state.withheld(HL.id, Leg.YES) == lots(40)
+    desk.rig.tell(MarketSettled(HL.id, px(1), "price"), MarketSettled(KS.id, px(1), "price"))
+    shown = report(desk.rig.state).arbitrage
+    assert (shown.taken, shown.settled) == (1, 1)
+    assert abs(shown.realised - shown.legging_loss - desk.rig.state.portfolio.realised) <= 1
+
+
+def test_complete_sets_are_nobody_elses_while_the_rest_is_sold_back() -> None:
+    desk = PairDesk.open()
+    yes, no = sent(desk, deadline_ns=1_000_000_000)
+    desk.ends(yes, 100)
+    orders = desk.ends(no, 40)
+    desk.books(dear=NOTHING)
+    for order in orders:
+        desk.ends(order, 0)
+    desk.wait(2)
+    assert desk.phase == "unwinding"
+    assert desk.rig.state.withheld(HL.id, Leg.YES) == lots(40)
+    assert desk.rig.state.withheld(KS.id, Leg.NO) == lots(40)
+
+
+def _elsewhere(desk: PairDesk) -> AccountState:
+    said = told(desk, HYPERLIQUID)
+    return replace(said, tokens=(), cash=Cash(said.cash + usd(100)))
+
+
+def test_a_pair_whose_tokens_are_gone_is_none_after_the_account_was_taken_over() -> None:
+    desk = bought()
+    state = desk.rig.state
+    while state.halt is HaltState.RUNNING:
+        desk.wait(3)
+        desk.rig.tell(_elsewhere(desk))
+    assert state.halt is HaltState.HALTED
+    desk.rig.wait(1)
+    desk.rig.tell(_elsewhere(desk), told(desk, KALSHI))
+    desk.rig.command(OperatorAction.RESUME)
+    assert state.pairs.open == []
+    assert (state.paired(HL.id, Leg.YES), state.paired(KS.id, Leg.NO)) == (0, 0)
+    assert state.halt is HaltState.FLATTENING, "its other leg is naked"
+    assert "left on one leg" in state.halt_reason
+
+
+def test_a_pair_that_somebody_sold_a_leg_of_is_none() -> None:
+    desk = bought()
+    desk.rig.buy(100, "0.49", Leg.YES, side=Side.SELL, market=HL.id)
+    assert desk.rig.state.pairs.open == []
+    assert "left on one leg" in desk.rig.state.halt_reason
+
+
+def test_a_leg_that_settled_while_nobody_ran_is_paid_although_it_is_not_listed_any_more() -> None:
+    desk, venues = bought(), (HYPERLIQUID, KALSHI)
+    again = PairDesk(Rig(RULES, boot=False, strategies=[Crosser(), Puppet()], venues=venues), Crosser())
+    again.rig.now = desk.rig.now
+    again.rig.tell(
+        Booted(
+            epoch_ms=EPOCH_MS + 1, profile="sim", version="0", config="{}", halted=None,
+            carried=carried(desk.rig.state), accounts=tuple((venue, venue.upper()) for venue in venues),
+        )
+    )  # fmt: skip
+    again.rig.tell(MarketListed(perp()), MarketListed(KS))
+    again.rig.tell(*(told(desk, venue) for venue in venues), *(SessionUp(venue) for venue in venues))
+    again.rig.tell(MarketSettled(HL.id, px(1), "price"), MarketSettled(KS.id, px(1), "price"))
+    assert again.rig.state.pairs.open == []
+    (trade,) = report(again.rig.state).arbitrage.trades
+    assert (trade.how, trade.realised) == ("settled", usd(5))
+
+
+def test_a_pair_in_the_making_is_not_forgotten_while_halted() -> None:
+    desk, venues = PairDesk.open(), (HYPERLIQUID, KALSHI)
+    yes, _ = sent(desk)
+    desk.ends(yes, 100)
+    again = PairDesk(Rig(RULES, boot=False, strategies=[Crosser(), Puppet()], venues=venues), Crosser())
+    again.rig.now = desk.rig.now
+    again.rig.tell(
+        Booted(
+            epoch_ms=EPOCH_MS + 1, profile="sim", version="0", config="{}", halted="the daemon was killed",
+            carried=carried(desk.rig.state), accounts=tuple((venue, venue.upper()) for venue in venues),
+        )
+    )  # fmt: skip
+    again.rig.tell(MarketListed(perp()), MarketListed(HL), MarketListed(KS))
+    again.rig.tell(*(told(desk, venue) for venue in venues), *(SessionUp(venue) for venue in venues))
+    again.books()
+    for _ in range(20):
+        again.rig.wait(1)
+        again.rig.tell(*(replace(told(desk, venue), asked_mono_ns=again.rig.now.mono_ns) for venue in venues))
+        if again.rig.state.halt is HaltState.HALTED:
+            break
+    assert again.rig.state.halt is HaltState.HALTED
+    again.rig.command(OperatorAction.RESUME)
+    assert again.rig.state.halt is HaltState.FLATTENING, "the leg that is open is sold"
+    assert "was making" in again.rig.state.halt_reason
+
+
+def test_a_pair_of_which_nothing_is_held_any_more_halts_nobody() -> None:
+    """A guardian has sold it, and the operator has looked and resumed."""
+    desk = PairDesk.open()
+    desk.rig.state.baskets.stuck = "pair x was being made"
+    desk.wait(1)
+    assert desk.rig.state.halt is HaltState.RUNNING
+    assert desk.rig.state.baskets.stuck is None
