@@ -36,7 +36,7 @@ from tui.screens.surfaces import Surfaces
 from tui.screens.text import Text, help_text
 from tui.starting import Daemon, Starter
 from tui.state import Start, Store
-from tui.views import activity, strategies, truth, why
+from tui.views import activity, truth, why
 from tui.views.change import Plan
 from tui.views.line import clean
 from tui.watching import Watching
@@ -146,7 +146,8 @@ class Terminal(Watching):
 
     def action_pause(self) -> None:
         strategy = self.screen.strategy if isinstance(self.screen, Strategies) else None
-        row = next((row for row in strategies.strategies(self.store) if row.id == strategy), None)
+        live = () if self.store.live is None else self.store.live.engine.strategies
+        row = next((row for row in live if row.id == strategy), None)
         if row is None:
             self.notify("6 shows the strategies: put the cursor on one first", severity="warning")
             return

@@ -19,7 +19,7 @@ from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.look_rows import LookRow
 from hlomm.domain.report import Snapshot
-from hlomm.link.guardian import Phase, Told
+from hlomm.link.guardian import LEFT_ALONE, Phase, Told
 from hlomm.link.protocol import (
     VERSION,
     Access,
@@ -135,9 +135,11 @@ class Guarded:
     did: tuple[str, ...] = ()
     """What it has done so far, oldest first."""
     safe: bool = False
-    """The venues have confirmed that no order rests and that what policy wants sold is sold or held."""
+    """Every venue has confirmed that no order rests and that what policy wants sold is sold or held."""
     audit: int = 0
     """Number of the kill in the operator chain, 0 while it is not there."""
+    over: bool = False
+    """It does no more, or is heard no more, and has not said that everything is safe."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,8 @@ class Client:
         self._kills: dict[int, tuple[asyncio.TimerHandle, str]] = {}
         """Kills the daemon has not taken yet, each with the moment at which the guardian is asked."""
         self._asking: set[asyncio.Task[None]] = set()
+        self._followed: set[asyncio.Task[None]] = set()
+        """Of these, the ones that the guardian has answered."""
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -256,17 +260,27 @@ class Client:
             return
         timer, reason = waiting
         timer.cancel()
+        for older in self._followed:
+            older.cancel()  # its order stands, and a guardian speaks with few at once
         task = asyncio.get_running_loop().create_task(self._ask_guardian(number, reason))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
+        task.add_done_callback(self._followed.discard)
 
     async def _ask_guardian(self, number: int, reason: str) -> None:
         def told(one: Told) -> None:
+            if (task := asyncio.current_task()) is not None:
+                self._followed.add(task)
             said = f"{one.phase.value}: {one.reason.partition('; ')[0]}"
-            self._deliver(Guarded(number, said, one.did, one.phase is Phase.DONE, one.audit))
+            safe = one.phase is Phase.DONE and not one.counters.get(LEFT_ALONE)
+            over = one.phase is not Phase.ACTING and not safe
+            self._deliver(Guarded(number, said, one.did, safe, one.audit, over))
 
         try:
-            await guardian.kill(self._path, reason, self._origin, self._times.guardian_s, told)
+            last = await guardian.kill(self._path, reason, self._origin, self._times.guardian_s, told)
+            if last.phase is Phase.ACTING:
+                gone = "it was acting, and is heard no more"
+                self._deliver(Guarded(number, gone, last.did, audit=last.audit, over=True))
         except guardian.NoGuardianError as error:
             self._deliver(Unguarded(number, str(error)))
             if number not in self._awaited:

@@ -15,8 +15,10 @@ from hlomm.link.protocol import Ask, Command, Frames, Hello, Message, Refused, e
 SOCKET_NAME: Final = "guardian.sock"
 _READ_BYTES: Final = 1 << 16
 _ASK_EVERY_S: Final = 0.5
-_FOLLOW_S: Final = 120.0
-"""A guardian gives up long before that."""
+_DEAF_S: Final = 10.0
+"""A guardian that does not say within that how it stands is followed no longer."""
+_FOLLOW_S: Final = 7_200.0
+"""Twice as long as a guardian tries (`guardian.give_up_s`), unless it was told to try for longer."""
 
 
 class NoGuardianError(Exception):
@@ -25,9 +27,10 @@ class NoGuardianError(Exception):
 
 async def kill(
     daemon_socket: Path, reason: str, origin: str, within_s: float, deliver: Callable[[Told], object]
-) -> None:
+) -> Told:
     """Have the guardian take a kill and follow it to its end: every answer is delivered, the first within the time.
 
+    What it said last: still ACTING if it could not be followed to the end.
     NoGuardianError if it does not take it. That it can no longer be asked later on is no error: it may have ended.
     """
     path = daemon_socket.with_name(SOCKET_NAME)
@@ -37,7 +40,7 @@ async def kill(
             voice = await _Voice.to(path)
             told = await voice.begin(reason, origin)
         deliver(told)
-        await _follow(voice, told, deliver)
+        return await _follow(voice, told, deliver)
     except TimeoutError:
         raise NoGuardianError(f"the guardian does not answer in {within_s:g} s") from None
     except OSError:
@@ -49,16 +52,18 @@ async def kill(
             voice.close()
 
 
-async def _follow(voice: _Voice, told: Told, deliver: Callable[[Told], object]) -> None:
+async def _follow(voice: _Voice, told: Told, deliver: Callable[[Told], object]) -> Told:
     """Until its act is over and on record; what it said last stands when it can be asked no longer."""
     try:
         async with asyncio.timeout(_FOLLOW_S):
             while told.phase is Phase.ACTING or not told.audit:
                 await asyncio.sleep(_ASK_EVERY_S)
-                told = await voice.ask(Ask(id=2))
+                async with asyncio.timeout(_DEAF_S):
+                    told = await voice.ask(Ask(id=2))
                 deliver(told)
     except (NoGuardianError, TimeoutError, OSError, ProtocolViolation):
-        return
+        pass
+    return told
 
 
 class _Voice:

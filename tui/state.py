@@ -83,6 +83,8 @@ class Ordered:
     """What the guardian has done, oldest first."""
     safe: bool = False
     """The guardian has the venues' word on it."""
+    over: bool = False
+    """The guardian does no more and has not got it."""
     guard_audit: int = 0
     """Its number in the operator chain, as the guardian says; of what the daemon took, `Store.audit` knows it."""
 
@@ -129,6 +131,8 @@ class Store:
     """What this daemon is called beside others; empty where it is the only one."""
     options: str = ""
     """What names it to other commands (`--state-dir ...`), where it has a name."""
+    _kills: set[int] = field(default_factory=set, repr=False)
+    """Of which neither daemon nor guardian has said anything, whatever was ordered since."""
     _seen: frozenset[AlertRow] = field(default=frozenset(), repr=False)
     _row: int = field(default=0, repr=False)
     _edge_row: int = field(default=0, repr=False)
@@ -147,6 +151,8 @@ class Store:
     # -- what the link says
 
     def apply(self, event: Event, now_s: float) -> None:
+        if isinstance(event, Answered | Declined | Guarded | Unguarded):
+            self._kills.discard(event.id)  # a lost link says nothing of a kill: its guardian is being asked
         match event:
             case Pictured(snapshot=snapshot, look=look):
                 self.live, self.received_s = snapshot, now_s
@@ -186,10 +192,13 @@ class Store:
         if ordered.fate is not Fate.GUARDED:
             self._settle(event.id, Fate.GUARDED, event.said, now_s)
         ordered.why, ordered.did, ordered.safe, ordered.guard_audit = event.said, event.did, event.safe, event.audit
+        ordered.over = event.over
 
     # -- what the operator does
 
     def sent(self, number: int, action: OperatorAction, now_s: float) -> None:
+        if action is OperatorAction.KILL:
+            self._kills.add(number)
         wall_ms = 0 if self.live is None else self.live.engine.wall_ms
         self.ordered = Ordered(
             id=number, action=action, sent_s=now_s, sent_wall_ms=wall_ms,
@@ -332,11 +341,9 @@ class Store:
 
         It has an end of its own: the link and the guardian are both waited for with a bound.
         """
-        return (
-            self.ordered is not None
-            and self.ordered.action is OperatorAction.KILL
-            and self.ordered.fate is Fate.WAITING
-        )
+        ordered = self.ordered
+        waits = ordered is not None and ordered.action is OperatorAction.KILL and ordered.fate is Fate.WAITING
+        return waits or bool(self._kills)
 
     def audit(self) -> int:
         """Number of the last order in the operator chain, 0 while it is not there."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 import click
 
+from hlomm.cli.canary import as_canary
 from hlomm.cli.client import Client, socket_path
 from hlomm.cli.tuning import answer_about
 from hlomm.domain.exits import ExitCode
@@ -61,7 +62,8 @@ def reload_command(
     try:
         began = kept(StatePaths(path.parent).running)
         before = client.snapshot().engine
-        plan = planned(began, began.again(), before)
+        now = began.again()
+        plan = planned(began, as_canary(now) if began.canary else now, before)
         applied, text, state = not plan.wanted, "nothing that runs differs", before.state
         if plan.restart and not tunable_only:
             applied = False

@@ -103,7 +103,7 @@ def serve_command(places: Sequence[Place], *, serve: str, operator: bool, beyond
     if operator and not address.loopback:
         raise UsageError("an operator's terminal is served on loopback only: use 127.0.0.1 and a tunnel (ssh -L)")
     sockets = [word for place in places for word in ("--socket", str(place.socket))]
-    command = [sys.executable, "-m", "hlomm.cli.main", "tui", *sockets]
+    command = [sys.executable, "-P", "-m", "hlomm.cli.main", "tui", *sockets]
     serving.serve(shlex.join(command if operator else [*command, "--viewer"]), address, operator=operator)
 
 
@@ -141,7 +141,9 @@ def starter_for(profile: str, state_dir: Path | None, socket: Path | None) -> St
         return None
     paths = state_paths(state_dir, profile)
     log = paths.root / "tui-run.log"
-    command = [sys.executable, "-m", "hlomm.cli.main", "run", "--profile", _PROFILE, "--state-dir", str(paths.root)]
+    command = [
+        sys.executable, "-P", "-m", "hlomm.cli.main", "run", "--profile", _PROFILE, "--state-dir", str(paths.root),
+    ]  # fmt: skip
     return Starter(str(log), lambda: spawn(command, paths, log))
 
 

@@ -21,6 +21,7 @@ from hlomm.domain.naming import find_market
 from hlomm.domain.report import AlertRow, GuardianRow, MarketRow, PositionRow, SetRow, SideNote, Snapshot, StrandedRow
 from hlomm.domain.times import NS_PER_MS, utc_clock
 from hlomm.domain.units import Cash, to_fixed, to_text
+from hlomm.link.guardian import Phase
 from hlomm.link.protocol import Ask, Command
 
 View = Callable[..., tuple[Any, str]]
@@ -63,7 +64,7 @@ def command(
             snapshot = client.command(action, reason, target)
         finally:
             client.close()
-    except UsageError as silence:
+    except (UsageError, ProtocolViolation) as silence:
         if not kill:
             raise
         return _kill_by_guardian(path, reason, silence, as_json=as_json)
@@ -79,13 +80,15 @@ def command(
     return ExitCode.HALTED if wanted is not None and engine.state != wanted else ExitCode.CLEAN
 
 
-def _kill_by_guardian(path: Path, reason: str, silence: UsageError, *, as_json: bool) -> ExitCode:
+def _kill_by_guardian(path: Path, reason: str, silence: UsageError | ProtocolViolation, *, as_json: bool) -> ExitCode:
     try:
         told = tell_guardian(
             guardian_beside(path), Command(id=1, action=OperatorAction.KILL, reason=sendable(reason, REASON_MAX))
         )
-    except UsageError as nobody:
+    except (UsageError, ProtocolViolation) as nobody:
         raise UsageError(f"{silence}; {nobody}") from None
+    if told.phase is Phase.STOOD_DOWN:
+        raise UsageError(f"{silence}; its guardian acts no more ({told.reason}): cancel at the venue's own site")
     document = {
         "action": "kill", "state": f"guardian {told.phase.value}", "reason": told.reason, "daemon": str(silence),
         "did": list(told.did),

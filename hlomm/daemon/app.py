@@ -57,6 +57,7 @@ from hlomm.domain.outputs import (
     Unsubscribe,
 )
 from hlomm.domain.units import Cash
+from hlomm.rundir import owned_file
 from hlomm.settings.load import Loaded
 from hlomm.settings.paths import StatePaths
 from hlomm.settings.running import keep
@@ -66,6 +67,7 @@ from hlomm.venues.protocol import VenueSession
 _log = structlog.get_logger("hlomm")
 
 HOUSEKEEPING_S: Final = 1.0
+_FAULT_CHARS: Final = 1_000
 _HALTED: Final = frozenset({HaltState.HALTED, HaltState.FLATTENING})
 
 
@@ -137,7 +139,7 @@ class Daemon:
         self.monitor.queues.append(self.ledger.queue_row)
         self._link = LinkServer(
             paths.socket, self.pump, self.monitor, profile=label or loaded.profile, feed=self._feed,
-            unrecorded=unrecorded,
+            unrecorded=unrecorded, trouble=self._trouble,
         )  # fmt: skip
         self.last_resort = LastResort(settings.daemon.hard_stop_s)
         self._stop_wanted = trio.Event()
@@ -148,6 +150,8 @@ class Daemon:
         self._crash: BaseException | None = None
         self._halted_at_stop = False
         self._halt_note = HaltNoteKeeper(paths.halt)
+        self._unattended = owned_file.read(paths.owned) is not None
+        """An earlier run never said goodbye: where a venue refuses us, its orders may rest."""
         self._looked = False
         self._remaining: int | None = None
         """Orders of ours that rest after the end, if anybody knows."""
@@ -188,19 +192,32 @@ class Daemon:
                     await self._trade()
                 finally:
                     self._begin_end("trading is over")
+                    self._keep_fault()
                     if not self._looked:
                         with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
                             await self._look(live=False)
                 if self._guardian is not None:
-                    await self._guardian.part(self._stop_reason or "the run is over", clean=self._remaining == 0)
+                    await self._guardian.part(self._stop_reason or "the run is over", clean=self._clean())
                 outer.cancel_scope.cancel(reason="run over")
         return self._result(self._remaining)
 
     async def _look(self, *, live: bool) -> None:
         """The last look, once a run."""
         self._looked = True
+        self.last_look.orderly = self.pump.fault is None and self._crash is None
         with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
             self._remaining = await self.last_look.at_all(trouble=self._in_trouble(), live=live)
+
+    def _clean(self) -> bool:
+        """Whether nothing is left for a guardian to do."""
+        stranded = self._refused is not None and self._unattended
+        return self._remaining == 0 and not self.last_look.unsold and not stranded
+
+    def _keep_fault(self) -> None:
+        """What broke this run may break the next: that one is HALTED until somebody has looked."""
+        broken = self.pump.fault if self.pump.fault is not None else self._crash
+        if broken is not None:
+            self._halt_note.keep_first(f"fault: {broken!r}"[:_FAULT_CHARS], self._clock.wall_ms())
 
     def request_stop(self, reason: str) -> None:
         """Ask for an orderly end; asked again, skip to the end of it."""
@@ -265,6 +282,11 @@ class Daemon:
     def _in_trouble(self) -> bool:
         """Whether the engine could not see to the end itself."""
         return self.pump.fault is not None or self._crash is not None or not self._stopped.is_set()
+
+    def _trouble(self) -> str:
+        """What the engine cannot say of itself: it turns no more, and its figures are from before that."""
+        failed = self.pump.fault or self._crash or self._refused
+        return f"{failed!r:.200}: the account is swept without the engine, figures are from before" if failed else ""
 
     async def _until_over(self) -> None:
         """Wait for the wish to stop, then for the engine to have stopped; a fault ends both waits."""

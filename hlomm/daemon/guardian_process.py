@@ -70,7 +70,8 @@ Spawn = Callable[[Charge, StatePaths], Awaitable[Child]]
 
 async def spawn(charge: Charge, paths: StatePaths) -> Child:
     """Start a guardian in a session of its own, so that neither Ctrl-C nor the end of the terminal reaches it."""
-    command = [sys.executable, "-m", "hlomm.cli.main", "guardian", "--state-dir", str(paths.root)]
+    # -P: what lies in the directory it is started from is no part of this program.
+    command = [sys.executable, "-P", "-m", "hlomm.cli.main", "guardian", "--state-dir", str(paths.root)]
     environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
     with _errors_to(paths.guardian_errors) as errors:
         process = await trio.lowlevel.open_process(

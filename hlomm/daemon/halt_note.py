@@ -31,6 +31,11 @@ class HaltNoteKeeper:
         self._wanted = halt_file.HaltNote(reason, since_ms)
         self._bring()
 
+    def keep_first(self, reason: str, since_ms: int) -> None:
+        """The same, unless one stands or waits for the disk: why it halted first is what people look into."""
+        if self._wanted is None and not self._path.exists():
+            self.keep(reason, since_ms)
+
     def clear(self) -> None:
         self._wanted = None
         self._bring()

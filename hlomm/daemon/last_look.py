@@ -51,6 +51,10 @@ class LastLook:
         self._pump = pump
         self.refused_at: set[VenueId] = set()
         """Venues that refused us: they know no order of ours and cannot be asked."""
+        self.orderly = True
+        """Told to end: `flatten.on_stop` counts; after a fault `guardian.on_silence`, as if the process had died."""
+        self.unsold: set[VenueId] = set()
+        """Where something should have been sold and is not: the guardian goes on there."""
         self.swept: list[str] = []
         self.words: dict[VenueId, AccountState] = {}
         """Each venue's account as it was after everything was over."""
@@ -81,7 +85,8 @@ class LastLook:
         return sum(known) if len(known) == len(rests) else None
 
     async def _at(self, session: VenueSession, *, trouble: bool, live: bool) -> int | None:
-        sell = trouble and self._settings.flatten.on_stop == "flatten"
+        wish = self._settings.flatten.on_stop if self.orderly else self._settings.guardian.on_silence
+        sell = trouble and wish == "flatten" and self._pump.journal_dead is None
         remaining = await self._made_safe(session, sell=sell)
         late_s = self._arrives_within_s(session.venue)
         until_s = trio.current_time() + late_s
@@ -153,9 +158,11 @@ class LastLook:
         )  # fmt: skip
         ids = ClientIds(self._clock.read().wall_ms)
         report = await flatten_account(session, bounds, ids.mint, deadline_s=VERIFY_S)
-        left = "unknown" if report.left is None else ", ".join(report.left.stays)
+        plan = report.left
+        left = "unknown" if plan is None else ", ".join([*plan.stays, *(f"{one.market} unsold" for one in plan.orders)])
+        (self.unsold.discard if plan is not None and plan.done else self.unsold.add)(session.venue)
         self._note(f"{session.venue}: flattened without the engine: {list(report.words)}; left: {left or 'nothing'}")
-        return report.left is not None
+        return plan is not None
 
     def _note(self, line: str) -> None:
         self.swept.append(line)

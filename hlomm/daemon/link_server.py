@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 import trio
 
@@ -20,6 +21,8 @@ from hlomm.daemon.monitor import Monitor
 from hlomm.daemon.pump import Pump
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
+from hlomm.domain.outputs import HaltState
+from hlomm.domain.report import Snapshot
 from hlomm.link.protocol import (
     MAX_COMMAND_FRAME,
     VERSION,
@@ -84,8 +87,13 @@ class LinkServer:
         profile: str,
         feed: Feed,
         unrecorded: Callable[[OperatorCommand, int, str], None] = _nobody,
+        trouble: Callable[[], str] = str,
     ) -> None:
-        """`unrecorded` is told of commands that the journal cannot tell of: (command, wall ms, what became of it)."""
+        """`unrecorded` is told of commands that the journal cannot tell of: (command, wall ms, what became of it).
+
+        `trouble`: what ended the trading, while the account is swept without the engine; empty before that.
+        """
+        self._trouble = trouble
         self._path = path
         self._unrecorded = unrecorded
         self._pump = pump
@@ -134,7 +142,7 @@ class LinkServer:
     def answer(self, message: ToDaemon, actor: str) -> ToClient:
         match message:
             case Ask(id=number):
-                return Answer(id=number, snapshot=self._monitor.snapshot())
+                return Answer(id=number, snapshot=self._picture())
             case Command(id=number):
                 command = _operator(message, actor)
                 if command.action is OperatorAction.TUNE and len(message.target) > TUNE_MAX:
@@ -155,7 +163,15 @@ class LinkServer:
         pump([command], 0)
         if pump.journal_dead is not None:
             self._unrecorded(command, wall_ms, f"{pump.engine.state.halt.value}: the journal cannot be written")
-        return Answer(id=number, snapshot=self._monitor.snapshot())
+        return Answer(id=number, snapshot=self._picture())
+
+    def _picture(self) -> Snapshot:
+        """An engine that turns no more goes on saying what it said last: nobody is to take it for trading."""
+        snapshot, why = self._monitor.snapshot(), self._trouble()
+        if not why:
+            return snapshot
+        engine = msgspec.structs.replace(snapshot.engine, state=HaltState.FLATTENING.value, reason=why)
+        return msgspec.structs.replace(snapshot, engine=engine)
 
     def refuse_viewer(self, message: Command, actor: str, *, first: bool) -> Refused:
         """Nothing reaches the engine. A connection's first attempt is chained: no viewer is to fill the disk."""
@@ -174,7 +190,7 @@ class LinkServer:
 
     def update(self, number: int, reader: Reader, look: Look) -> Update:
         row = None if look.market is None else self._looking.look(look.market, surfaces=look.surfaces)
-        return reader.update(number, self._monitor.snapshot(), row)
+        return reader.update(number, self._picture(), row)
 
 
 class _Client:

@@ -21,7 +21,7 @@ from hlomm.journal.books import newest_books
 from hlomm.journal.framing import scan
 from hlomm.journal.segments import Segment, parse_name
 
-SEGMENTS_SEARCHED: Final = 200
+RUNS_SEARCHED: Final = 200
 """Every run writes a checkpoint as soon as its books are open, so only a long series of stillborn runs reaches it."""
 
 _log = structlog.get_logger("hlomm.restart")
@@ -40,8 +40,10 @@ def last_books(directory: Path, accounts: Mapping[VenueId, str]) -> Carried | No
 def _newest_first(directory: Path) -> Iterator[Path]:
     found = {segment: entry for entry in directory.iterdir() if (segment := parse_name(entry.name)) is not None}
     ordered = sorted(found, key=_age, reverse=True)
-    for segment in ordered[:SEGMENTS_SEARCHED]:
-        yield found[segment]
+    runs = sorted({segment.epoch_ms for segment in ordered}, reverse=True)[:RUNS_SEARCHED]
+    for segment in ordered:
+        if segment.epoch_ms in runs:
+            yield found[segment]
 
 
 def _age(segment: Segment) -> tuple[int, int]:

@@ -131,8 +131,8 @@ async def start(section: Sim, *, venues: Sequence[str], seed: int, speed: float,
         "--dislocations" if section.dislocations else "--no-dislocations",
     ]  # fmt: skip
     command = [
-        sys.executable, "-m", "hlomm.cli.main", "sim", "--json", "--venues", ",".join(venues), "--seed", str(seed),
-        "--speed", str(speed), "--linger", str(section.linger_s), *listed,
+        sys.executable, "-P", "-m", "hlomm.cli.main", "sim", "--json", "--venues", ",".join(venues),
+        "--seed", str(seed), "--speed", str(speed), "--linger", str(section.linger_s), *listed,
     ]  # fmt: skip
     with log.open("ab") as errors:
         process = await trio.lowlevel.open_process(

@@ -52,7 +52,7 @@ def operator(state: State, item: OperatorCommand, strategies: Strategies) -> Non
     state.digest.mix_text(said)
     match item.action:
         case OperatorAction.KILL:
-            safety.danger(state, said, sell=state.config.flatten.on_kill)
+            safety.danger(state, said, sell=state.config.flatten.on_kill, latch=True)
         case OperatorAction.FLATTEN:
             safety.danger(state, said, sell=True)
         case OperatorAction.CANCEL:

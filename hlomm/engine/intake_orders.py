@@ -77,7 +77,9 @@ def _refusal(state: State, order: Order, code: str, text: str) -> None:
     refused[code] = refused.get(code, 0) + 1
     market, venue = state.markets.get(order.market), venue_of(order.market)
     if code in FATAL_CODES:
-        safety.danger(state, f"{venue} refuses us: {text}", sell=False)
+        reason = f"{venue} refuses us: {text}"
+        safety.danger(state, reason, sell=False)
+        state.out.exit(reason)  # it can cancel nothing there any more: a guardian with a key of its own can
         return
     if code == "RateLimitAddress":
         budget = state.budgets.by_venue.get(venue)

@@ -39,8 +39,11 @@ def ready(state: State) -> None:
         _enter(state, HaltEvent.READY_HALTED, state.carried_halt, persist=True)
 
 
-def danger(state: State, reason: str, *, sell: bool) -> None:
-    """Get to safety. A walk under way is kept; it sells if either reason wants it to."""
+def danger(state: State, reason: str, *, sell: bool, latch: bool = False) -> None:
+    """Get to safety. A walk under way is kept; it sells if either reason wants it to.
+
+    `latch`: the next run is HALTED, even if this one was being stopped.
+    """
     if state.halt is HaltState.STOPPED:
         return
     sell = sell and not state.journal_failed
@@ -48,7 +51,7 @@ def danger(state: State, reason: str, *, sell: bool) -> None:
     _set_out(state, kept, sell=sell)
     stopping = state.halt is HaltState.STOPPING
     if state.halt is not HaltState.FLATTENING:
-        _enter(state, HaltEvent.DANGER, kept, persist=not stopping)
+        _enter(state, HaltEvent.DANGER, kept, persist=latch or not stopping)
     state.out.alert(AlertLevel.CRITICAL, "danger", f"{reason}: cancelling everything{', selling' if sell else ''}")
 
 

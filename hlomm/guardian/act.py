@@ -17,7 +17,7 @@ from hlomm.guardian.account import Account
 from hlomm.guardian.policy import Event
 from hlomm.guardian.record import Record, on_disk
 from hlomm.guardian.watch import Watch
-from hlomm.link.guardian import Phase
+from hlomm.link.guardian import LEFT_ALONE, Phase
 from hlomm.rundir import halt_file, owned_file
 from hlomm.settings.charge import Charge
 from hlomm.settings.paths import StatePaths
@@ -42,6 +42,7 @@ class Act:
         self._accounts = accounts
         self._mine: Sequence[Account] = ()
         """Those whose lock was to be had."""
+        self._left_alone = 0
         self._clock = clock
         self._record = record
         self._killed_s = 0.0
@@ -64,6 +65,7 @@ class Act:
             "sales": sum(account.sales for account in self._accounts),
             "held_back": sum(account.session.held_back for account in self._accounts),
             "halt_written": int(self.halt_written), "record_lines_lost": self._record.lost,
+            LEFT_ALONE: self._left_alone,
         }  # fmt: skip
 
     async def run(self, watch: Watch) -> None:
@@ -155,7 +157,7 @@ class Act:
                 mine.append(account)
             else:
                 holders.append(holder)
-        self._mine = mine
+        self._mine, self._left_alone = mine, len(holders)
         if mine:
             watch.did += [f"left alone: {holder}" for holder in holders]
             return None

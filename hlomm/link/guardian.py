@@ -23,6 +23,8 @@ MAX_BEAT_FRAME: Final = 256 << 10
 MAX_NAMED: Final = 500
 """Client ids named in one beat; the count is always whole."""
 DAEMON_ROLE: Final = "daemon"
+LEFT_ALONE: Final = "left_alone"
+"""Counter of accounts that another process holds: nobody has looked at those, whatever the phase says."""
 
 
 class Phase(StrEnum):

@@ -44,6 +44,7 @@ class PerpWallet:
     """The cash side of every perp position of the account."""
 
     raw: int
+    perps: list[TapePerp] = attrs.field(factory=list)
 
 
 class TapePerp:
@@ -59,12 +60,19 @@ class TapePerp:
         self._mail = mail
         self.qty = 0 if held is None else int(held.qty)
         self.cost = 0 if held is None else int(held.cost)
+        wallet.perps.append(self)
         self._touch: dict[Side, tuple[int, int]] = {}
         """What a taker of that side meets: (price, size left)."""
         self._finished = BoundedMap[ClientId, Finished](ORDERS_KEPT)
 
     def balance(self) -> PerpBalance | None:
         return PerpBalance(self._market.id, Qty(self.qty), Cash(self.cost)) if self.qty else None
+
+    @property
+    def worth(self) -> int:
+        """Of what is held, at the touch that would close it; at cost where none was told yet."""
+        px, _ = self._touch.get(Side.SELL if self.qty > 0 else Side.BUY, (0, 0))
+        return self.qty * px // SCALE if px else self.cost
 
     def happens(self, item: BboUpdate) -> None:
         """The touch as it is from now on."""
@@ -114,7 +122,8 @@ class TapePerp:
         if not size or (px - order.px) * order.side > 0:
             return "IocCancel"
         after = self.qty + order.side * self._wanted(order)
-        lent = LEVERAGE * (self._wallet.raw + self.qty * px // SCALE)
+        others = [perp.worth for perp in self._wallet.perps if perp is not self]
+        lent = LEVERAGE * (self._wallet.raw + self.qty * px // SCALE + sum(others)) - sum(map(abs, others))
         return "PerpMargin" if abs(after) > abs(self.qty) and notional_ceil(Px(px), abs(after)) > lent else None
 
     def _wanted(self, order: OrderRequest) -> int:

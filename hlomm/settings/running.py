@@ -23,6 +23,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     beneath: tuple[str, Tree] | None
     digests: dict[str, str]
     """By dotted key."""
+    canary: bool = False
+    """What the sources say was made smaller for this run."""
 
     def again(self) -> Loaded:
         """The same sources read anew, with this process's environment; ConfigError lists what is wrong with them."""
@@ -40,7 +42,7 @@ def running(loaded: Loaded) -> Running:
     return Running(
         profile=sources.profile, files=tuple(map(str, sources.files)), sets=sources.sets,
         beneath=None if sources.beneath is None else (sources.beneath.name, sources.beneath.tree),
-        digests=_digests(loaded),
+        digests=_digests(loaded), canary="canary" in loaded.origins.values(),
     )  # fmt: skip
 
 

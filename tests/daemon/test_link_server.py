@@ -266,3 +266,22 @@ async def test_a_reason_is_shown_to_others_on_one_line_and_without_control_chara
         assert isinstance(answer, Answer)
         assert answer.snapshot.engine.reason.endswith("(why  [2Jnot )")
         await r.until(lambda: r.state == "halted", 30)
+
+
+async def test_an_engine_that_is_dead_is_not_shown_as_trading(rig, connect, autojump_clock, monkeypatch):
+    async with rig(seed=7) as r:
+        await r.quoting(2)
+        peer = await (await connect(r)).greet()
+
+        def broken(now):
+            raise ArithmeticError("planted")
+
+        monkeypatch.setattr(r.engine, "turn", broken)
+        with trio.fail_after(60):
+            await r.daemon.pump.faulted.wait()
+        await peer.say(Ask(id=5))
+        answer = await peer.hear()
+        assert answer.snapshot.engine.state == "flattening"
+        assert "planted" in answer.snapshot.engine.reason
+        with trio.fail_after(120):
+            await r.done.wait()

@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 import trio
 
+from hlomm.cli.canary import as_canary
 from hlomm.cli.reloading import reload_command
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.domain.inputs import OperatorAction
 from hlomm.research.replay import replay
+from hlomm.settings.load import load
+from hlomm.settings.paths import StatePaths
+from hlomm.sim.harness import simulated_hyperliquid
+from tests.daemon.test_canary import SETS, flown
 
 GAMMA, LEAST = "strategy.avellaneda.gamma", "strategy.avellaneda.min_half_spread"
 
@@ -79,3 +84,20 @@ async def test_the_files_win_over_what_runs_in_one_journalled_change(
             await reload()
         await r.stop()
     assert replay(r.paths.journal).document()["identical"] is True
+
+
+async def test_a_canary_that_reloads_stays_a_canary(
+    autojump_clock, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing was edited: what the canary made smaller is not taken back."""
+    paths = StatePaths(tmp_path)
+    paths.prepare()
+    loaded = as_canary(load("sim", (), SETS, environ={}))
+    async with simulated_hyperliquid(seed=7) as sim, trio.open_nursery() as nursery:
+        nursery.start_soon(flown, sim, loaded, paths, 20.0)
+        await trio.sleep(10)
+        code = await trio.to_thread.run_sync(
+            lambda: reload_command("sim", paths.root, None, reason="", tunable_only=True, as_json=True)
+        )
+        assert code is ExitCode.CLEAN
+        assert json.loads(capsys.readouterr().out.splitlines()[-1])["text"] == "nothing that runs differs"

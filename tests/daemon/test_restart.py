@@ -17,8 +17,8 @@ from hlomm.domain.fills import FillKind
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
 from hlomm.journal.codec import CheckpointRecord, InputRecord, TurnRecord, decode, encode
-from hlomm.journal.framing import frame, scan
-from hlomm.journal.segments import latest_run
+from hlomm.journal.framing import HEADER, frame, scan
+from hlomm.journal.segments import Segment, latest_run, parse_name
 from hlomm.research.replay import replay
 from hlomm.rundir import halt_file
 from hlomm.sim.harness import simulated_hyperliquid
@@ -211,3 +211,15 @@ async def test_damaged_journals_give_what_stands_before_the_damage(rig, autojump
     assert last_books(tmp_path / "journal", {HYPERLIQUID: "somebody else"}) is None
     path.write_bytes(os.urandom(1000))
     assert last_books(tmp_path / "journal", account) is None
+
+
+async def test_a_checkpoint_far_back_in_a_long_quiet_run_is_found(rig, autojump_clock, tmp_path):
+    async with simulated_hyperliquid(seed=7) as sim, rig(sim=sim, state=tmp_path) as r:
+        await r.quoting()
+        account = r.daemon._accounts
+        await r.stop()
+    (path,) = (tmp_path / "journal").iterdir()
+    whole, epoch = last_books(tmp_path / "journal", account), parse_name(path.name).epoch_ms
+    for number in range(1, 301):
+        (tmp_path / "journal" / Segment(epoch, number).name).write_bytes(HEADER)
+    assert last_books(tmp_path / "journal", account) == whole

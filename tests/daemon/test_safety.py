@@ -267,3 +267,24 @@ async def test_wrong_key_is_refused_with_its_own_exit_code(rig, autojump_clock):
             assert result.exit_code is ExitCode.HALTED
             assert "refuses us" in result.summary["halt"]["reason"] or "agent" in result.summary["halt"]["reason"]
         assert parse(r.truth["hold"]) == 0
+
+
+@pytest.mark.parametrize("on_stop", ["flatten", "keep"])
+async def test_after_an_engine_fault_it_is_flat_and_the_next_run_is_halted(rig, autojump_clock, monkeypatch, on_stop):
+    async with rig(seed=7, sets=(f"flatten.on_stop={on_stop}",)) as r:
+        await r.quoting(4)
+        await holding(r, 40)
+
+        def broken(now: Now) -> list[Output]:
+            raise ArithmeticError("planted")
+
+        monkeypatch.setattr(r.engine, "turn", broken)
+        with trio.fail_after(120):
+            await r.done.wait()
+        assert any("flattened without the engine" in line for line in r.daemon.last_look.swept)
+        note = halt_file.read(r.paths.halt)
+        assert note is not None
+        assert "planted" in note.reason
+        async with rig(sim=r.sim, state=r.paths.root) as again:
+            await again.until(lambda: again.state == "halted", 30)
+            assert again.engine.state.counters.placed == 0

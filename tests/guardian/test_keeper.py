@@ -14,10 +14,12 @@ import trio
 
 from hlomm.cli import alert_urls, keys, password
 from hlomm.cli.views import explain, status
-from hlomm.daemon import guardian_process
+from hlomm.daemon import guardian_process, last_look
 from hlomm.daemon.guardian_process import GuardianKeeper, make_room
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import AnotherInstance
+from hlomm.domain.ids import HYPERLIQUID, perp_market
+from hlomm.domain.units import Qty
 from hlomm.guardian.app import guard
 from hlomm.link.guardian import Phase
 from hlomm.research.replay import replay
@@ -27,6 +29,8 @@ from hlomm.settings.paths import StatePaths
 from hlomm.sim.faults import FaultArgs
 from hlomm.sim.harness import SimulatedVenue, read_host, simulated_hyperliquid
 from hlomm.venues.clock import Clock
+from hlomm.venues.flatten_plan import FlattenPlan, HeldPerp, HoldReason
+from hlomm.venues.sweep import FlattenReport
 from hlomm.venues.transport import Transport
 from tests.guardian.conftest import Puppet, charge_for
 
@@ -266,3 +270,60 @@ def test_no_secret_reaches_the_environment_of_a_guardian():
     assert set(guardian_process.SECRETS) == named | {password.VARIABLE, alert_urls.VARIABLE}
     assert len(guardian_process.SECRETS) == 6
     assert os.environ.get("HL_OMM_AGENT_KEY") is None
+
+
+async def test_what_a_fault_leaves_unsold_is_handed_to_the_guardian(guarded, autojump_clock, monkeypatch):
+    async def away(*_args, **_how):
+        await trio.lowlevel.checkpoint()
+        perp = HeldPerp(market=perp_market(HYPERLIQUID, "BTC"), qty=Qty(10**8), reason=HoldReason.NO_BOOK)
+        return FlattenReport(words=(), left=FlattenPlan(orders=(), held=(), perps=(perp,)), failures=0)
+
+    def broken(now):
+        raise ArithmeticError("planted")
+
+    monkeypatch.setattr(last_look, "flatten_account", away)
+    async with guarded() as (r, yard):
+        await r.quoting(2)
+        monkeypatch.setattr(r.engine, "turn", broken)
+        with trio.fail_after(120):
+            await r.done.wait()
+        yard.puppet.die()
+        with trio.fail_after(60):
+            await yard.tasks[0].done.wait()
+        assert yard.tasks[0].phase is Phase.DONE, "it was told that nothing is left"
+
+
+async def test_a_refused_restart_leaves_an_earlier_runs_orders_to_the_guardian(guarded, autojump_clock, tmp_path):
+    paths = StatePaths(tmp_path / "state")
+
+    async def crashed_before(yard: Yard) -> None:
+        await trio.lowlevel.checkpoint()
+        paths.prepare()
+        owned_file.write(paths.owned, owned_file.OwnedNote(pid=1, started=1, epoch_ms=1, account="x"))
+        del yard.sim.venue.agents._by_address[yard.sim.accounts[0].agent_address]
+
+    async with guarded(yard_of=crashed_before) as (r, yard):
+        with trio.fail_after(120):
+            await r.done.wait()
+        assert r.result.exit_code is ExitCode.REFUSED
+        yard.puppet.die()
+        with trio.fail_after(60):
+            await yard.tasks[0].done.wait()
+        assert yard.tasks[0].phase is Phase.DONE
+
+
+async def test_a_guardian_imports_nothing_from_where_it_is_started(tmp_path, monkeypatch):
+    (tmp_path / "structlog.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    paths = StatePaths(tmp_path / "state")
+    paths.prepare()
+    async with simulated_hyperliquid(seed=7) as sim:
+        child = await guardian_process.spawn(charge_for(sim), paths)
+        try:
+            with trio.fail_after(30):
+                while not paths.guardian_socket.exists():
+                    assert child.returncode is None, paths.guardian_errors.read_text()
+                    await trio.sleep(0.05)
+        finally:
+            child.kill()
+            await child.wait()

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from hlomm.domain.inputs import OperatorAction
-from hlomm.link.guardian import Met, Phase, Told, decode_to_guardian
+from hlomm.link.guardian import LEFT_ALONE, Met, Phase, Told, decode_to_guardian
 from hlomm.link.protocol import (
     VERSION,
     Access,
@@ -535,3 +535,30 @@ def test_an_older_daemon_is_not_asked_for_what_it_does_not_know(socket_path: Pat
 
     drive(main())
     assert isinstance(heard[0], Command)
+
+
+@pytest.mark.parametrize(
+    ("phase", "counters", "safe", "over"),
+    [
+        (Phase.DONE, {LEFT_ALONE: 0}, True, False), (Phase.DONE, {LEFT_ALONE: 1}, False, True),
+        (Phase.STOOD_DOWN, {}, False, True), (Phase.GAVE_UP, {}, False, True), (Phase.ACTING, {}, False, True),
+    ],
+)  # fmt: skip
+def test_only_a_guardian_that_saw_every_account_safe_is_proof(socket_path, monkeypatch, phase, counters, safe, over):
+    async def told(_path, _reason, _origin, _within_s, deliver):
+        one = Told(id=1, phase=phase, reason="why", daemon_pid=42, beat_age_s=None, counters=counters, audit=7)
+        deliver(one)
+        await asyncio.sleep(0)
+        return one
+
+    monkeypatch.setattr(guardian, "kill", told)
+
+    async def main() -> None:
+        async with world(socket_path) as here:
+            here.client.command(OperatorAction.KILL)
+            await here.until(Guarded)
+            await asyncio.sleep(0.01)
+            last = [event for event in here.events if isinstance(event, Guarded)][-1]
+            assert (last.safe, last.over) == (safe, over)
+
+    drive(main())

@@ -9,7 +9,7 @@ from hlomm.domain.naming import coin_name
 from hlomm.domain.units import Px
 from tests.tui import examples
 from tests.tui.examples import DANGER, SETTLED, WALL_MS, daily, perp, pulled, quarter, snapshot
-from tui.client import Answered, Declined, Lost, Pictured, Rejected, Unanswered, Up
+from tui.client import Answered, Declined, Guarded, Lost, Pictured, Rejected, Unanswered, Up
 from tui.state import Fate, Freshness, Phase, Store, freshness, in_order
 
 
@@ -173,3 +173,13 @@ def test_selecting_what_is_not_there_selects_what_is() -> None:
     made = store(quarter())
     made.select(MarketId("nowhere:o1"))
     assert made.selected == quarter().id
+
+
+def test_a_kill_is_under_way_until_daemon_or_guardian_has_spoken_whatever_is_ordered_since() -> None:
+    made = store()
+    made.sent(1, OperatorAction.KILL, 100.0)
+    made.sent(2, OperatorAction.FLATTEN, 100.0)
+    made.apply(Unanswered(1, "the link was lost before an answer came"), 100.0)
+    assert made.unanswered_kill()
+    made.apply(Guarded(1, "acting: kill"), 100.0)
+    assert not made.unanswered_kill()

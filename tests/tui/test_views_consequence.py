@@ -190,3 +190,11 @@ def test_the_offer_to_start_follows_what_became_of_it() -> None:
     made.start.pid, made.start.problem = None, "exit code 7, another hlomm holds it"
     assert "exit code 7" in text(nobody.lines(made, 60))
     assert "s  try again" in text(nobody.lines(made, 60))
+
+
+def test_what_a_guardian_did_not_make_safe_is_said_in_capitals() -> None:
+    said = after(Guarded(1, "stood_down: pid 77 holds account 0xabc", ("left alone: it",), audit=3, over=True))
+    assert "has taken it" not in said
+    assert "✓" not in said
+    assert "has NOT made it safe" in said
+    assert "NOT CONFIRMED" in said

@@ -202,3 +202,10 @@ def test_facts_are_written_like_prices_and_unknown_ones_as_they_came() -> None:
         "1e-09",
     ):
         assert part in shown
+
+
+def test_part_of_a_contract_is_not_nothing_and_both_legs_round_alike() -> None:
+    row = snapshot().engine.markets[0]
+    for yes, no, said in ((50_000_000, 0, "+<1"), (0, 50_000_000, "−<1"), (1_960_000_000, 0, "+19"),
+                          (0, 1_960_000_000, "−19")):  # fmt: skip
+        assert markets._position(msgspec.structs.replace(row, yes=yes, no=no)).text.strip() == said

@@ -151,3 +151,13 @@ def test_older_daemons_empty_ones_and_long_words_are_drawn(width: int) -> None:
                  *(strategies.settings_head(name, "↓3", width) for name in ("s" * 60, None))]  # fmt: skip
         assert all(len(plain(each)) <= width for each in lines)
         assert text(lines).replace("\n", "").isprintable()
+
+
+def test_a_tune_is_asked_and_reported_live_while_the_display_is_frozen() -> None:
+    made = knowing()
+    made.toggle_freeze(NOW_S)
+    for value, said in (("0.002", "0.002 → 0.001"), ("0.001", "0.001 → 0.001")):
+        made.apply(Pictured(desk(tuned=(msgspec.structs.replace(TUNED, value=value),))), NOW_S)
+        assert said in text(change.question(made, tune("0.001"), NOW_S, 70))
+    made.sent(1, OperatorAction.TUNE, NOW_S)
+    assert f"{AVELLANEDA}.gamma is 0.001 now" in text(change.outcome(made, tune("0.001"), NOW_S, 70))

@@ -53,7 +53,7 @@ def question(store: Store, plan: Plan, now_s: float, width: int) -> list[Line]:
 
 
 def _setting(store: Store, plan: Plan) -> Setting | None:
-    return next((row for row in settings(store, plan.strategy) if row.row.key == plan.key), None)
+    return next((row for row in settings(store, plan.strategy, live=True) if row.row.key == plan.key), None)
 
 
 def _tune(store: Store, plan: Plan) -> Iterator[tuple[str, Tone]]:

@@ -78,6 +78,9 @@ def _became(store: Store, now_s: float) -> tuple[Line, Line]:
         case Fate.TAKEN:
             return line(Span(f"taken ({waited_s:.2f} s)", Tone.GOOD)), _stands(store, now_s)
         case Fate.GUARDED:
+            if ordered.over:
+                said = "its guardian has NOT made it safe: cancel at the venue"
+                return line(Span(said, Tone.ALARM)), line(Span(clean(ordered.why)), _audit(store))
             proof = Span("0 ✓ verified", Tone.GOOD) if ordered.safe else Span(clean(ordered.why))
             said = f"its guardian took it ({waited_s:.2f} s)"
             return line(Span(said, Tone.GOOD)), line(Span("orders ", Tone.LABEL), proof, _audit(store))

@@ -142,8 +142,9 @@ def _position(row: MarketRow) -> Span:
     """Net contracts, signed, without grouping: the column is narrow and the limit is not in the millions."""
     if row.kind is MarketKind.PERP and row.yes:
         return right(coins_in(row.yes, _POSITION, signed=True), _POSITION, Tone.STRONG)
-    net = (row.yes - row.no) // SCALE
-    text = "0" if net == 0 else f"{'+' if net > 0 else MINUS}{abs(net)}"
+    net = row.yes - row.no
+    size = abs(net) // SCALE or "<1"  # part of a contract is not nothing
+    text = "0" if net == 0 else f"{'+' if net > 0 else MINUS}{size}"
     return right(text, _POSITION, Tone.LABEL if net == 0 else Tone.STRONG)
 
 

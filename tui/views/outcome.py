@@ -87,14 +87,17 @@ def _instead(ordered: Ordered) -> str:
 def _guardian(ordered: Ordered, waited_s: float, width: int) -> Iterator[Line]:
     """The way past a silent daemon, step by step; only the guardian's own word makes it safe."""
     audit = f"   audit #{ordered.guard_audit}" if ordered.guard_audit else ""
+    took = Span(f"has taken it ({waited_s:.2f} s)", Tone.GOOD)
     yield line(
         Span("daemon silent — guardian ", Tone.LABEL),
-        Span(f"has taken it ({waited_s:.2f} s)", Tone.GOOD),
+        Span("has NOT made it safe", Tone.ALARM) if ordered.over else took,
         Span(audit, Tone.STRONG),
     )
     yield from wrapped(clean(ordered.why), width)
     for step in ordered.did[-_STEPS_SHOWN:]:
-        yield from wrapped(f"✓ {clean(step)}", width)
+        yield from wrapped(f"{'·' if ordered.over else '✓'} {clean(step)}", width)
+    if ordered.over:
+        yield from wrapped("NOT CONFIRMED: cancel at the venues' own sites what rests there", width, Tone.ALARM)
     if ordered.safe:
         yield line(Span("orders at the venues: 0 ✓ verified", Tone.GOOD), "   HALTED until you resume")
 

@@ -105,9 +105,10 @@ def whole(store: Store, row: StrategyRow) -> str:
 # -- settings
 
 
-def settings(store: Store, strategy: str | None) -> list[Setting]:
-    """Of one strategy, those that can be tuned first."""
-    tuned = {} if store.shown is None else {row.key: row for row in store.shown.engine.tuned}
+def settings(store: Store, strategy: str | None, *, live: bool = False) -> list[Setting]:
+    """Of one strategy, those that can be tuned first. `live`: as they are, also while the display is frozen."""
+    snapshot = store.live if live else store.shown
+    tuned = {} if snapshot is None else {row.key: row for row in snapshot.engine.tuned}
     found = [Setting(row, tuned.get(row.key)) for row in store.desk.settings]
     return sorted((each for each in found if each.strategy == strategy), key=lambda each: not each.tunable)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
+import numpy as np
 
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import HYPERLIQUID, venue_of
@@ -17,7 +18,7 @@ from hlomm.research.calibrate.intensity import arrivals_of, fits
 from hlomm.research.calibrate.latency import Clocks
 from hlomm.research.calibrate.probit import nus
 from hlomm.research.calibrate.queue import exponent
-from hlomm.research.calibrate.series import Heard, merged
+from hlomm.research.calibrate.series import Heard, Series, merged
 from hlomm.research.journal_recording import JournalRun, journal_run
 from hlomm.research.recording import load as load_folder
 from hlomm.research.report.source import Source, of_profile, of_recording
@@ -46,7 +47,7 @@ def calibrate(paths: Sequence[Path], loaded: Loaded) -> Calibration:
     parts = [_read(path) for path in paths]
     _one_world(parts)
     heard = merged([part.heard for part in parts])
-    outcomes = [one for one in heard.series if one.outcome]
+    outcomes = _once([one for one in heard.series if one.outcome])
     clocks = [(part.heard.stamped, part.clocks) for part in parts]
     settings = loaded.settings.strategy.avellaneda
     arrivals = [arrivals_of(one) for one in outcomes if len(one.book_ns)]
@@ -62,6 +63,21 @@ def calibrate(paths: Sequence[Path], loaded: Loaded) -> Calibration:
         queue=exponent([one for run, _ in runs for one in run.markets]),
         told=(*_of_runs(parts), *_noticed(heard, sum(one.lost for one in arrivals))),
     )  # fmt: skip
+
+
+def _once(found: Sequence[Series]) -> list[Series]:
+    """Each taker once: of a market that two paths heard at the same time, the one with more books is taken."""
+    kept: list[Series] = []
+    for one in sorted(found, key=lambda each: -len(each.book_ns)):
+        if not any(one.market == other.market and _same_hours(one, other) for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _same_hours(one: Series, other: Series) -> bool:
+    """Whether most of the prints of one are prints of the other: venues stamp them."""
+    shared = len(np.intersect1d(one.print_ns, other.print_ns))
+    return 2 * shared > len(np.unique(one.print_ns))
 
 
 def _one_world(parts: Sequence[_Part]) -> None:

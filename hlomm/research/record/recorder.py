@@ -85,6 +85,8 @@ class Ear:
     _last: Now | None = None
     """When anything was heard."""
     _down: tuple[Now, str] | None = None
+    _missed: dict[str, None] = attrs.field(factory=dict)
+    """What was followed when it went deaf: it may end before anything is heard again."""
 
     def message(self, connection: int, path: str, data: bytes, received_ns: int) -> None:
         self._at = self._last = self.stamps.at(received_ns)
@@ -117,13 +119,15 @@ class Ear:
             case SessionDown(reason=reason):
                 # Deaf since the last thing heard, not since that was noticed.
                 self._down = (now if self._last is None else self._last, reason)
+                self._missed |= self.followed
             case SessionUp() if self._down is not None:
                 since, reason = self._down
                 self._down = None
                 self.gaps += 1
                 detail = json.dumps({"from_ns": since.wall_ns, "reason": reason})
-                for name in ("", *self.followed):
+                for name in ("", *(self._missed | self.followed)):
                     self._write(self.writer.own, now, self.venue, name, GAP, detail)
+                self._missed.clear()
             case _:
                 pass
 
@@ -244,10 +248,15 @@ class Recorder:
         while True:
             await self._packing.wait()
             self._packing = trio.Event()
-            await pack_apart(self.writer.root)
-            # Walked at once: a spool that closes meanwhile would be counted twice, or not at all.
-            self.writer.stored = size_of(self.writer.root, self.writer.open_path)
-            self.writer.unpacked = size_of(self.writer.root / FOLDER, self.writer.open_path)
+            writer = self.writer
+            await pack_apart(writer.root)
+            walked, stored, unpacked = -1, 0, 0
+            # Beside the loop; anew where a spool closed meanwhile: it would be counted twice, or not at all.
+            while walked != writer.spools:
+                walked = writer.spools
+                stored = await trio.to_thread.run_sync(size_of, writer.root, writer.open_path)
+                unpacked = await trio.to_thread.run_sync(size_of, writer.root / FOLDER, writer.open_path)
+            writer.stored, writer.unpacked = stored, unpacked
 
     def _report(self, ended: RecordingEnds | None) -> Report:
         writer = self.writer
@@ -261,7 +270,7 @@ class Recorder:
 
 async def pack_apart(root: Path) -> None:
     """Pack what lies complete, in another process. What cannot be packed stays as spools, and can be read there."""
-    command = [sys.executable, "-m", "hlomm.research.store.packing", str(root)]
+    command = [sys.executable, "-P", "-m", "hlomm.research.store.packing", str(root)]
     with trio.move_on_after(PACK_WITHIN_S) as patience:
         # In a session of its own: Ctrl-C ends the recording, and is no reason to leave the packing half done.
         done = await trio.run_process(

@@ -100,6 +100,11 @@ class Writer:
     # -- the file
 
     @property
+    def spools(self) -> int:
+        """How many were begun."""
+        return self._number
+
+    @property
     def open_path(self) -> Path | None:
         return None if self._file is None else self._file.path
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.ids import HYPERLIQUID, MarketId
 from hlomm.domain.inputs import (
     BookSnapshot,
     FeeRates,
@@ -34,6 +34,8 @@ from hlomm.research.usable import MAX_PRINT_AGE_NS
 from hlomm.settings.load import Loaded
 
 LAG_NS: Final = MAX_PRINT_AGE_NS + NS_PER_S
+FORGOTTEN_NS: Final = 600 * NS_PER_S
+"""After its settlement: nothing of a contract is under way any more."""
 WAITING_MAX: Final = 1_000_000
 """Pieces within the lag; more means that the journal's clock stands still."""
 
@@ -49,6 +51,8 @@ class Shadow:
         self._driver.feed(self._venue.account(began.wall_ns), began.wall_ns)
         self._rates: FeeRates = FREE
         self._waiting: deque[Piece] = deque()
+        self._over: deque[tuple[int, MarketId]] = deque()
+        """Contracts that have settled, and when they are let go of."""
         self._places = 0
         self._latest_ns = began.wall_ns
         """Of what the driver was told."""
@@ -81,6 +85,10 @@ class Shadow:
 
     def _tell(self, piece: Piece) -> None:
         at_ns = self._latest_ns = max(piece.now.wall_ns, self._latest_ns)
+        while self._over and self._over[0][0] <= at_ns:
+            _, gone = self._over.popleft()
+            if gone in self._venue.markets:
+                self._venue.forget(gone)
         news: list[Input] = []
         for item in piece.items:
             self._know(item, at_ns)
@@ -95,6 +103,7 @@ class Shadow:
             case MarketListed(market=market) if market.kind is MarketKind.OUTCOME and market.venue == HYPERLIQUID:
                 self._venue.open(market, self._rates)
             case MarketSettled(market=name, yes_px=yes_px) if name in self._venue.markets:
+                self._over.append((at_ns + FORGOTTEN_NS, name))
                 self._driver.advance(at_ns)
                 for part in self._venue.settle(name, yes_px, at_ns):
                     self._driver.feed(FillReceived(part), at_ns)

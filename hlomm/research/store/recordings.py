@@ -27,7 +27,7 @@ import attrs
 
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import HYPERLIQUID, MarketId, VenueId, is_outcome, perp_market, venue_of
-from hlomm.domain.inputs import MarkPrice
+from hlomm.domain.inputs import MarketSettled, MarkPrice
 from hlomm.domain.markets import Market, MarketKind
 from hlomm.domain.times import NS_PER_S
 from hlomm.research.recording import Event, Recording, count_books, perp_of
@@ -210,7 +210,7 @@ def _unusable(tape: Tape, perp: Tape) -> str | None:
         return f"no touch of its perp {market.underlying}"
     span = tape.events[0][1].received_ns, tape.events[-1][1].received_ns
     for what, one in (("", tape), (" of its perp", perp)):
-        if (gap_ns := one.longest_gap(*span)) > GAP_MAX_NS:
+        if (gap_ns := one.longest_gap(span[0], _end_ns(tape))) > GAP_MAX_NS:
             return f"a gap{what} of {gap_ns / NS_PER_S:.0f} s"
         if (step_ns := one.worst_step(*span)) > STEP_BACK_MAX_NS:
             return f"the clock{what} went back by {step_ns / NS_PER_S:.1f} s"
@@ -219,9 +219,17 @@ def _unusable(tape: Tape, perp: Tape) -> str | None:
     return None
 
 
+def _end_ns(tape: Tape) -> int:
+    """Until when it lived: to its expiry, to the news that it had settled before, or to its last row."""
+    assert tape.market is not None
+    assert tape.market.expiry_ns is not None
+    told = [event.received_ns for _, event in tape.life if isinstance(event.item, MarketSettled)]
+    return max(tape.events[-1][1].received_ns, min([tape.market.expiry_ns, *told]))
+
+
 def _recording(tape: Tape, perp: Tape) -> Recording:
     assert tape.market is not None
-    first, last = tape.events[0][1].received_ns, tape.events[-1][1].received_ns
+    first, last = tape.events[0][1].received_ns, _end_ns(tape)
     # The perp a little before and after: what was known when the market came, and the marks around its expiry.
     begin = bisect_left(perp.events, first - AROUND_NS, key=lambda pair: pair[0][0])
     end = bisect_right(perp.events, last + AROUND_NS, key=lambda pair: pair[0][0])

@@ -20,10 +20,10 @@ from hlomm.domain.inputs import (
     SentAction,
 )
 from hlomm.domain.orders import OrderState
-from hlomm.domain.outputs import HaltState
+from hlomm.domain.outputs import ExitRequested, HaltState
 from hlomm.engine import core
 from hlomm.engine.intake_orders import FATAL_CODES
-from tests.support.rig import Rig, alerts, amended, cancelled, halts, placed, queried, risky
+from tests.support.rig import Rig, alerts, amended, cancelled, halts, of, placed, queried, risky
 from tests.support.values import M, config, lots, px
 
 S = OrderState
@@ -436,3 +436,10 @@ def test_a_kill_reaches_an_order_in_every_live_state() -> None:
         outputs = rig.command(OperatorAction.KILL)
         sent = before + len([one for one in cancelled(outputs) if one.client_id == client_id])
         assert sent >= 1, state
+
+
+def test_a_venue_that_refuses_our_key_ends_the_run_so_that_the_guardian_can_act() -> None:
+    rig = Rig()
+    bid = rig.resting_bid()
+    rig.cancel_failed(bid, code="UnknownSigner")
+    assert of(rig.outputs, ExitRequested)

@@ -573,3 +573,11 @@ def test_halted_emits_nothing_but_cancels_and_reductions(steps: list[str]) -> No
                 assert all(order.reduce_only and order.side.name == "SELL" for order in output.orders)
                 assert not rig.state.journal_failed
         assert not (rig.halt is S.STOPPED and of(outputs, CancelOrders) and before is S.STOPPED)
+
+
+def test_a_kill_while_stopping_survives_the_restart() -> None:
+    rig = Rig()
+    rig.resting_bid()
+    rig.tell(StopRequested("SIGTERM", flatten=False))
+    (change,) = of(rig.command(OperatorAction.KILL), HaltChanged)
+    assert (change.state, change.persist) == (S.STOPPING, True)

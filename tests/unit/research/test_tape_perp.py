@@ -116,3 +116,21 @@ def test_wallet_and_position_are_what_the_engines_own_books_make_of_the_fills() 
         assert told.get(BTC.id, (0, 0))[0] == ours.qty
         assert abs(told.get(BTC.id, (0, 0))[1] - ours.cost) <= 2, "to the unit that a division rounds"
     assert books.position(BTC.id).qty == 0
+
+
+def test_what_another_perp_holds_is_equity_too() -> None:
+    bench = PerpBench()
+    eth = perp_of("ETH")
+    bench.venue.open_perp(eth)
+    assert refusals(bench.take(Side.BUY, PRICE + 10, 0.06)) == []
+    item = BboUpdate(eth.id, (3_999 * SCALE, 10 * SCALE), (4_000 * SCALE, 10 * SCALE), 0)
+    bench.venue.expect(Happened(at_ns=bench.now, told_ns=bench.now, place=1, item=item))
+    order = OrderRequest(
+        client_id=bench.ids.mint(), market=eth.id, leg=Leg.YES, side=Side.BUY, px=Px(4_000 * SCALE),
+        qty=Qty(SCALE // 10), tif=Tif.IOC, purpose=Purpose.HEDGE, reduce_only=False,
+    )  # fmt: skip
+    bench.venue.mail.send(PlaceOrders(HYPERLIQUID, (order,)), bench.now)
+    bench.now += 1_000 * MS
+    while (at_ns := bench.venue.next_ns()) is not None and at_ns <= bench.now:
+        bench.venue.step()
+    assert refusals(bench.venue.mail.due(bench.now)) == []

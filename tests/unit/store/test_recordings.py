@@ -11,15 +11,27 @@ import pytest
 
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import HYPERLIQUID
-from hlomm.domain.inputs import BboUpdate, BookSnapshot, Input, MarketListed, MarketSettled, MarkPrice, TradePrint
+from hlomm.domain.inputs import (
+    BboUpdate,
+    BookSnapshot,
+    Input,
+    MarketListed,
+    MarketSettled,
+    MarkPrice,
+    SessionDown,
+    SessionUp,
+    TradePrint,
+)
 from hlomm.domain.orders import Side
-from hlomm.domain.times import NS_PER_S, Now
+from hlomm.domain.times import NS_PER_MS, NS_PER_S, Now
 from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.research.backtest import backtest
+from hlomm.research.record.recorder import Ear
 from hlomm.research.record.writer import Writer
 from hlomm.research.recording import perp_of
 from hlomm.research.session import run_session
 from hlomm.research.source import recordings
+from hlomm.research.store import spool
 from hlomm.research.store.check import check
 from hlomm.research.store.pack import pack
 from hlomm.research.store.read import Store
@@ -238,3 +250,48 @@ def test_a_market_told_twice_is_one(tmp_path: Path) -> None:
     (recording,) = recordings(tmp_path).recordings
     assert recording.outcome.expiry_ns == T0 + 60 * NS_PER_S
     assert recording.outcome.strike == Px(79_000 * SCALE)
+
+
+def test_nobody_invents_what_a_contract_paid_that_ended_unheard(tmp_path: Path) -> None:
+    listed = MarketListed(market(expiry_ns=T0 + 1_800 * NS_PER_S))
+    heard = [*minute(settled=False)[:2], (2, listed), *minute(settled=False)[3:], (59_000, touch(59_000))]
+    again, deaf = tmp_path / "again", tmp_path / "deaf"
+    write(again, heard)
+    day = 86_400_000
+    write(again, [(day, MarketListed(perp_of("BTC"))), (day + 100, touch(day + 100)),
+                  (day + 600, MarkPrice(PERP, Px(70_000 * SCALE), 0))], run=RUN + day)  # fmt: skip
+    assert reasons(again)[0].startswith("a gap of its perp")
+    with pytest.raises(UsageError, match="a gap of its perp"):
+        load_session(again)
+    pen = Writer(deaf, RUN, "live")
+    for ms, item in heard:
+        pen.event(at(ms), HYPERLIQUID, item, None)
+    pen.event(at(2_099_000), HYPERLIQUID, MarketSettled(OUTCOME, Px(SCALE), "p"), None)
+    detail = f'{{"from_ns": {T0 + 59_000 * NS_PER_MS}, "reason": "x"}}'
+    for name in (OUTCOME, PERP):
+        pen.own(at(2_100_000), HYPERLIQUID, name, "gap", detail)
+    pen.close()
+    assert reasons(deaf)[0].startswith("a gap of")
+
+
+def test_a_market_that_ends_while_nobody_listens_has_its_gap(tmp_path: Path) -> None:
+    class Stamps:
+        ms = 0
+
+        def now(self) -> Now:
+            return at(self.ms)
+
+        def at(self, _mono_ns: int) -> Now:
+            return at(self.ms)
+
+    pen, stamps = Writer(tmp_path, RUN, "live"), Stamps()
+    ear = Ear(HYPERLIQUID, pen, stamps)  # type: ignore[arg-type]
+    for ms, item in ((0, SessionUp(HYPERLIQUID)), (1, MarketListed(market())),
+                     (30_000, SessionDown(HYPERLIQUID, "x", rest=False)),
+                     (900_000, MarketSettled(OUTCOME, Px(SCALE), "p")), (900_100, SessionUp(HYPERLIQUID))):  # fmt: skip
+        stamps.ms = ms
+        ear.sink([item], 0)
+    pen.close()
+    (path,) = spool.spools(tmp_path)
+    rows = spool.read(path).records
+    assert {one.market for one in rows if isinstance(one, spool.OwnRecord) and one.kind == "gap"} == {"", OUTCOME}

@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import random
+import threading
 from pathlib import Path
 
 import pytest
+import trio
 
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.times import NS_PER_S, Now
+from hlomm.research.record import recorder as recording
+from hlomm.research.record.recorder import Recorder
 from hlomm.research.record.writer import HOUR_NS, RecordingEnds, Writer
 from hlomm.research.store import pack as packing
 from hlomm.research.store import spool
@@ -204,3 +208,23 @@ def test_a_full_disk_costs_only_what_it_would_not_take(tmp_path: Path, monkeypat
     pen.own(at(2), HYPERLIQUID, "", "stop")
     pen.close()
     assert len(numbers(tmp_path)) == 2
+
+
+async def test_the_store_is_walked_beside_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where: list[bool] = []
+
+    def size_of(*_: object) -> int:
+        where.append(threading.current_thread() is threading.main_thread())
+        return 0
+
+    async def packed(_root: Path) -> None:
+        await trio.lowlevel.checkpoint()
+
+    monkeypatch.setattr(recording, "size_of", size_of)
+    monkeypatch.setattr(recording, "pack_apart", packed)
+    one = Recorder(writer=Writer(tmp_path, RUN, "live"), ears=())
+    one._packing.set()
+    with trio.move_on_after(1.0):
+        await one._pack_when_asked()
+    assert where
+    assert not any(where)

@@ -190,3 +190,10 @@ def test_the_recorded_market(q15):
     assert found.queue.n is None
     assert not found.simulated
     assert found.latency["feed"].samples_ns[-1] < 10 * NS_PER_S
+
+
+def test_what_two_paths_heard_of_one_market_counts_once(store, tmp_path):
+    alone = calibrate([store], settings()).intensities[0]
+    both = calibrate([store, synthetic(tmp_path / "beside")], settings()).intensities[0]
+    assert (both.arrivals, both.exposure_s, both.markets) == (alone.arrivals, alone.exposure_s, alone.markets)
+    assert both.fit.k_interval == alone.fit.k_interval
