@@ -40,6 +40,7 @@ from hlomm.daemon.rehearsal import Rehearsal
 from hlomm.daemon.service import Service
 from hlomm.daemon.stages import Stages, budgets
 from hlomm.daemon.summary import account_document, summarise
+from hlomm.daemon.trouble import Trouble
 from hlomm.daemon.waiting import first_of
 from hlomm.domain.carried import Carried
 from hlomm.domain.exits import ExitCode
@@ -67,7 +68,6 @@ from hlomm.venues.protocol import VenueSession
 _log = structlog.get_logger("hlomm")
 
 HOUSEKEEPING_S: Final = 1.0
-_FAULT_CHARS: Final = 1_000
 _HALTED: Final = frozenset({HaltState.HALTED, HaltState.FLATTENING})
 
 
@@ -137,21 +137,18 @@ class Daemon:
         self._feed = Feed(setting_rows(loaded), LogRing(clock.wall_ms), self.ledger.audit_tail)
         self.monitor.audited = self.ledger.audited
         self.monitor.queues.append(self.ledger.queue_row)
+        self._trouble = Trouble(self.pump, unattended=owned_file.read(paths.owned) is not None)
         self._link = LinkServer(
             paths.socket, self.pump, self.monitor, profile=label or loaded.profile, feed=self._feed,
-            unrecorded=unrecorded, trouble=self._trouble,
+            unrecorded=unrecorded, trouble=self._trouble.told,
         )  # fmt: skip
         self.last_resort = LastResort(settings.daemon.hard_stop_s)
         self._stop_wanted = trio.Event()
         self._stop_reason = ""
         self._hurry = trio.Event()
         self._stopped = trio.Event()
-        self._refused: str | None = None
-        self._crash: BaseException | None = None
         self._halted_at_stop = False
         self._halt_note = HaltNoteKeeper(paths.halt)
-        self._unattended = owned_file.read(paths.owned) is not None
-        """An earlier run never said goodbye: where a venue refuses us, its orders may rest."""
         self._looked = False
         self._remaining: int | None = None
         """Orders of ours that rest after the end, if anybody knows."""
@@ -192,32 +189,22 @@ class Daemon:
                     await self._trade()
                 finally:
                     self._begin_end("trading is over")
-                    self._keep_fault()
+                    self._trouble.keep(self._halt_note, self._clock.wall_ms())
                     if not self._looked:
                         with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
                             await self._look(live=False)
                 if self._guardian is not None:
-                    await self._guardian.part(self._stop_reason or "the run is over", clean=self._clean())
+                    done = self._remaining == 0 and not self.last_look.unsold and not self._trouble.strands
+                    await self._guardian.part(self._stop_reason or "the run is over", clean=done)
                 outer.cancel_scope.cancel(reason="run over")
         return self._result(self._remaining)
 
     async def _look(self, *, live: bool) -> None:
         """The last look, once a run."""
         self._looked = True
-        self.last_look.orderly = self.pump.fault is None and self._crash is None
+        self.last_look.orderly = self._trouble.broken is None
         with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
             self._remaining = await self.last_look.at_all(trouble=self._in_trouble(), live=live)
-
-    def _clean(self) -> bool:
-        """Whether nothing is left for a guardian to do."""
-        stranded = self._refused is not None and self._unattended
-        return self._remaining == 0 and not self.last_look.unsold and not stranded
-
-    def _keep_fault(self) -> None:
-        """What broke this run may break the next: that one is HALTED until somebody has looked."""
-        broken = self.pump.fault if self.pump.fault is not None else self._crash
-        if broken is not None:
-            self._halt_note.keep_first(f"fault: {broken!r}"[:_FAULT_CHARS], self._clock.wall_ms())
 
     def request_stop(self, reason: str) -> None:
         """Ask for an orderly end; asked again, skip to the end of it."""
@@ -265,10 +252,10 @@ class Daemon:
                     await self._look(live=True)
                 trading.cancel_scope.cancel(reason="run over")
         except* VenueRefused as group:
-            self._refused = "; ".join(str(error) for error in group.exceptions)
-            _log.critical("venue_refused", reason=self._refused, next="check account and key")
+            self._trouble.refused = "; ".join(str(error) for error in group.exceptions)
+            _log.critical("venue_refused", reason=self._trouble.refused, next="check account and key")
         except* Exception as group:  # noqa: BLE001 - the supervisor: whatever failed, the account is swept next
-            self._crash = group
+            self._trouble.crash = group
             places = where(group)
             _log.critical("crash", errors=[repr(error) for error in group.exceptions], at=places, next="sweeping")
 
@@ -281,12 +268,7 @@ class Daemon:
 
     def _in_trouble(self) -> bool:
         """Whether the engine could not see to the end itself."""
-        return self.pump.fault is not None or self._crash is not None or not self._stopped.is_set()
-
-    def _trouble(self) -> str:
-        """What the engine cannot say of itself: it turns no more, and its figures are from before that."""
-        failed = self.pump.fault or self._crash or self._refused
-        return f"{failed!r:.200}: the account is swept without the engine, figures are from before" if failed else ""
+        return self._trouble.broken is not None or not self._stopped.is_set()
 
     async def _until_over(self) -> None:
         """Wait for the wish to stop, then for the engine to have stopped; a fault ends both waits."""
@@ -357,14 +339,8 @@ class Daemon:
         )  # fmt: skip
         cash = {venue: self.ledger.cash(self._accounts.get(venue, "")) for venue in self.last_look.words}
         accounts = account_document(self.pump.engine.state, self.last_look.words, cash)
-        return RunResult(
-            exit_code=self._exit_code(), summary=summary | {"account": accounts, "ledger": self.ledger.document()}
-        )
-
-    def _exit_code(self) -> ExitCode:
-        if self._refused is not None:
-            return ExitCode.REFUSED
         unrecorded = self.pump.journal_dead is not None or self.journal.lost is not None
-        if self.pump.fault is not None or self._crash is not None or unrecorded:
-            return ExitCode.FAULT
-        return ExitCode.HALTED if self._halted_at_stop else ExitCode.CLEAN
+        return RunResult(
+            exit_code=self._trouble.exit_code(unrecorded=unrecorded, halted=self._halted_at_stop),
+            summary=summary | {"account": accounts, "ledger": self.ledger.document()},
+        )

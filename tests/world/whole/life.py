@@ -138,8 +138,8 @@ class Life:
         self.turns += daemon.pump.engine.state.counters.turns
         if daemon.pump.fault is not None:
             self.witness.found("fault", f"the engine raised {daemon.pump.fault!r}")
-        if daemon._crash is not None:
-            self.witness.found("fault", f"the daemon crashed: {daemon._crash!r}")
+        if daemon._trouble.crash is not None:
+            self.witness.found("fault", f"the daemon crashed: {daemon._trouble.crash!r}")
         proof = replay(daemon.journal.path)
         if not proof.identical or proof.corrupt is not None:
             self.witness.found("replay", proof.text())
