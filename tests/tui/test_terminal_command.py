@@ -119,7 +119,8 @@ def test_starting_makes_the_state_directory(tmp_path: Path, monkeypatch: pytest.
     assert starter is not None
     assert starter.start().pid == 1
     assert (tmp_path / "new" / "journal").is_dir()
-    assert commands[0][1:] == ["-m", "hlomm.cli.main", "run", "--profile", "sim", "--state-dir", str(tmp_path / "new")]
+    run = ["-m", "hlomm.cli.main", "run", "--profile", "sim", "--state-dir", str(tmp_path / "new")]
+    assert commands[0][1:] == ["-P", *run], "nothing is imported from where it is started"
 
 
 # -- several daemons
