@@ -33,8 +33,15 @@ class HaltNoteKeeper:
 
     def keep_first(self, reason: str, since_ms: int) -> None:
         """The same, unless one stands or waits for the disk: why it halted first is what people look into."""
-        if self._wanted is None and not self._path.exists():
+        if self._wanted is None and not self._stands():
             self.keep(reason, since_ms)
+
+    def _stands(self) -> bool:
+        """A disk that does not say has none: what comes after this at the end of a run is the sweep."""
+        try:
+            return self._path.exists()
+        except OSError:
+            return False
 
     def clear(self) -> None:
         self._wanted = None

@@ -279,9 +279,9 @@ class State:
         self.halt_reason = "starting"
         self.carried_halt: str | None = None
         self.walk: Walk | None = None
+        """The way to safety that is under way."""
         self.unfinished: Walk | None = None
         """The last walk, if its deadline came while a venue was out of reach: it is taken up when that answers."""
-        """The way to safety that is under way."""
         self.journal_failed = False
         """Nothing can be put on record any more, so nothing but cancels may be sent, whoever asks."""
         self.high_water = 0

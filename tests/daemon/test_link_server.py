@@ -93,13 +93,19 @@ async def test_ask_and_watch(rig, connect, autojump_clock):
         assert all(isinstance(update, Update) and update.id == 6 for update in updates)
 
 
+async def answered(r, connect, message):
+    """What one client is answered."""
+    peer = await (await connect(r)).greet()
+    await peer.say(message)
+    answer = await peer.hear()
+    assert isinstance(answer, Answer)
+    return answer
+
+
 async def test_command_is_taken_at_once_and_audited_with_its_origin(rig, connect, autojump_clock):
     async with rig() as r:
         await r.quoting(2)
-        peer = await (await connect(r)).greet()
-        await peer.say(Command(id=1, action=OperatorAction.KILL, reason="drill"))
-        answer = await peer.hear()
-        assert isinstance(answer, Answer)
+        answer = await answered(r, connect, Command(id=1, action=OperatorAction.KILL, reason="drill"))
         assert answer.snapshot.engine.state == "flattening"
         assert answer.snapshot.engine.reason == f"kill by {user_of(os.getuid())} from 10.0.0.7 (drill)"
         await r.until(lambda: r.state == "halted", 30)
@@ -248,10 +254,7 @@ async def test_a_target_that_would_have_to_be_cut_is_refused_for_it_would_say_so
 async def test_no_text_of_an_operator_stops_the_engine(rig, connect, autojump_clock, value):
     async with rig() as r:
         await r.quoting(2)
-        peer = await (await connect(r)).greet()
-        await peer.say(Command(id=1, action=OperatorAction.TUNE, target=f"{GAMMA}={value}"))
-        answer = await peer.hear()
-        assert isinstance(answer, Answer)
+        answer = await answered(r, connect, Command(id=1, action=OperatorAction.TUNE, target=f"{GAMMA}={value}"))
         assert answer.snapshot.alerts[-1].code == "tune_refused"
         assert r.daemon.pump.fault is None
         assert answer.snapshot.engine.state == "running"
@@ -260,10 +263,7 @@ async def test_no_text_of_an_operator_stops_the_engine(rig, connect, autojump_cl
 async def test_a_reason_is_shown_to_others_on_one_line_and_without_control_characters(rig, connect, autojump_clock):
     async with rig() as r:
         await r.quoting(2)
-        peer = await (await connect(r)).greet()
-        await peer.say(Command(id=1, action=OperatorAction.KILL, reason="why\n\x1b[2Jnot\x07"))
-        answer = await peer.hear()
-        assert isinstance(answer, Answer)
+        answer = await answered(r, connect, Command(id=1, action=OperatorAction.KILL, reason="why\n\x1b[2Jnot\x07"))
         assert answer.snapshot.engine.reason.endswith("(why  [2Jnot )")
         await r.until(lambda: r.state == "halted", 30)
 
@@ -271,7 +271,6 @@ async def test_a_reason_is_shown_to_others_on_one_line_and_without_control_chara
 async def test_an_engine_that_is_dead_is_not_shown_as_trading(rig, connect, autojump_clock, monkeypatch):
     async with rig(seed=7) as r:
         await r.quoting(2)
-        peer = await (await connect(r)).greet()
 
         def broken(now):
             raise ArithmeticError("planted")
@@ -279,8 +278,7 @@ async def test_an_engine_that_is_dead_is_not_shown_as_trading(rig, connect, auto
         monkeypatch.setattr(r.engine, "turn", broken)
         with trio.fail_after(60):
             await r.daemon.pump.faulted.wait()
-        await peer.say(Ask(id=5))
-        answer = await peer.hear()
+        answer = await answered(r, connect, Ask(id=5))
         assert answer.snapshot.engine.state == "flattening"
         assert "planted" in answer.snapshot.engine.reason
         with trio.fail_after(120):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from hlomm.daemon.halt_note import HaltNoteKeeper
 from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.sim_process import parse_document, read_document
 from hlomm.domain.faults import AnotherInstance, ConfigError
@@ -178,3 +179,18 @@ def test_a_document_that_is_none_is_refused(raw):
 def test_missing_document_names_the_option(tmp_path):
     with pytest.raises(ConfigError, match="--sim"):
         read_document(tmp_path / "none.json")
+
+
+def test_the_first_reason_of_a_halt_stands_and_a_disk_that_does_not_answer_ends_nothing(tmp_path, monkeypatch):
+    """It is asked right before the sweep of a daemon that broke."""
+    note = tmp_path / "halt.json"
+    HaltNoteKeeper(note).keep_first("drawdown", 1)
+    HaltNoteKeeper(note).keep_first("fault", 2)
+    assert halt_file.read(note) == halt_file.HaltNote("drawdown", 1)
+
+    def broken(_path: Path, **_how: bool) -> bool:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Path, "exists", broken)
+    HaltNoteKeeper(note).keep_first("fault", 2)
+    assert halt_file.read(note) == halt_file.HaltNote("fault", 2)
