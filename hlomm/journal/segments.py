@@ -34,13 +34,18 @@ def parse_name(name: str) -> Segment | None:
 
 
 def latest_run(names: Iterable[str]) -> list[Segment]:
-    """Segments of the newest run, in order; an unpacked one wins over its packed twin."""
-    segments = [segment for segment in map(parse_name, names) if segment is not None]
-    if not segments:
-        return []
-    epoch = max(segment.epoch_ms for segment in segments)
+    """Segments of the newest run, as `run_of`."""
+    known = list(names)
+    newest = max((segment.epoch_ms for segment in map(parse_name, known) if segment is not None), default=None)
+    return [] if newest is None else run_of(known, newest)
+
+
+def run_of(names: Iterable[str], epoch_ms: int) -> list[Segment]:
+    """Segments of one run, in order; an unpacked one wins over its packed twin."""
     by_number: dict[int, Segment] = {}
-    for segment in segments:
-        if segment.epoch_ms == epoch and (segment.number not in by_number or not segment.packed):
+    for segment in map(parse_name, names):
+        if segment is None or segment.epoch_ms != epoch_ms:
+            continue
+        if segment.number not in by_number or not segment.packed:
             by_number[segment.number] = segment
     return [by_number[number] for number in sorted(by_number)]

@@ -29,7 +29,7 @@ from hlomm.journal.codec import (
     encode_outputs,
 )
 from hlomm.journal.framing import scan
-from hlomm.journal.segments import latest_run, parse_name
+from hlomm.journal.segments import latest_run, parse_name, run_of
 from hlomm.research.onlooker import Onlooker
 from hlomm.settings.load import engine_settings
 
@@ -185,9 +185,8 @@ def run_files(path: Path) -> list[Path]:
     named = parse_name(path.name)
     if named is None:
         return [path]
-    siblings = [segment for segment in map(parse_name, (p.name for p in path.parent.iterdir())) if segment]
-    own_run = [segment.name for segment in siblings if segment.epoch_ms == named.epoch_ms]
-    return [path.parent / segment.name for segment in latest_run(own_run)]
+    siblings = [entry.name for entry in path.parent.iterdir()]
+    return [path.parent / segment.name for segment in run_of(siblings, named.epoch_ms)]
 
 
 def _read(file: Path) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import trio
 from click.testing import CliRunner
 
 from hlomm.cli.main import main
+from hlomm.cli.shadow import results_of
 from hlomm.domain.faults import JournalCorrupt, UsageError
+from hlomm.journal.segments import Segment
 from hlomm.research.fill_model import FillModel
 from hlomm.research.shadow.following import Followed, Following
 from hlomm.research.shadow.ledger import shadows
@@ -36,6 +39,21 @@ def whole(paths: StatePaths, *sets: str) -> Followed:
 def rows(paths: StatePaths, table: str) -> list[Any]:
     with sqlite3.connect(paths.ledger) as connection:
         return connection.execute(f"SELECT * FROM {table}").fetchall()
+
+
+class Restarted(threading.Event):
+    """A daemon that is started again while somebody waits, and a stop once that run was looked at."""
+
+    def __init__(self, paths: StatePaths, epoch_ms: int, later_ms: int) -> None:
+        super().__init__()
+        self._paths, self._epoch, self._later, self._waits = paths, f"{epoch_ms}", f"{later_ms}", 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._waits += 1
+        if self._waits == 1:
+            for path in sorted(self._paths.journal.iterdir()):
+                path.with_name(path.name.replace(self._epoch, self._later)).write_bytes(path.read_bytes())
+        return self._waits > 2
 
 
 async def followed_run(rig: MakeRig) -> tuple[StatePaths, Followed]:
@@ -91,7 +109,13 @@ async def test_a_shadow_does_the_same_again_and_nothing_of_it_happened(
     assert "locked" in busy.stderr
     assert "the run is not touched" in busy.stderr
 
-    (segment,) = sorted(paths.journal.iterdir())[:1]
+    later = followed.epoch_ms + 1_000
+    results = list(results_of(lambda: shadow(paths), Restarted(paths, followed.epoch_ms, later)))
+    assert [one.epoch_ms for one in results] == [followed.epoch_ms, later], "the run after a restart is followed, too"
+    assert results[0] == followed
+    assert results[1].total == followed.total
+
+    segment = paths.journal / Segment(later, 0).name
     data = bytearray(segment.read_bytes())
     data[len(data) // 2] ^= 1
     segment.write_bytes(bytes(data))

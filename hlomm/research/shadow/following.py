@@ -96,12 +96,17 @@ class Following:
     def finish(self) -> Followed:
         """The run is over, or nobody looks any longer. UsageError if its books never opened."""
         if self._shadow is None:
-            raise UsageError("this run's account was never read: there is nothing to be beside of")
+            raise UsageError(f"run {self._tail.epoch_ms}: its account was never read, there is nothing to be beside of")
         self._shadow.finish()
         self._write()
         assert self._ledger is not None
         self._ledger.close()
         return self.standing
+
+    @property
+    def over(self) -> bool:
+        """Whether a later run has begun; what is read after that is the whole of this one."""
+        return self._tail.over
 
     @property
     def standing(self) -> Followed:

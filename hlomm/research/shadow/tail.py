@@ -11,7 +11,7 @@ import msgspec
 from hlomm.domain.faults import JournalCorrupt, UsageError
 from hlomm.journal.codec import Record, decode
 from hlomm.journal.framing import HEADER, scan
-from hlomm.journal.segments import Segment, latest_run
+from hlomm.journal.segments import Segment, latest_run, run_of
 
 
 class Tail:
@@ -32,7 +32,7 @@ class Tail:
     def records(self) -> Iterator[Record]:
         """What has been written since. JournalCorrupt where it stops being trustworthy, or a record is missing."""
         while True:
-            segments = {one.number: one for one in self._segments()}
+            segments = {one.number: one for one in run_of(self._names(), self.epoch_ms)}
             here = segments.get(self._number)
             if here is None:
                 return
@@ -42,9 +42,13 @@ class Tail:
             yield from self._new(here)  # what was written between the look at it and the look for another one
             self._number, self._offset = min(number for number in segments if number > self._number), 0
 
-    def _segments(self) -> list[Segment]:
-        found = latest_run(entry.name for entry in self._directory.iterdir())
-        return [one for one in found if one.epoch_ms == self.epoch_ms]
+    @property
+    def over(self) -> bool:
+        """Whether a later run has begun: what this one has written by now is all of it."""
+        return latest_run(self._names())[0].epoch_ms > self.epoch_ms
+
+    def _names(self) -> list[str]:
+        return [entry.name for entry in self._directory.iterdir()]
 
     def _new(self, segment: Segment) -> Iterator[Record]:
         data = self._read(segment)

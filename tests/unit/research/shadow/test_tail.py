@@ -56,7 +56,11 @@ def test_only_the_newest_run_is_followed(tmp_path: Path) -> None:
     path(tmp_path, 1).write_bytes(HEADER + b"".join(framed(1, 1)))
     tail = Tail(tmp_path)
     assert seqs(tail) == [1]
+    assert not tail.over
     (tmp_path / Segment(EPOCH + 1, 1).name).write_bytes(HEADER + b"".join(framed(1, 5)))
+    assert tail.over
+    path(tmp_path, 1).write_bytes(HEADER + b"".join(framed(1, 3)))
+    assert seqs(tail) == [2, 3], "what this run wrote last is read also when the next has begun"
     assert seqs(tail) == [], "a later run is another one's"
 
 
