@@ -156,11 +156,12 @@ class Judge:
 
     @classmethod
     def of(cls, whole: Table, rules: Rules, earlier: int = 0) -> Judge:
-        returns, found = whole.returns, sharpes(whole.returns)
+        returns, found, trials = whole.returns, sharpes(whole.returns), whole.trials + earlier
         distinct = _distinct(returns)
+        others = trials - int(np.count_nonzero(found))
         return cls(
-            table=whole, rules=rules, trials=whole.trials + earlier, sharpes=found,
-            var_sr=_variance(found[distinct], len(returns)), logits=_logits(returns[:, distinct]),
+            table=whole, rules=rules, trials=trials, sharpes=found, logits=_logits(returns[:, distinct]),
+            var_sr=_variance(found[distinct], others, len(returns)),
         )  # fmt: skip
 
     @property
@@ -218,15 +219,16 @@ def _distinct(returns: NDArray[np.float64]) -> list[int]:
     return sorted({returns[:, at].tobytes(): at for at in reversed(range(returns.shape[1]))}.values())
 
 
-def _variance(ratios: NDArray[np.float64], observations: int) -> float:
+def _variance(ratios: NDArray[np.float64], others: int, observations: int) -> float:
     """Of ratios, sets that never traded apart: any number of these would make luck seem not to reach far.
 
-    Of a single one there is no telling: then it is what chance alone makes of a ratio of so many observations.
+    Of a single one, beside `others` that have none, there is no telling: then it is what chance alone makes of a ratio
+    of so many observations.
     """
     found = ratios[ratios != 0.0]
     if len(found) > 1:
         return float(found.var(ddof=1))
-    return 1.0 / (observations - 1) if len(found) and observations > 1 else 0.0
+    return 1.0 / (observations - 1) if len(found) and others else 0.0
 
 
 def _logits(returns: NDArray[np.float64]) -> tuple[float, ...]:

@@ -149,6 +149,8 @@ def test_one_ratio_of_many_trials_is_held_against_what_chance_makes():
     judge = Judge.of(table_of(returns), RULES, 950)
     assert judge.var_sr == pytest.approx(0.01)
     assert winner(judge).deflated.sr0 == pytest.approx(0.1 * 3.25, abs=0.01)
+    copies = Judge.of(table_of(np.repeat(returns[:, 7:8], 50, axis=1)), RULES)
+    assert copies.var_sr == 0.0, "nothing else was tried"
 
 
 # -- from results
