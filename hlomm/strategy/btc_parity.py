@@ -168,23 +168,29 @@ class BtcParity:
 
     def _edge(self, view: MarketView, direction: int, px: float, p: float, outlook: Outlook, *, closing: bool) -> float:
         """What a contract leaves after every cost, in quote per contract."""
-        gain = (p - px) * direction
+        return (p - px) * direction - self._costs(view, direction, px, p, outlook, closing=closing)
+
+    def _costs(
+        self, view: MarketView, direction: int, px: float, p: float, outlook: Outlook, *, closing: bool
+    ) -> float:
+        """Of a contract: of trading it, of its settlement, of its hedge."""
         own = px if direction > 0 else 1.0 - px
         if closing:
             # What is held goes back: its own price pays the fee, and its hedge is taken off rather than put on.
-            return gain - view.close_taker_fee / SCALE * (1.0 - own)
+            return view.close_taker_fee / SCALE * (1.0 - own)
         won = p if direction > 0 else 1.0 - p
         fees = view.open_taker_fee / SCALE * own + view.settle_fee / SCALE * won
         hedged = abs(outlook.odds.delta) * (spot_of(view) or 0.0)
-        return gain - fees - 2.0 * self._config.hedge_cost * hedged
+        return fees + 2.0 * self._config.hedge_cost * hedged
 
     # -- the trade
 
     def _take(self, view: MarketView, offer: _Offer, p: float, outlook: Outlook) -> Take | None:
         c = self._config
         px, equity = to_float(offer.px), to_float(view.equity)
+        costs = self._costs(view, offer.direction, px, p, outlook, closing=view.net * offer.direction < 0)
         bet, beside = self._overlaps.bet(
-            view, spot_of(view) or 0.0, outlook, offer.direction, px, equity=equity, fraction=c.kelly_fraction
+            view, spot_of(view) or 0.0, outlook, offer.direction, px, costs, equity=equity, fraction=c.kelly_fraction
         )
         size = kelly.bet_size(
             bet, equity, fraction=c.kelly_fraction, max_stake=c.max_stake, cap=c.max_size, floor=c.min_size, decimals=0
