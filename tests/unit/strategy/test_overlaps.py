@@ -50,6 +50,16 @@ def test_a_strike_that_wins_and_loses_with_it_makes_it_smaller() -> None:
     assert size((HIGHER, 400)) < 0.7 * alone
 
 
+def test_what_is_far_too_large_is_sold_all_the_same() -> None:
+    """After a rise, or a loss elsewhere, NO would ruin a full bet: a dear bid is taken all the more."""
+    strategy = BtcParity(attrs.evolve(RULES, kelly_fraction=0.1))
+    for equity in (10_000, 1_000, 300):
+        dear = view(net=450, bids=levels(("0.60", 400)), asks=levels(("0.70", 80)), equity=equity)
+        take = strategy.decide(dear).take
+        assert take is not None
+        assert (take.direction, take.qty) == (-1, 400 * 10**8)
+
+
 def test_one_that_loses_where_it_wins_makes_it_larger() -> None:
     assert size((LOWER, -400)) > size()
 
