@@ -138,10 +138,12 @@ class BtcParity:
             for offer in (self._worth(view, +1, low, outlook), self._worth(view, -1, high, outlook))
             if offer is not None
         ]
-        take = None
-        if offers and view.tau_ns >= c.min_tau_s * NS_PER_S:
-            take = self._take(view, max(offers, key=lambda one: one.edge), model.p, outlook)
-        why = _WAITING if take is None else take.reason
+        take, why = None, _WAITING
+        if offers and view.tau_ns < c.min_tau_s * NS_PER_S:
+            why = f"tau: {view.tau_ns / NS_PER_S:.0f} s to the settlement < {c.min_tau_s:g}"
+        elif offers:
+            found = self._take(view, max(offers, key=lambda one: one.edge), model.p, outlook)
+            take, why = (None, found) if isinstance(found, str) else (found, found.reason)
         return Desired(
             bid=None, ask=None, bid_reason=why, ask_reason=why, take=take, sensitivity=moves,
             fair=Px(min(max(round(model.p * SCALE), 0), SCALE)), fair_source="model",
@@ -185,7 +187,8 @@ class BtcParity:
 
     # -- the trade
 
-    def _take(self, view: MarketView, offer: _Offer, p: float, outlook: Outlook) -> Take | None:
+    def _take(self, view: MarketView, offer: _Offer, p: float, outlook: Outlook) -> Take | str:
+        """The trade, or `guard: detail` why there is none although the book offers it."""
         c = self._config
         px, equity = to_float(offer.px), to_float(view.equity)
         costs = self._costs(view, offer.direction, px, p, outlook, closing=view.net * offer.direction < 0)
@@ -199,9 +202,10 @@ class BtcParity:
         qty = Qty(
             min(floor_to(offer.qty, view.market.lot), floor_from_float(min(size.contracts, room), view.market.lot))
         )
-        if qty <= 0:
-            return None
         bound = size.bound.name.lower() + (f" beside {beside} held" if beside else "")
+        if qty <= 0:
+            what = f"max_size: {c.max_size:g} are held" if room <= 0.0 else f"size: {bound}"
+            return f"{what}, edge {offer.edge:.4f} after costs at {px:.4f}, fair {p:.4f}"
         reason = f"edge {offer.edge:.4f} after costs at {px:.4f}, fair {p:.4f}, size by {bound}"
         return Take(direction=offer.direction, px=offer.px, qty=qty, reason=reason)
 
