@@ -47,6 +47,7 @@ def engine_document(engine: EngineReport) -> dict[str, Any]:
             "spread": amount(pnl.spread),
             "inventory": amount(pnl.inventory),
             "settlement": amount(pnl.settlement),
+            "rounding": amount(pnl.rounding),
         },
         "equity": amount(engine.equity),
         "max_drawdown": amount(engine.max_drawdown),

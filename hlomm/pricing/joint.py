@@ -140,19 +140,22 @@ def beside(states: Sequence[float], wealth: Sequence[float], instrument: Instrum
     """Contracts to add to what is held: x >= 0 that maximises sum_s pi_s ln(w_s + x (a_s - c)), per unit of equity.
 
     `wealth` is what the account is worth per state if nothing is added, 1 without holdings. Concave, so bisection on
-    the slope finds it to the last digits. 0 if nothing is gained, or if a state already ruins; no bound is needed,
-    because whatever can lose bounds itself, and what cannot lose anywhere is no bet but an arbitrage (0).
+    the slope finds it to the last digits. 0 if nothing is gained, or if a state ruins whatever is added; where what is
+    held ruins in states in which the instrument gains, as when it is sold, so much of it that none does is the least.
+    No other bound is needed, because whatever can lose bounds itself, and what cannot lose anywhere is no bet but an
+    arbitrage (0).
     """
     gains = [payoff - instrument.cost for payoff in instrument.payoff]
-    if min(wealth) <= 0.0 or min(gains) >= 0.0:
+    if min(gains) >= 0.0 or any(w <= 0.0 and g <= 0.0 for w, g in zip(wealth, gains, strict=True)):
         return 0.0
 
     def slope(x: float) -> float:
         return math.fsum(p * g / (w + x * g) for p, w, g in zip(states, wealth, gains, strict=True))
 
-    if not slope(0.0) > 0.0:
+    low = max((-w / g for w, g in zip(wealth, gains, strict=True) if w <= 0.0), default=0.0)
+    high = min(w / -g for w, g in zip(wealth, gains, strict=True) if g < 0.0)
+    if low >= high or (min(wealth) > 0.0 and not slope(0.0) > 0.0):
         return 0.0
-    low, high = 0.0, min(w / -g for w, g in zip(wealth, gains, strict=True) if g < 0.0)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         if middle in (low, high):

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 CELLS: Final = 4_000_000
 """Ratios held at once, so that 25,000 strategies fit in memory."""
+_DECIMALS: Final = 9
+_ROUNDING: Final = 1e-14
+"""Share of the mean square that sums of squares leave of a variance that is none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,8 +39,9 @@ class Overfitting:
 def pbo(returns: NDArray[np.float64], parts: int) -> Overfitting:
     """Of results [T][N], one column per strategy, in an even number of parts of (nearly) equal length.
 
-    A strategy's rank counts those that did no better, itself included. Without any spread a ratio is 0. ValueError for
-    fewer rows than parts, or an odd number of them.
+    Ranks count from the worst; those that did equally well, as all do that did not trade in a half, share the mean of
+    theirs: the last of them for the chosen one would call a choice good that led to nothing. Without any spread a ratio
+    is 0. ValueError for fewer rows than parts, or an odd number of them.
     """
     import numpy as np  # noqa: PLC0415 - the live path does not pay for it
 
@@ -49,14 +53,15 @@ def pbo(returns: NDArray[np.float64], parts: int) -> Overfitting:
     lengths = np.array([len(piece) for piece in pieces], dtype=np.float64)
     first = np.array([piece.sum(axis=0) for piece in pieces])
     second = np.array([(piece * piece).sum(axis=0) for piece in pieces])
-    floor = 1e-24 * (centre * centre + second.sum(axis=0) / rows)
+    floor = _ROUNDING * (centre * centre + second.sum(axis=0) / rows)
     logits: list[float] = []
     for inside in _choices(parts, max(CELLS // count, 1)):
         within = _ratios(inside, lengths, first, second, centre, floor)
         without = _ratios(1.0 - inside, lengths, first, second, centre, floor)
         best = within.argmax(axis=1)
-        chosen = without[np.arange(len(best)), best]
-        ranks = (without <= chosen[:, None]).sum(axis=1).tolist()
+        chosen = without[np.arange(len(best)), best][:, None]
+        below, equal = (without < chosen).sum(axis=1), (without == chosen).sum(axis=1)
+        ranks = (below + 0.5 * (equal + 1)).tolist()
         logits += [math.log(rank / (count + 1 - rank)) for rank in ranks]
     return Overfitting(
         n_comb=len(logits), logits=tuple(logits), pbo=sum(each <= 0.0 for each in logits) / len(logits)
@@ -79,7 +84,10 @@ def _ratios(
     chosen: NDArray[np.float64], lengths: NDArray[np.float64], first: NDArray[np.float64],
     second: NDArray[np.float64], centre: NDArray[np.float64], floor: NDArray[np.float64],
 ) -> NDArray[np.float64]:  # fmt: skip
-    """Mean over spread of every strategy within every choice of parts, from the sums of the parts."""
+    """Mean over spread of every strategy within every choice of parts, from the sums of the parts.
+
+    Rounded: what is equal, as of all that traded once in a half, must not be told apart by the last bits of sums.
+    """
     import numpy as np  # noqa: PLC0415
 
     n = (chosen @ lengths)[:, None]
@@ -87,4 +95,4 @@ def _ratios(
     variance = chosen @ second / n - off * off
     spread = variance > floor
     made: NDArray[np.float64] = np.where(spread, (off + centre) / np.sqrt(np.where(spread, variance, 1.0)), 0.0)
-    return made
+    return made.round(_DECIMALS)

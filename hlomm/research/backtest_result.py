@@ -8,7 +8,7 @@ import attrs
 import msgspec
 
 from hlomm.assembly.documents import amount, engine_document
-from hlomm.domain.report import EngineReport
+from hlomm.domain.report import EngineReport, Pnl
 from hlomm.domain.times import NS_PER_S
 from hlomm.domain.units import Px, to_fixed, to_text
 from hlomm.research.fair_error import FairError
@@ -166,11 +166,7 @@ class BacktestResult:
                 f"inventory from {to_text(min(path, default=0))} to {to_text(max(path, default=0))} contracts; "
                 f"settled {'-' if self.settled is None else to_text(self.settled)}"
             ),
-            (
-                f"pnl {_signed(pnl.total)} = spread {_signed(pnl.spread)} + inventory {_signed(pnl.inventory)} "
-                f"+ settlement {_signed(pnl.settlement)} - fees {to_fixed(pnl.fees, 2)}; "
-                f"max drawdown {to_fixed(engine.max_drawdown, 2)}"
-            ),
+            f"{parts_text(pnl)}; max drawdown {to_fixed(engine.max_drawdown, 2)}",
         ]
         if self.bracket is not None:
             rows.append(self.bracket.text())
@@ -182,6 +178,19 @@ class BacktestResult:
         rows.append(self.hedged.text())
         rows.extend(self.fair_error.text())
         return "\n".join(rows)
+
+
+def parts_text(pnl: Pnl) -> str:
+    """The result and its parts with every digit: cut to cents they would not add up."""
+    return (
+        f"pnl {_exact(pnl.total)} = spread {_exact(pnl.spread)} + inventory {_exact(pnl.inventory)} "
+        f"+ settlement {_exact(pnl.settlement)} - fees {to_text(pnl.fees)}"
+        + (f" + rounding {_exact(pnl.rounding)}" if pnl.rounding else "")
+    )
+
+
+def _exact(value: int) -> str:
+    return ("+" if value >= 0 else "") + to_text(value)
 
 
 def _signed(value: int) -> str:

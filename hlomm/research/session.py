@@ -36,10 +36,10 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import MarketKind
 from hlomm.domain.report import EngineReport
 from hlomm.domain.times import NS_PER_S
-from hlomm.domain.units import Cash, Px, to_fixed
+from hlomm.domain.units import Cash, Px
 from hlomm.engine.report import report
 from hlomm.research.backtest import SETTLE_DELAY_NS, START_CASH, Terms, settled_by_marks
-from hlomm.research.backtest_result import End
+from hlomm.research.backtest_result import End, parts_text
 from hlomm.research.driver import Driver
 from hlomm.research.fee_schedule import Schedule, schedule
 from hlomm.research.onlooker import Onlooker
@@ -118,11 +118,7 @@ class SessionResult:
             if self.fees is not None
             else "no outcome of Hyperliquid: heard, nothing to trade",
             f"quotes {engine.orders_placed + engine.amends}, cancels {engine.cancels}, fills {engine.fills}",
-            (
-                f"pnl {to_fixed(pnl.total, 2)} = spread {to_fixed(pnl.spread, 2)} + inventory "
-                f"{to_fixed(pnl.inventory, 2)} + settlement {to_fixed(pnl.settlement, 2)} "
-                f"- fees {to_fixed(pnl.fees, 2)}"
-            ),
+            parts_text(pnl),
         ]
         return "\n".join(rows)
 

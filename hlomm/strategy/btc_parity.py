@@ -138,10 +138,12 @@ class BtcParity:
             for offer in (self._worth(view, +1, low, outlook), self._worth(view, -1, high, outlook))
             if offer is not None
         ]
-        take = None
-        if offers and view.tau_ns >= c.min_tau_s * NS_PER_S:
-            take = self._take(view, max(offers, key=lambda one: one.edge), model.p, outlook)
-        why = _WAITING if take is None else take.reason
+        take, why = None, _WAITING
+        if offers and view.tau_ns < c.min_tau_s * NS_PER_S:
+            why = f"tau: {view.tau_ns / NS_PER_S:.0f} s to the settlement < {c.min_tau_s:g}"
+        elif offers:
+            found = self._take(view, max(offers, key=lambda one: one.edge), model.p, outlook)
+            take, why = (None, found) if isinstance(found, str) else (found, found.reason)
         return Desired(
             bid=None, ask=None, bid_reason=why, ask_reason=why, take=take, sensitivity=moves,
             fair=Px(min(max(round(model.p * SCALE), 0), SCALE)), fair_source="model",
@@ -168,23 +170,30 @@ class BtcParity:
 
     def _edge(self, view: MarketView, direction: int, px: float, p: float, outlook: Outlook, *, closing: bool) -> float:
         """What a contract leaves after every cost, in quote per contract."""
-        gain = (p - px) * direction
+        return (p - px) * direction - self._costs(view, direction, px, p, outlook, closing=closing)
+
+    def _costs(
+        self, view: MarketView, direction: int, px: float, p: float, outlook: Outlook, *, closing: bool
+    ) -> float:
+        """Of a contract: of trading it, of its settlement, of its hedge."""
         own = px if direction > 0 else 1.0 - px
         if closing:
             # What is held goes back: its own price pays the fee, and its hedge is taken off rather than put on.
-            return gain - view.close_taker_fee / SCALE * (1.0 - own)
+            return view.close_taker_fee / SCALE * (1.0 - own)
         won = p if direction > 0 else 1.0 - p
         fees = view.open_taker_fee / SCALE * own + view.settle_fee / SCALE * won
         hedged = abs(outlook.odds.delta) * (spot_of(view) or 0.0)
-        return gain - fees - 2.0 * self._config.hedge_cost * hedged
+        return fees + 2.0 * self._config.hedge_cost * hedged
 
     # -- the trade
 
-    def _take(self, view: MarketView, offer: _Offer, p: float, outlook: Outlook) -> Take | None:
+    def _take(self, view: MarketView, offer: _Offer, p: float, outlook: Outlook) -> Take | str:
+        """The trade, or `guard: detail` why there is none although the book offers it."""
         c = self._config
         px, equity = to_float(offer.px), to_float(view.equity)
+        costs = self._costs(view, offer.direction, px, p, outlook, closing=view.net * offer.direction < 0)
         bet, beside = self._overlaps.bet(
-            view, spot_of(view) or 0.0, outlook, offer.direction, px, equity=equity, fraction=c.kelly_fraction
+            view, spot_of(view) or 0.0, outlook, offer.direction, px, costs, equity=equity, fraction=c.kelly_fraction
         )
         size = kelly.bet_size(
             bet, equity, fraction=c.kelly_fraction, max_stake=c.max_stake, cap=c.max_size, floor=c.min_size, decimals=0
@@ -193,9 +202,10 @@ class BtcParity:
         qty = Qty(
             min(floor_to(offer.qty, view.market.lot), floor_from_float(min(size.contracts, room), view.market.lot))
         )
-        if qty <= 0:
-            return None
         bound = size.bound.name.lower() + (f" beside {beside} held" if beside else "")
+        if qty <= 0:
+            what = f"max_size: {c.max_size:g} are held" if room <= 0.0 else f"size: {bound}"
+            return f"{what}, edge {offer.edge:.4f} after costs at {px:.4f}, fair {p:.4f}"
         reason = f"edge {offer.edge:.4f} after costs at {px:.4f}, fair {p:.4f}, size by {bound}"
         return Take(direction=offer.direction, px=offer.px, qty=qty, reason=reason)
 

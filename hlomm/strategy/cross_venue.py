@@ -193,7 +193,7 @@ class CrossVenue:
         found = resting.rest(hedge, maker, place, terms, rules)
         if isinstance(found, str):
             return found
-        stake = stake_of(to_float(found.cost), apart, fraction=c.kelly_fraction, equity=to_float(pair.left.equity))
+        stake = stake_of(to_float(found.cost), apart, pair, fraction=c.kelly_fraction)
         if found.cost * found.qty > stake * SCALE:
             less = resting.rest(hedge, maker, place, attrs.evolve(terms, max_capital=Cash(stake)), rules)
             if isinstance(less, str):
@@ -256,7 +256,7 @@ class CrossVenue:
         if not isinstance(found, Crossing):
             return found
         cost = to_float(found.capital) / to_float(found.qty)
-        stake = stake_of(cost, apart, fraction=c.kelly_fraction, equity=to_float(pair.left.equity))
+        stake = stake_of(cost, apart, pair, fraction=c.kelly_fraction)
         if found.capital > stake:
             found, offers = best_way(offered, attrs.evolve(terms, max_capital=Cash(stake)))
         if not isinstance(found, Crossing):

@@ -11,8 +11,8 @@ from hlomm.domain.ids import POLYMARKET
 from hlomm.domain.inputs import Level
 from hlomm.domain.markets import Leg
 from hlomm.domain.times import NS_PER_S
-from hlomm.domain.units import ceil_from_float, floor_from_float, to_fixed, to_text
-from hlomm.domain.view import MarketView
+from hlomm.domain.units import ceil_from_float, floor_from_float, to_fixed, to_float, to_text
+from hlomm.domain.view import MarketView, PairView
 from hlomm.pricing import kelly
 from hlomm.pricing.cross_venue import Crossing
 from hlomm.pricing.leg_costs import LegFee, LegOffer, as_purchase
@@ -57,10 +57,15 @@ def _first(levels: Sequence[Level], qty: int) -> Iterator[Level]:
         qty -= size
 
 
-def stake_of(cost: float, apart: float, *, fraction: float, equity: float) -> int:
-    """Kelly's cash for pairs that cost so much each, win what they lock and lose that when the legs part."""
-    bet = kelly.two_point(1.0 - apart, 1.0 - cost, cost)
-    return floor_from_float(fraction * bet.stake * max(equity, 0.0), 1)
+def stake_of(cost: float, apart: float, pair: PairView, *, fraction: float) -> int:
+    """Kelly's cash for pairs that cost so much each, win what they lock and lose that when the legs part.
+
+    What is held of the pair is part of the same bet, and stands for so many at that cost: else every look at the books
+    would bet the whole of it once more.
+    """
+    bet, equity = kelly.two_point(1.0 - apart, 1.0 - cost, cost), to_float(pair.left.equity)
+    stake = fraction * bet.stake * max(equity, 0.0) - to_float(pair.held) * cost
+    return floor_from_float(max(stake, 0.0), 1)
 
 
 def until_windows(view: MarketView, averaging_s: int) -> int:

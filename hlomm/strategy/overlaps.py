@@ -58,17 +58,20 @@ class Overlaps:
         outlook: Outlook,
         direction: int,
         px: float,
+        costs: float,
         *,
         equity: float,
         fraction: float,
     ) -> tuple[Bet, int]:
         """Full-Kelly bet at a price (YES space) beside what is held, and how many holdings it stands beside.
 
+        `costs` of a contract come on top of its price (QUANT 5.2).
+
         Holdings count as if they were the fraction of a full bet, so that the fraction of what comes out brings all of
         it to that fraction: alone in one contract it is the fraction of Kelly less what is held.
         """
         contract = contract_of(view.market)
-        side, cost = (BetSide.YES, px) if direction > 0 else (BetSide.NO, 1.0 - px)
+        side, cost = (BetSide.YES, px + costs) if direction > 0 else (BetSide.NO, 1.0 - px + costs)
         if contract is None or not (equity > 0.0 and fraction > 0.0 and 0.0 < cost < 1.0):
             return Bet(BetSide.NONE, None, 0.0, 0.0, 0.0), 0
         held = [one for one in self._held.values() if one.key == _key(view)]

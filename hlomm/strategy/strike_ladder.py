@@ -156,7 +156,7 @@ class StrikeLadder:
         found, offers = best_way(ways, terms)
         if isinstance(found, Crossing) and apart > 0.0:
             cost = to_float(found.capital) / to_float(found.qty)
-            stake = stake_of(cost, apart, fraction=c.kelly_fraction, equity=to_float(pair.left.equity))
+            stake = stake_of(cost, apart, pair, fraction=c.kelly_fraction)
             if found.capital > stake:
                 found, offers = best_way(ways, attrs.evolve(terms, max_capital=Cash(stake)))
         if not isinstance(found, Crossing):

@@ -1,20 +1,21 @@
 """Everything that one calibration found: as a document, as a table, and as settings for those who want them.
 
 The table says for every setting what it is now, what was found, within what, from how much, and what to `--set`; one is
-offered only where it was estimated from contracts that the strategy quotes. The overlay (`overlay`) is a TOML file
-of these, and of nothing else, that `--config` accepts.
+offered only where it was estimated from contracts that the strategy quotes, and from one class of them. The overlay
+(`overlay`) is a TOML file of these, and of nothing else, that `--config` accepts.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import attrs
 
 from hlomm import __version__
-from hlomm.research.calibrate.intensity import ANY, Found
+from hlomm.research.calibrate.intensity import ANY, Found, Intensity
 from hlomm.research.calibrate.latency import Latency
 from hlomm.research.calibrate.probit import FoundNu
 from hlomm.research.calibrate.queue import DEFAULT_N, FoundExponent
@@ -51,7 +52,7 @@ class Calibration:
     now: Mapping[str, float]
     """Settings of `SECTION` in force."""
     quoted: tuple[str, ...]
-    """Classes that the strategy quotes."""
+    """Classes that the strategy quotes, as patterns."""
     intensities: tuple[Found, ...]
     nus: tuple[FoundNu, ...]
     latency: Mapping[str, Latency]
@@ -69,12 +70,19 @@ class Calibration:
 
     # -- rows
 
+    def _quotes(self, klass: str) -> bool:
+        return any(fnmatchcase(klass, pattern) for pattern in self.quoted)
+
     def _of_intensity(self) -> list[Row]:
         found = []
+        several = [
+            one.cell.klass for one in self.intensities
+            if one.cell.tau == one.cell.p == ANY and self._quotes(one.cell.klass) and one.fit and not _vague(one.fit)
+        ]  # fmt: skip
         for one in self.intensities:
             if one.cell.tau != ANY or one.cell.p != ANY:
                 continue
-            quoted = one.cell.klass in self.quoted
+            quoted = self._quotes(one.cell.klass)
             note = f"{one.arrivals} arrivals in {one.exposure_s / 3600:.2f} h of {_markets(one.markets)}"
             note += "" if quoted else "; a class that is not quoted"
             if one.fit is None:
@@ -84,14 +92,18 @@ class Calibration:
             ols = "" if fit.regression is None else f"; regression {fit.regression[0]:.3g}, {fit.regression[1]:.3g}"
             note += f", {one.beyond} beyond {fit.near:.4f}{ols}"
             note += "" if fit.exponential else f"; not exponential (off by {fit.distance:.2f}): holds near the touch"
-            vague = max(_span(fit.a_interval), _span(fit.k_interval)) > SPAN_MAX
+            vague = _vague(fit)
             note += "; takers stop at the touch, so what is beyond it is not seen: not offered" if vague else ""
+            offered = quoted and not vague
+            if offered and len(several) > 1:
+                note += f"; one setting for {' and '.join(several)}, which differ: not offered"
+                offered = False
             for name, key, value, interval in (
                 ("A", "fill_rate", fit.a, fit.a_interval), ("k", "fill_decay", fit.k, fit.k_interval),
             ):  # fmt: skip
                 found.append(
                     Row(
-                        what=f"{name} of {one.cell.klass}", key=f"{SECTION}.{key}" if quoted and not vague else None,
+                        what=f"{name} of {one.cell.klass}", key=f"{SECTION}.{key}" if offered else None,
                         now=self.now[key], value=value, interval=interval, n=one.beyond, note=note,
                     )
                 )  # fmt: skip
@@ -225,6 +237,10 @@ class Calibration:
 
 def _row(what: str, *, n: int, note: str, now: float | None = None) -> Row:
     return Row(what=what, key=None, now=now, value=None, interval=None, n=n, note=note)
+
+
+def _vague(fit: Intensity) -> bool:
+    return max(_span(fit.a_interval), _span(fit.k_interval)) > SPAN_MAX
 
 
 def _span(interval: tuple[float, float] | None) -> float:

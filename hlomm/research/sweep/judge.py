@@ -9,7 +9,8 @@ is what the luckiest of many sets looks like.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -50,7 +51,8 @@ class Table:
     recordings: tuple[int, ...]
     """Recording of each row."""
     by_event: bool
-    fills: tuple[int, ...]
+    fills: Mapping[int, tuple[int, ...]] | None
+    """Of each column, by recording; None for a part of one, of which results say no fills of its own."""
     pnl: tuple[float, ...]
     failed: int
     """Sets without a result."""
@@ -60,10 +62,16 @@ class Table:
         return len(self.points) + self.failed
 
     def rows(self, chosen: Sequence[int]) -> Table:
-        """The same sets over some of the observations."""
-        return attrs.evolve(
-            self, returns=self.returns[list(chosen)], recordings=tuple(self.recordings[at] for at in chosen)
-        )
+        """The same sets over some of the observations, with what they filled in these and in no others."""
+        recordings = tuple(self.recordings[at] for at in chosen)
+        kept, fills = Counter(recordings), None
+        if self.fills is not None and kept.items() <= Counter(self.recordings).items():
+            fills = {recording: self.fills[recording] for recording in kept}
+        return attrs.evolve(self, returns=self.returns[list(chosen)], recordings=recordings, fills=fills)
+
+    def filled(self, column: int) -> int | None:
+        """How often a set was filled in all of it; None where nobody knows."""
+        return None if self.fills is None else sum(each[column] for each in self.fills.values())
 
 
 @attrs.frozen(kw_only=True)
@@ -96,11 +104,12 @@ def table(results: pl.DataFrame, order: Sequence[int]) -> Table:
     failed = results["point"].n_unique() - len(complete)
     if complete.is_empty():
         return Table(
-            points=(), returns=np.zeros((0, 0)), recordings=(), by_event=False, fills=(), pnl=(), failed=failed
+            points=(), returns=np.zeros((0, 0)), recordings=(), by_event=False, fills={}, pnl=(), failed=failed
         )
     kept = whole.filter(pl.col("point").is_in(complete.implode()))
     by_event = len(order) >= EVENTS_MIN
     pieces, recordings = [], []
+    fills: dict[int, tuple[int, ...]] = {}
     for recording in order:
         rows = kept.filter(pl.col("recording") == recording).sort("point")
         lengths = rows["returns"].list.len().unique().to_list()
@@ -111,12 +120,12 @@ def table(results: pl.DataFrame, order: Sequence[int]) -> Table:
         else:
             piece = np.array(rows["returns"].to_list(), dtype=np.float64).reshape(len(rows), -1).T
         pieces.append(piece)
+        fills[recording] = tuple(rows["fills"].to_list())
         recordings += [recording] * len(piece)
-    sums = kept.group_by("point").agg(pl.col("fills").sum(), pl.col("pnl").sum()).sort("point")
+    sums = kept.group_by("point").agg(pl.col("pnl").sum()).sort("point")
     return Table(
         points=tuple(complete.to_list()), returns=np.concatenate(pieces), recordings=tuple(recordings),
-        by_event=by_event, fills=tuple(sums["fills"].to_list()), pnl=tuple(sums["pnl"].to_list()),
-        failed=failed,
+        by_event=by_event, fills=fills, pnl=tuple(sums["pnl"].to_list()), failed=failed,
     )  # fmt: skip
 
 
@@ -141,19 +150,19 @@ class Judge:
     trials: int
     """All that were ever made, earlier ones and failed ones too."""
     sharpes: NDArray[np.float64]
+    var_sr: float
+    """Of the ratio across sets; see `_variance`."""
     logits: tuple[float, ...]
 
     @classmethod
     def of(cls, whole: Table, rules: Rules, earlier: int = 0) -> Judge:
+        returns, found, trials = whole.returns, sharpes(whole.returns), whole.trials + earlier
+        distinct = _distinct(returns)
+        others = trials - int(np.count_nonzero(found))
         return cls(
-            table=whole, rules=rules, trials=whole.trials + earlier, sharpes=sharpes(whole.returns),
-            logits=_logits(whole.returns),
+            table=whole, rules=rules, trials=trials, sharpes=found, logits=_logits(returns[:, distinct]),
+            var_sr=_variance(found[distinct], others, len(returns)),
         )  # fmt: skip
-
-    @property
-    def var_sr(self) -> float:
-        """Of the ratio across sets."""
-        return float(self.sharpes.var(ddof=1)) if len(self.sharpes) > 1 else 0.0
 
     @property
     def pbo(self) -> float | None:
@@ -174,11 +183,11 @@ class Judge:
             point=self.table.points[column], observations=len(series), pnl=math.fsum(series), moments=found,
             psr=None if shape is None else psr(*shape)[1], deflated=made, min_trl=needed, trials=self.trials,
             var_sr=self.var_sr, pbo=self.pbo, pbo_choices=len(self.logits),
-            reasons=tuple(self._reasons(found, made, needed, self.table.fills[column])),
+            reasons=tuple(self._reasons(found, made, needed, self.table.filled(column))),
         )  # fmt: skip
 
     def _reasons(
-        self, found: Moments | None, made: Deflated | None, needed: float | None, fills: int
+        self, found: Moments | None, made: Deflated | None, needed: float | None, fills: int | None
     ) -> list[str]:  # fmt: skip
         rules = self.rules
         if found is None or made is None or needed is None:
@@ -195,19 +204,37 @@ class Judge:
         if found.n < max(rules.least, needed):
             enough = "a ratio above 0" if math.isinf(needed) else str(max(rules.least, math.ceil(needed)))
             said.append(f"{found.n} observations, needs {enough}")
-        if fills < rules.least:
+        if fills is None:
+            said.append("how often it was filled in a part of a recording is not on record")
+        elif fills < rules.least:
             said.append(f"{fills} fills, needs {rules.least}")
         return said
 
 
-def _logits(returns: NDArray[np.float64]) -> tuple[float, ...]:
-    """Empty where there is too little to halve.
+def _distinct(returns: NDArray[np.float64]) -> list[int]:
+    """Columns of different results, of equal ones the first.
 
-    Sets with one and the same result are one set here: a choice among them is none, and would make all ranks look good.
+    Sets with one and the same result are one set to whoever asks what a choice among them is worth.
     """
-    columns = {returns[:, at].tobytes(): at for at in reversed(range(returns.shape[1]))}
+    return sorted({returns[:, at].tobytes(): at for at in reversed(range(returns.shape[1]))}.values())
+
+
+def _variance(ratios: NDArray[np.float64], others: int, observations: int) -> float:
+    """Of ratios, sets that never traded apart: any number of these would make luck seem not to reach far.
+
+    Of a single one, beside `others` that have none, there is no telling: then it is what chance alone makes of a ratio
+    of so many observations.
+    """
+    found = ratios[ratios != 0.0]
+    if len(found) > 1:
+        return float(found.var(ddof=1))
+    return 1.0 / (observations - 1) if len(found) and others else 0.0
+
+
+def _logits(returns: NDArray[np.float64]) -> tuple[float, ...]:
+    """Empty where there is too little to halve."""
     parts = min(PARTS_MOST, len(returns) // 2)
     parts -= parts % 2
-    if parts < PARTS_LEAST or len(columns) < 2:
+    if parts < PARTS_LEAST or returns.shape[1] < 2:
         return ()
-    return pbo(returns[:, sorted(columns.values())], parts).logits
+    return pbo(returns, parts).logits

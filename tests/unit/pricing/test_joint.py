@@ -152,10 +152,30 @@ def test_beside_the_rest_of_a_joint_optimum_it_completes_the_optimum(
 @pytest.mark.parametrize(
     ("wealth", "cost", "payoff"),
     [
-        ([1.0, 0.0], 0.4, (1.0, 0.0)),  # ruined in a state already
+        ([1.0, 0.0], 0.4, (1.0, 0.0)),  # ruined where it loses
         ([1.0, 1.0], 0.6, (1.0, 0.0)),  # no edge
         ([1.0, 1.0], 0.4, (1.0, 1.0)),  # cannot lose: not a bet
     ],
 )
 def test_nothing_is_added(wealth: list[float], cost: float, payoff: tuple[float, float]) -> None:
     assert beside([0.5, 0.5], wealth, Instrument(cost, payoff)) == 0.0
+
+
+@given(
+    p=st.floats(0.05, 0.95), held=st.floats(1.1, 20.0), fair=st.floats(0.1, 0.9), cost=st.floats(0.05, 0.9),
+)  # fmt: skip
+def test_what_would_ruin_is_sold_until_it_does_not_and_then_as_far_as_it_pays(
+    p: float, held: float, fair: float, cost: float
+) -> None:
+    """YES is held, NO is bought beside it: what is best, by looking everywhere."""
+    wealth = [1.0 + held * (1.0 - fair), 1.0 - held * fair]
+    assume(wealth[1] < -1e-3)
+    low, high = -wealth[1] / (1.0 - cost), wealth[0] / cost
+    found = beside([p, 1.0 - p], wealth, Instrument(cost, (0.0, 1.0)))
+    assert beside([p, 1.0 - p], wealth, Instrument(1.0 - cost, (1.0, 0.0))) == 0.0, "more of the same"
+    if low >= high:
+        assert found == 0.0, "neither way out"
+        return
+    looked = [low + (high - low) * at / 2_000 for at in range(1, 2_000)]
+    growth = [p * math.log(wealth[0] - x * cost) + (1.0 - p) * math.log(wealth[1] + x * (1.0 - cost)) for x in looked]
+    assert found == pytest.approx(looked[growth.index(max(growth))], abs=(high - low) / 1_000)

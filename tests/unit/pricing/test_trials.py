@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import attrs
 import numpy as np
@@ -106,8 +107,6 @@ def test_correlated_results_are_worth_less():
 
 def _brute(returns, parts):
     """The definition, read out loud."""
-    from itertools import combinations
-
     pieces, logits = np.array_split(np.arange(len(returns)), parts), []
     for inside in combinations(range(parts), parts // 2):
         rows = np.concatenate([pieces[at] for at in inside])
@@ -135,8 +134,32 @@ def test_pbo_of_skill_and_of_noise():
     assert pbo(noise, 8).pbo == 0.0
 
 
+def test_sets_that_traded_in_one_half_only_are_not_ranked_well_in_the_other():
+    """Two fills each, by chance: the best of one half mostly did nothing in the other, as most did. It is no skill."""
+
+    def brute(returns, parts):
+        pieces, below = np.array_split(np.arange(len(returns)), parts), []
+        for inside in combinations(range(parts), parts // 2):
+            rows = np.isin(np.arange(len(returns)), np.concatenate([pieces[at] for at in inside]))
+            ratio = []
+            for each in (returns[rows], returns[~rows]):
+                std = each.std(axis=0)
+                ratio.append(np.round(np.where(std > 0, each.mean(axis=0) / np.where(std > 0, std, 1), 0), 9))
+            below.append(2 * stats.rankdata(ratio[1])[ratio[0].argmax()] <= returns.shape[1] + 1)
+        return np.mean(below)
+
+    rng, found = np.random.default_rng(3), []
+    for _ in range(10):
+        returns = np.zeros((96, 30))
+        for column in returns.T:
+            column[rng.choice(96, 2, replace=False)] = rng.standard_normal(2)
+        found.append(pbo(returns, 8).pbo)
+        assert found[-1] == pytest.approx(brute(returns, 8))
+    assert np.mean(found) > 0.4
+
+
 def test_pbo_of_what_cannot_be_halved():
     for shape, parts in (((3, 2), 4), ((20, 2), 3), ((20, 0), 2)):
         with pytest.raises(ValueError, match="halved"):
             pbo(np.zeros(shape), parts)
-    assert pbo(np.zeros((8, 2)), 2).logits == pytest.approx([math.log(2)] * 2), "nobody did better than the first"
+    assert pbo(np.zeros((8, 2)), 2).logits == (0.0, 0.0), "all did equally: the first of them is in the middle"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from hlomm.domain.inputs import BookSnapshot, TradePrint
 from hlomm.domain.markets import Comparator
 from hlomm.domain.times import NS_PER_S
-from hlomm.domain.units import ONE, SCALE, Px, parse
+from hlomm.domain.units import ONE, SCALE, Cash, Px, parse
 from hlomm.research.backtest import backtest, settled_by_marks, settlement_mark
-from hlomm.research.backtest_result import BacktestResult
+from hlomm.research.backtest_result import BacktestResult, parts_text
 from hlomm.research.chart import draw
 from hlomm.research.recording import Recording, load
 from hlomm.settings.load import load as load_settings
@@ -71,10 +73,24 @@ def test_fills_never_exceed_the_tape(result, recording):
 
 def test_result_is_accounted_for_to_the_unit(result):
     pnl = result.final.pnl
-    assert pnl.spread + pnl.inventory + pnl.settlement - pnl.fees == pytest.approx(pnl.total, abs=2)
+    assert pnl.spread + pnl.inventory + pnl.settlement - pnl.fees + pnl.rounding == pnl.total
     assert pnl.realised + pnl.unrealised - pnl.fees == pnl.total
     assert pnl.unrealised == 0, "everything is settled"
     assert result.final.equity == 10_000 * SCALE + pnl.total
+
+
+@pytest.mark.parametrize("rounding", [0, -3])
+def test_the_printed_parts_add_up_to_the_printed_result(result, rounding):
+    made = result.final.pnl
+    pnl = replace(made, rounding=Cash(made.rounding + rounding), total=Cash(made.total + rounding))
+    total, parts = parts_text(pnl).removeprefix("pnl ").split(" = ")
+    signed = {name: parse(figure.lstrip("+")) for name, figure in re.findall(r"([a-z]+) ([+-]?[0-9.]+)", parts)}
+    assert parse(total.lstrip("+")) == pnl.total == sum(signed.values()) - 2 * signed["fees"]
+    assert pnl.total % 10**6, "there is something to cut off"
+    said = result.document("sim")["pnl"]
+    assert said["spread"] + said["inventory"] + said["settlement"] - said["fees"] + said["rounding"] == pytest.approx(
+        said["total"]
+    )  # fmt: skip
 
 
 def test_inventory_stays_inside_its_limit(result):

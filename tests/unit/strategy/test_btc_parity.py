@@ -82,6 +82,20 @@ def test_size_is_kellys_within_its_caps_and_shrinks_with_what_is_held() -> None:
     assert want(attrs.evolve(CONFIG, max_size=150.0), net=150).take is None
 
 
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"tau_s": 30.0}, "tau: 30 s to the settlement < 60"), ({"net": 500}, "max_size: 500 are held, edge 0.09"),
+        ({"config": attrs.evolve(CONFIG, kelly_fraction=1e-5)}, "size: floor, edge 0.09"),
+    ],
+)  # fmt: skip
+def test_what_is_worth_it_and_is_not_traded_is_not_said_to_be_worth_nothing(changes: dict[str, Any], why: str) -> None:
+    desired = want(**changes)
+    assert desired.take is None
+    assert desired.bid_reason == desired.ask_reason
+    assert desired.bid_reason.startswith(why)
+
+
 def test_it_wants_what_it_can_hedge() -> None:
     strategy = BtcParity(CONFIG)
     assert strategy.wants(outcome())

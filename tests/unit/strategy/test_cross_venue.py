@@ -126,6 +126,14 @@ def test_what_is_held_counts_against_the_size() -> None:
     assert asked(held=lots(200)) == asked(held=lots(500))
 
 
+def test_what_is_held_is_part_of_kellys_bet() -> None:
+    """Once it is all bet nothing is added, however often the books are looked at."""
+    how = settings(min_size=1, kelly_fraction=0.005)
+    whole = taken(how=how).qty
+    assert taken(how=how, held=whole // 2 // SCALE * SCALE).qty == pytest.approx(whole / 2, abs=2 * SCALE)
+    assert str(asked(how=how, held=whole + SCALE)).startswith("no_room")
+
+
 def test_less_than_the_least_size_is_nothing() -> None:
     found = asked(how=settings(min_size=190, max_notional_usd=100))
     assert isinstance(found, str)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 
 from hlomm.domain.markets import Market
-from hlomm.strategy.btc_parity import BtcParity
+from hlomm.strategy.btc_parity import BtcParity, BtcParityConfig
 from hlomm.strategy.overlaps import HELD_MAX, Overlaps
 from tests.support.values import levels, outcome, px
 from tests.unit.strategy.test_btc_parity import CONFIG
@@ -19,12 +20,12 @@ RULES = attrs.evolve(CONFIG, kelly_fraction=0.2, max_stake=1.0, max_size=5_000.0
 LOWER, HIGHER = outcome(16, strike=px(79_900)), outcome(17, strike=px(80_100))
 
 
-def size(*held: tuple[Market, int], net: int = 0) -> float:
+def size(*held: tuple[Market, int], net: int = 0, rules: BtcParityConfig = RULES, **fees: int) -> float:
     """Contracts of a trade at 0.40 that is fair at one half, with other contracts held."""
-    strategy = BtcParity(RULES)
+    strategy = BtcParity(rules)
     for market, number in held:
         strategy.decide(view(market=market, net=number, bids=levels(("0.5", 1)), asks=levels(("0.51", 1))))
-    take = strategy.decide(view(net=net, **BOOK)).take
+    take = strategy.decide(msgspec.structs.replace(view(net=net, **BOOK), **fees)).take
     return 0.0 if take is None else take.qty / 10**8
 
 
@@ -36,10 +37,27 @@ def test_alone_it_is_the_fraction_of_kelly_and_what_is_held_of_it_counts() -> No
     assert size(net=900) == 0.0
 
 
+def test_it_is_kelly_of_what_a_contract_costs_with_its_fees_and_its_hedge() -> None:
+    """A tenth of the price on top: (0.5 - 0.44)/(0.44 0.56) = 0.2435 contracts per unit of equity, not 0.4167."""
+    assert size(open_taker_fee=10_000_000) == pytest.approx(487, abs=8)
+    assert size(settle_fee=8_000_000) == pytest.approx(487, abs=8), "0.04, as the fee of what pays half of the time"
+    assert size(rules=attrs.evolve(RULES, hedge_cost=0.0005)) < 0.95 * size()
+
+
 def test_a_strike_that_wins_and_loses_with_it_makes_it_smaller() -> None:
     alone = size()
     assert size((LOWER, 400)) < 0.7 * alone
     assert size((HIGHER, 400)) < 0.7 * alone
+
+
+def test_what_is_far_too_large_is_sold_all_the_same() -> None:
+    """After a rise, or a loss elsewhere, NO would ruin a full bet: a dear bid is taken all the more."""
+    strategy = BtcParity(attrs.evolve(RULES, kelly_fraction=0.1))
+    for equity in (10_000, 1_000, 300):
+        dear = view(net=450, bids=levels(("0.60", 400)), asks=levels(("0.70", 80)), equity=equity)
+        take = strategy.decide(dear).take
+        assert take is not None
+        assert (take.direction, take.qty) == (-1, 400 * 10**8)
 
 
 def test_one_that_loses_where_it_wins_makes_it_larger() -> None:

@@ -162,6 +162,12 @@ def test_across_venues_kelly_bounds_the_stake() -> None:
     assert taken(**ACROSS, how=how).qty < taken(**ACROSS, how=settings(across_venues=True, source_noise_bps=5)).qty
 
 
+def test_across_venues_what_is_held_is_part_of_kellys_bet() -> None:
+    how = settings(across_venues=True, source_noise_bps=5, min_size=1, kelly_fraction=0.008)
+    whole = taken(**ACROSS, how=how).qty
+    assert str(asked(**ACROSS, how=how, held=whole + SCALE)).startswith("no_room")
+
+
 def test_it_quotes_nothing_and_owns_no_market() -> None:
     strategy = StrikeLadder(settings())
     assert not strategy.wants(LOW)

@@ -19,6 +19,7 @@ from hlomm.domain.units import SCALE, Px, Qty
 from hlomm.pricing.normal import cdf
 from hlomm.research.calibrate.calibrating import calibrate
 from hlomm.research.calibrate.found import number
+from hlomm.research.calibrate.intensity import Cell
 from hlomm.settings.load import load
 from tests.unit.research.test_journal_recording import journal, opening, traded
 from tests.unit.store.making import OUTCOME, T0, market, minute, write
@@ -113,6 +114,31 @@ def test_a_class_that_is_not_quoted_is_told_and_not_offered(store):
     assert row.value is not None
     assert row.offered == "-"
     assert "not quoted" in row.note
+
+
+def test_a_class_is_quoted_by_pattern(store):
+    chosen = load("sim", sets=['strategy.avellaneda.classes=["price*"]'], environ={})
+    rows = {row.what: row for row in calibrate([store], chosen).rows()}
+    assert rows["A of priceBinary"].offered.startswith("--set strategy.avellaneda.fill_rate=")
+
+
+def test_one_setting_is_not_offered_as_what_the_last_of_two_classes_was_found_to_have(store):
+    found = calibrate([store], settings())
+    (first,) = (one for one in found.intensities if one.cell == Cell(klass="priceBinary"))
+    assert first.fit is not None
+    other = attrs.evolve(
+        first, cell=Cell(klass="priceBucket"), fit=attrs.evolve(first.fit, a=3 * first.fit.a)
+    )  # fmt: skip
+    both = attrs.evolve(found, intensities=(first, other), quoted=("price*",))
+    rows = [row for row in both.rows() if row.what[0] in "Ak"]
+    assert [row.value for row in rows] == [first.fit.a, first.fit.k, 3 * first.fit.a, first.fit.k]
+    assert {row.offered for row in rows} == {"-"}
+    assert "one setting for priceBinary and priceBucket, which differ: not offered" in both.overlay()
+    assert "fill_" not in tomllib.loads(both.overlay()).get("strategy", {}).get("avellaneda", {})
+    one = attrs.evolve(both, quoted=("priceBucket",))
+    assert tomllib.loads(one.overlay())["strategy"]["avellaneda"]["fill_rate"] == pytest.approx(
+        3 * first.fit.a, rel=0.01
+    )
 
 
 def test_a_value_whose_interval_says_nothing_is_not_offered(store):

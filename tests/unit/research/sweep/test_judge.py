@@ -23,10 +23,10 @@ def drawn(seed: int, rows: int = 120, sets: int = 1000) -> np.ndarray:
 
 
 def table_of(returns: np.ndarray, *, fills: int = 100, failed: int = 0, recordings: tuple[int, ...] = ()) -> Table:
-    sets = returns.shape[1]
+    sets, recordings = returns.shape[1], recordings or (0,) * len(returns)
     return Table(
-        points=tuple(range(sets)), returns=returns, recordings=recordings or (0,) * len(returns), by_event=False,
-        fills=(fills,) * sets, pnl=tuple(returns.sum(axis=0)), failed=failed,
+        points=tuple(range(sets)), returns=returns, recordings=recordings, by_event=False,
+        fills=dict.fromkeys(recordings, (fills,) * sets), pnl=tuple(returns.sum(axis=0)), failed=failed,
     )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def test_each_rule_alone_can_say_no(good, rules, words):
 
 
 def test_few_fills_and_few_sets_say_no(good):
-    assert winner(Judge.of(attrs.evolve(good, fills=(29,) * 50), RULES)).reasons == ("29 fills, needs 30",)
+    assert winner(Judge.of(attrs.evolve(good, fills={0: (29,) * 50}), RULES)).reasons == ("29 fills, needs 30",)
     alone = table_of(good.returns[:, 7:8])
     assert winner(Judge.of(alone, RULES)).reasons == ("too little to tell overfitting (120 observations of 1 sets)",)
 
@@ -132,6 +132,27 @@ def test_a_set_that_never_traded_has_no_ratio_and_no_vote_against_others():
     assert judge.verdict(2).reasons == ("its result never changes, so there is no ratio",)
 
 
+@pytest.mark.parametrize("beside", ["idle", "copies"])
+def test_sets_that_never_trade_and_copies_do_not_make_luck_look_short(beside):
+    """Twenty sets of noise are as lucky as they are, whatever stands beside them."""
+    noise = drawn(12, rows=240, sets=20)
+    more = np.zeros((240, 180)) if beside == "idle" else np.repeat(noise[:, :1], 180, axis=1)
+    alone, among = (Judge.of(table_of(each), RULES) for each in (noise, np.hstack((more, noise))))
+    assert among.var_sr == pytest.approx(alone.var_sr)
+    assert winner(among).deflated.sr0 > winner(alone).deflated.sr0, "all of them were tried"
+    assert winner(among).deflated.dsr < 0.5
+
+
+def test_one_ratio_of_many_trials_is_held_against_what_chance_makes():
+    returns = np.zeros((101, 50))
+    returns[:, 7] = drawn(2, rows=101, sets=1)[:, 0] + 0.5
+    judge = Judge.of(table_of(returns), RULES, 950)
+    assert judge.var_sr == pytest.approx(0.01)
+    assert winner(judge).deflated.sr0 == pytest.approx(0.1 * 3.25, abs=0.01)
+    copies = Judge.of(table_of(np.repeat(returns[:, 7:8], 50, axis=1)), RULES)
+    assert copies.var_sr == 0.0, "nothing else was tried"
+
+
 # -- from results
 
 
@@ -153,7 +174,8 @@ def test_blocks_stand_in_the_order_in_which_markets_settled():
     assert made.points == (0, 2)
     assert made.returns.tolist() == [[3, 8], [1, 6], [2, 7]]
     assert made.recordings == (1, 0, 0)
-    assert (made.failed, made.trials, made.fills, made.pnl) == (1, 3, (6, 6), (6.0, 21.0))
+    assert (made.failed, made.trials, made.fills, made.pnl) == (1, 3, {1: (3, 3), 0: (3, 3)}, (6.0, 21.0))
+    assert made.filled(1) == 6
 
 
 def test_where_nothing_has_a_result_there_is_no_winner():
@@ -234,6 +256,18 @@ def test_nothing_after_a_train_decides_its_winner():
     first, second = (walk(table_of(each), ["d"], 20, 20, RULES).windows[0] for each in (returns, changed))
     assert first.winner == second.winner
     assert first.returns == tuple(-each for each in second.returns)
+
+
+def test_a_verdict_on_a_train_counts_no_fill_of_another_time():
+    """40 fills of the tested day do not make a track record of the 20 of the day before; of blocks nobody knows."""
+    returns = drawn(10, rows=80, sets=5)
+    whole = attrs.evolve(
+        table_of(returns, recordings=(0,) * 40 + (1,) * 40), fills={0: (20,) * 5, 1: (40,) * 5}
+    )  # fmt: skip
+    (window,) = walk(whole, ["2026-05-10", "2026-05-11"], 1, 1, RULES).windows
+    assert "20 fills, needs 30" in window.winner.reasons
+    (window,) = walk(table_of(returns), ["2026-05-10"], 40, 40, RULES).windows
+    assert "how often it was filled in a part of a recording is not on record" in window.winner.reasons
 
 
 @pytest.mark.parametrize(
