@@ -55,7 +55,7 @@ def test_many_positions_are_counted_rather_than_listed() -> None:
 def test_resume_says_why_it_is_halted_and_that_drawdown_counts_anew() -> None:
     said = " ".join(asked(halted(), OperatorAction.RESUME).split())
     assert "Halted because: kill by uid 1000 from 10.0.0.7 (book looks wrong)." in said
-    assert "Avellaneda quotes again in 3 markets on hyperliquid." in said
+    assert "Avellaneda quotes again in 3 markets on hyperliquid." in said, "not where nothing is quoted"
     assert "Held now: 40 NO" in said
     assert "Drawdown counts anew from equity 10,214.37" in said
     assert "nothing to resume" in asked(snapshot(), OperatorAction.RESUME)
@@ -137,7 +137,8 @@ def test_the_guardians_steps_and_its_proof() -> None:
     assert "verified" not in said
     said = after(acting, Guarded(1, "done: kill by uid 1000", did, safe=True, audit=3))
     assert "audit #3" in said
-    assert "✓ cancelled 2 orders ✓ left: nothing orders at the venues: 0 ✓ verified" in said
+    assert "orders at the venues: 0 ✓ verified HALTED until you resume done: kill by uid 1000" in said
+    assert said.endswith("✓ cancelled 2 orders ✓ left: nothing")
 
 
 def test_without_a_link_a_kill_says_where_it_goes() -> None:

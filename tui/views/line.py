@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -125,10 +125,21 @@ def harmless(text: Line) -> Line:
     return tuple(span if span.text.isprintable() else Span(printable(span.text), span.tone) for span in text)
 
 
-def wrapped(text: str, width: int, tone: Tone = Tone.PLAIN) -> Iterator[Line]:
-    """Text of any length as lines."""
-    for part in textwrap.wrap(clean(text), max(width, 1)) or [""]:
+def wrapped(text: str, width: int, tone: Tone = Tone.PLAIN, *, most: int | None = None) -> Iterator[Line]:
+    """Text of any length as lines; beyond `most` of them it is cut visibly."""
+    for part in textwrap.wrap(clean(text), max(width, 1), max_lines=most, placeholder=" …") or [""]:
         yield line(Span(part, tone))
+
+
+def within(lines: Sequence[Line], room: int) -> list[Line]:
+    """As many lines as there is room for, one at least; the last of them says how many are out of sight."""
+    room = max(room, 1)
+    if len(lines) <= room:
+        return list(lines)
+    return [
+        *lines[: room - 1],
+        line(Span(f"… {len(lines) - room + 1} more lines: a higher window shows them", Tone.WARN)),
+    ]
 
 
 def flow(cells: Iterable[Line], width: int, *, gap: int = 2) -> list[Line]:
