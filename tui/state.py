@@ -71,7 +71,7 @@ class Ordered:
     action: OperatorAction
     sent_s: float
     sent_wall_ms: int
-    """Venue time when it was sent: alerts from then on are its consequences."""
+    """Venue time of the picture before it, and of its own turn once it is taken: alerts from then on follow from it."""
     fate: Fate = Fate.WAITING
     settled_s: float | None = None
     why: str = ""
@@ -168,8 +168,9 @@ class Store:
                 self.link = Connection(Phase.LOST, why)
             case Rejected(why=why):
                 self.link = Connection(Phase.REJECTED, why)
-            case Answered(id=number):
+            case Answered(id=number, snapshot=snapshot):
                 self._settle(number, Fate.TAKEN, "", now_s)
+                self._taken(number, snapshot)
             case Declined(id=number, why=why):
                 self._settle(number, Fate.DECLINED, why, now_s)
             case Unanswered(id=number, why=why):
@@ -184,6 +185,11 @@ class Store:
     def _settle(self, number: int, fate: Fate, why: str, now_s: float) -> None:
         if self.ordered is not None and self.ordered.id == number:
             self.ordered.fate, self.ordered.why, self.ordered.settled_s = fate, why, now_s
+
+    def _taken(self, number: int, snapshot: Snapshot) -> None:
+        """The answer's picture is of the very turn that took it: what was said before is no consequence."""
+        if self.ordered is not None and self.ordered.id == number:
+            self.ordered.sent_wall_ms = snapshot.engine.wall_ms
 
     def _guarded(self, event: Guarded, now_s: float) -> None:
         ordered = self.ordered

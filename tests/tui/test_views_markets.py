@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from rich.cells import cell_len
 
 from hlomm.domain.units import Qty, complement
 from tests.tui import examples
@@ -71,6 +72,17 @@ def test_orders_under_way_are_no_reason_to_worry() -> None:
 
 def test_large_positions_fit_their_column() -> None:
     assert " −1204 " in plain(row_of(daily(yes=Qty(0), no=examples.qty("1204"))))
+
+
+@pytest.mark.parametrize(
+    "name", ["比特币今年会超过十万美元吗年底", "e\u0301te\u0301", "שלום עולם", "👩\u200d👧 [red]x[/]\x1b[2J"]
+)
+def test_no_name_moves_the_figures_behind_it(name: str) -> None:
+    """Characters of two cells, of none, and those that are not drawn at all."""
+    drawn = plain(row_of(quarter(ticker=name)))
+    figures = "  2:53 .4961⊕ .4792 .5262 .4646/.5417   −40 bid max_position"
+    assert drawn.endswith(figures)
+    assert cell_len(drawn) == 80
 
 
 def test_wide_tables_add_columns_after_the_reason() -> None:

@@ -12,10 +12,10 @@ from hlomm.domain.edge_rows import DeviationRow, EventRow, IncomeRow, StandingRo
 from hlomm.domain.ids import venue_of
 from hlomm.domain.naming import venue_short
 from hlomm.domain.units import SCALE
-from tui.formats import AGE_DIM_S, age, clock, fit, number, quantity
+from tui.formats import AGE_DIM_S, age, clock, number, quantity
 from tui.state import Store
 from tui.views.edges import cents, event_name, group_name, lag_s
-from tui.views.line import Line, Span, Tone, aged, clean, cut, line, spread
+from tui.views.line import Line, Span, Tone, aged, clean, cut, left, line, spread
 
 NO_SIGNALS: Final = "nothing was wanted, and nothing stood apart farther than trading on it costs"
 _SHADES: Final = "·░▒▓█"
@@ -185,11 +185,11 @@ def _log_line(store: Store, one: Said, width: int) -> Line:
     if isinstance(row, SignalRow):
         name = group_name(store, row.group)
         words = f"wanted {quantity(row.qty)} at {cents(row.edge / SCALE, 8)}  {clean(row.reason)}"
-        return cut(line(stamp, Span("PAIR  ", Tone.STRONG), f"{fit(name, _NAME):<{_NAME}} ", words), width)
+        return cut(line(stamp, Span("PAIR  ", Tone.STRONG), left(name, _NAME), " ", words), width)
     name = event_name(store, (row.market,))
     venue, costs = venue_short(venue_of(row.market)), f"{_cents(row.threshold):.2f}c"
     words = f"{venue} {cents(row.deviation / SCALE, 8)} from the others, costs {costs}"
-    return cut(line(stamp, Span("apart ", Tone.LABEL), f"{fit(name, _NAME):<{_NAME}} ", words), width)
+    return cut(line(stamp, Span("apart ", Tone.LABEL), left(name, _NAME), " ", words), width)
 
 
 def log_text(one: Said) -> str:
