@@ -85,6 +85,8 @@ class Ordered:
     """The guardian has the venues' word on it."""
     over: bool = False
     """The guardian does no more and has not got it."""
+    alerts: dict[str, AlertRow] = field(default_factory=dict)
+    """The newest of each code since it was sent: the daemon remembers only so many, and a flood would drown a proof."""
     guard_audit: int = 0
     """Its number in the operator chain, as the guardian says; of what the daemon took, `Store.audit` knows it."""
 
@@ -156,6 +158,7 @@ class Store:
         match event:
             case Pictured(snapshot=snapshot, look=look):
                 self.live, self.received_s = snapshot, now_s
+                self._follow(snapshot)
                 self.looked.showed(look)
                 self.reselect()
             case Up(looks=looks):
@@ -190,6 +193,12 @@ class Store:
         """The answer's picture is of the very turn that took it: what was said before is no consequence."""
         if self.ordered is not None and self.ordered.id == number:
             self.ordered.sent_wall_ms = snapshot.engine.wall_ms
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        """What happens since the order was sent."""
+        if self.ordered is not None:
+            news = (row for row in snapshot.alerts if row.wall_ms >= self.ordered.sent_wall_ms)
+            self.ordered.alerts |= {row.code: row for row in news}
 
     def _guarded(self, event: Guarded, now_s: float) -> None:
         ordered = self.ordered
@@ -337,10 +346,11 @@ class Store:
         return [] if self.live is None else [row for row in self.live.alerts if row not in self._seen]
 
     def consequences(self) -> list[AlertRow]:
-        """Alerts since the order was sent, oldest first."""
-        if self.ordered is None or self.live is None:
-            return []
-        return [row for row in self.live.alerts if row.wall_ms >= self.ordered.sent_wall_ms]
+        """The newest alert of each code since the order was sent, oldest first."""
+        ordered = self.ordered
+        rows = () if ordered is None else ordered.alerts.values()
+        since_ms = 0 if ordered is None else ordered.sent_wall_ms
+        return sorted((row for row in rows if row.wall_ms >= since_ms), key=lambda row: row.wall_ms)
 
     def unanswered_kill(self) -> bool:
         """Whether a kill is under way of which nobody has said that it was taken, or that it was not.

@@ -158,6 +158,20 @@ def test_names_of_wide_characters_take_nothing_from_what_is_behind_them() -> Non
     assert "and 1 more" in " ".join(text(lines).split())
 
 
+def test_a_flood_of_alerts_drowns_neither_the_proof_nor_its_lack() -> None:
+    flood = tuple(msgspec.structs.replace(SETTLED, wall_ms=WALL_MS + 2_000 + n) for n in range(50))
+    for code, said in (("flattened", "0 ✓ verified"), ("flatten_deadline", "NOT CONFIRMED: check by hand")):
+        ended = msgspec.structs.replace(FLATTENED, wall_ms=WALL_MS + 900, code=code, text=f"word for word {code}")
+        made = store()
+        made.sent(1, OperatorAction.KILL, NOW_S)
+        made.apply(Answered(1, halted()), NOW_S)
+        for alerts in ((ended,), flood):
+            made.apply(Pictured(msgspec.structs.replace(halted(), alerts=alerts)), NOW_S)
+            drawn = text(outcome.lines(made, NOW_S, 72))
+            assert said in drawn
+            assert f"word for word {code}" in drawn, "before what is mere information"
+
+
 def test_what_was_said_before_the_kill_was_taken_is_no_proof_of_it() -> None:
     """An order typed ahead of the first picture knows no time; an old picture knows one that is long past."""
     told = msgspec.structs.replace(

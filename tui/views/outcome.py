@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
-from hlomm.domain.outputs import HaltState
-from hlomm.domain.report import PositionRow, Snapshot
+from hlomm.domain.outputs import AlertLevel, HaltState
+from hlomm.domain.report import AlertRow, PositionRow, Snapshot
 from tui.formats import elapsed, short_ticker
 from tui.state import Fate, Ordered, Store
 from tui.views.activity import alert_lines
@@ -46,9 +46,15 @@ def lines(store: Store, now_s: float, width: int) -> list[Line]:
     said += _state(snapshot, width)
     if ordered.fate is Fate.TAKEN and ordered.action in _HALTING:
         said += _proof(store, ordered, snapshot, width)
-    for row in store.consequences()[-_ALERTS_SHOWN:]:
+    for row in _worst(store.consequences()):
         said += alert_lines(row, width)
     return said
+
+
+def _worst(rows: Sequence[AlertRow]) -> Sequence[AlertRow]:
+    """The newest of those that worry, before mere information; oldest first."""
+    ranked = sorted(rows, key=lambda row: (row.level != AlertLevel.INFO.value, row.wall_ms))
+    return sorted(ranked[-_ALERTS_SHOWN:], key=lambda row: row.wall_ms)
 
 
 def _said(store: Store, ordered: Ordered, now_s: float, width: int) -> Iterator[Line]:
