@@ -106,6 +106,17 @@ def clock(wall_ms: int) -> str:
     return moment(wall_ms).strftime("%H:%M:%S")
 
 
+def stamp(wall_ms: int, now_ms: int | None) -> str:
+    """In eight cells: `03:12:07` of the day that it is now, `21T0312Z` of another; None: it is of today."""
+    at = moment(wall_ms)
+    return at.strftime("%H:%M:%S" if now_ms is None or at.date() == moment(now_ms).date() else "%dT%H%MZ")
+
+
+def dated(wall_ms: int) -> str:
+    """`2026-11-21 03:12:07Z`."""
+    return moment(wall_ms).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
 def moment(wall_ms: int) -> datetime:
     """A stamp of the daemon's; one that no calendar has is drawn as the end of the calendar it is beyond."""
     return datetime.fromtimestamp(min(max(wall_ms, 0), _LAST_MS) / 1000, UTC)

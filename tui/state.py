@@ -284,6 +284,11 @@ class Store:
     def shown(self) -> Snapshot | None:
         return self.live if self.held is None else self.held
 
+    @property
+    def shown_wall_ms(self) -> int | None:
+        """Venue time of what is shown."""
+        return None if self.shown is None else self.shown.engine.wall_ms
+
     def lag_s(self, now_s: float) -> float:
         """Seconds since the daemon was last heard; since the terminal was started if it never was."""
         return now_s - (self.begun_s if self.received_s is None else self.received_s)

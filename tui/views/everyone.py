@@ -150,5 +150,5 @@ def _entry(place: int, store: Store, here: bool, now_s: float, width: int) -> It
         said += wrapped(f"CRITICAL: {' · '.join(snapshot.engine.ladder_reasons)}", inner, Tone.ALARM)
     worst = strip.worst_unseen(store)
     if worst is not None:
-        said += alert_lines(worst, inner)
+        said += alert_lines(worst, inner, None if snapshot is None else snapshot.engine.wall_ms)
     yield from ((Span(_INDENT), *each) for each in said)
