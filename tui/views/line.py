@@ -136,8 +136,7 @@ def harmless(text: Line) -> Line:
 def wrapped(text: str, width: int, tone: Tone = Tone.PLAIN, *, most: int | None = None) -> Iterator[Line]:
     """Text of any length as lines; beyond `most` of them it is cut visibly."""
     said = clean(text)
-    cells = sum(map(cell_len, said))
-    if cells > len(said):  # a character of two cells counts as two
+    if cell_len(said) > len(said):  # a character of two cells counts as two
         said = "".join(char + _FILLER * (cell_len(char) - 1) for char in said)
         width -= 1  # the second may come to lie on the next line
     for part in textwrap.wrap(said, max(width, 1), max_lines=most, placeholder=" …") or [""]:
