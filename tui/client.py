@@ -19,7 +19,7 @@ from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.look_rows import LookRow
 from hlomm.domain.report import Snapshot
-from hlomm.link.guardian import LEFT_ALONE, Phase, Told
+from hlomm.link.guardian import LEFT_ALONE, UNSEEN, Phase, Told
 from hlomm.link.protocol import (
     VERSION,
     Access,
@@ -272,7 +272,7 @@ class Client:
             if (task := asyncio.current_task()) is not None:
                 self._followed.add(task)
             said = f"{one.phase.value}: {one.reason.partition('; ')[0]}"
-            safe = one.phase is Phase.DONE and not one.counters.get(LEFT_ALONE)
+            safe = one.phase is Phase.DONE and not any(map(one.counters.get, (LEFT_ALONE, UNSEEN)))
             over = one.phase is not Phase.ACTING and not safe
             self._deliver(Guarded(number, said, one.did, safe, one.audit, over))
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
+from rich.cells import cell_len, set_cell_size
+
 from hlomm.domain.markets import Comparator
 from hlomm.domain.ticker import Terms, Ticker, parse_ticker
 from hlomm.domain.units import DECIMALS, ONE, SCALE, ceil_to, floor_to, to_fixed, to_text
@@ -90,9 +92,9 @@ def ask_price(px: int, decimals: int) -> str:
 
 
 def coin_price(px: int, width: int) -> str:
-    """A price of a coin, with as many decimals as the cells allow, up to four."""
+    """A price of a coin, with as many decimals as the cells allow, up to four; in thousands where it has no room."""
     whole = len(str(px // SCALE))
-    return to_fixed(px, min(max(width - whole - 1, 0), 4))
+    return to_fixed(px, min(max(width - whole - 1, 0), 4)) if whole <= width else f"{px // SCALE // 1000}K"
 
 
 def cents(px: int) -> str:
@@ -102,6 +104,17 @@ def cents(px: int) -> str:
 
 def clock(wall_ms: int) -> str:
     return moment(wall_ms).strftime("%H:%M:%S")
+
+
+def stamp(wall_ms: int, now_ms: int | None) -> str:
+    """In eight cells: `03:12:07` of the day that it is now, `21T0312Z` of another; None: it is of today."""
+    at = moment(wall_ms)
+    return at.strftime("%H:%M:%S" if now_ms is None or at.date() == moment(now_ms).date() else "%dT%H%MZ")
+
+
+def dated(wall_ms: int) -> str:
+    """`2026-11-21 03:12:07Z`."""
+    return moment(wall_ms).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def moment(wall_ms: int) -> datetime:
@@ -155,7 +168,7 @@ def short_ticker(ticker: str, width: int, wall_ms: int) -> str:
         forms = [f"{head} {time}"]
     else:
         forms = [f"{head} {day}{_MONTHS[parsed.month - 1]} {time}".rstrip(), f"{head} {day}T{time.replace(':', '')}"]
-    return next((form for form in forms if len(form) <= width), fit(forms[-1], width))
+    return next((form for form in forms if cell_len(form) <= width), fit(forms[-1], width))
 
 
 def _terms(terms: Terms) -> str:
@@ -177,9 +190,9 @@ def _parsed(ticker: str) -> Ticker | None:
 
 def fit(text: str, width: int) -> str:
     """Cut to `width` cells, visibly."""
-    if len(text) <= width:
+    if cell_len(text) <= width:
         return text
-    return text[: max(width - 1, 0)] + "…" if width > 0 else ""
+    return set_cell_size(text, width - 1) + "…" if width > 0 else ""
 
 
 def _time(parsed: Ticker) -> str:

@@ -71,7 +71,7 @@ class Ordered:
     action: OperatorAction
     sent_s: float
     sent_wall_ms: int
-    """Venue time when it was sent: alerts from then on are its consequences."""
+    """Venue time of the picture before it, and of its own turn once it is taken: alerts from then on follow from it."""
     fate: Fate = Fate.WAITING
     settled_s: float | None = None
     why: str = ""
@@ -85,6 +85,8 @@ class Ordered:
     """The guardian has the venues' word on it."""
     over: bool = False
     """The guardian does no more and has not got it."""
+    alerts: dict[str, AlertRow] = field(default_factory=dict)
+    """The newest of each code since it was sent: the daemon remembers only so many, and a flood would drown a proof."""
     guard_audit: int = 0
     """Its number in the operator chain, as the guardian says; of what the daemon took, `Store.audit` knows it."""
 
@@ -156,6 +158,7 @@ class Store:
         match event:
             case Pictured(snapshot=snapshot, look=look):
                 self.live, self.received_s = snapshot, now_s
+                self._follow(snapshot)
                 self.looked.showed(look)
                 self.reselect()
             case Up(looks=looks):
@@ -168,8 +171,9 @@ class Store:
                 self.link = Connection(Phase.LOST, why)
             case Rejected(why=why):
                 self.link = Connection(Phase.REJECTED, why)
-            case Answered(id=number):
+            case Answered(id=number, snapshot=snapshot):
                 self._settle(number, Fate.TAKEN, "", now_s)
+                self._taken(number, snapshot)
             case Declined(id=number, why=why):
                 self._settle(number, Fate.DECLINED, why, now_s)
             case Unanswered(id=number, why=why):
@@ -184,6 +188,17 @@ class Store:
     def _settle(self, number: int, fate: Fate, why: str, now_s: float) -> None:
         if self.ordered is not None and self.ordered.id == number:
             self.ordered.fate, self.ordered.why, self.ordered.settled_s = fate, why, now_s
+
+    def _taken(self, number: int, snapshot: Snapshot) -> None:
+        """The answer's picture is of the very turn that took it: what was said before is no consequence."""
+        if self.ordered is not None and self.ordered.id == number:
+            self.ordered.sent_wall_ms = snapshot.engine.wall_ms
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        """What happens since the order was sent."""
+        if self.ordered is not None:
+            news = (row for row in snapshot.alerts if row.wall_ms >= self.ordered.sent_wall_ms)
+            self.ordered.alerts |= {row.code: row for row in news}
 
     def _guarded(self, event: Guarded, now_s: float) -> None:
         ordered = self.ordered
@@ -269,6 +284,11 @@ class Store:
     def shown(self) -> Snapshot | None:
         return self.live if self.held is None else self.held
 
+    @property
+    def shown_wall_ms(self) -> int | None:
+        """Venue time of what is shown."""
+        return None if self.shown is None else self.shown.engine.wall_ms
+
     def lag_s(self, now_s: float) -> float:
         """Seconds since the daemon was last heard; since the terminal was started if it never was."""
         return now_s - (self.begun_s if self.received_s is None else self.received_s)
@@ -331,10 +351,11 @@ class Store:
         return [] if self.live is None else [row for row in self.live.alerts if row not in self._seen]
 
     def consequences(self) -> list[AlertRow]:
-        """Alerts since the order was sent, oldest first."""
-        if self.ordered is None or self.live is None:
-            return []
-        return [row for row in self.live.alerts if row.wall_ms >= self.ordered.sent_wall_ms]
+        """The newest alert of each code since the order was sent, oldest first."""
+        ordered = self.ordered
+        rows = () if ordered is None else ordered.alerts.values()
+        since_ms = 0 if ordered is None else ordered.sent_wall_ms
+        return sorted((row for row in rows if row.wall_ms >= since_ms), key=lambda row: row.wall_ms)
 
     def unanswered_kill(self) -> bool:
         """Whether a kill is under way of which nobody has said that it was taken, or that it was not.

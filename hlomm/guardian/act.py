@@ -17,7 +17,7 @@ from hlomm.guardian.account import Account
 from hlomm.guardian.policy import Event
 from hlomm.guardian.record import Record, on_disk
 from hlomm.guardian.watch import Watch
-from hlomm.link.guardian import LEFT_ALONE, Phase
+from hlomm.link.guardian import LEFT_ALONE, UNSEEN, Phase
 from hlomm.rundir import halt_file, owned_file
 from hlomm.settings.charge import Charge
 from hlomm.settings.paths import StatePaths
@@ -50,6 +50,8 @@ class Act:
         """The daemon was killed and is not gone: a thread of it hangs in the kernel, and with it all that it holds."""
         self._before: str | None = None
         """Why the daemon was HALTED before, as a tail for our own note; None until that was looked at."""
+        self._unseen = False
+        """The late look was never answered for every account."""
         self.rounds = 0
         self.failed_rounds = 0
         self.halt_written = False
@@ -65,12 +67,12 @@ class Act:
             "sales": sum(account.sales for account in self._accounts),
             "held_back": sum(account.session.held_back for account in self._accounts),
             "halt_written": int(self.halt_written), "record_lines_lost": self._record.lost,
-            LEFT_ALONE: self._left_alone,
+            LEFT_ALONE: self._left_alone, UNSEEN: int(self._unseen),
         }  # fmt: skip
 
     async def run(self, watch: Watch) -> None:
         """Until every account is safe, or its venue has not confirmed it for `give_up_s`."""
-        begun_s = trio.current_time()
+        begun_s, self._unseen = trio.current_time(), False
         await self._kill(watch)
         taken_by = await self._take_accounts(watch)
         if taken_by is not None:
@@ -118,6 +120,7 @@ class Act:
         while not (safe := await self._try_round(watch)) and trio.current_time() < give_up_s:
             failed += 1
             await self._pause(failed - 1)
+        self._unseen = not safe
         if not safe:
             watch.did.append("could not look once more: an order may have come late — check the venue by hand")
         self._record("late look", canceled=self.canceled - before, safe=safe, failed=failed)

@@ -25,6 +25,8 @@ MAX_NAMED: Final = 500
 DAEMON_ROLE: Final = "daemon"
 LEFT_ALONE: Final = "left_alone"
 """Counter of accounts that another process holds: nobody has looked at those, whatever the phase says."""
+UNSEEN: Final = "unseen"
+"""Counter: 1 if no venue's word was to be had on what may have come late, whatever the phase says."""
 
 
 class Phase(StrEnum):

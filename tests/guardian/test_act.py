@@ -13,7 +13,7 @@ import trio
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.units import Px, Qty
 from hlomm.guardian import account
-from hlomm.link.guardian import Goodbye, Holding, Phase, Policy
+from hlomm.link.guardian import UNSEEN, Goodbye, Holding, Phase, Policy
 from hlomm.link.protocol import Ask, Command
 from hlomm.rundir import halt_file, owned_file, replacing
 from hlomm.rundir.lock import account_lock
@@ -141,6 +141,8 @@ async def test_a_late_look_that_is_never_answered_ends_and_says_so(post, autojum
         assert late["safe"] is False
         told = await operator.ask(Ask(id=1))
         assert "check the venue by hand" in told.did[-1]
+        asked = await operator.ask(Command(id=2, action=OperatorAction.KILL))
+        assert (asked.phase, asked.counters[UNSEEN]) == (Phase.DONE, 1), "no proof, to whom asks later"
         assert "check the venue by hand" in halt_file.read(p.paths.halt).reason
 
 

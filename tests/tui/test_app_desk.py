@@ -349,3 +349,14 @@ def test_news_arrive_even_when_pictures_overtake_one_another() -> None:
             assert [row.n for row in stage.app.store.desk.log] == list(range(1, 25))
 
     drive(main())
+
+
+def test_what_happened_on_another_day_says_so() -> None:
+    async def main() -> None:
+        stage = showing(snapshot(wall_ms=WALL_MS + 7 * 86_400_000))
+        async with on_stage(stage, (120, 40)) as pilot:
+            assert glass(stage).count("21T0056Z") >= 3, "fills and alerts"
+            await pressed(pilot, "8")
+            assert "21T0056Z info" in glass(stage)
+
+    drive(main())

@@ -206,3 +206,27 @@ def test_nobody_leaves_while_a_kill_has_no_answer() -> None:
         assert stage.app.return_value is not None
 
     drive(main())
+
+
+LEFT = tuple(f"hyperliquid left: {', '.join(f'hyperliquid:o1180{n} NO {n}9 (below_minimum)' for n in range(9))}"
+             for _ in range(8))  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(60, 14), (80, 24)], ids=str)
+def test_however_long_the_words_the_verdict_the_field_and_the_keys_stay_in_sight(size: tuple[int, int]) -> None:
+    async def main() -> None:
+        words = "guardian: no beat for 3.0 s; " + "; ".join(LEFT)
+        stage = showing(snapshot(state="halted", reason=words[:1000]))
+        async with on_stage(stage, size) as pilot:
+            await pressed(pilot, "R")
+            assert "Halted because: guardian" in glass(stage)
+            assert "reason (needed)" in glass(stage)
+            assert "[ENTER] resume now" in glass(stage)
+            await pressed(pilot, "escape", "K", "enter")
+            stage.link.deliver(Guarded(1, "gave_up: no beat for 3.0 s", LEFT, over=True))
+            await settle(pilot)
+            assert "NOT CONFIRMED: cancel at the venues' own sites" in glass(stage)
+            assert "more lines" in glass(stage)
+            assert "[ESC] close" in glass(stage)
+
+    drive(main())

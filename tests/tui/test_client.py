@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from hlomm.domain.inputs import OperatorAction
-from hlomm.link.guardian import LEFT_ALONE, Met, Phase, Told, decode_to_guardian
+from hlomm.link.guardian import LEFT_ALONE, UNSEEN, Met, Phase, Told, decode_to_guardian
 from hlomm.link.protocol import (
     VERSION,
     Access,
@@ -541,6 +541,7 @@ def test_an_older_daemon_is_not_asked_for_what_it_does_not_know(socket_path: Pat
     ("phase", "counters", "safe", "over"),
     [
         (Phase.DONE, {LEFT_ALONE: 0}, True, False), (Phase.DONE, {LEFT_ALONE: 1}, False, True),
+        (Phase.DONE, {LEFT_ALONE: 0, UNSEEN: 1}, False, True),
         (Phase.STOOD_DOWN, {}, False, True), (Phase.GAVE_UP, {}, False, True), (Phase.ACTING, {}, False, True),
     ],
 )  # fmt: skip

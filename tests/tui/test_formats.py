@@ -88,7 +88,8 @@ def test_a_spread_never_looks_tighter_than_it_is(px: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"), [("91875", "91875"), ("2310.5", "2310"), ("23.105", "23.10"), ("0.51", "0.510")]
+    ("text", "shown"),
+    [("91875", "91875"), ("2310.5", "2310"), ("23.105", "23.10"), ("0.51", "0.510"), ("103456", "103K")],
 )
 def test_coin_prices_use_the_width_they_have(text: str, shown: str) -> None:
     assert coin_price(parse(text), 5) == shown
@@ -166,3 +167,4 @@ def test_coins_are_signed_and_have_the_decimals_they_need() -> None:
 
 def test_a_cut_is_visible() -> None:
     assert [fit("hello", width) for width in (5, 4, 1, 0)] == ["hello", "hel…", "…", ""]
+    assert [fit("比特币", width) for width in (6, 5, 4, 1)] == ["比特币", "比特…", "比 …", "…"], "two cells each"

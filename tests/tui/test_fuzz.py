@@ -32,12 +32,12 @@ from tui.state import Store
 from tui.views.line import Line
 from tui.widgets.blocks import Money, TruthBar
 from tui.widgets.lists import Browsed, ListPanel
-from tui.widgets.panel import Panel, Sight
+from tui.widgets.panel import Panel, Said, Sight
 
 INTS = (0, 1, -1, 10**8, -(10**8), 10**18, -(10**18), 2**62)
 FLOATS = (0.0, -1.0, 0.5, 1e300, -1e300, math.nan, math.inf, -math.inf)
 TEXTS = ("", " ", "[b]bold[/b]", "\x1b[31mred\nnext", "x" * 3000, "☃ \u202e \ud7ff", "hyperliquid:", ":", "%s{}\\")
-ABSTRACT = (Panel, ListPanel, Browsed)
+ABSTRACT = (Panel, ListPanel, Browsed, Said)
 SIZES = ((80, 24), (24, 3), (1, 1))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from rich.cells import cell_len
 
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.report import AuditRow
@@ -21,6 +22,7 @@ from tests.tui.reading import store, text
 from tui.client import Answered, Declined, Guarded, Lost, Pictured, Rejected, Unanswered, Unguarded, Up
 from tui.state import Start, Store
 from tui.views import consequence, nobody, outcome
+from tui.views.line import plain
 
 # -- consequences
 
@@ -55,7 +57,7 @@ def test_many_positions_are_counted_rather_than_listed() -> None:
 def test_resume_says_why_it_is_halted_and_that_drawdown_counts_anew() -> None:
     said = " ".join(asked(halted(), OperatorAction.RESUME).split())
     assert "Halted because: kill by uid 1000 from 10.0.0.7 (book looks wrong)." in said
-    assert "Avellaneda quotes again in 3 markets on hyperliquid." in said
+    assert "Avellaneda quotes again in 3 markets on hyperliquid." in said, "not where nothing is quoted"
     assert "Held now: 40 NO" in said
     assert "Drawdown counts anew from equity 10,214.37" in said
     assert "nothing to resume" in asked(snapshot(), OperatorAction.RESUME)
@@ -137,7 +139,8 @@ def test_the_guardians_steps_and_its_proof() -> None:
     assert "verified" not in said
     said = after(acting, Guarded(1, "done: kill by uid 1000", did, safe=True, audit=3))
     assert "audit #3" in said
-    assert "✓ cancelled 2 orders ✓ left: nothing orders at the venues: 0 ✓ verified" in said
+    assert "orders at the venues: 0 ✓ verified HALTED until you resume done: kill by uid 1000" in said
+    assert said.endswith("✓ cancelled 2 orders ✓ left: nothing")
 
 
 def test_without_a_link_a_kill_says_where_it_goes() -> None:
@@ -146,6 +149,46 @@ def test_without_a_link_a_kill_says_where_it_goes() -> None:
     assert "goes to its guardian at once" in text(consequence.question(made, OperatorAction.KILL, NOW_S + 5, 72))
     for action in (OperatorAction.FLATTEN, OperatorAction.CANCEL, OperatorAction.RESUME):
         assert "K kills through the guardian" in text(consequence.question(made, action, NOW_S + 5, 72))
+
+
+def test_names_of_wide_characters_take_nothing_from_what_is_behind_them() -> None:
+    rows = tuple(examples.daily(id=f"hyperliquid:o{n}", ticker="比特币今年会超过十万美元吗") for n in range(4))
+    lines = consequence.question(store(snapshot(rows)), OperatorAction.KILL, NOW_S, 70)
+    assert all(cell_len(plain(each)) <= 70 for each in lines)
+    assert "and 1 more" in " ".join(text(lines).split())
+
+
+def test_a_flood_of_alerts_drowns_neither_the_proof_nor_its_lack() -> None:
+    flood = tuple(msgspec.structs.replace(SETTLED, wall_ms=WALL_MS + 2_000 + n) for n in range(50))
+    for code, said in (("flattened", "0 ✓ verified"), ("flatten_deadline", "NOT CONFIRMED: check by hand")):
+        ended = msgspec.structs.replace(FLATTENED, wall_ms=WALL_MS + 900, code=code, text=f"word for word {code}")
+        made = store()
+        made.sent(1, OperatorAction.KILL, NOW_S)
+        made.apply(Answered(1, halted()), NOW_S)
+        for alerts in ((ended,), flood):
+            made.apply(Pictured(msgspec.structs.replace(halted(), alerts=alerts)), NOW_S)
+            drawn = text(outcome.lines(made, NOW_S, 72))
+            assert said in drawn
+            assert f"word for word {code}" in drawn, "before what is mere information"
+
+
+def test_what_was_said_before_the_kill_was_taken_is_no_proof_of_it() -> None:
+    """An order typed ahead of the first picture knows no time; an old picture knows one that is long past."""
+    told = msgspec.structs.replace(
+        snapshot((), wall_ms=WALL_MS + 60_000), alerts=(FLATTENED,),
+        audit=(AuditRow(n=7, at_ms=WALL_MS - 5_000, action="kill", who="", reason="", target="", result=""),),
+    )  # fmt: skip
+    for seen in ((), (Pictured(snapshot()),)):
+        made = Store.begin("/tmp/s", NOW_S)
+        for event in (Up("sim", 1), *seen):
+            made.apply(event, NOW_S)
+        made.sent(1, OperatorAction.KILL, NOW_S)
+        for event in (Answered(1, told), Pictured(told)):
+            made.apply(event, NOW_S)
+        said = text(outcome.lines(made, NOW_S, 72))
+        assert "asking the venue" in said
+        assert "verified" not in said
+        assert "#7" not in said
 
 
 def test_cancel_says_what_it_leaves() -> None:

@@ -42,6 +42,12 @@ def test_each_figure_has_its_source_and_its_age() -> None:
     assert "hyperliquid writer 3" in below[3]
 
 
+def test_a_frozen_display_does_not_say_now() -> None:
+    made = knowing(desk())
+    made.toggle_freeze(NOW_S)
+    assert "as it was 2m ago; since the start" in plain(latency(made, NOW_S + 120, 99)[0])
+
+
 def test_what_is_old_is_drawn_old() -> None:
     older = drawn(now_s=NOW_S + 9)
     assert "as told 9.0s ago" in plain(older[0])

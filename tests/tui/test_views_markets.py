@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from rich.cells import cell_len
 
 from hlomm.domain.units import Qty, complement
 from tests.tui import examples
@@ -73,6 +74,17 @@ def test_large_positions_fit_their_column() -> None:
     assert " −1204 " in plain(row_of(daily(yes=Qty(0), no=examples.qty("1204"))))
 
 
+@pytest.mark.parametrize(
+    "name", ["比特币今年会超过十万美元吗年底", "e\u0301te\u0301", "שלום עולם", "👩\u200d👧 [red]x[/]\x1b[2J"]
+)
+def test_no_name_moves_the_figures_behind_it(name: str) -> None:
+    """Characters of two cells, of none, and those that are not drawn at all."""
+    drawn = plain(row_of(quarter(ticker=name)))
+    figures = "  2:53 .4961⊕ .4792 .5262 .4646/.5417   −40 bid max_position"
+    assert drawn.endswith(figures)
+    assert cell_len(drawn) == 80
+
+
 def test_wide_tables_add_columns_after_the_reason() -> None:
     made = store(snapshot((daily(),)))
     assert plain(markets.rows(made, made.markets(), NOW_S, 100)[0]).endswith("ok               .00669  150 cap    ")
@@ -85,7 +97,7 @@ def test_the_head_counts_and_names_the_filter() -> None:
     made.set_filter("91500")
     assert plain(markets.head(made, 80)).startswith(' "91500" 1/12')
     made.set_filter("nothing")
-    assert "no market matches" in markets.empty(made)
+    assert markets.empty(made) == 'no market matches "nothing" — esc clears the filter'
 
 
 def test_an_unknown_source_of_a_price_leaves_no_mark() -> None:

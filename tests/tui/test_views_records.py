@@ -52,7 +52,7 @@ def test_levels_are_words_and_only_what_is_bad_colours_its_text() -> None:
 
 def test_a_line_in_full() -> None:
     assert records.feed_text(records.feed(knowing(), "kalshi")[0]) == (
-        "00:55:31Z  info  venues.kalshi\n\nmarket listed ticker=KXBTCD-26NOV211127-T86401.99"
+        "2026-11-21 00:55:31Z  info  venues.kalshi\n\nmarket listed ticker=KXBTCD-26NOV211127-T86401.99"
     )
 
 
@@ -114,3 +114,14 @@ def test_everything_is_drawn_within_its_width(width: int) -> None:
                  *latency(made, NOW_S, width)]  # fmt: skip
         assert all(len(plain(each)) <= width for each in lines)
         assert text(lines).replace("\n", "").isprintable()
+
+
+def test_what_is_of_another_day_says_so() -> None:
+    """The chain is as old as the account; a daemon that nobody stops shows alerts of last week."""
+    week_ms = 7 * 86_400_000
+    old, new = (
+        records.audit_lines(records.audit(knowing()), 199, AUDIT[-1].at_ms + later)[0] for later in (week_ms, 0)
+    )
+    assert plain(new).startswith(" #219 00:56:07 tune")
+    assert plain(old).startswith(" #219 21T0056Z tune")
+    assert "2026-11-21 00:56:07Z" in records.audit_text(AUDIT[-1])

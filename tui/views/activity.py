@@ -8,7 +8,7 @@ from hlomm.domain.ids import is_outcome
 from hlomm.domain.outputs import AlertLevel
 from hlomm.domain.report import AlertRow, FillRow
 from hlomm.domain.units import ONE, to_text
-from tui.formats import cents, clock, coin_price, coins_in, number, price, quantity, short_ticker
+from tui.formats import cents, coin_price, coins_in, dated, number, price, quantity, short_ticker, stamp
 from tui.state import Store
 from tui.views.holdings import traded
 from tui.views.line import Line, Span, Tone, clean, cut, joined, left, line, right, rule, signed_tone, width_of, wrapped
@@ -38,10 +38,10 @@ def fills(store: Store) -> list[FillRow]:
     return [] if store.shown is None else list(reversed(store.shown.engine.recent_fills))
 
 
-def fill_line(row: FillRow, width: int) -> Line:
+def fill_line(row: FillRow, width: int, now_ms: int | None = None) -> Line:
     perp = not is_outcome(row.market)
     cells = [
-        line(Span(clock(row.wall_ms), Tone.LABEL)),
+        line(Span(stamp(row.wall_ms, now_ms), Tone.LABEL)),
         line(left(traded(row) if row.kind == _TRADE else clean(row.kind), 10)),
         line(right(coins_in(row.qty, 6) if perp else quantity(row.qty), 6)),
         line(Span("@", Tone.LABEL)),
@@ -63,7 +63,7 @@ def fill_text(row: FillRow) -> str:
     role = "maker" if row.maker else "taker"
     edge = "not known" if row.edge is None else cents(row.edge)
     return (
-        f"{clean(row.ticker)}\n{clock(row.wall_ms)}Z  {clean(row.kind)}, {role}\n\n"
+        f"{clean(row.ticker)}\n{dated(row.wall_ms)}  {clean(row.kind)}, {role}\n\n"
         f"{verb} {amount} at {_px(row.px)}\n"
         f"fee {number(row.fee, 4)}, edge against fair value {edge}"
     )
@@ -91,35 +91,35 @@ def alerts(store: Store) -> list[AlertRow]:
     return [] if store.shown is None else list(reversed(store.shown.alerts))
 
 
-def alert_line(row: AlertRow, width: int) -> Line:
-    return cut(line(*_stamp(row), Span(clean(row.text), _tone(row))), width)
+def alert_line(row: AlertRow, width: int, now_ms: int | None = None) -> Line:
+    return cut(line(*_stamp(row, now_ms), Span(clean(row.text), _tone(row))), width)
 
 
-def alert_lines(row: AlertRow, width: int) -> list[Line]:
+def alert_lines(row: AlertRow, width: int, now_ms: int | None = None) -> list[Line]:
     """The whole text, wrapped under its first line."""
-    stamp = _stamp(row)
-    indent = sum(len(span.text) for span in stamp)
+    head = _stamp(row, now_ms)
+    indent = width_of(head)
     first, *rest = wrapped(row.text, width - indent, _tone(row))
-    return [(*stamp, *first), *((Span(" " * indent), *more) for more in rest)]
+    return [(*head, *first), *((Span(" " * indent), *more) for more in rest)]
 
 
 def alert_text(row: AlertRow) -> str:
-    return f"{clock(row.wall_ms)}Z  {clean(row.level)}: {clean(row.code)}\n\n{clean(row.text)}"
+    return f"{dated(row.wall_ms)}  {clean(row.level)}: {clean(row.code)}\n\n{clean(row.text)}"
 
 
 def log(store: Store, width: int, height: int) -> list[Line]:
     """The newest alerts in full, as many as there is room for."""
     lines = [rule("ALERTS IN FULL", width)]
     for row in alerts(store):
-        lines += alert_lines(row, width)
+        lines += alert_lines(row, width, store.shown_wall_ms)
         if len(lines) >= height:
             break
     return lines[:height]
 
 
-def _stamp(row: AlertRow) -> tuple[Span, ...]:
+def _stamp(row: AlertRow, now_ms: int | None) -> tuple[Span, ...]:
     word, tone = _LEVELS.get(row.level, (_cut_level(row.level), Tone.WARN))
-    return Span(f"{clock(row.wall_ms)} ", Tone.LABEL), Span(f"{word} ", tone)
+    return Span(f"{stamp(row.wall_ms, now_ms)} ", Tone.LABEL), Span(f"{word} ", tone)
 
 
 def _cut_level(level: str) -> str:

@@ -12,10 +12,10 @@ from hlomm.domain.edge_rows import DeviationRow, EventRow, IncomeRow, StandingRo
 from hlomm.domain.ids import venue_of
 from hlomm.domain.naming import venue_short
 from hlomm.domain.units import SCALE
-from tui.formats import AGE_DIM_S, age, clock, fit, number, quantity
+from tui.formats import AGE_DIM_S, age, clock, dated, number, quantity
 from tui.state import Store
 from tui.views.edges import cents, event_name, group_name, lag_s
-from tui.views.line import Line, Span, Tone, aged, clean, cut, line, spread
+from tui.views.line import Line, Span, Tone, aged, clean, cut, left, line, spread
 
 NO_SIGNALS: Final = "nothing was wanted, and nothing stood apart farther than trading on it costs"
 _SHADES: Final = "·░▒▓█"
@@ -185,22 +185,22 @@ def _log_line(store: Store, one: Said, width: int) -> Line:
     if isinstance(row, SignalRow):
         name = group_name(store, row.group)
         words = f"wanted {quantity(row.qty)} at {cents(row.edge / SCALE, 8)}  {clean(row.reason)}"
-        return cut(line(stamp, Span("PAIR  ", Tone.STRONG), f"{fit(name, _NAME):<{_NAME}} ", words), width)
+        return cut(line(stamp, Span("PAIR  ", Tone.STRONG), left(name, _NAME), " ", words), width)
     name = event_name(store, (row.market,))
     venue, costs = venue_short(venue_of(row.market)), f"{_cents(row.threshold):.2f}c"
     words = f"{venue} {cents(row.deviation / SCALE, 8)} from the others, costs {costs}"
-    return cut(line(stamp, Span("apart ", Tone.LABEL), f"{fit(name, _NAME):<{_NAME}} ", words), width)
+    return cut(line(stamp, Span("apart ", Tone.LABEL), left(name, _NAME), " ", words), width)
 
 
 def log_text(one: Said) -> str:
     row = one.row
     if isinstance(row, SignalRow):
         return (
-            f"{clean(row.group)}\n{clock(row.wall_ms)}Z  wanted {quantity(row.qty)} pairs, each to leave "
+            f"{clean(row.group)}\n{dated(row.wall_ms)}  wanted {quantity(row.qty)} pairs, each to leave "
             f"{cents(row.edge / SCALE, 9)} at least\n\n{clean(row.reason)}"
         )
     return (
-        f"{clean(row.ticker)}   {clean(row.market)}\n{clock(row.wall_ms)}Z  began to stand "
+        f"{clean(row.ticker)}   {clean(row.market)}\n{dated(row.wall_ms)}  began to stand "
         f"{cents(row.deviation / SCALE, 9)} from what the other venues say together; "
         f"trading on it costs {_cents(row.threshold):.2f}c"
     )

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from hlomm.domain.ids import venue_of
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.report import Snapshot
@@ -15,6 +16,8 @@ from tui.views.holdings import held, tokens
 from tui.views.line import Line, Tone, clean, wrapped
 
 _NAMES_SHOWN: Final = 3
+_SENTENCE_LINES: Final = 4
+"""A reason may be as long as a list of all that is held: `hlomm status` has the rest of it."""
 _READ_ONLY: Final = (
     ("This terminal is read-only (viewer): the daemon and its guardian refuse every order from it.", Tone.ALARM),
     ("An operator's terminal, or `hlomm kill` where the daemon runs, stops trading.", Tone.PLAIN),
@@ -58,7 +61,7 @@ def question(store: Store, action: OperatorAction, now_s: float, width: int) -> 
     if snapshot is None or not store.connected(now_s):
         return [*alone, *_without_link(store, action, now_s, width)]
     sentences = _resume(snapshot) if action is OperatorAction.RESUME else _halt(snapshot, action)
-    return [*alone, *(part for text, tone in sentences for part in wrapped(text, width, tone))]
+    return [*alone, *(part for text, tone in sentences for part in wrapped(text, width, tone, most=_SENTENCE_LINES))]
 
 
 def read_only(width: int) -> list[Line]:
@@ -115,9 +118,9 @@ def _resume(snapshot: Snapshot) -> Iterator[tuple[str, Tone]]:
     if engine.state != HaltState.HALTED:
         yield f"It is {clean(engine.state)}: resume is refused until it is HALTED.", Tone.WARN
     yield f"Halted because: {clean(engine.reason)}.", Tone.PLAIN
-    markets = sum(1 for row in engine.markets if row.strategy and row.settled is None)
-    venues = ", ".join(clean(row.venue) for row in snapshot.venues) or "no venue"
-    yield f"{_strategies(snapshot).capitalize()} quotes again in {markets} markets on {venues}.", Tone.STRONG
+    markets = [row for row in engine.markets if row.strategy and row.settled is None]
+    venues = ", ".join(dict.fromkeys(clean(venue_of(row.id)) for row in markets)) or "no venue"
+    yield f"{_strategies(snapshot).capitalize()} quotes again in {len(markets)} markets on {venues}.", Tone.STRONG
     held_now = held(engine.positions)
     if held_now:
         yield f"Held now: {_listed(snapshot)}, counted against the limits.", Tone.PLAIN

@@ -12,7 +12,7 @@ from hlomm.domain.naming import venue_short
 from hlomm.domain.units import SCALE
 from tui.formats import DASH, MINUS, age, age_if_old, ask_price, bid_price, number, quantity, short_ticker
 from tui.state import Store
-from tui.views.line import Line, Span, Tone, aged, clean, cut, joined, left, line, right, signed_tone
+from tui.views.line import Line, Span, Tone, aged, clean, cut, joined, left, line, right, signed_tone, width_of
 
 EMPTY: Final = "no two venues list one event"
 REVIEWED: Final = "reviewed"
@@ -107,7 +107,7 @@ def _row(store: Store, row: EdgeRow, lag: float, width: int) -> Line:
     if width >= _VAST:
         cells += [aged(line(_each(row, -part if row.leaves is not None else None)), older) for part in taken(row)]
     word, tone = why(row, link)
-    room = max(width - sum(len(span.text) for cell in cells for span in cell) - len(cells) - _CENTS - _AGE - 2, 0)
+    room = max(width - sum(map(width_of, cells)) - len(cells) - _CENTS - _AGE - 2, 0)
     detail = clean(row.why_not) if width >= _ROOMY and row.why_not else word
     cells += [
         aged(line(_left_over(row)), older),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from rich.cells import cell_len
+
 from hlomm.domain.report import Snapshot
 from tui.formats import fitted, number
 from tui.state import Fate, Store
@@ -37,7 +39,7 @@ def question(stores: Sequence[Store], now_s: float, width: int) -> list[Line]:
 
 
 def _called(place: int, store: Store, stores: Sequence[Store]) -> Line:
-    widest = max(len(truth.name(each)) for each in stores)
+    widest = max(cell_len(truth.name(each)) for each in stores)
     return line(Span(f"{place + 1} ", Tone.KEY), left(truth.name(store), widest + 1, Tone.STRONG))
 
 
@@ -148,5 +150,5 @@ def _entry(place: int, store: Store, here: bool, now_s: float, width: int) -> It
         said += wrapped(f"CRITICAL: {' · '.join(snapshot.engine.ladder_reasons)}", inner, Tone.ALARM)
     worst = strip.worst_unseen(store)
     if worst is not None:
-        said += alert_lines(worst, inner)
+        said += alert_lines(worst, inner, None if snapshot is None else snapshot.engine.wall_ms)
     yield from ((Span(_INDENT), *each) for each in said)

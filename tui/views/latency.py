@@ -37,6 +37,8 @@ def latency(store: Store, now_s: float, width: int, *, low: bool = False) -> lis
         return []
     lag_s = store.shown_lag_s(now_s)
     note = "measured now" if lag_s <= AGE_SHOWN_S else f"as told {age(lag_s)} ago"
+    if store.held is not None:
+        note = f"as it was {age(now_s - store.held_s)} ago"
     return [
         rule(" LATENCY", width, note=f"{note}; since the start, p99 to budget"),
         *(aged(row, lag_s) for row in _stages(snapshot, width, low=low)),

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from rich.cells import cell_len
 
 from tui.formats import fit
 from tui.state import Freshness, freshness
+
+_FILLER: Final = "\0"
+"""No text has it: it is not printable."""
 
 
 class Tone(StrEnum):
@@ -54,16 +59,19 @@ def plain(text: Line) -> str:
 
 
 def width_of(text: Line) -> int:
-    return sum(len(span.text) for span in text)
+    """In cells: some characters take two, some none."""
+    return sum(cell_len(span.text) for span in text)
 
 
 def left(text: str, width: int, tone: Tone = Tone.PLAIN) -> Span:
     """A cell: cut or padded to its width."""
-    return Span(fit(text, width).ljust(width), tone)
+    kept = fit(printable(text), width)
+    return Span(kept + " " * (width - cell_len(kept)), tone)
 
 
 def right(text: str, width: int, tone: Tone = Tone.PLAIN) -> Span:
-    return Span(fit(text, width).rjust(width), tone)
+    kept = fit(printable(text), width)
+    return Span(" " * (width - cell_len(kept)) + kept, tone)
 
 
 def pair(label: str, value: str, width: int, tone: Tone = Tone.PLAIN) -> Line:
@@ -82,13 +90,13 @@ def cut(text: Line, width: int) -> Line:
     room = width
     kept: list[Span] = []
     for span in text:
-        if len(span.text) > room:
+        if cell_len(span.text) > room:
             kept.append(Span(fit(span.text, room), span.tone))
             if room == 0 and len(kept) > 1:  # the cut falls between two spans: mark it on the last one kept
                 kept = [*kept[:-2], Span(kept[-2].text[:-1] + "…", kept[-2].tone)]
             break
         kept.append(span)
-        room -= len(span.text)
+        room -= cell_len(span.text)
     return tuple(kept)
 
 
@@ -125,10 +133,25 @@ def harmless(text: Line) -> Line:
     return tuple(span if span.text.isprintable() else Span(printable(span.text), span.tone) for span in text)
 
 
-def wrapped(text: str, width: int, tone: Tone = Tone.PLAIN) -> Iterator[Line]:
-    """Text of any length as lines."""
-    for part in textwrap.wrap(clean(text), max(width, 1)) or [""]:
-        yield line(Span(part, tone))
+def wrapped(text: str, width: int, tone: Tone = Tone.PLAIN, *, most: int | None = None) -> Iterator[Line]:
+    """Text of any length as lines; beyond `most` of them it is cut visibly."""
+    said = clean(text)
+    if cell_len(said) > len(said):  # a character of two cells counts as two
+        said = "".join(char + _FILLER * (cell_len(char) - 1) for char in said)
+        width -= 1  # the second may come to lie on the next line
+    for part in textwrap.wrap(said, max(width, 1), max_lines=most, placeholder=" …") or [""]:
+        yield line(Span(part.replace(_FILLER, ""), tone))
+
+
+def within(lines: Sequence[Line], room: int) -> list[Line]:
+    """As many lines as there is room for, one at least; the last of them says how many are out of sight."""
+    room = max(room, 1)
+    if len(lines) <= room:
+        return list(lines)
+    return [
+        *lines[: room - 1],
+        line(Span(f"… {len(lines) - room + 1} more lines: a higher window shows them", Tone.WARN)),
+    ]
 
 
 def flow(cells: Iterable[Line], width: int, *, gap: int = 2) -> list[Line]:

@@ -70,7 +70,7 @@ def rows(store: Store, visible: Iterable[MarketRow], now_s: float, width: int) -
 def empty(store: Store) -> str:
     """What to say instead of rows."""
     if store.filter:
-        return f'no market matches "{store.filter}" — / then enter clears the filter'
+        return f'no market matches "{store.filter}" — esc clears the filter'
     return "no markets are listed yet"
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import OperatorAction
-from hlomm.domain.outputs import HaltState
-from hlomm.domain.report import PositionRow, Snapshot
+from hlomm.domain.outputs import AlertLevel, HaltState
+from hlomm.domain.report import AlertRow, PositionRow, Snapshot
 from tui.formats import elapsed, short_ticker
 from tui.state import Fate, Ordered, Store
 from tui.views.activity import alert_lines
@@ -19,6 +19,9 @@ from tui.views.line import Line, Span, Tone, clean, line, wrapped
 _ALERTS_SHOWN: Final = 2
 _POSITIONS_SHOWN: Final = 3
 _STEPS_SHOWN: Final = 8
+_STEP_LINES: Final = 2
+_REASON_LINES: Final = 3
+"""Of what may be as long as a list of all that is held; `hlomm status` has the rest."""
 _HALTING: Final = frozenset({OperatorAction.KILL, OperatorAction.FLATTEN, OperatorAction.CANCEL})
 _CONFIRMED: Final = "flattened"
 """Code of the alert with which a walk ends that every venue has confirmed."""
@@ -43,9 +46,15 @@ def lines(store: Store, now_s: float, width: int) -> list[Line]:
     said += _state(snapshot, width)
     if ordered.fate is Fate.TAKEN and ordered.action in _HALTING:
         said += _proof(store, ordered, snapshot, width)
-    for row in store.consequences()[-_ALERTS_SHOWN:]:
+    for row in _worst(store.consequences()):
         said += alert_lines(row, width)
     return said
+
+
+def _worst(rows: Sequence[AlertRow]) -> Sequence[AlertRow]:
+    """The newest of those that worry, before mere information; oldest first."""
+    ranked = sorted(rows, key=lambda row: (row.level != AlertLevel.INFO.value, row.wall_ms))
+    return sorted(ranked[-_ALERTS_SHOWN:], key=lambda row: row.wall_ms)
 
 
 def _said(store: Store, ordered: Ordered, now_s: float, width: int) -> Iterator[Line]:
@@ -85,7 +94,7 @@ def _instead(ordered: Ordered) -> str:
 
 
 def _guardian(ordered: Ordered, waited_s: float, width: int) -> Iterator[Line]:
-    """The way past a silent daemon, step by step; only the guardian's own word makes it safe."""
+    """The way past a silent daemon: how it ended first, then its steps; only the guardian's own word makes it safe."""
     audit = f"   audit #{ordered.guard_audit}" if ordered.guard_audit else ""
     took = Span(f"has taken it ({waited_s:.2f} s)", Tone.GOOD)
     yield line(
@@ -93,13 +102,13 @@ def _guardian(ordered: Ordered, waited_s: float, width: int) -> Iterator[Line]:
         Span("has NOT made it safe", Tone.ALARM) if ordered.over else took,
         Span(audit, Tone.STRONG),
     )
-    yield from wrapped(clean(ordered.why), width)
-    for step in ordered.did[-_STEPS_SHOWN:]:
-        yield from wrapped(f"{'·' if ordered.over else '✓'} {clean(step)}", width)
     if ordered.over:
         yield from wrapped("NOT CONFIRMED: cancel at the venues' own sites what rests there", width, Tone.ALARM)
     if ordered.safe:
         yield line(Span("orders at the venues: 0 ✓ verified", Tone.GOOD), "   HALTED until you resume")
+    yield from wrapped(clean(ordered.why), width)
+    for step in ordered.did[-_STEPS_SHOWN:]:
+        yield from wrapped(f"{'·' if ordered.over else '✓'} {clean(step)}", width, most=_STEP_LINES)
 
 
 def _state(snapshot: Snapshot, width: int) -> Iterator[Line]:
@@ -113,7 +122,7 @@ def _state(snapshot: Snapshot, width: int) -> Iterator[Line]:
         f"{len(held(engine.positions))}",
     )
     if engine.state != HaltState.RUNNING:
-        yield from wrapped(engine.reason, width, Tone.LABEL)
+        yield from wrapped(engine.reason, width, Tone.LABEL, most=_REASON_LINES)
 
 
 def _proof(store: Store, ordered: Ordered, snapshot: Snapshot, width: int) -> Iterator[Line]:

@@ -9,7 +9,7 @@ from hlomm.domain.basket_rows import ArbitrageReport, BasketRow, TradeRow
 from hlomm.domain.ids import MarketId, venue_of
 from hlomm.domain.markets import Leg
 from hlomm.domain.naming import venue_short
-from tui.formats import DASH, age, clock, elapsed, fitted, number, quantity, remaining
+from tui.formats import DASH, age, dated, elapsed, fitted, number, quantity, remaining
 from tui.state import Store
 from tui.views.edges import event_name
 from tui.views.line import Line, Span, Tone, clean, cut, joined, left, line, right, signed_tone, spread
@@ -162,9 +162,9 @@ def _machine_text(row: BasketRow, lag_s: float) -> str:
 
 def _kept_text(row: TradeRow) -> str:
     legs = "\n".join(f"  {leg.name} of {clean(market)}" for market, leg in row.legs)
-    ends = DASH if row.settles_ms is None else f"{clock(row.settles_ms)}Z"
+    ends = DASH if row.settles_ms is None else dated(row.settles_ms)
     return (
-        f"{clean(row.group)}\n{quantity(row.qty)} pairs, kept since {clock(row.began_ms)}Z until both legs settle: "
+        f"{clean(row.group)}\n{quantity(row.qty)} pairs, kept since {dated(row.began_ms)} until both legs settle: "
         f"{ends}\n\n{legs}\n\ncost {number(row.spent)}, fees included; expected to leave "
         f"{number(row.expected, signed=True)}"
     )

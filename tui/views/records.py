@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hlomm.domain.desk_rows import AuditRow
-from tui.formats import DASH, clock
+from tui.formats import DASH, dated, stamp
 from tui.state import Store
 from tui.views.line import Line, Span, Tone, clean, cut, joined, left, line, right, rule, spread
 
@@ -64,14 +64,14 @@ def feed_head(store: Store, shown: int, words: str, hidden: str, width: int) -> 
     return rule(title, width, note=hidden or ("/ filters: level, area, text" if not words else ""))
 
 
-def feed_lines(rows: Sequence[FeedRow], width: int) -> list[Line]:
-    return [_feed(row, width) for row in rows]
+def feed_lines(rows: Sequence[FeedRow], width: int, now_ms: int | None = None) -> list[Line]:
+    return [_feed(row, width, now_ms) for row in rows]
 
 
-def _feed(row: FeedRow, width: int) -> Line:
+def _feed(row: FeedRow, width: int, now_ms: int | None) -> Line:
     word, tone = _level(row.level)
     cells = [
-        left(clock(row.wall_ms), 8, Tone.LABEL),
+        left(stamp(row.wall_ms, now_ms), 8, Tone.LABEL),
         left(word, 5, tone),
         left(clean(row.area).rpartition(".")[2], _AREA, Tone.LABEL),
         Span(clean(row.text), Tone.ALARM if tone is Tone.ALARM else Tone.PLAIN),
@@ -80,7 +80,7 @@ def _feed(row: FeedRow, width: int) -> Line:
 
 
 def feed_text(row: FeedRow) -> str:
-    return f"{clock(row.wall_ms)}Z  {clean(row.level)}  {clean(row.area)}\n\n{clean(row.text)}"
+    return f"{dated(row.wall_ms)}  {clean(row.level)}  {clean(row.area)}\n\n{clean(row.text)}"
 
 
 # -- operators
@@ -102,15 +102,15 @@ def audit_head(store: Store, width: int) -> Line:
     return spread(top, line(Span(f"hash chain sound, {chain.links} links", Tone.LABEL)), width)
 
 
-def audit_lines(rows: Sequence[AuditRow], width: int) -> list[Line]:
-    return [_audit(row, width) for row in rows]
+def audit_lines(rows: Sequence[AuditRow], width: int, now_ms: int | None = None) -> list[Line]:
+    return [_audit(row, width, now_ms) for row in rows]
 
 
-def _audit(row: AuditRow, width: int) -> Line:
+def _audit(row: AuditRow, width: int, now_ms: int | None) -> Line:
     refused = row.result.startswith("refused")
     cells = [
         line(right(f"#{row.n}", 5, Tone.LABEL)),
-        line(left(clock(row.at_ms), 8, Tone.LABEL)),
+        line(left(stamp(row.at_ms, now_ms), 8, Tone.LABEL)),
         line(Span(clean(f"{row.action} {row.target}".strip()), Tone.STRONG)),
         line(Span(clean(row.who), Tone.LABEL)),
     ]
@@ -123,6 +123,6 @@ def _audit(row: AuditRow, width: int) -> Line:
 def audit_text(row: AuditRow) -> str:
     late = "\nchained from the journal afterwards: that run ended before it could be done at once" if row.late else ""
     return (
-        f"#{row.n}  {clock(row.at_ms)}Z  {clean(row.action)} {clean(row.target)}\n\n"
+        f"#{row.n}  {dated(row.at_ms)}  {clean(row.action)} {clean(row.target)}\n\n"
         f"who     {clean(row.who)}\nreason  {clean(row.reason) or DASH}\nresult  {clean(row.result)}{late}"
     )

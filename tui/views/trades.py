@@ -14,7 +14,6 @@ from tui.formats import (
     DASH,
     age_if_old,
     cents,
-    clock,
     coin_price,
     coins_in,
     fitted,
@@ -22,6 +21,7 @@ from tui.formats import (
     price,
     quantity,
     short_ticker,
+    stamp,
 )
 from tui.state import Store
 from tui.views.activity import fill_text
@@ -148,7 +148,7 @@ def fill_lines(store: Store, rows: Sequence[FillRow], width: int) -> list[Line]:
 
 def _fill(row: FillRow, wall_ms: int, width: int) -> Line:
     perp, name, wide = not is_outcome(row.market), _name_width(width), width >= _WIDE
-    cells = [left(clock(row.wall_ms), 8, Tone.LABEL)]
+    cells = [left(stamp(row.wall_ms, wall_ms), 8, Tone.LABEL)]
     if wide:
         cells.append(left(venue(row), 2, Tone.LABEL))
     cells += [

@@ -89,7 +89,7 @@ def bar(store: Store, now_s: float, width: int) -> Line:
 
 
 def _length(segments: list[Span]) -> int:
-    return sum(len(segment.text) for segment in segments) + len(_SEPARATOR.text) * (len(segments) - 1)
+    return width_of(tuple(segments)) + len(_SEPARATOR.text) * (len(segments) - 1)
 
 
 def _all_paused(snapshot: Snapshot) -> bool:

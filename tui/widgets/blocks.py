@@ -21,7 +21,7 @@ from tui.views import (
     why,
 )
 from tui.views.line import Line, Span, Tone, joined, line, width_of
-from tui.widgets.panel import Panel, Sight
+from tui.widgets.panel import Panel, Said, Sight
 
 _NAME: Final = 12
 """Of a daemon, where the footer says whom K kills."""
@@ -108,17 +108,13 @@ class Nobody(Panel):
         return nobody.lines(self.store, width)
 
 
-class Consequence(Panel):
+class Consequence(Said):
     """What an order would do, live; once it is given, what it did."""
-
-    DEFAULT_CLASSES = ""
-    FITTED = True
 
     def __init__(self, sight: Sight, action: OperatorAction, *, everyone: bool = False) -> None:
         super().__init__(sight)
         self._action = action
         self._everyone = everyone
-        self.given = False
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         del height

@@ -169,7 +169,7 @@ class Fills(Browsed[FillRow]):
         return activity.fills(self.store)
 
     def item_lines(self, items: Sequence[FillRow], width: int) -> list[Line]:
-        return [activity.fill_line(item, width) for item in items]
+        return [activity.fill_line(item, width, self.store.shown_wall_ms) for item in items]
 
     def item_text(self, item: FillRow) -> str:
         return activity.fill_text(item)
@@ -186,7 +186,7 @@ class Alerts(Browsed[AlertRow]):
         return activity.alerts(self.store)
 
     def item_lines(self, items: Sequence[AlertRow], width: int) -> list[Line]:
-        return [activity.alert_line(item, width) for item in items]
+        return [activity.alert_line(item, width, self.store.shown_wall_ms) for item in items]
 
     def item_text(self, item: AlertRow) -> str:
         return activity.alert_text(item)

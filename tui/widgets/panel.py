@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.content import Content
 from textual.dom import DOMNode
@@ -14,7 +14,12 @@ from textual.style import Style
 from textual.widget import Widget
 
 from tui.state import Store
-from tui.views.line import Line, Tone, harmless, plain, wrapped
+from tui.views.line import Line, Tone, harmless, plain, within, wrapped
+
+_WINDOW_SHARE: Final = 0.9
+_FRAME: Final = 6
+_FIELD: Final = 2
+"""Of the style sheet: how much of the screen a window may take, what it has around its text, and its field."""
 
 
 @dataclass
@@ -151,3 +156,23 @@ class Panel(Widget):
             dim=styles.text_style.dim,
             strike=styles.text_style.strike,
         )
+
+
+class Said(Panel):
+    """What a question says, and later what became of the order. However long: field and keys below it stay in sight."""
+
+    DEFAULT_CLASSES = ""
+    FITTED = True
+    given = False
+    """Whether the order has been given: then there is no field any more."""
+
+    def look(self, width: int, height: int) -> tuple[tuple[Line, ...], int | None]:
+        drawn, cursor_line = super().look(width, height)
+        return tuple(within(drawn, self._room())), cursor_line
+
+    def _room(self) -> int:
+        if not self.is_attached:
+            return _FRAME
+        top = max((each.region.bottom for each in self.screen.query("TruthBar, Strip")), default=0)
+        window = int((self.app.size.height - top) * _WINDOW_SHARE)
+        return window - _FRAME - (0 if self.given else _FIELD)

@@ -58,7 +58,7 @@ class LogFeed(Browsed[FeedRow]):
         return item.key
 
     def item_lines(self, items: Sequence[FeedRow], width: int) -> list[Line]:
-        return records.feed_lines(items, width)
+        return records.feed_lines(items, width, self.store.shown_wall_ms)
 
     def item_text(self, item: FeedRow) -> str:
         return records.feed_text(item)
@@ -78,7 +78,7 @@ class Audit(Browsed[AuditRow]):
         return item.n
 
     def item_lines(self, items: Sequence[AuditRow], width: int) -> list[Line]:
-        return records.audit_lines(items, width)
+        return records.audit_lines(items, width, self.store.shown_wall_ms)
 
     def item_text(self, item: AuditRow) -> str:
         return records.audit_text(item)

@@ -10,7 +10,7 @@ from tui.views.change import Plan
 from tui.views.line import Line
 from tui.views.strategies import Setting
 from tui.widgets.lists import Browsed
-from tui.widgets.panel import Panel, Sight
+from tui.widgets.panel import Said, Sight
 
 
 class StrategyList(Browsed[StrategyRow]):
@@ -84,16 +84,12 @@ class SettingList(Browsed[Setting]):
         return strategies.NO_SETTINGS
 
 
-class Planned(Panel):
+class Planned(Said):
     """What a change would do, live; once it is sent, what became of it."""
-
-    DEFAULT_CLASSES = ""
-    FITTED = True
 
     def __init__(self, sight: Sight, plan: Plan) -> None:
         super().__init__(sight)
         self._plan = plan
-        self.given = False
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         del height
