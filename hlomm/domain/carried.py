@@ -167,6 +167,8 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What perps brought, as in `earned`; it is inside the inventory there."""
     tuned: tuple[tuple[str, str], ...] = ()
     """(key, value) of settings an operator had changed: a restart is as configured, and says so."""
+    stuck: str = ""
+    """Why a pair may be on one leg: everything is sold once it runs, unless nothing is held by then."""
 
     @property
     def first(self) -> CarriedBooks:

@@ -128,7 +128,10 @@ def release(state: State, why: str) -> None:
     """The tokens are sold with everything else: none is reserved any more."""
     for kept in state.pairs.open:
         _ended(state, kept, f"sold: {why}", None)
-    state.books_moved |= bool(state.pairs.open)
+    if state.pairs.open:
+        state.books_moved = True
+        groups = ", ".join(kept.group for kept in state.pairs.open)
+        state.baskets.stuck = state.baskets.stuck or f"pairs may be left on one leg: {groups} were being sold ({why})"
     state.pairs.open.clear()
 
 

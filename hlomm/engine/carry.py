@@ -55,7 +55,7 @@ def carried(state: State) -> Carried:
         day=day.number, day_start=Cash(day.start), day_stopped=day.stopped,
         paused=tuple(state.paused.items()), pairs=tuple(map(_pair, state.pairs.open)),
         making=tuple(group for group, known in state.baskets.by_group.items() if _in_making(known)),
-        rested=_rested(state),
+        rested=_rested(state), stuck=state.baskets.stuck or "",
     )  # fmt: skip
 
 
@@ -162,6 +162,7 @@ def restore(state: State, books: Carried) -> None:
         )
         for one in books.pairs
     ]  # fmt: skip
+    state.baskets.stuck = books.stuck or None
     if books.making:
         # What their orders did is in the books or will be, but not which leg is short of what: no guess is safe.
         state.baskets.stuck = f"the last run ended while it was making {', '.join(books.making)}"
