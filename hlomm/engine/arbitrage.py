@@ -130,8 +130,8 @@ def release(state: State, why: str) -> None:
         _ended(state, kept, f"sold: {why}", None)
     if state.pairs.open:
         state.books_moved = True
-        groups = ", ".join(kept.group for kept in state.pairs.open)
-        state.baskets.stuck = state.baskets.stuck or f"pairs may be left on one leg: {groups} were being sold ({why})"
+        some = f"{len(state.pairs.open)} pairs, {state.pairs.open[0].group} the first,"
+        state.baskets.stuck = state.baskets.stuck or f"{some} may be left on one leg: they were being sold ({why})"
     state.pairs.open.clear()
 
 

@@ -125,7 +125,8 @@ def take_over(state: State, basket: BasketState, why: str) -> None:
     _meet(state, basket, BasketEvent.TAKEN_OVER)
     state.books_moved |= basket.pair
     if basket.pair and state.halt is not HaltState.RUNNING and (basket.most > 0 or not basket.ended):
-        state.baskets.stuck = f"pair {basket.group} may be left on one leg: it was being made ({why})"
+        stuck = f"pair {basket.group} may be left on one leg: it was being made ({why})"
+        state.baskets.stuck = state.baskets.stuck or stuck
     state.baskets.count("dropped")
     left = basket_moves.left_over(state, basket) or "nothing is left over"
     state.out.alert(

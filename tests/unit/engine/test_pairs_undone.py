@@ -233,3 +233,12 @@ def test_after_everything_was_sold_or_offered_whoever_resumes_has_decided() -> N
     desk.rig.command(OperatorAction.RESUME)
     assert desk.rig.state.halt is HaltState.RUNNING
     assert written(desk).stuck == ""
+
+
+def test_complete_pairs_that_were_being_sold_when_the_daemon_died_are_not_forgotten() -> None:
+    desk = bought()
+    desk.rig.command(OperatorAction.FLATTEN)
+    again = restarted(written(desk), halted="flatten", after=desk)
+    again.rig.command(OperatorAction.RESUME)
+    assert again.rig.state.halt is HaltState.FLATTENING
+    assert "1 pairs" in again.rig.state.halt_reason
