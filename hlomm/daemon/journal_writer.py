@@ -11,6 +11,7 @@ import errno
 import gzip
 import os
 import shutil
+from collections import deque
 from pathlib import Path
 from typing import Final, Self
 
@@ -44,6 +45,9 @@ class JournalWriter:
         self._unsynced = False
         self._full: list[tuple[Path, int]] = []
         """Segments that are full, open until they are synced."""
+        self._unpacked: deque[Path] = deque()
+        """Those that were, in the order in which they are packed, one at a time."""
+        self._packing = False
         self.lost: OSError | None = None
         """Why records that were taken may be on no disk."""
         self.records = 0
@@ -97,20 +101,35 @@ class JournalWriter:
         self._open_segment()
 
     async def keep_synced(self, interval_s: float) -> None:
-        """Group commit, and compression of full segments, in threads."""
-        while True:
-            await trio.sleep(interval_s)
-            await self.sync()
-            while self._full:
-                path, fd = self._full[0]
-                await self._sync(fd)
-                os.close(fd)
-                del self._full[0]
+        """Group commit, and beside it compression of full segments, in threads.
+
+        What was taken is on the disk after `interval_s` and as long as the disk takes for a sync, whatever is packed.
+        """
+        async with trio.open_nursery() as nursery:
+            while True:
+                await trio.sleep(interval_s)
+                while self._full:  # first, or the loss of the host leaves a hole before what is on the disk
+                    path, fd = self._full[0]
+                    await self._sync(fd)
+                    os.close(fd)
+                    del self._full[0]
+                    self._unpacked.append(path)
+                await self.sync()
+                if self._unpacked and not self._packing:
+                    self._packing = True
+                    nursery.start_soon(self._pack)
+
+    async def _pack(self) -> None:
+        try:
+            while self._unpacked:
+                path = self._unpacked.popleft()
                 try:
                     await trio.to_thread.run_sync(_compress, path)
                 except OSError as error:
                     # Nothing is lost: the segment stays as it is, larger than it need be.
                     _log.warning("journal_segment_not_compressed", segment=path.name, error=str(error))
+        finally:
+            self._packing = False
 
     async def sync(self) -> None:
         if self._unsynced and self._fd >= 0:

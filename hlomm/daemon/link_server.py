@@ -160,6 +160,9 @@ class LinkServer:
         if pump.fault is not None:
             self._unrecorded(command, wall_ms, "refused: the engine is frozen")
             return Refused(id=number, code="fault", text="the engine is frozen; the daemon is sweeping")
+        if self._trouble():  # its sessions are gone: it would say that it does what nobody carries out
+            self._unrecorded(command, wall_ms, "refused: trading is over")
+            return Refused(id=number, code="fault", text="trading is over; the daemon is sweeping")
         pump([command], 0)
         if pump.journal_dead is not None:
             self._unrecorded(command, wall_ms, f"{pump.engine.state.halt.value}: the journal cannot be written")

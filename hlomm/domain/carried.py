@@ -6,6 +6,8 @@ what the venue reports since, and compares the sum with the account before it qu
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
 from hlomm.domain.basket_rows import ArbitrageKind
@@ -31,6 +33,9 @@ class CarriedPosition(msgspec.Struct, frozen=True, array_like=True, kw_only=True
     volume: Cash
     fills: int
     ref2: int | None
+    px_yes: Px | None = None
+    """What a token could be sold for when a buyer was last seen; None if there never was one."""
+    px_no: Px | None = None
 
 
 class CarriedPerp(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -45,6 +50,8 @@ class CarriedPerp(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     volume: Cash
     fills: int
     ref2: int | None
+    px: Px | None = None
+    """What it could be closed at, as last seen."""
 
 
 class CarriedFill(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -167,6 +174,8 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What perps brought, as in `earned`; it is inside the inventory there."""
     tuned: tuple[tuple[str, str], ...] = ()
     """(key, value) of settings an operator had changed: a restart is as configured, and says so."""
+    stuck: str = ""
+    """Why a pair may be on one leg: everything is sold once it runs, unless nothing is held by then."""
 
     @property
     def first(self) -> CarriedBooks:
@@ -188,12 +197,29 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         return (self.first, *self.others)
 
 
+_Books = TypeVar("_Books", Carried, CarriedBooks)
+
+
 def without_flat(books: Carried) -> Carried:
     """The same as it was recorded before markets without tokens were carried."""
     lean = msgspec.structs.replace(books, positions=_held(books))
     return msgspec.structs.replace(
         lean, others=tuple(msgspec.structs.replace(other, positions=_held(other)) for other in books.others)
     )
+
+
+def without_prices(books: Carried) -> Carried:
+    """The same as it was recorded before prices were carried."""
+    return msgspec.structs.replace(
+        _unpriced(books), others=tuple(_unpriced(other) for other in books.others)
+    )  # fmt: skip
+
+
+def _unpriced(books: _Books) -> _Books:
+    return msgspec.structs.replace(
+        books, positions=tuple(msgspec.structs.replace(one, px_yes=None, px_no=None) for one in books.positions),
+        perps=tuple(msgspec.structs.replace(one, px=None) for one in books.perps),
+    )  # fmt: skip
 
 
 def _held(books: Carried | CarriedBooks) -> tuple[CarriedPosition, ...]:

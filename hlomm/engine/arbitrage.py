@@ -128,7 +128,10 @@ def release(state: State, why: str) -> None:
     """The tokens are sold with everything else: none is reserved any more."""
     for kept in state.pairs.open:
         _ended(state, kept, f"sold: {why}", None)
-    state.books_moved |= bool(state.pairs.open)
+    if state.pairs.open:
+        state.books_moved = True
+        some = f"{len(state.pairs.open)} pairs, {state.pairs.open[0].group} the first,"
+        state.baskets.stuck = state.baskets.stuck or f"{some} may be left on one leg: they were being sold ({why})"
     state.pairs.open.clear()
 
 

@@ -286,9 +286,10 @@ class Baskets:
     rests: bool = False
     """Some pairs begin with a leg that rests."""
     stuck: str | None = None
-    """A pair was left on one leg and could not be sold back: everything is to be flattened."""
+    """Why a pair is, or may be, on one leg: everything is to be flattened, and this stands until it was."""
     rested: dict[tuple[MarketId, Leg], int] = attrs.field(factory=dict)
-    """Tokens in no pair that the last run had where its orders rested, until it is known that none of them filled."""
+    """Tokens in no pair that there were where orders rested when the last run ended, or this one halted, until it is
+    known that none of them filled."""
     counts: dict[str, int] = attrs.field(factory=dict)
     """Started, and how they ended."""
 

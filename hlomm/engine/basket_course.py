@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from hlomm.domain.ids import VenueId, venue_of
-from hlomm.domain.outputs import AlertLevel
+from hlomm.domain.outputs import AlertLevel, HaltState
 from hlomm.domain.units import to_fixed, to_text
 from hlomm.engine import arbitrage, basket_moves, basket_orders, resting
 from hlomm.engine.basket import BasketEvent, BasketState, GroupState, Phase, advance
@@ -124,6 +124,9 @@ def take_over(state: State, basket: BasketState, why: str) -> None:
     """Give it up: its tokens are like any other from now on."""
     _meet(state, basket, BasketEvent.TAKEN_OVER)
     state.books_moved |= basket.pair
+    if basket.pair and state.halt is not HaltState.RUNNING and (basket.most > 0 or not basket.ended):
+        stuck = f"pair {basket.group} may be left on one leg: it was being made ({why})"
+        state.baskets.stuck = state.baskets.stuck or stuck
     state.baskets.count("dropped")
     left = basket_moves.left_over(state, basket) or "nothing is left over"
     state.out.alert(

@@ -14,7 +14,8 @@ from hlomm.domain.carried import (
     CarriedRest,
 )
 from hlomm.domain.ids import MarketId, VenueId, venue_of
-from hlomm.domain.units import Cash, Qty
+from hlomm.domain.markets import Leg
+from hlomm.domain.units import Cash, Px, Qty
 from hlomm.engine import tuning, unhedged
 from hlomm.engine.basket import GroupState
 from hlomm.engine.memory import Memory
@@ -55,7 +56,7 @@ def carried(state: State) -> Carried:
         day=day.number, day_start=Cash(day.start), day_stopped=day.stopped,
         paused=tuple(state.paused.items()), pairs=tuple(map(_pair, state.pairs.open)),
         making=tuple(group for group, known in state.baskets.by_group.items() if _in_making(known)),
-        rested=_rested(state),
+        rested=_rested(state), stuck=state.baskets.stuck or "",
     )  # fmt: skip
 
 
@@ -132,16 +133,19 @@ def _position(state: State, market: MarketId) -> CarriedPosition:
     return CarriedPosition(
         market=market, yes=Qty(held.yes), no=Qty(held.no), cost_yes=Cash(held.cost_yes), cost_no=Cash(held.cost_no),
         realised=Cash(held.realised), fees=Cash(held.fees), volume=Cash(held.volume), fills=held.fills,
-        ref2=state.attribution.reference2(market),
+        ref2=state.attribution.reference2(market), px_yes=state.selling_px(market, Leg.YES),
+        px_no=state.selling_px(market, Leg.NO),
     )  # fmt: skip
 
 
 def _perp(state: State, market: MarketId) -> CarriedPerp:
-    held = state.portfolio.perps.position(market)
+    held, known = state.portfolio.perps.position(market), state.markets.get(market)
+    px = None if known is None else known.closing_px(held.qty)
+    last = state.left_px.get((market, Leg.YES)) if px is None else Px(px)
     return CarriedPerp(
         market=market, qty=Qty(held.qty), cost=Cash(held.cost), realised=Cash(held.realised), fees=Cash(held.fees),
         funding=Cash(held.funding), volume=Cash(held.volume), fills=held.fills,
-        ref2=state.attribution.reference2(market),
+        ref2=state.attribution.reference2(market), px=last,
     )  # fmt: skip
 
 
@@ -162,6 +166,7 @@ def restore(state: State, books: Carried) -> None:
         )
         for one in books.pairs
     ]  # fmt: skip
+    state.baskets.stuck = books.stuck or None
     if books.making:
         # What their orders did is in the books or will be, but not which leg is short of what: no guess is safe.
         state.baskets.stuck = f"the last run ended while it was making {', '.join(books.making)}"
@@ -176,12 +181,17 @@ def _take_over(state: State, books: CarriedBooks) -> None:
     state.portfolio.of(books.venue).restore(books)
     state.accounts.setdefault(books.venue, books.account)
     for position in books.positions:
+        for leg, px in ((Leg.YES, position.px_yes), (Leg.NO, position.px_no)):
+            if px is not None:
+                state.left_px[position.market, leg] = px
         cost = position.cost_yes + position.cost_no
         if position.ref2 is None:
             state.attribution.found(position.market, position.yes, position.no, cost)
         else:
             state.attribution.resume(position.market, position.ref2, position.yes - position.no)
     for perp in books.perps:
+        if perp.px is not None:
+            state.left_px[perp.market, Leg.YES] = perp.px
         if perp.ref2 is None:
             state.attribution.found(perp.market, perp.qty, 0, perp.cost)
         else:

@@ -119,9 +119,9 @@ class Engine:
         safety.watch_pairs(state)  # before anything is quoted: what is naked now may stop everything
         self._quote()
         baskets.work(state, self.strategies)
+        safety.watch_strategies(state)  # before anything else is sent: whoever could fail was asked by now
         hedge.maintain(state)
         treasury.look(state)
-        safety.watch_strategies(state)
         safety.walk_on(state)
         inefficiencies.look(state)
         self._prune()

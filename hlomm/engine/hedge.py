@@ -37,7 +37,8 @@ def maintain(state: State) -> None:
         market = state.markets.get(perp_id)
         if market is not None and not market.gone:
             _step(state, market, state.hedges.setdefault(perp_id, HedgeState()))
-    state.hedge_due = {perp: None for perp in state.hedge_due if state.now.mono_ns < state.hedges[perp].again_ns}
+    waiting = {perp for perp, hedge in state.hedges.items() if state.now.mono_ns < hedge.again_ns}
+    state.hedge_due = {perp: None for perp in state.hedge_due if perp in waiting}  # one may be gone and have no hedge
 
 
 def due(state: State, market: MarketState) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from hlomm.domain.ids import ClientId, MarketId, VenueId, is_outcome
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpose, Tif
 from hlomm.domain.outputs import (
@@ -20,6 +22,9 @@ from hlomm.domain.outputs import (
     Subscribe,
     Unsubscribe,
 )
+
+Kind = TypeVar("Kind")
+Request = TypeVar("Request", OrderRequest, AmendRequest)
 
 
 class Outbox:
@@ -41,6 +46,10 @@ class Outbox:
         quotes = request.purpose in (Purpose.QUOTE, Purpose.REST)
         kind = (venue, quotes, request.tif, is_outcome(request.market))
         self._places.setdefault(kind, []).append(request)
+
+    def withdraw(self, client_id: ClientId) -> bool:
+        """Take back a placement or an amend that nobody was handed yet; whether there was one."""
+        return _without(self._places, client_id) or _without(self._amends, client_id)
 
     def convert(self, market: MarketId, output: ConvertSet) -> None:
         assert output.market == market
@@ -98,3 +107,14 @@ class Outbox:
         self._news, self._conversions, self._rest = [], [], []
         self._cancels, self._amends, self._places = {}, {}, {}
         return outputs
+
+
+def _without(batches: dict[Kind, list[Request]], client_id: ClientId) -> bool:
+    for kind, requests in batches.items():
+        kept = [request for request in requests if request.client_id != client_id]
+        if len(kept) < len(requests):
+            batches[kind] = kept
+            if not kept:
+                del batches[kind]
+            return True
+    return False

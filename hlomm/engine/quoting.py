@@ -23,6 +23,7 @@ from hlomm.engine.legs import LegChoice, choose_leg, sold_leg
 from hlomm.engine.order import Order
 from hlomm.engine.restraint import ASK, BID
 from hlomm.engine.state import MarketState, State
+from hlomm.engine.withdrawing import withdrawn
 from hlomm.strategy.base import Strategy
 
 T = TypeVar("T")
@@ -316,7 +317,7 @@ def _only_reduces(state: State, want: gate.Proposal, qty: Qty) -> bool:
 
 def cancel(state: State, order: Order) -> None:
     """Emit a cancel unless one is already on its way. An order in doubt is cancelled again and again."""
-    if not order.live or order.state is OrderState.PENDING_CANCEL:
+    if not order.live or order.state is OrderState.PENDING_CANCEL or withdrawn(state, order):
         return
     now_ns, retry_ns = state.now.mono_ns, state.config.orders.query_retry_ns
     if order.cancel_ns is not None:

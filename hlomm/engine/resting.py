@@ -98,9 +98,12 @@ def pull_all(state: State, why: str) -> None:
 
 
 def forget(state: State) -> None:
-    """On the way to safety everything is cancelled, and what fills meanwhile is sold with the rest."""
+    """On the way to safety everything is cancelled; what fills meanwhile is sold with it, or once it runs again."""
     for known in state.baskets.by_group.values():
-        if known.rest is not None:
+        if known.rest is not None and known.rest.orders:
+            token = known.rest.maker, known.rest.leg
+            news = sum(order.filled - order.voided for order in known.rest.orders)
+            state.baskets.rested.setdefault(token, max(unhedged.left_over(state, *token) - news, 0))
             known.rest.orders = []
 
 

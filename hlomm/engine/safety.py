@@ -110,10 +110,21 @@ def walk_on(state: State) -> None:
     if step(state, state.walk):
         walk, state.walk = state.walk, None
         state.timers.clear(TIMER)
+        if walk.sell:
+            _sold(state, walk)
         state.unfinished = walk if walk.blind and not walk.confirmed else None
         _enter(state, HaltEvent.SAFE, walk.reason, persist=state.halt is HaltState.FLATTENING)
         if all(state.venues[venue].up for venue in walk.blind):
             take_up(state)
+
+
+def _sold(state: State, walk: Walk) -> None:
+    """What was left on one leg is sold, or was offered in vain: whoever resumes is told what is held."""
+    baskets = state.baskets
+    state.books_moved |= baskets.stuck is not None or bool(baskets.rested)
+    baskets.stuck = None
+    if walk.confirmed:
+        baskets.rested = {}
 
 
 def take_up(state: State) -> None:
@@ -179,18 +190,21 @@ def watch_strategies(state: State) -> None:
 def watch_pairs(state: State) -> None:
     """A pair that is left on one leg is naked risk that nothing else would take away.
 
-    While it does not quote it is remembered, unless everything is being sold: whoever resumes may not know of it.
+    Until everything was sold, or nobody bought it, it is remembered, over restarts as well: whoever resumes may not
+    know of it.
     """
+    baskets = state.baskets
     if state.halt is not HaltState.RUNNING:
-        if state.walk is not None and state.walk.sell:
-            state.baskets.stuck = None
         return
-    stuck = state.baskets.stuck or (unhedged.found_filled(state) if state.baskets.rested else None)
-    if stuck is None:
+    if baskets.stuck is None and baskets.rested:
+        baskets.stuck = unhedged.found_filled(state)
+    if baskets.stuck is None:
         return
-    state.baskets.stuck = None
-    if not all(position.flat for position in state.portfolio.positions.values()):  # else a guardian has sold it
-        danger(state, stuck, sell=True)
+    if not all(position.flat for position in state.portfolio.positions.values()):
+        state.books_moved = True
+        danger(state, baskets.stuck, sell=True)
+    elif state.reconciled and next(state.orders.exposed(), None) is None:  # a guardian has sold it
+        baskets.stuck, state.books_moved = None, True
 
 
 def _set_out(state: State, reason: str, *, sell: bool) -> None:

@@ -242,6 +242,8 @@ class State:
         self.guardian_required = False
         self.guardian_missing: str | None = "it is starting"
         """Why no guardian watches, None while one does."""
+        self.left_px: dict[tuple[MarketId, Leg], Px] = {}
+        """What could be had for what the last run held (perps as YES): until this one sees a price nothing was won."""
         self.books_moved = False
         """Cash, tokens or cost changed since the last checkpoint."""
         self.high_water_kept = 0
@@ -394,18 +396,24 @@ class State:
         """A perp position at the venue's mark or at the touch that would close it, whichever is worse; rounded down."""
         position, market = self.portfolio.perps.position(market_id), self.markets.get(market_id)
         px = None if market is None else market.closing_px(position.qty)
+        px = self.left_px.get((market_id, Leg.YES)) if px is None else px
         return position.cost if px is None else px * position.qty // SCALE
+
+    def selling_px(self, market_id: MarketId, leg: Leg) -> Px | None:
+        """What a token could be sold for when a buyer was last seen, in this run or the last."""
+        market = self.markets.get(market_id)
+        px = None if market is None else market.conservative_px(leg)
+        return self.left_px.get((market_id, leg)) if px is None else px
 
     def value_of(self, market_id: MarketId) -> int:
         return self._value(market_id, self.portfolio.position(market_id))
 
     def _value(self, market_id: MarketId, position: Position) -> int:
-        state = self.markets.get(market_id)
         value = pairs = position.pairs
         for leg, held, cost in ((Leg.YES, position.yes, position.cost_yes), (Leg.NO, position.no, position.cost_no)):
             rest = held - pairs
             if rest:
-                px = state.conservative_px(leg) if state is not None else None
+                px = self.selling_px(market_id, leg)
                 value += cost * rest // held if px is None else notional_floor(px, rest)
         return value
 

@@ -21,7 +21,7 @@ def cost_of(state: State, market: MarketId, leg: Leg, qty: int) -> int:
 
 
 def found_filled(state: State) -> str | None:
-    """What an order of the last run bought when nobody was there to hedge it; a venue that agrees ends the question."""
+    """What an order bought when nobody was there to hedge it; a venue that agrees ends the question."""
     for (market, leg), held in list(state.baskets.rested.items()):
         venue, known = state.venues.get(venue_of(market)), state.markets.get(market)
         naked = left_over(state, market, leg) - held
@@ -29,7 +29,7 @@ def found_filled(state: State) -> str | None:
             del state.baskets.rested[market, leg]
             return f"{to_text(naked)} {leg.name} of {market} filled while nobody was there to hedge them"
         settled = known is not None and known.settled is not None
-        if settled or (venue is not None and venue.up and venue.reconciled and not state.orders.live_in(market)):
+        if settled or (venue is not None and venue.up and venue.reconciled and not state.orders.exposed_in(market)):
             del state.baskets.rested[market, leg]
             state.books_moved = True
     return None

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from hlomm.daemon.link_server import user_of
-from hlomm.domain.inputs import OperatorAction
+from hlomm.domain.inputs import OperatorAction, OperatorCommand
 from hlomm.link.protocol import (
     VERSION,
     Answer,
@@ -26,6 +26,7 @@ from hlomm.link.protocol import (
     decode_to_client,
     encode,
 )
+from hlomm.rundir import halt_file
 
 
 class Peer:
@@ -283,3 +284,27 @@ async def test_an_engine_that_is_dead_is_not_shown_as_trading(rig, connect, auto
         assert "planted" in answer.snapshot.engine.reason
         with trio.fail_after(120):
             await r.done.wait()
+
+
+@pytest.mark.parametrize("action", [OperatorAction.KILL, OperatorAction.RESUME])
+async def test_after_a_crash_no_command_is_said_to_be_taken(rig, connect, autojump_clock, monkeypatch, action):
+    """A kill goes on to the guardian then; a resume would have taken the note of the crash away."""
+    async with rig() as r:
+        await r.quoting(2)
+
+        def broken() -> None:
+            raise ArithmeticError("planted")
+
+        peer = await (await connect(r)).greet()
+        r.daemon.pump([OperatorCommand(action=OperatorAction.CANCEL, actor="test")], 0)
+        await r.until(lambda: r.state == "halted")
+        monkeypatch.setattr(r.daemon.pump, "tick", broken)
+        await r.until(lambda: r.daemon._trouble.crash is not None, 300)
+        await peer.say(Command(id=1, action=action))
+        refused = await peer.hear()
+        assert isinstance(refused, Refused)
+        assert "sweeping" in refused.text
+        with trio.fail_after(120):
+            await r.done.wait()
+        assert halt_file.read(r.paths.halt) is not None
+        assert r.daemon.ledger.document()["unchained"] == 0

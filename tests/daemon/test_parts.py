@@ -8,11 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import trio
 
+from hlomm.daemon import journal_writer
 from hlomm.daemon.halt_note import HaltNoteKeeper
 from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.sim_process import parse_document, read_document
@@ -113,6 +115,31 @@ async def test_no_segment_goes_before_another_copy_is_on_the_disk(tmp_path, monk
     assert "0000000000001-000000.journal" in names, "its last records, too"
     assert names[-2:] == ["0000000000001-000000.journal.partial", tmp_path.name]
     assert gzip.decompress((tmp_path / "0000000000001-000000.journal.gz").read_bytes())
+
+
+async def test_a_segment_that_takes_long_to_pack_keeps_no_record_from_the_disk(tmp_path, monkeypatch):
+    slow, synced, honest = threading.Event(), [], os.fsync
+
+    def watched(fd: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+        honest(fd)
+
+    def stuck(_path: Path) -> None:
+        assert slow.wait(20)
+
+    writer = JournalWriter(tmp_path, 1, segment_bytes=1000)
+    monkeypatch.setattr(journal_writer, "_compress", stuck)
+    monkeypatch.setattr(os, "fsync", watched)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(writer.keep_synced, 0.01)
+        for _ in range(4):
+            writer.append(frame(b"x" * 900), 1)
+            await trio.sleep(0.1)
+        meanwhile = set(synced)
+        slow.set()
+        nursery.cancel_scope.cancel()
+    writer.close()
+    assert {f"0000000000001-00000{number}.journal" for number in range(4)} <= meanwhile
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])

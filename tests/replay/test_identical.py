@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from hlomm.domain.carried import without_flat
+from hlomm.domain.carried import Carried, without_flat, without_prices
 from hlomm.domain.faults import JournalCorrupt, UsageError
 from hlomm.domain.ids import HYPERLIQUID, outcome_market
 from hlomm.domain.inputs import BookSnapshot, Booted, MarketListed, OperatorAction, OperatorCommand
@@ -42,11 +43,13 @@ def test_a_run_of_the_whole_engine_replays_byte_for_byte(seed: int, tmp_path: Pa
     assert result.text().endswith("\nidentical")
 
 
-def test_books_of_a_run_from_before_flat_markets_were_carried_are_the_same_books(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lean_of", [without_prices, lambda books: without_flat(without_prices(books))])
+def test_books_of_an_older_version_are_the_same_books(tmp_path: Path, lean_of: Callable[[Carried], Carried]) -> None:
+    """From before prices were carried, and before flat markets were."""
     run, changed = Run().weather(11, 500), 0
     for at, record in enumerate(run.records):
         if isinstance(record, CheckpointRecord):
-            lean = without_flat(record.books)
+            lean = lean_of(record.books)
             changed += lean != record.books
             run.records[at] = CheckpointRecord(record.seq, record.now, lean)
     assert changed > 3

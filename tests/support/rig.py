@@ -390,9 +390,14 @@ class Rig:
 
 
 def check_order(outputs: Sequence[Output]) -> None:
-    """Cancels before merges before sales before amends before new quotes; no batch mixes times in force."""
+    """Cancels before merges before sales before amends before new quotes; no batch mixes times in force.
+
+    So nothing that leaves may be cancelled in the same turn: it would come after its own cancel.
+    """
     ranks = [rank for rank in map(_rank, outputs) if rank is not None]
     assert ranks == sorted(ranks), f"unsafe order of outputs: {[type(output).__name__ for output in outputs]}"
+    leaving = {one.client_id for one in (*placed(outputs), *amended(outputs))}
+    assert leaving.isdisjoint(one.client_id for one in cancelled(outputs)), "an order leaves after its own cancel"
     for output in outputs:
         if isinstance(output, PlaceOrders):
             assert len({order.tif for order in output.orders}) == 1, "a batch mixes times in force"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -137,6 +138,8 @@ class SpoolFile:
         self.path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.size = 0
+        self._lock = threading.Lock()
+        """Held for moments, never for as long as a disk takes."""
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             sync_path(path.parent)  # or the loss of the host takes the file with all that was synced into it
@@ -157,14 +160,25 @@ class SpoolFile:
         self.size += len(data)
 
     def sync(self) -> None:
-        """To the disk itself. May be called from another thread; OSError where it cannot be done."""
-        os.fsync(self._fd)
+        """To the disk itself. May be called from another thread; OSError where it cannot be done.
+
+        One that is closed meanwhile is synced to its end, and one that was closed before is nobody's business any more.
+        """
+        with self._lock:
+            if self._fd < 0:
+                return
+            fd = os.dup(self._fd)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def close(self) -> None:
         """Give it up for packing."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
 
 
 def sync_path(path: Path) -> None:

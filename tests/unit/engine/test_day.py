@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
-from hlomm.domain.inputs import Booted, OperatorAction
+from hlomm.domain.ids import HYPERLIQUID
+from hlomm.domain.inputs import BookSnapshot, Booted, MarketListed, OperatorAction, SessionUp
 from hlomm.domain.markets import Leg
 from hlomm.domain.outputs import AlertLevel, ExitRequested, HaltState
 from hlomm.domain.times import NS_PER_S
 from hlomm.engine.breakers import DAY_NS
 from hlomm.engine.carry import carried
 from tests.support.rig import Rig, alerts, of, placed
-from tests.support.values import EPOCH_MS, M, account, config, levels, lots, outcome, px, seconds, token, usd
+from tests.support.values import (
+    EPOCH_MS,
+    PERP,
+    M,
+    account,
+    config,
+    levels,
+    lots,
+    outcome,
+    perp,
+    px,
+    seconds,
+    token,
+    usd,
+)
 
 BID, ASK = 1, -1
 NOON_TO_MIDNIGHT_S = (DAY_NS - 1_795_000_000 * NS_PER_S % DAY_NS) / NS_PER_S
@@ -118,6 +134,39 @@ def test_a_restart_does_not_begin_the_day_anew(next_day: bool) -> None:
     assert rig.state.breakers.day.number == rig.now.wall_ns // DAY_NS
     if not next_day:
         assert rig.state.breakers.day.start == 0
+
+
+@pytest.mark.parametrize("next_day", [False, True])
+@pytest.mark.parametrize("bid", ["0.10", "0.90"])
+def test_a_restart_wins_and_loses_nothing_before_a_price_is_seen(bid: str, next_day: bool) -> None:
+    """400 YES and a perp that are worth another amount than they cost by more than a day, or a drawdown, may lose."""
+    rules = config(hedge={"enabled": True}, breakers={"daily_loss": usd(500), "drawdown_share": px(1)})
+    tight = attrs.evolve(
+        rules, limits=attrs.evolve(rules.limits, max_drawdown=usd(30)),
+        breakers=attrs.evolve(rules.breakers, daily_loss=usd(30)),
+    )  # fmt: skip
+    before = Rig(rules, markets=[outcome(tau_s=200_000)])
+    before.tell(BookSnapshot(PERP, levels((80_000, 5)), levels((80_002, 5)), before.ms))
+    before.buy(100, "0.50")
+    before.buy(0.01, 75_000, market=PERP)
+    before.book(levels((bid, 500)), levels(("0.95", 500)))
+    before.state.high_water = before.state.equity()
+    before.state.breakers.day.start = before.state.equity() - before.state.portfolio.paid_in
+    rig = Rig(tight, boot=False)
+    rig.now = before.now
+    if next_day:
+        rig.jump(NOON_TO_MIDNIGHT_S)
+    books = carried(before.state)
+    rig.tell(
+        Booted(epoch_ms=EPOCH_MS + 1, profile="sim", version="0", config="{}", halted=None, carried=books),
+        MarketListed(perp()), MarketListed(outcome(tau_s=200_000)), SessionUp(HYPERLIQUID),
+    )  # fmt: skip
+    assert rig.state.equity() == before.state.equity() == rig.state.high_water
+    rig.tell(BookSnapshot(PERP, levels((80_000, 5)), levels((80_002, 5)), rig.ms))
+    rig.book(levels((bid, 500)), levels(("0.95", 500)))
+    assert rig.halt is HaltState.RUNNING
+    assert not rig.state.breakers.day.stopped
+    assert rig.state.max_drawdown == before.state.max_drawdown
 
 
 def test_books_of_a_new_day_are_put_on_record_at_once() -> None:

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hlomm.domain.ids import HYPERLIQUID, MarketId
-from hlomm.domain.inputs import BookSnapshot, Input, MarketListed, MarketSettled, OperatorAction, SessionUp
+from hlomm.domain.inputs import (
+    BookSnapshot,
+    Input,
+    MarketDelisted,
+    MarketListed,
+    MarketSettled,
+    OperatorAction,
+    SessionUp,
+)
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import HaltState, Output
@@ -333,3 +341,13 @@ def test_a_perp_without_a_fresh_price_when_its_last_contract_settles_goes_home_l
         outputs += price(rig, 80_000)
     (home,) = hedges(outputs)
     assert (home.side, home.qty) == (Side.BUY, order.qty)
+
+
+def test_a_perp_that_is_gone_before_anybody_looked_at_its_hedge_ends_nothing() -> None:
+    rig = Rig(config(hedge={"enabled": True}), boot=False)
+    rig.boot()
+    rig.tell(MarketListed(perp()), MarketListed(outcome()), MarketDelisted(PERP, "not in the list any more"))
+    rig.tell(account(10_000), SessionUp(HYPERLIQUID))
+    rig.book()
+    assert rig.halt is HaltState.RUNNING
+    assert not rig.state.hedges

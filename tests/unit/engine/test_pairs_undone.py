@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
+from hlomm.domain.carried import Carried
 from hlomm.domain.ids import HYPERLIQUID, KALSHI
 from hlomm.domain.inputs import (
     AccountState,
@@ -63,6 +65,13 @@ def test_complete_sets_are_nobody_elses_while_the_rest_is_sold_back() -> None:
     assert desk.phase == "unwinding"
     assert desk.rig.state.withheld(HL.id, Leg.YES) == lots(40)
     assert desk.rig.state.withheld(KS.id, Leg.NO) == lots(40)
+
+
+def written(desk: PairDesk) -> Carried:
+    """What a run that dies now has on record."""
+    checkpoint = desk.rig.engine.checkpoint()
+    assert checkpoint is not None
+    return checkpoint
 
 
 def _elsewhere(desk: PairDesk) -> AccountState:
@@ -144,3 +153,92 @@ def test_a_pair_of_which_nothing_is_held_any_more_halts_nobody() -> None:
     desk.wait(1)
     assert desk.rig.state.halt is HaltState.RUNNING
     assert desk.rig.state.baskets.stuck is None
+
+
+def restarted(books: Carried, *, halted: str | None, after: PairDesk) -> PairDesk:
+    """The next run, as far as it comes by itself."""
+    venues = (HYPERLIQUID, KALSHI)
+    again = PairDesk(Rig(RULES, boot=False, strategies=[Crosser(), Puppet()], venues=venues), Crosser())
+    again.rig.now = after.rig.now
+    again.rig.tell(
+        Booted(
+            epoch_ms=books.epoch_ms + 1, profile="sim", version="0", config="{}", halted=halted, carried=books,
+            accounts=tuple((venue, venue.upper()) for venue in venues),
+        )
+    )  # fmt: skip
+    again.rig.tell(MarketListed(perp()), MarketListed(HL), MarketListed(KS))
+    again.rig.tell(*(told(again, venue) for venue in venues), *(SessionUp(venue) for venue in venues))
+    again.books()
+    settle_down(again)
+    return again
+
+
+def settle_down(desk: PairDesk) -> None:
+    for _ in range(20):
+        desk.rig.wait(1)
+        desk.rig.tell(*(replace(told(desk, venue), asked_mono_ns=desk.rig.now.mono_ns) for venue in desk.rig.venues))
+        if desk.rig.state.halt is HaltState.HALTED:
+            return
+
+
+def test_a_pair_in_the_making_is_not_forgotten_however_often_it_is_started_halted() -> None:
+    desk = PairDesk.open()
+    yes, _ = sent(desk)
+    desk.ends(yes, 100)
+    for _ in range(3):
+        desk = restarted(written(desk), halted="the daemon was killed", after=desk)
+        assert desk.rig.state.halt is HaltState.HALTED
+    desk.rig.command(OperatorAction.RESUME)
+    assert desk.rig.state.halt is HaltState.FLATTENING, "the leg that is open is sold"
+    assert "was making" in desk.rig.state.halt_reason
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_pair_that_a_halt_interrupts_is_not_forgotten_where_nothing_is_sold(dies: bool) -> None:
+    desk = PairDesk.open()
+    yes, no = sent(desk)
+    desk.ends(yes, 100)
+    desk.rig.command(OperatorAction.CANCEL)
+    desk.ends(no, 0)
+    settle_down(desk)
+    if dies:
+        desk = restarted(written(desk), halted="cancel", after=desk)
+    assert desk.rig.state.halt is HaltState.HALTED
+    assert desk.rig.net(HL.id) == lots(100)
+    desk.rig.command(OperatorAction.RESUME)
+    assert desk.rig.state.halt is HaltState.FLATTENING, "the leg that is open is sold"
+    assert "left on one leg" in desk.rig.state.halt_reason
+
+
+def test_a_pair_that_was_being_sold_when_the_daemon_died_is_not_forgotten() -> None:
+    desk = PairDesk.open()
+    yes, no = sent(desk)
+    desk.ends(yes, 100)
+    desk.rig.command(OperatorAction.FLATTEN)
+    desk.rig.rejected(no, "IocCancel", "could not match")
+    again = restarted(written(desk), halted="flatten", after=desk)
+    assert again.rig.net(HL.id) == lots(100), "what the last run began to sell this one only cancels"
+    again.rig.command(OperatorAction.RESUME)
+    assert again.rig.state.halt is HaltState.FLATTENING
+
+
+def test_after_everything_was_sold_or_offered_whoever_resumes_has_decided() -> None:
+    desk = PairDesk.open()
+    yes, _ = sent(desk)
+    desk.ends(yes, 100)
+    desk.books(cheap=NOTHING)
+    desk.rig.command(OperatorAction.FLATTEN)
+    settle_down(desk)
+    assert desk.rig.net(HL.id) == lots(100), "nobody buys it"
+    desk.rig.command(OperatorAction.RESUME)
+    assert desk.rig.state.halt is HaltState.RUNNING
+    assert written(desk).stuck == ""
+
+
+def test_complete_pairs_that_were_being_sold_when_the_daemon_died_are_not_forgotten() -> None:
+    desk = bought()
+    desk.rig.command(OperatorAction.FLATTEN)
+    again = restarted(written(desk), halted="flatten", after=desk)
+    again.rig.command(OperatorAction.RESUME)
+    assert again.rig.state.halt is HaltState.FLATTENING
+    assert "1 pairs" in again.rig.state.halt_reason

@@ -507,3 +507,22 @@ def test_what_rests_or_is_being_made_of_a_link_counts_in_its_size() -> None:
     assert desk.crosser.asked[Leg.NO].held == order.qty, "the other way round"
     assert desk.crosser.seen[-1].held == order.qty, "what is taken at once"
     assert desk.crosser.asked[Leg.YES].held == 0, "an order is not in its own way"
+
+
+@pytest.mark.parametrize("filled", [0, 40])
+def test_what_fills_on_the_way_into_a_halt_that_sells_nothing_is_sold_by_whoever_resumes(filled: float) -> None:
+    desk, order = standing()
+    desk.rig.command(OperatorAction.CANCEL)
+    if filled:
+        desk.rig.filled(order, filled)
+    desk.rig.closed(order, filled)
+    for _ in range(10):
+        desk.wait(1)
+        desk.rig.tell(*(replace(told(desk, venue), asked_mono_ns=desk.rig.now.mono_ns) for venue in BOTH))
+        if desk.rig.state.halt is HaltState.HALTED:
+            break
+    assert desk.rig.state.halt is HaltState.HALTED
+    desk.rig.command(OperatorAction.RESUME)
+    desk.books(FAR, DEAR)
+    assert (desk.rig.state.halt is HaltState.RUNNING) is (not filled)
+    assert not filled or "40 YES" in desk.rig.state.halt_reason

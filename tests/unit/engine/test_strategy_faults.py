@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hlomm.domain.ids import MarketId, StrategyId
 from hlomm.domain.inputs import MarketListed, OperatorAction
 from hlomm.domain.orders import Purpose
 from hlomm.domain.outputs import AlertLevel, HaltState, Output
 from hlomm.domain.view import Desired, MarketView
 from hlomm.engine.quoting import ASK, BID
-from tests.support.puppet import Puppet
-from tests.support.rig import BIDS, Rig, alerts, cancelled, placed
+from tests.support.puppet import Puppet, desire
+from tests.support.rig import BIDS, Rig, alerts, amended, cancelled, placed
 from tests.support.values import M2, M, config, outcome
 
 
@@ -116,3 +118,47 @@ def test_a_fault_while_the_market_is_listed_late_is_the_same() -> None:
     outputs += rig.book(BIDS, market=M2)
     assert not placed(outputs)
     assert rig.halt is HaltState.RUNNING
+
+
+class HalfClumsy(Clumsy):
+    """Falls in its second market."""
+
+    def decide(self, view: MarketView) -> Desired:
+        return super().decide(view) if view.market.id == M2 else Puppet.decide(self, view)
+
+
+@pytest.mark.parametrize("resting", [False, True])
+def test_what_was_asked_for_in_the_turn_of_a_fault_does_not_leave(resting: bool) -> None:
+    """Cancels are handed out first: the order would come to the venue after its own cancel, and rest."""
+    strategy = HalfClumsy("half")
+    rig = Rig(strategies=[strategy], markets=[outcome(), outcome(16)])
+    known = [rig.resting_bid("0.52").client_id] if resting else []
+    before = rig.state.counters.placed
+    strategy.desired[M], strategy.falls = desire(("0.50", 100), None), True
+    rig.jump(0.2)
+    for market in (M, M2):
+        rig.state.touch(market)
+    outputs = rig.turn()
+    assert alerts(outputs, "strategy_fault")
+    assert not placed(outputs)
+    assert not amended(outputs)
+    assert [cancel.client_id for cancel in cancelled(outputs)] == known
+    assert rig.state.orders.live_count == len(known)
+    assert rig.state.counters.placed == before
+
+
+def test_nothing_of_another_strategy_leaves_in_the_turn_of_the_fault_that_halts() -> None:
+    rig, one, other = two_strategies()
+    other.falls = True
+    stir(rig, M2)
+    other.falls = False
+    rig.command(OperatorAction.UNPAUSE, target="other")
+    other.falls = True
+    one.desired[M] = desire(("0.52", 100), None)
+    rig.jump(0.2)
+    for market in (M, M2):
+        rig.state.touch(market)
+    outputs = rig.turn()
+    assert rig.halt is not HaltState.RUNNING
+    assert not placed(outputs)
+    assert not cancelled(outputs)

@@ -228,3 +228,24 @@ async def test_the_store_is_walked_beside_the_loop(tmp_path: Path, monkeypatch: 
         await one._pack_when_asked()
     assert where
     assert not any(where)
+
+
+def test_an_hour_that_ends_while_its_spool_is_synced_ends_no_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sync is a thread's: it has the file in hand when the hour closes it, or is about to."""
+    honest, synced = os.fsync, list[str]()
+    head = spool.Head(RUN, "test")
+    before, meanwhile = (spool.SpoolFile(tmp_path / name, head) for name in ("before", "meanwhile"))
+    before.close()
+    before.sync()
+
+    def slow(fd: int) -> None:
+        meanwhile.close()
+        with Path(tmp_path / "another").open("wb"):  # takes the number that has become free
+            synced.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+            honest(fd)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    meanwhile.sync()
+    assert synced == ["meanwhile"]
