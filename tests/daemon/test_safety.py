@@ -235,6 +235,20 @@ async def test_signals_stop_in_order(rig, autojump_clock, number):
         assert r.resting_at_venue() == 0
 
 
+async def test_a_hangup_that_it_was_started_to_ignore_ends_nothing(rig, autojump_clock):
+    """As under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        async with rig(seed=7) as r:
+            await r.quoting(2)
+            os.kill(os.getpid(), signal.SIGHUP)
+            await trio.sleep(5)
+            assert r.state == "running"
+            assert (await r.stop()).exit_code is ExitCode.CLEAN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 async def test_second_signal_skips_to_the_end(rig, autojump_clock):
     async with rig(seed=7, sets=("flatten.deadline_s=24",)) as r:
         await r.quoting(2)
