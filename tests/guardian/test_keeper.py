@@ -217,6 +217,16 @@ async def test_a_daemon_that_sweeps_without_its_timers_is_let_sweep(guarded, aut
         assert r.resting_at_venue() == 0
 
 
+async def test_a_machine_that_slept_is_no_engine_that_hangs(guarded, autojump_clock):
+    """Everything wakes at once, in any order: who beats first must not say that the engine has missed its deadlines."""
+    async with guarded() as (r, yard):
+        await r.quoting(2)
+        for _ in range(10):
+            autojump_clock.jump(5)
+            await trio.sleep(2)
+        assert yard.puppet.kills == 0
+
+
 async def test_a_refused_key_is_known_before_anything_is_quoted(guarded, autojump_clock):
     async def refusing(yard: Yard) -> None:
         agents = yard.sim.venue.agents
