@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from hlomm.domain.outputs import AlertLevel
 from hlomm.keystore.folder import keystore_at
 from hlomm.link.protocol import Access, Ask
 from hlomm.rundir.hardening import no_core_dumps
+from hlomm.rundir.signals import ending
 from hlomm.settings.load import Loaded, load
 from hlomm.settings.paths import StatePaths
 
@@ -95,7 +95,7 @@ async def _until_signalled(watch: Watch) -> None:
 
 
 async def _signal() -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+    with trio.open_signal_receiver(*ending()) as signals:
         async for _ in signals:
             return
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
 from hlomm.domain.report import Snapshot
 from hlomm.link.protocol import Access
+from hlomm.rundir.signals import ending
 from hlomm.settings.load import PROFILES
 from hlomm.settings.paths import StatePaths
 
@@ -69,7 +69,7 @@ async def _run(pages: Pages, listener: socket.socket, as_json: bool) -> None:  #
 
 
 async def _until_signalled(stop: trio.Event) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+    with trio.open_signal_receiver(*ending()) as signals:
         async for _ in signals:
             stop.set()
             return

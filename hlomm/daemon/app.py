@@ -59,6 +59,7 @@ from hlomm.domain.outputs import (
 )
 from hlomm.domain.units import Cash
 from hlomm.rundir import owned_file
+from hlomm.rundir.signals import ending
 from hlomm.settings.load import Loaded
 from hlomm.settings.paths import StatePaths
 from hlomm.settings.running import keep
@@ -314,7 +315,7 @@ class Daemon:
     # -- beside trading
 
     async def _watch_signals(self) -> None:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        with trio.open_signal_receiver(*ending()) as signals:
             async for number in signals:
                 self.request_stop(signal.Signals(number).name)
 

@@ -21,7 +21,8 @@ class Beats:
     """Makes beats. The trio loop that sends them is one witness; the engine's own deadline is the other.
 
     A pump whose timers died leaves a loop that beats happily over an engine that decides nothing: it shows in
-    `overdue_ms`, which grows while a deadline of the engine is past and no turn has taken it away.
+    `overdue_ms`, which grows while a deadline of the engine is past and no turn has taken it away. Timers that have
+    ended, with the trading or by a crash, are no such riddle: the sweep has begun, and `frozen` says so.
     """
 
     def __init__(self, pump: Pump, settings: Settings) -> None:
@@ -34,7 +35,8 @@ class Beats:
         self._seq += 1
         return Beat(
             seq=self._seq, turns=state.counters.turns, overdue_ms=overdue_ms(self._pump),
-            frozen=self._pump.fault is not None, halt=state.halt.value, reason=state.halt_reason[:200],
+            frozen=self._pump.fault is not None or self._pump.untimed, halt=state.halt.value,
+            reason=state.halt_reason[:200],
             policy=policy(self._settings, stopping=state.halt is HaltState.STOPPING, silent=state.journal_failed),
             open_count=state.orders.live_count,
             open_ids=tuple(order.client_id for order in islice(state.orders.live(), MAX_NAMED)),

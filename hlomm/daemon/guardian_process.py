@@ -43,6 +43,8 @@ FAILURES_MAX: Final = 20
 """Failures in a row after which no other is started; the operator is told, and nothing is quoted."""
 PAUSE_BASE_S: Final = 0.25
 PAUSE_CAP_S: Final = 10.0
+YIELDS: Final = 3
+"""Before a beat: after a sleep of the whole machine the engine's timers, due as we are, have their turn first."""
 GOODBYE_S: Final = 2.0
 MAKE_ROOM_S: Final = 45.0
 """An earlier guardian gets that long to finish what it is at."""
@@ -243,6 +245,8 @@ class GuardianKeeper:
                 return f"not ready in {START_S:g} s: see {self.paths.guardian_errors}"
             while True:
                 began_s = trio.current_time()
+                for _ in range(YIELDS):
+                    await trio.lowlevel.checkpoint()
                 answer = await self._link.ask(beats.next(), dead_s)
                 self._answered_s = trio.current_time()
                 if not isinstance(answer, Taken) or answer.phase not in (Phase.WATCHING, Phase.WARNED):

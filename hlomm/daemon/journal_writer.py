@@ -2,7 +2,8 @@
 
 `write()` into the page cache survives the death of the process, which is what replay needs; losing the host may lose
 the last group, which reconciliation with the venue repairs. A disk that fails does so at the sync, not at the write:
-what it has lost is nowhere any more, so the next record is refused as if it could not be written.
+what it has lost is nowhere any more, so the next record is refused as if it could not be written. A file that somebody
+removed takes everything and keeps nothing: that too is seen at the sync.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ class JournalWriter:
 
     async def _sync(self, fd: int) -> None:
         try:
-            await trio.to_thread.run_sync(os.fsync, fd)
+            await trio.to_thread.run_sync(_secured, fd)
         except OSError as error:
             self._unsure(error)
 
@@ -154,11 +155,18 @@ class JournalWriter:
         for fd in [*(fd for _, fd in self._full), self._fd]:
             if fd >= 0:
                 try:
-                    os.fsync(fd)
+                    _secured(fd)
                 except OSError as error:
                     self._unsure(error)
                 os.close(fd)
         self._full, self._fd = [], -1
+
+
+def _secured(fd: int) -> None:
+    """Have it on the disk, and in a place where somebody finds it; OSError if either is not so."""
+    os.fsync(fd)
+    if os.fstat(fd).st_nlink == 0:
+        raise FileNotFoundError(errno.ENOENT, "its file was removed")
 
 
 def _compress(path: Path) -> None:

@@ -61,6 +61,8 @@ class Pump:
         self.fault: Exception | None = None
         """What froze the engine; from then on inputs are dropped and a sweep takes over."""
         self.faulted = trio.Event()
+        self.untimed = False
+        """Its timers have ended: deadlines pass, and a sweep without the engine is under way or to come."""
         self.journal_dead: str | None = None
         self.withheld = 0
         """Outputs not sent because no record of them could be written."""
@@ -171,19 +173,22 @@ class Pump:
 
     async def run_timers(self) -> None:
         """Call `tick` whenever the engine's next deadline comes."""
-        while self.fault is None:
-            deadline_ns = self.engine.next_deadline()
-            self._armed_ns = deadline_ns
-            self._poke = trio.Event()
-            wait_s = float("inf")
-            if deadline_ns is not None:
-                wait_s = max(self.clock.host_seconds((deadline_ns - self.clock.now().mono_ns) / NS_PER_S), 0.0)
-            with trio.move_on_after(wait_s):
-                await self._poke.wait()
-            await trio.lowlevel.checkpoint()
-            deadline_ns = self.engine.next_deadline()
-            if deadline_ns is not None and deadline_ns <= self.clock.now().mono_ns:
-                self.tick()
+        try:
+            while self.fault is None:
+                deadline_ns = self.engine.next_deadline()
+                self._armed_ns = deadline_ns
+                self._poke = trio.Event()
+                wait_s = float("inf")
+                if deadline_ns is not None:
+                    wait_s = max(self.clock.host_seconds((deadline_ns - self.clock.now().mono_ns) / NS_PER_S), 0.0)
+                with trio.move_on_after(wait_s):
+                    await self._poke.wait()
+                await trio.lowlevel.checkpoint()
+                deadline_ns = self.engine.next_deadline()
+                if deadline_ns is not None and deadline_ns <= self.clock.now().mono_ns:
+                    self.tick()
+        finally:
+            self.untimed = True
 
 
 def _turns(items: Sequence[Input]) -> Iterator[Sequence[Input]]:

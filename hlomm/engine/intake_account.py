@@ -8,7 +8,7 @@ import msgspec
 
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.fills import Fill, FillKind
-from hlomm.domain.ids import MarketId, is_outcome, venue_of
+from hlomm.domain.ids import MarketId, is_ours, is_outcome, venue_of
 from hlomm.domain.inputs import AccountState, ConversionFailed, FillFinal, FillReceived, FillVoided, FundingPaid
 from hlomm.domain.orders import Side, direction, yes_px
 from hlomm.domain.outputs import AlertLevel, HaltState
@@ -108,13 +108,20 @@ def _noted(state: State, fill: Fill) -> None:
         order.paid += _paid(fill)
         state.orders.filled(order, fill.venue_order_id, fill.qty, state.now.mono_ns)
     elif fill.kind is FillKind.TRADE:
-        state.out.alert(
-            AlertLevel.WARNING, "foreign_fill",
-            f"{fill.side.name} {to_text(fill.qty)} {fill.leg.name} of {fill.market} @ {to_text(fill.px)} is from "
-            "no order of this run: booked, and now managed like our own", fill.market,
-        )  # fmt: skip
+        _of_no_order_known(state, fill)
         arbitrage.gone(state, "a fill from no order of this run took its tokens")
     state.touch(fill.market)
+
+
+def _of_no_order_known(state: State, fill: Fill) -> None:
+    """After a crash an order of ours, or a sale of the guardian's, is told of as a fill that nobody here asked for."""
+    what = f"{fill.side.name} {to_text(fill.qty)} {fill.leg.name} of {fill.market} @ {to_text(fill.px)}"
+    if is_ours(fill.client_id) and fill.venue_ms < state.booted_ms:
+        level, code, whose = AlertLevel.INFO, "adopted_fill", "is of an earlier run or its guardian: booked"
+    else:
+        level, code = AlertLevel.WARNING, "foreign_fill"
+        whose = "is from no order of this run: booked, and now managed like our own"
+    state.out.alert(level, code, f"{what} {whose}", fill.market)
 
 
 def _forgotten(state: State, market: MarketId) -> None:

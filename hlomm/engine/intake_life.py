@@ -37,6 +37,7 @@ def booted(state: State, item: Booted, _: Strategies) -> None:
     if state.ids is not None:
         raise InvariantBroken("booted twice")
     state.ids = ClientIds(item.epoch_ms)
+    state.booted_ms = state.now.wall_ms
     state.carried_halt = item.halted
     state.accounts = item.account_of
     state.guardian_required = item.guardian_required

@@ -279,6 +279,8 @@ class State:
         self.out = Outbox()
         self.halt = HaltState.STARTING
         self.halt_reason = "starting"
+        self.booted_ms = 0
+        """When this run began, by the clock that fills are stamped with."""
         self.carried_halt: str | None = None
         self.walk: Walk | None = None
         """The way to safety that is under way."""

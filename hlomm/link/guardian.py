@@ -82,7 +82,7 @@ class Beat(Message, frozen=True):
     overdue_ms: int
     """How far past its own deadline the engine is; 0 while it is in time."""
     frozen: bool
-    """The engine has raised: the daemon is sweeping without it."""
+    """The engine has raised, or the trading is over before it had stopped: the daemon is sweeping without it."""
     halt: str
     reason: str
     policy: Policy

@@ -17,6 +17,8 @@ from typing import Final
 
 import trio
 
+from hlomm.venues import names
+
 RECEIVE_BYTES: Final = 64 * 2**10
 RECORD_BYTES: Final = 16 * 2**10
 """Most that a TLS record holds. OpenSSL gives one at a time: a larger buffer is only cut down again, thousands of times
@@ -29,6 +31,7 @@ async def open_stream(host: str, port: int, tls: bool, /) -> SocketStream:  # no
 
     OSError or ssl.SSLError if it cannot be had.
     """
+    names.use()
     plain = await trio.open_tcp_stream(host, port)  # sets TCP_NODELAY
     raw = socket.socket(fileno=plain.socket.detach())
     raw.setblocking(False)

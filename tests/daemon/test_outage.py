@@ -79,6 +79,27 @@ async def test_a_minute_without_the_venue(rig, autojump_clock, policy):
     assert replay(r.paths.journal).identical
 
 
+@pytest.mark.parametrize(
+    ("how", "within_s"), [("left alone", 12), ("killed", 6), ("stopped", 6)], ids=["left_alone", "killed", "stopped"]
+)
+async def test_a_socket_that_is_dead_without_a_word_keeps_no_cancel_from_the_venue(rig, autojump_clock, how, within_s):
+    """As when a router forgets its connections: what there is says nothing more, what is new works."""
+    async with rig(seed=7) as r:
+        await r.until(lambda: r.resting_at_venue() >= 4 and sum(r.tokens_at_venue().values()) >= 40 * SCALE, 200)
+        r.sim.cable.unplug()
+        r.sim.cable.plug()
+        if how == "killed":
+            r.daemon.pump([OperatorCommand(action=OperatorAction.KILL, actor="test", reason="drill")], 0)
+        elif how == "stopped":
+            r.daemon.request_stop("test")
+        await r.until(lambda: r.resting_at_venue() == 0, within_s)
+        assert r.engine.state.venues["hyperliquid"].up, "the socket is not missed yet: markets may be quiet"
+        if how == "killed":
+            await r.until(lambda: r.state == "halted", 10)
+            assert not r.tokens_at_venue()
+    assert replay(r.paths.journal).identical
+
+
 async def test_with_a_deadman_nothing_rests_when_the_term_is_over(rig, autojump_clock):
     async with simulated_hyperliquid(seed=7, config=ELIGIBLE) as sim, rig(sim=sim, sets=CAPPED) as r:
         await r.until(lambda: r.engine.state.venues["hyperliquid"].deadman_until_ns is not None, 60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 
 import pytest
@@ -184,6 +185,21 @@ async def test_a_journal_whose_sync_fails_cancels_halts_and_ends(rig, autojump_c
         assert "Input/output error" in halt_file.read(r.paths.halt).reason
 
 
+@pytest.mark.parametrize("what", ["journal", "everything"])
+async def test_a_journal_that_somebody_removes_cancels_halts_and_ends(rig, autojump_clock, what):
+    """The kernel takes every record for a file that has no name any more, and none of them is there afterwards."""
+    async with rig(seed=7) as r:
+        await r.quoting(4)
+        shutil.rmtree(r.paths.journal if what == "journal" else r.paths.root)
+        await r.until(lambda: r.daemon.pump.journal_dead is not None, 10)
+        await r.until(lambda: r.resting_at_venue() == 0, 10)
+        with trio.fail_after(90):
+            await r.done.wait()
+        assert r.result.exit_code is ExitCode.FAULT
+        assert "its file was removed" in r.daemon.journal.lost.strerror
+        assert what == "everything" or "its file was removed" in halt_file.read(r.paths.halt).reason
+
+
 async def test_a_halt_note_that_the_disk_refuses_is_written_when_it_can_be_and_ends_nothing(
     rig, autojump_clock, monkeypatch
 ):
@@ -217,6 +233,20 @@ async def test_signals_stop_in_order(rig, autojump_clock, number):
         assert r.result.exit_code is ExitCode.CLEAN
         assert r.result.summary["halt"]["reason"] == number.name
         assert r.resting_at_venue() == 0
+
+
+async def test_a_hangup_that_it_was_started_to_ignore_ends_nothing(rig, autojump_clock):
+    """As under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        async with rig(seed=7) as r:
+            await r.quoting(2)
+            os.kill(os.getpid(), signal.SIGHUP)
+            await trio.sleep(5)
+            assert r.state == "running"
+            assert (await r.stop()).exit_code is ExitCode.CLEAN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 async def test_second_signal_skips_to_the_end(rig, autojump_clock):

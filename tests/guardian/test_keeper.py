@@ -190,6 +190,43 @@ async def test_an_unclean_stop_hands_over(guarded, autojump_clock):
         assert halt_file.read(r.paths.halt) is not None
 
 
+@pytest.mark.parametrize("how", ["a second signal", "a crash"])
+async def test_a_daemon_that_sweeps_without_its_timers_is_let_sweep(guarded, autojump_clock, monkeypatch, how):
+    """Its engine keeps no deadlines any more, and for longer than a hung one would be let live."""
+
+    def broken() -> None:
+        raise ArithmeticError("planted")
+
+    async with guarded() as (r, yard):
+        await r.quoting(2)
+        r.sim.faults.arm("reply_lost", FaultArgs(for_s=120))
+        if how == "a crash":
+            await r.until(lambda: any(order.under_way for order in r.engine.state.orders.live()))
+            monkeypatch.setattr(r.daemon.pump, "tick", broken)
+        else:
+            r.daemon.request_stop("SIGINT")
+            await trio.sleep(0.2)
+            r.daemon.request_stop("SIGINT")
+        await r.until(lambda: r.daemon.pump.untimed)
+        began_s = trio.current_time()
+        with trio.fail_after(90):
+            await r.done.wait()
+        assert trio.current_time() - began_s > 2 * r.daemon._guardian.charge.rules.dead_s
+        assert yard.puppet.kills == 0
+        assert yard.tasks[0].phase is Phase.STOOD_DOWN
+        assert r.resting_at_venue() == 0
+
+
+async def test_a_machine_that_slept_is_no_engine_that_hangs(guarded, autojump_clock):
+    """Everything wakes at once, in any order: who beats first must not say that the engine has missed its deadlines."""
+    async with guarded() as (r, yard):
+        await r.quoting(2)
+        for _ in range(10):
+            autojump_clock.jump(5)
+            await trio.sleep(2)
+        assert yard.puppet.kills == 0
+
+
 async def test_a_refused_key_is_known_before_anything_is_quoted(guarded, autojump_clock):
     async def refusing(yard: Yard) -> None:
         agents = yard.sim.venue.agents

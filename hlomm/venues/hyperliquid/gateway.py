@@ -4,6 +4,8 @@ Theory of operation. `submit` runs inside the engine's turn, so it never waits a
 said at once (refusals) goes to a queue that a task of its own delivers. Whatever a batch ends in is exactly one of:
 answered, certainly unsent, lost. A post that is not answered in time, or whose connection ends, is lost unless its
 frame demonstrably never began to leave. Cancels are let through where places are held off: they only take risk away.
+A socket may be dead for half a minute before that is certain: once a post is overdue on it, what takes risk away goes
+over REST until it answers again.
 """
 
 from __future__ import annotations
@@ -69,6 +71,8 @@ class Gateway:
     budget: AddressBudget = attrs.field(factory=AddressBudget)
     posts: Posts = attrs.field(factory=Posts)
     _link: WebSocketLink | None = None
+    _mute: bool = False
+    """A post over this connection is overdue, and nothing that we sent over it was answered since."""
     _nursery: trio.Nursery | None = None
     _rest_tasks: int = 0
     _queue_peak: int = 0
@@ -94,7 +98,7 @@ class Gateway:
             self._emit(events)
 
     def link_up(self, link: WebSocketLink) -> None:
-        self._link = link
+        self._link, self._mute = link, False
 
     def queue_peak(self) -> int:
         """Most frames that ever waited for a writer."""
@@ -167,7 +171,8 @@ class Gateway:
                 self._placed.put(client_id, batch.expires_ms)
             if self.resting is not None and batch.may_rest():
                 self.resting.sent(batch.client_ids(), seconds_to_ns(self._config.expires_after_s))
-        if self._link is not None:
+        pressing = batch.kind is BatchKind.CANCEL or (batch.kind is BatchKind.PLACE and not batch.may_rest())
+        if self._link is not None and not (self._mute and pressing):
             self._post(self._link, batch)
         else:
             self._fall_back(batch)
@@ -245,11 +250,16 @@ class Gateway:
         if batch is None:
             self._counters.add("answers_to_nothing")
             return []
+        self._mute = False
         if answer.reply is not None:
             return self._answers.answered(batch, answer.reply)
         if answer.refused is not None and not answer.refused.startswith("5"):
             return self._answers.turned_away(batch, answer.refused)
         return self._answers.lost(batch, answer.refused or "unreadable answer")
+
+    def on_pong(self) -> None:
+        """The connection carries both ways."""
+        self._mute = False
 
     def on_channel_error(self, error: ChannelError) -> list[Input]:
         """Errors of the `error` channel that speak of a post."""
@@ -263,6 +273,7 @@ class Gateway:
         events: list[Input] = []
         for batch in self.posts.expire(self._clock.read().mono_ns):
             events += self._answers.lost(batch, reason)
+            self._mute = True
         return events
 
     def _say(self, events: list[Input]) -> bool:

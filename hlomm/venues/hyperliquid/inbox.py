@@ -192,6 +192,7 @@ class Inbox:
     def _pong(self, _pong: Pong) -> Sequence[Input]:
         if self.liveness is not None:
             self.liveness.on_pong()
+        self._gateway.on_pong()
         return ()
 
     def _hello(self, _hello: Hello) -> Sequence[Input]:

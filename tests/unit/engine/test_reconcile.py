@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId
 from hlomm.domain.inputs import (
     AccountDoubted,
     AccountState,
+    FillReceived,
     MarketListed,
     MarketSettled,
     OperatorAction,
@@ -19,7 +21,7 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose, Side, Tif
-from hlomm.domain.outputs import HaltState, Output
+from hlomm.domain.outputs import Alert, HaltState, Output
 from hlomm.engine import gate
 from hlomm.engine.carry import SEEN_CARRIED, carried
 from hlomm.engine.report import pnl
@@ -138,6 +140,21 @@ def test_an_order_of_an_earlier_run_is_adopted_and_cancelled() -> None:
     assert alerts(outputs, "adopted_order")
     order = rig.order(stray)
     assert (order.leaves, order.side, order.state) == (lots(70), Side.SELL, S.PENDING_CANCEL)
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "ours", "code"),
+    [(-1, True, "adopted_fill"), (-1, False, "foreign_fill"), (1, True, "foreign_fill")],
+)
+def test_a_fill_from_before_this_run_is_told_from_one_of_somebody_else(after_ms: int, code: str, *, ours: bool) -> None:
+    """One with our mark that came later is another daemon's on the same account."""
+    rig = Rig()
+    fill = rig.fill_of(rig.resting_bid(), 10, oid="70")
+    whose = earlier_run_id() if ours else None
+    told = msgspec.structs.replace(fill, client_id=whose, venue_ms=rig.state.booted_ms + after_ms)
+    outputs = rig.tell(FillReceived(told))
+    assert [alert.code for alert in outputs if isinstance(alert, Alert)] == [code]
+    assert rig.net() == lots(10)
 
 
 def test_it_is_exposure_until_it_is_gone() -> None:
