@@ -14,6 +14,7 @@ import trio
 from hlomm.cli.arming import check_arming
 from hlomm.cli.canary import as_canary, state_of
 from hlomm.cli.keys import forget, venue_keys
+from hlomm.cli.options import silence
 from hlomm.cli.password import Password
 from hlomm.cli.venues import chosen_sets, simulated
 from hlomm.daemon import logs
@@ -85,9 +86,7 @@ def _tell(text: str, *, err: bool = False) -> None:
         click.echo(text, err=err)
     except OSError as error:
         _log.warning("not printed", why=error.strerror or str(error), to="stderr" if err else "stdout")
-        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        os.dup2(nowhere, 2 if err else 1)  # what is left in the buffer would fail once more at the end of the process
-        os.close(nowhere)
+        silence(2 if err else 1)
 
 
 def _where(state_dir: Path | None, profile: str) -> str:

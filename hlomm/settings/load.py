@@ -191,7 +191,7 @@ def _from_environment(environ: Mapping[str, str]) -> list[Layer]:
     for name in sorted(environ):
         if name.startswith(ENV_PREFIX):
             where, dotted = f"environment {name}", name[len(ENV_PREFIX) :].lower().replace("__", ".")
-            found.append(Layer(where, _nested(dotted, toml_value(_utf8(environ[name], where)))))
+            found.append(Layer(where, _nested(dotted, _value(dotted, _utf8(environ[name], where)))))
     return found
 
 
@@ -200,7 +200,27 @@ def _from_set(text: str) -> Layer:
     if not equals or not key.strip():
         raise ConfigError(f"--set {text!r}: expected section.key=value")
     _utf8(text, "--set")
-    return Layer(f"--set {key.strip()}", _nested(key.strip(), toml_value(raw.strip())))
+    return Layer(f"--set {key.strip()}", _nested(key.strip(), _value(key.strip(), raw)))
+
+
+def _value(dotted: str, raw: str) -> Any:
+    """What a variable or an option says of a setting. An address is a text, not one of TOML's numbers (0x...)."""
+    return text_value(raw) if _is_text(dotted) else toml_value(raw.strip())
+
+
+def text_value(raw: str) -> str:
+    """A text, in TOML's quotes or without any."""
+    value = toml_value(raw.strip())
+    return value if isinstance(value, str) else raw.strip()
+
+
+def _is_text(dotted: str) -> bool:
+    kind: Any = Settings
+    for part in dotted.split("."):
+        if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+            return False
+        kind = next((field.type for field in msgspec.structs.fields(kind) if field.name == part), None)
+    return kind is str
 
 
 def _utf8(text: str, where: str) -> str:
@@ -280,18 +300,30 @@ def _mistakes(kind: type[msgspec.Struct], tree: Any, prefix: str) -> Iterator[tu
             yield from _mistakes(expected, tree[key], f"{prefix}{key}.")
         elif (kind_of_row := _row_kind(expected)) is not None:
             yield from _mistakes_in_rows(kind_of_row, tree[key], f"{prefix}{key}")
-        elif get_origin(expected) is Literal:
-            if tree[key] not in get_args(expected):
-                allowed = " or ".join(repr(word) for word in get_args(expected))
-                yield f"{prefix}{key}", f"was {tree[key]!r} — write {allowed}"
+        elif get_origin(expected) is dict and isinstance(tree[key], dict):
+            yield from _mistakes_in_entries(expected, tree[key], f"{prefix}{key}")
         else:
             try:
                 msgspec.convert(tree[key], expected)
             except msgspec.ValidationError as error:
+                if get_origin(expected) is Literal:
+                    allowed = " or ".join(repr(word) for word in get_args(expected))
+                    yield f"{prefix}{key}", f"was {tree[key]!r} — write {allowed}"
+                    continue
                 text = str(error)
                 was = f", was {tree[key]!r}" if "got" not in text else ""
                 file = EVENTS_FILE if prefix.startswith("events.") else "default.toml"
                 yield f"{prefix}{key}", f"{text[:1].lower()}{text[1:]}{was} — see its comment in config/{file}"
+
+
+def _mistakes_in_entries(kind: Any, entries: Tree, name: str) -> Iterator[tuple[str, str]]:
+    """Of a setting by names of one's own (`flatten.on_disconnect_of`): each entry may be of another layer."""
+    for entry, value in entries.items():
+        try:
+            msgspec.convert({entry: value}, kind)
+        except msgspec.ValidationError as error:
+            what = str(error).partition(" - at ")[0]
+            yield f"{name}.{entry}", f"{what[:1].lower()}{what[1:]} — see the comment of {name} in config/default.toml"
 
 
 def _row_kind(expected: Any) -> type[msgspec.Struct] | None:

@@ -192,3 +192,33 @@ def test_bytes_that_are_no_text_are_refused_where_they_stand():
     assert said == "--set: 'daemon.log=\\udcff' is not UTF-8 text"
     (said,) = problems(environ={"HL_OMM__DAEMON__LOG": "\udcff"})
     assert said == "environment HL_OMM__DAEMON__LOG: '\\udcff' is not UTF-8 text"
+
+
+@pytest.mark.parametrize("value", ["true", "1.0", "[1]", "{a=1}", "4"])
+def test_a_choice_among_numbers_takes_those_numbers_alone(value):
+    """`True == 1` in Python; the mistake was found only where nobody says it."""
+    (line,) = problems(f"venue.polymarket.signature_type={value}")
+    assert line.startswith("--set venue.polymarket.signature_type: venue.polymarket.signature_type: was ")
+    assert line.endswith("write 0 or 1 or 2 or 3")
+
+
+@pytest.mark.parametrize("said", ["0x" + "0a" * 20, f'"0x{"0a" * 20}"', f"  0x{'0a' * 20} "])
+def test_an_address_is_a_text_with_or_without_quotes(said):
+    address = "0x" + "0a" * 20
+    sets = load("sim", (), (f"venue.hyperliquid.account={said}", f"canary.account={said}"), environ={}).settings
+    assert (sets.venue.hyperliquid.account, sets.canary.account) == (address, address)
+    environ = {"HL_OMM__VENUE__POLYMARKET__ACCOUNT": said, "HL_OMM__KEYS__FOLDER": " 2026 "}
+    settings = load("sim", environ=environ).settings
+    assert (settings.venue.polymarket.account, settings.keys.folder) == (address, "2026")
+    assert problems("limits.max_position=0x") != []
+
+
+def test_an_entry_of_ones_own_name_is_refused_where_it_was_said(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[flatten.on_disconnect_of]\nnyse = "pause"\nkalshi = "pause"\n[daemon.log_of]\nx = 3\n')
+    lines = problems("flatten.on_disconnect_of.kalshi=foo", files=(path,))
+    assert [line.split(": ")[:2] for line in lines] == [
+        [str(path), "flatten.on_disconnect_of.nyse"],
+        ["--set flatten.on_disconnect_of.kalshi", "flatten.on_disconnect_of.kalshi"],
+        [str(path), "daemon.log_of.x"],
+    ]
