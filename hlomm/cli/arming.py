@@ -20,7 +20,7 @@ def check_arming(loaded: Loaded, arm: float | None) -> Cash:
         raise ConfigError(
             f"profile {loaded.profile} trades for real: write your own [limits] first ({', '.join(unset)} are defaults)"
         )
-    if arm is None or scaled(arm) != scaled(limits.max_gross_notional):
+    if arm is None or arm != limits.max_gross_notional:
         raise UsageError(
             f"profile {loaded.profile} trades for real: confirm with --arm {limits.max_gross_notional:g} "
             "(exactly limits.max_gross_notional)"

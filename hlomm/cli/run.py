@@ -21,10 +21,11 @@ from hlomm.daemon import logs
 from hlomm.daemon.launch import RunOptions, launch
 from hlomm.daemon.service import Service
 from hlomm.domain.exits import ExitCode
+from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.units import to_text
 from hlomm.rundir.hardening import no_core_dumps
-from hlomm.settings.load import load
+from hlomm.settings.load import UNREAL, load
 from hlomm.settings.paths import state_paths
 
 _log = structlog.get_logger("hlomm")
@@ -36,6 +37,8 @@ def run_command(
     password_fd: int | None, i_know: bool, canary: bool, as_json: bool,
 ) -> ExitCode:  # fmt: skip
     undone = no_core_dumps()
+    if sim_file is not None and profile not in UNREAL:
+        raise UsageError(f"--sim has no meaning in profile {profile}: its venues are those of the configuration")
     if canary and profile == "sim" and venues is None:
         venues = HYPERLIQUID
     if venues is not None:

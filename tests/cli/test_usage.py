@@ -50,6 +50,8 @@ def test_no_daemon_says_how_to_start_one(hlomm):
     [
         (("run", "--profile", "live"), "no profile 'live'"),
         (("run", "--arm", "5"), "no meaning in profile sim"),
+        (("run", "--profile", "mainnet", "--sim", "sim.json"), "--sim has no meaning in profile mainnet"),
+        (("run", "--profile", "testnet", "--sim", "sim.json", "--arm", "5"), "--sim has no meaning in profile testnet"),
         (("run", "--profile", "mainnet"), "write your own [limits] first"),
         (("sim", "--venues", "nyse"), "no simulated venue nyse"),
         (("sim", "--buckets", "15m,1w"), "expected a period such as 3m"),

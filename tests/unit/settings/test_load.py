@@ -7,8 +7,10 @@ from functools import partial
 
 import pytest
 
+from hlomm.assembly.engine import engine_config
+from hlomm.assembly.venues import fuse_limits
 from hlomm.domain.faults import ConfigError
-from hlomm.settings.load import engine_settings, load
+from hlomm.settings.load import engine_settings, leaves, load
 
 
 def problems(*sets: str, files=(), environ=None) -> list[str]:
@@ -222,3 +224,19 @@ def test_an_entry_of_ones_own_name_is_refused_where_it_was_said(tmp_path):
         ["--set flatten.on_disconnect_of.kalshi", "flatten.on_disconnect_of.kalshi"],
         [str(path), "daemon.log_of.x"],
     ]
+
+
+def test_every_number_that_is_refused_for_nothing_else_can_be_counted():
+    """`config check` said that all was fine, and the run ended with 6 over a ninth decimal, without naming it."""
+    for key, value in leaves(load("sim", environ={}).tree):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            try:
+                settings = load("sim", (), (f"{key}={value + 1.23e-10!r}",), environ={}).settings
+            except ConfigError as error:
+                (line,) = str(error).splitlines()
+                assert line.split(": ")[1] == key
+            else:
+                engine_config(settings)
+                fuse_limits(settings.limits)
+    lines = problems("limits.max_drawdown=100.123456789", "canary.size=1.123456789")
+    assert [line.split(": ")[1] for line in lines] == ["limits.max_drawdown", "canary.size"]
