@@ -240,3 +240,22 @@ def test_every_number_that_is_refused_for_nothing_else_can_be_counted():
                 fuse_limits(settings.limits)
     lines = problems("limits.max_drawdown=100.123456789", "canary.size=1.123456789")
     assert [line.split(": ")[1] for line in lines] == ["limits.max_drawdown", "canary.size"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["limits.max_gross_notional", "limits.max_drawdown", "limits.stale_book_s", "breakers.pause_s", "hedge.closest",
+     "sets.drain_s", "flatten.deadline_s", "paper.cash"],
+)  # fmt: skip
+def test_no_limit_is_larger_than_what_records_can_hold(key):
+    """Beyond 64 bits of 1e-8 the daemon could tell nobody its state: no status, no terminal, no answer to a kill."""
+    assert any(line.startswith(f"--set {key}: {key}: ") and "below 1e+10" in line for line in problems(f"{key}=1e10"))
+    assert not any(line.split(": ")[1] == key and "below" in line for line in tried(f"{key}=9999999999"))
+
+
+def tried(text):
+    try:
+        load("sim", (), (text,), environ={})
+    except ConfigError as error:
+        return str(error).splitlines()
+    return []
