@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from hlomm.cli.arming import check_arming
-from hlomm.cli.canary import as_canary, state_of
+from hlomm.cli.canary import as_canary, profile_of, state_of
 from hlomm.cli.keys import forget, venue_keys
 from hlomm.cli.options import silence
 from hlomm.cli.password import Password
@@ -37,6 +37,7 @@ def run_command(
     password_fd: int | None, i_know: bool, canary: bool, as_json: bool,
 ) -> ExitCode:  # fmt: skip
     undone = no_core_dumps()
+    canary, profile = canary or profile_of(profile) != profile, profile_of(profile)
     if sim_file is not None and profile not in UNREAL:
         raise UsageError(f"--sim has no meaning in profile {profile}: its venues are those of the configuration")
     if canary and profile == "sim" and venues is None:

@@ -204,3 +204,18 @@ def test_the_folder_of_keys_may_be_in_quotes_as_for_a_run(hlomm, tmp_path):
         text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert json.loads(done.stdout)["folder"] == str(tmp_path / "k")
+
+
+def test_a_canary_is_named_by_its_own_name_in_every_command(hlomm):
+    """Those that read a configuration took it for a profile that there is not: no bundle, no alerts, no doctor."""
+    assert hlomm("doctor", "--profile", "sim-canary", "--json").json()["state_dir"].endswith("/hlomm/sim-canary")
+    for arguments, words in (
+        (("bundle", "--profile", "mainnet-canary"), "mainnet-canary/journal: no run is on record"),
+        (("alerts", "--profile", "testnet-canary"), "no alert URLs"),
+        (("run", "--profile", "mainnet-canary"), "profile mainnet trades for real: write your own [limits] first"),
+        (("run", "--profile", "paper-canary"), "no profile 'paper-canary'"),
+        (("metrics", "--profile", "paper-canary"), "no profile 'paper-canary'"),
+        (("selftest", "--live", "--profile", "mainnet-canary"), "no profile 'mainnet-canary'"),
+    ):
+        done = hlomm(*arguments)
+        assert (done.code, words in done.err) == (2, True), done.err
