@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import click
@@ -11,6 +10,7 @@ import click
 from hlomm.cli.password import credential
 from hlomm.domain.faults import ConfigError
 from hlomm.domain.secret import Secret
+from hlomm.rundir.home import expanded
 from hlomm.rundir.private_file import read_private
 
 VARIABLE: Final = "HL_OMM_ALERT_URLS"
@@ -40,7 +40,7 @@ def alert_urls(file: str, environ: Mapping[str, str]) -> list[Secret]:
 
 def _found(file: str, environ: Mapping[str, str]) -> tuple[str, Secret]:
     if file:
-        path = Path(file).expanduser().absolute()
+        path = expanded(file).absolute()
         return str(path), read_private(path, "the file of alert URLs")
     given = credential(environ, CREDENTIAL, "list of URLs", LENGTH_MAX)
     if given is not None:

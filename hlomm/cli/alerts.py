@@ -13,6 +13,7 @@ import structlog
 import trio
 
 from hlomm.cli.alert_urls import alert_urls
+from hlomm.cli.canary import profile_of
 from hlomm.cli.client import Client, guardian_beside, socket_path, tell_guardian
 from hlomm.daemon.alerts.digest import whose
 from hlomm.daemon.alerts.looks import Looks
@@ -56,7 +57,7 @@ class Given:
 def alerts_command(given: Given, *, test: bool, as_json: bool) -> ExitCode:
     """Watch until SIGINT or SIGTERM, whether or not a daemon runs meanwhile; or send one message to each service."""
     undone = no_core_dumps()
-    loaded = load(given.profile, given.config_files, given.sets)
+    loaded = load(profile_of(given.profile), given.config_files, given.sets)
     rules = loaded.settings.alerts
     found = services(alert_urls(rules.urls_file, os.environ), send_s=rules.send_s, keep_s=rules.keep_s)
     configure(loaded.settings.daemon.log, loaded.settings.daemon.log_of)
@@ -65,7 +66,7 @@ def alerts_command(given: Given, *, test: bool, as_json: bool) -> ExitCode:
     if test:
         return report(trio.run(attempts, found, given.profile, strict_exception_groups=True), as_json=as_json)
     path = socket_path(given.profile, given.state_dir, given.socket_file)
-    watch = watch_of(loaded, path, found)
+    watch = watch_of(loaded, path, found, given.profile)
     names = [f"{one.number} {one.scheme}" for one in found]
     ready = {"ready": True, "services": names}
     click.echo(json.dumps(ready) if as_json else f"alerts to {', '.join(names)} — Ctrl-C ends it")
@@ -76,7 +77,7 @@ def alerts_command(given: Given, *, test: bool, as_json: bool) -> ExitCode:
     return ExitCode.CLEAN
 
 
-def watch_of(loaded: Loaded, path: Path, found: list[Service]) -> Watch:
+def watch_of(loaded: Loaded, path: Path, found: list[Service], name: str) -> Watch:
     """Of the daemon behind a socket and of the guardian beside it: a viewer to both."""
     guardian = guardian_beside(path)
     snapshots = Snapshots(lambda: Client(path, DAEMON_S, access=Access.VIEWER))
@@ -84,7 +85,7 @@ def watch_of(loaded: Loaded, path: Path, found: list[Service]) -> Watch:
         StatePaths(path.parent), keystore_at(loaded.settings.keys.folder),
         lambda: tell_guardian(guardian, Ask(id=1), Access.VIEWER),
     )  # fmt: skip
-    return Watch(loaded.settings.alerts, loaded.profile, snapshots, looks, found)
+    return Watch(loaded.settings.alerts, name, snapshots, looks, found)
 
 
 async def _until_signalled(watch: Watch) -> None:

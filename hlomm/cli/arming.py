@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hlomm.assembly.numbers import scaled
 from hlomm.domain.faults import ConfigError, UsageError
-from hlomm.domain.units import Cash
+from hlomm.domain.units import Cash, to_text
 from hlomm.settings.load import UNREAL, Loaded, default_limits
 
 
@@ -20,9 +20,9 @@ def check_arming(loaded: Loaded, arm: float | None) -> Cash:
         raise ConfigError(
             f"profile {loaded.profile} trades for real: write your own [limits] first ({', '.join(unset)} are defaults)"
         )
-    if arm is None or scaled(arm) != scaled(limits.max_gross_notional):
+    if arm is None or arm != limits.max_gross_notional:
+        amount = to_text(scaled(limits.max_gross_notional))
         raise UsageError(
-            f"profile {loaded.profile} trades for real: confirm with --arm {limits.max_gross_notional:g} "
-            "(exactly limits.max_gross_notional)"
+            f"profile {loaded.profile} trades for real: confirm with --arm {amount} (exactly limits.max_gross_notional)"
         )
     return Cash(scaled(arm))

@@ -18,6 +18,7 @@ import attrs
 import click
 
 from hlomm import __version__
+from hlomm.cli.canary import profile_of
 from hlomm.cli.doctor import look
 from hlomm.cli.replay import bundled
 from hlomm.daemon.bundle import Bundle, Run, run_row, runs_since, shown
@@ -42,7 +43,7 @@ def bundle_command(
     logs: tuple[Path, ...], out: Path | None, verdicts: bool, as_json: bool,
 ) -> ExitCode:  # fmt: skip
     """Pack, prove that it replays, search it, and say what it holds. Nothing that lies there is changed."""
-    if profile not in PROFILES:
+    if profile_of(profile) not in PROFILES:
         raise UsageError(f"no profile {profile!r}; there are: {', '.join(PROFILES)}")
     paths, since_ns = state_paths(state_dir, profile), moment(since, time.time_ns())
     for log in logs:
@@ -107,9 +108,9 @@ def _pack(
         bundle.add_file(path, path.name)
     for number, path in enumerate(logs, 1):
         bundle.add_file(path, f"logs/{number:02}-{path.name}")
-    bundle.add_document("config.json", _configuration(profile, files, sets))
+    bundle.add_document("config.json", _configuration(profile_of(profile), files, sets))
     bundle.add_document("versions.json", _versions())
-    checks = [attrs.asdict(check) for check in look(paths, profile, files, sets)]
+    checks = [attrs.asdict(check) for check in look(paths, profile_of(profile), files, sets)]
     bundle.add_document("doctor.json", checks)
     replayed = {str(run.epoch_ms): _replayed(bundle.partial, run.epoch_ms) for run in runs} if verdicts else None
     if replayed is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hlomm.domain.faults import ConfigError, UsageError
-from hlomm.settings.load import Loaded, with_values
+from hlomm.settings.load import PROFILES, Loaded, with_values
 
 NAME: Final = "canary"
 _SIZES: Final = ("max_size", "min_size", "max_notional_usd")
@@ -15,6 +15,12 @@ _SIZES: Final = ("max_size", "min_size", "max_notional_usd")
 def state_of(profile: str) -> str:
     """A canary's state directory: it runs beside the account that matters, and their records never meet."""
     return f"{profile}-{NAME}"
+
+
+def profile_of(name: str) -> str:
+    """The profile whose settings the daemon of that name has: a canary's own (see `state_of`), or a profile's."""
+    profile = name.removesuffix(f"-{NAME}")
+    return profile if profile in PROFILES and profile != "paper" else name
 
 
 def as_canary(loaded: Loaded) -> Loaded:

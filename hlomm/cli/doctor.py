@@ -13,6 +13,7 @@ import attrs
 import click
 import trio
 
+from hlomm.cli.canary import as_canary, profile_of
 from hlomm.cli.client import tell_guardian
 from hlomm.cli.keys import forget, key_openers
 from hlomm.cli.password import Password
@@ -51,19 +52,20 @@ def doctor_command(
     *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], state_dir: Path | None,
     rebuild_ledger: bool, port: int, live: Live | None, as_json: bool,
 ) -> ExitCode:  # fmt: skip
-    if profile not in PROFILES:
+    settings_of = profile_of(profile)
+    if settings_of not in PROFILES:
         raise UsageError(f"no profile {profile!r}; there are: {', '.join(PROFILES)}")
     paths = state_paths(state_dir, profile)
     if rebuild_ledger:
         _rebuild(paths)
-    checks = look(paths, profile, config_files, sets, port)
+    checks = look(paths, settings_of, config_files, sets, port)
     if live is not None:
-        checks += ask_venues(profile, config_files, sets, live)
+        checks += ask_venues(settings_of, config_files, sets, live, canary=settings_of != profile)
     sound = not any(check.status is Status.FAIL for check in checks)
     if as_json:
         document = {
             "state_dir": str(paths.root), "profile": profile, "live": live is not None, "ok": sound,
-            "checks": [attrs.asdict(check) for check in checks], "origins": _origins(profile, config_files, sets),
+            "checks": [attrs.asdict(check) for check in checks], "origins": _origins(settings_of, config_files, sets),
         }  # fmt: skip
         click.echo(json.dumps(document))
     else:
@@ -122,21 +124,26 @@ def _origins(profile: str, files: Sequence[Path], sets: Sequence[str]) -> dict[s
 # -- the venues
 
 
-def ask_venues(profile: str, files: Sequence[Path], sets: Sequence[str], live: Live) -> list[Check]:
-    """What only the venues can settle, with the keys that a run would take."""
+def ask_venues(
+    profile: str, files: Sequence[Path], sets: Sequence[str], live: Live, *, canary: bool = False
+) -> list[Check]:
+    """What only the venues can settle, with the keys that a run would take; ConfigError where no canary can be."""
     document = None if live.sim_file is None else read_document(live.sim_file)
     if document is not None and profile != "sim":
         raise UsageError(f"--sim has no meaning in profile {profile}: its venues are those of the configuration")
     try:
-        loaded = load(profile, files, sets, beneath=simulated(live.sim_file) if profile == "sim" else None)
+        loaded = load(
+            profile, files, sets, beneath=simulated(live.sim_file) if profile == "sim" and not canary else None
+        )
     except ConfigError:
         return []
+    own, loaded = loaded, as_canary(loaded) if canary else loaded
     logs.configure(loaded.settings.daemon.log, loaded.settings.daemon.log_of)  # to stderr: stdout is one document
     checks: list[Check] = []
     keys: dict[VenueId, Keys] = {}
     if profile not in UNREAL:
         password = Password(os.environ, live.password_fd)
-        for venue, opened in key_openers(loaded, os.environ, password, i_know=live.i_know).items():
+        for venue, opened in key_openers(own, os.environ, password, i_know=live.i_know).items():
             checks += _opened(venue, opened, keys)
     forget(os.environ)
     asking = doctor_live.Asking(loaded=loaded, keys=keys, document=document)

@@ -25,6 +25,7 @@ from hlomm.domain.ticker import utc_day
 from hlomm.domain.times import NS_PER_MS
 from hlomm.keystore.files import ED25519, HMAC, RSA, SECP256K1, SOON_MS, KeyFile, parse
 from hlomm.keystore.folder import API, ENGINE, GUARDIAN, Keystore, Slot, keystore_at
+from hlomm.rundir.home import expanded
 from hlomm.rundir.private_file import read_private
 from hlomm.settings.load import Loaded
 from hlomm.venues.curve import Key, address_bytes
@@ -153,7 +154,7 @@ class _Source:
         section, setting = self.loaded.settings.venue.kalshi, "venue.kalshi.key_file"
         slot = Slot(KALSHI, ENGINE, self.network)
         if section.key_file:
-            path = Path(section.key_file).expanduser()
+            path = expanded(section.key_file)
             content = read_private(path, setting)
             if content.reveal_bytes().lstrip().startswith(b"-----"):
                 return encrypted_pem(path, content, self.password)
@@ -179,7 +180,7 @@ class _Source:
         return _for(parse(path, read_private(path, "key file")), slot)
 
     def _named(self, key_file: str, setting: str, slot: Slot) -> KeyFile:
-        path = Path(key_file).expanduser()
+        path = expanded(key_file)
         return _for(parse(path, read_private(path, setting)), slot)
 
     def open(self, held: KeyFile, *kinds: str) -> Material:

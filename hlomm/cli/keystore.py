@@ -24,6 +24,7 @@ from hlomm.domain.times import NS_PER_MS
 from hlomm.keystore.files import SCRYPT_N, SECP256K1, KeyFile, Label, encode, parse
 from hlomm.keystore.folder import API, GUARDIAN, NETWORKS, ROLES, Found, Keystore, Slot
 from hlomm.keystore.material import Material, hmac, pem, secp256k1
+from hlomm.rundir.home import expanded
 from hlomm.rundir.private_file import READ_MAX, read_private
 
 PASSWORD_MIN: Final = 8
@@ -186,7 +187,7 @@ def _typed(slot: Slot, given: Given) -> Secret:
     if given.source == STDIN:
         return read_fd(sys.stdin.fileno(), "--from", READ_MAX)
     if given.source is not None:
-        return read_private(Path(given.source).expanduser(), "--from")
+        return read_private(expanded(given.source), "--from")
     if not sys.stdin.isatty():
         raise UsageError("no key: name its file with --from FILE, or pipe it in with --from -")
     if slot.venue == KALSHI:

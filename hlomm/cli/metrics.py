@@ -13,6 +13,7 @@ import trio
 
 from hlomm.assembly.documents import amount
 from hlomm.cli import trades, views
+from hlomm.cli.canary import profile_of
 from hlomm.cli.client import Client, socket_path
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
@@ -41,7 +42,7 @@ def metrics_command(
     *, profile: str, state_dir: Path | None, socket_file: Path | None, port: int, as_json: bool
 ) -> ExitCode:  # fmt: skip
     """Serve until SIGINT or SIGTERM, whether or not a daemon runs meanwhile."""
-    if profile not in PROFILES:
+    if profile_of(profile) not in PROFILES:
         raise UsageError(f"no profile {profile!r}; there are: {', '.join(PROFILES)}")
     path = socket_path(profile, state_dir, socket_file)
     listener = listening(port)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from hlomm.domain.exits import ExitCode, exit_code_of
 from hlomm.domain.faults import HlommError
@@ -28,20 +29,38 @@ def reporting(command: F) -> F:
         try:
             return command(*args, **kwargs)
         except HlommError as error:
-            code = exit_code_of(error)
-            click.echo(f"hlomm: {error}", err=True)
-            sys.exit(int(code))
+            _end(str(error), exit_code_of(error))
         except UnicodeEncodeError as error:  # bytes of the command line or of a path that are no text
-            click.echo(f"hlomm: {error.object[:80]!a} is not UTF-8 text: give it another name", err=True)
-            sys.exit(int(ExitCode.USAGE))
+            _end(f"{error.object[:80]!a} is not UTF-8 text: give it another name", ExitCode.USAGE)
         except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever read has left: nothing to tell
-                raise
-            where = "the output" if error.filename is None else os.fsdecode(error.filename)
-            click.echo(f"hlomm: {where}: {error.strerror or error}", err=True)
-            sys.exit(int(ExitCode.USAGE))
+            _refused(error)
 
     return wrapped  # type: ignore[return-value]
+
+
+def _refused(error: OSError) -> None:
+    """End over what the system does not do, unless that is only that whoever read has left."""
+    if error.errno == errno.EPIPE:  # nothing to tell
+        raise error
+    where = "the output" if error.filename is None else os.fsdecode(error.filename)
+    if error.filename is None:
+        silence(1)
+    _end(f"{where}: {error.strerror or error}", ExitCode.USAGE)
+
+
+def _end(text: str, code: ExitCode) -> None:
+    try:
+        click.echo(f"hlomm: {text}", err=True)
+    except OSError:  # the exit code must not depend on whether anybody can be told why
+        silence(2)
+    sys.exit(int(code))
+
+
+def silence(fd: int) -> None:
+    """Send a standard stream that takes nothing nowhere: what is in its buffer would fail again as the process ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(nowhere, fd)
+    os.close(nowhere)
 
 
 def config_options(command: F) -> F:
@@ -69,14 +88,31 @@ class Span(click.FloatRange):
         return found
 
 
+def _have_streams() -> None:
+    """Put nothing in the place of a standard stream that was closed before we came (`2>&-`, some supervisors).
+
+    The next file that is opened would have its number, a journal or a socket, and take whatever is printed to it.
+    """
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # the least number that is free
+            if nowhere == fd:
+                os.set_inheritable(fd, True)
+            setattr(sys, name, os.fdopen(nowhere, "w" if fd else "r", encoding="utf-8"))
+
+
 class Group(click.Group):
     """Keeps commands in the order they are declared: the way a newcomer meets them."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """What the terminal's encoding lacks is printed as `?`: a dash must not end `hlomm explain`."""
+        _have_streams()
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
-        return super().main(*args, **kwargs)
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # of help, and of what click says of a mistake
+            _refused(error)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -94,9 +130,21 @@ PASSWORD_FD = click.option(
     "--password-fd", type=click.IntRange(min=0), default=None, metavar="N",
     help="Read the password of the keys from this file descriptor.",
 )  # fmt: skip
+
+
+def _named(context: click.Context, option: click.Parameter, folder: Path | None) -> Path | None:
+    """The folder; a variable says it as it does for a run, perhaps in TOML's quotes."""
+    assert option.name is not None
+    if folder is None or context.get_parameter_source(option.name) is not ParameterSource.ENVIRONMENT:
+        return folder
+    from hlomm.settings.load import text_value
+
+    return Path(text_value(str(folder)))
+
+
 KEYSTORE = click.option(
-    "--keystore", type=click.Path(path_type=Path), default=None, envvar="HL_OMM__KEYS__FOLDER",
-    help="Folder of the keys; default: as keys.folder.",
+    "--keystore", type=click.Path(path_type=Path), default=None, envvar="HL_OMM__KEYS__FOLDER", callback=_named,
+    help="Folder of the keys, if keys.folder of your configuration names one (its variable counts by itself).",
 )  # fmt: skip
 
 

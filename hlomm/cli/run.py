@@ -12,18 +12,20 @@ import structlog
 import trio
 
 from hlomm.cli.arming import check_arming
-from hlomm.cli.canary import as_canary, state_of
+from hlomm.cli.canary import as_canary, profile_of, state_of
 from hlomm.cli.keys import forget, venue_keys
+from hlomm.cli.options import silence
 from hlomm.cli.password import Password
 from hlomm.cli.venues import chosen_sets, simulated
 from hlomm.daemon import logs
 from hlomm.daemon.launch import RunOptions, launch
 from hlomm.daemon.service import Service
 from hlomm.domain.exits import ExitCode
+from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import HYPERLIQUID
 from hlomm.domain.units import to_text
 from hlomm.rundir.hardening import no_core_dumps
-from hlomm.settings.load import load
+from hlomm.settings.load import UNREAL, load
 from hlomm.settings.paths import state_paths
 
 _log = structlog.get_logger("hlomm")
@@ -35,6 +37,9 @@ def run_command(
     password_fd: int | None, i_know: bool, canary: bool, as_json: bool,
 ) -> ExitCode:  # fmt: skip
     undone = no_core_dumps()
+    canary, profile = canary or profile_of(profile) != profile, profile_of(profile)
+    if sim_file is not None and profile not in UNREAL:
+        raise UsageError(f"--sim has no meaning in profile {profile}: its venues are those of the configuration")
     if canary and profile == "sim" and venues is None:
         venues = HYPERLIQUID
     if venues is not None:
@@ -85,9 +90,7 @@ def _tell(text: str, *, err: bool = False) -> None:
         click.echo(text, err=err)
     except OSError as error:
         _log.warning("not printed", why=error.strerror or str(error), to="stderr" if err else "stdout")
-        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        os.dup2(nowhere, 2 if err else 1)  # what is left in the buffer would fail once more at the end of the process
-        os.close(nowhere)
+        silence(2 if err else 1)
 
 
 def _where(state_dir: Path | None, profile: str) -> str:

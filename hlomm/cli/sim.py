@@ -43,21 +43,36 @@ def sim_command(
     )  # fmt: skip
     options = SimOptions(venues=names, seed=seed, speed=speed, linger_s=linger_s, config=config)
 
+    unread: list[OSError] = []
+
     def announce(document: bytes) -> None:
-        if as_json:
-            sys.stdout.write(document.decode() + "\n")
-            sys.stdout.flush()
-            return
-        for name, venue in msgspec.json.decode(document)["venues"].items():
-            click.echo(f"{name}: rest {venue['rest']}  ws {venue['ws']}")
-            for account in venue["accounts"]:
-                click.echo(f"  {account['name']}: {_credentials(account)}")
-        click.echo("serving until Ctrl-C", err=True)
+        try:
+            _announce(document, as_json=as_json)
+        except OSError as error:
+            unread.append(error)
+            raise
 
     try:
         trio.run(serve, options, announce)
     except* KeyboardInterrupt:
         click.echo("stopped", err=True)
+    except* OSError:
+        if not unread:
+            raise
+    if unread:  # nobody reads the document, or its disk is full
+        raise unread[0]
+
+
+def _announce(document: bytes, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(document.decode() + "\n")
+        sys.stdout.flush()
+        return
+    for name, venue in msgspec.json.decode(document)["venues"].items():
+        click.echo(f"{name}: rest {venue['rest']}  ws {venue['ws']}")
+        for account in venue["accounts"]:
+            click.echo(f"  {account['name']}: {_credentials(account)}")
+    click.echo("serving until Ctrl-C", err=True)
 
 
 def _credentials(account: dict[str, str]) -> str:

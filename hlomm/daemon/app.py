@@ -342,6 +342,6 @@ class Daemon:
         accounts = account_document(self.pump.engine.state, self.last_look.words, cash)
         unrecorded = self.pump.journal_dead is not None or self.journal.lost is not None
         return RunResult(
-            exit_code=self._trouble.exit_code(unrecorded=unrecorded, halted=self._halted_at_stop),
+            exit_code=self._trouble.exit_code(unrecorded=unrecorded, halted=self._halted_at_stop, resting=remaining),
             summary=summary | {"account": accounts, "ledger": self.ledger.document()},
         )

@@ -299,7 +299,10 @@ def _need(section: str, values: Mapping[str, str]) -> None:
 
 def _key_of(keys: Mapping[VenueId, Keys], venue: VenueId, variable: str) -> Keys:
     if venue not in keys:
-        raise ConfigError(f"no key for {venue}: set venue.{venue}.key_file, or {variable} in the environment")
+        raise ConfigError(
+            f"no key for {venue}: `hlomm keys import {venue}`, name its file in venue.{venue}.key_file, or put it into "
+            f"{variable}"
+        )
     return keys[venue]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from hlomm.domain.checkup import Check, Code, fail, ok, warn
 from hlomm.domain.faults import ConfigError
 from hlomm.keystore.folder import ENGINE, Keystore, Slot, keystore_at
+from hlomm.rundir.home import expanded
 from hlomm.rundir.private_file import exposure
 from hlomm.settings.load import Loaded
 from hlomm.settings.venues import Hyperliquid, Kalshi, Polymarket
@@ -51,15 +51,16 @@ def _key(rest: str, key_file: str, environ: Mapping[str, str], loaded: Loaded, s
     if not key_file:
         if _stored(keystore_at(loaded.settings.keys.folder), slot):
             return ok(name, f"{rest}, account and key are there")
+        again = _import(slot, loaded.settings.keys.folder)
         if environ.get(variable):
             text = f"{rest}; its key comes from {variable}"
-            return warn(name, Code.KEY_IN_ENVIRONMENT, text, f"the keystore is safer: {_import(slot)}")
-        return fail(name, Code.KEY_MISSING, f"{rest}; no key", _import(slot))
-    path = Path(key_file).expanduser()
+            return warn(name, Code.KEY_IN_ENVIRONMENT, text, f"the keystore is safer: {again}")
+        return fail(name, Code.KEY_MISSING, f"{rest}; no key", again)
     try:
+        path = expanded(key_file)
         wrong = exposure(path, path.lstat())
-    except OSError as error:
-        text = f"{key_file}: {error.strerror or error}"
+    except (OSError, ConfigError) as error:
+        text = f"{key_file}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
         return fail(name, Code.KEY_MISSING, text, f"check venue.{name}.key_file")
     if wrong is not None:
         text, _, remedy = wrong.rpartition(": ")
@@ -75,5 +76,5 @@ def _stored(store: Keystore, slot: Slot) -> bool:
         return False
 
 
-def _import(slot: Slot) -> str:
-    return f"hlomm keys import {slot.venue} --network {slot.network}"
+def _import(slot: Slot, folder: str) -> str:
+    return f"hlomm keys import {slot.venue} --network {slot.network}" + (f" --keystore {folder}" if folder else "")

@@ -48,10 +48,15 @@ class Trouble:
             return ""
         return f"{what[:_CHARS_SHOWN]}: the account is swept without the engine, figures are from before"
 
-    def exit_code(self, *, unrecorded: bool, halted: bool) -> ExitCode:
-        """`unrecorded`: records of what was done may be missing. `halted`: it was when it was told to end."""
+    def exit_code(self, *, unrecorded: bool, halted: bool, resting: int | None) -> ExitCode:
+        """`unrecorded`: records of what was done may be missing. `halted`: it was when it was told to end.
+
+        `resting`: orders of ours that are left, None where a venue has not said. Neither is a clean end.
+        """
         if self.refused is not None:
             return ExitCode.REFUSED
         if self.broken is not None or unrecorded:
             return ExitCode.FAULT
-        return ExitCode.HALTED if halted else ExitCode.CLEAN
+        if halted:
+            return ExitCode.HALTED
+        return ExitCode.CLEAN if resting == 0 else ExitCode.REFUSED

@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
     HALTED = 4
     """The run ended halted, by risk or by the operator."""
     REFUSED = 5
-    """The venue refuses us, or cannot be reached at all."""
+    """The venue refuses us, cannot be reached at all, or has not confirmed at the end that nothing of ours rests."""
     FAULT = 6
     """Internal fault; everything was cancelled and flattened as far as possible."""
     BUSY = 7

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final
 
 import attrs
-import platformdirs
 
 from hlomm.domain.checkup import Code
 from hlomm.domain.faults import ConfigError, KeyFault, UsageError
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET
 from hlomm.keystore.files import KeyFile, parse
+from hlomm.rundir.home import data_home, expanded
 from hlomm.rundir.lock import Lock
 from hlomm.rundir.private_file import folder_exposure, read_private
 from hlomm.rundir.replacing import replace_file, sync_directory
@@ -52,12 +52,12 @@ class Slot:
 
 
 def default_folder() -> Path:
-    return Path(platformdirs.user_data_dir("hlomm")) / "keys"
+    return data_home() / "keys"
 
 
 def keystore_at(folder: str | Path | None) -> Keystore:
     """The one in a folder, or the platform's where that is empty."""
-    return Keystore(Path(folder).expanduser().absolute() if folder else default_folder())
+    return Keystore(expanded(folder).absolute() if folder else default_folder())
 
 
 @attrs.frozen

@@ -8,9 +8,8 @@ import hashlib
 import os
 from pathlib import Path
 
-import platformdirs
-
 from hlomm.domain.faults import AnotherInstance, ConfigError
+from hlomm.rundir.home import state_home
 
 
 class Lock:
@@ -74,4 +73,4 @@ def signer_lock(venue: str, address: str) -> Lock:
 def _path(key: str) -> Path:
     readable = "".join(c if c.isalnum() else "-" for c in key.lower())[:120]
     name = f"{readable}-{hashlib.sha256(key.lower().encode()).hexdigest()[:16]}.lock"
-    return Path(platformdirs.user_state_dir("hlomm")) / "accounts" / name
+    return state_home() / "accounts" / name

@@ -7,12 +7,21 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from hlomm.domain.event import TERMS
 from hlomm.domain.links import ANY_TEXT, TEMPLATE
+from hlomm.domain.units import DECIMALS
 from hlomm.settings.events import Events, LinkPair, LinkRule
 from hlomm.settings.schema import Breakers, EngineSettings, Inventory, Settings
 
 DEADMAN_MIN_S: Final = 10.0
+_FLOATS: Final = frozenset(
+    {"strategy", "venue", "sim", "daemon", "latency", "guardian", "alerts", "hedge.risk_aversion"}
+)
+_TIMES: Final = ("_s", "_h")
+COUNTED_MAX: Final = 1e10
+"""Twice that many units of 1e-8, and an instant that many seconds from now, still fit what records can hold."""
 ORDER_LIFE_MIN_S: Final = 180.0
 _TEMPLATE: Final = re.compile(f"{TEMPLATE}[0-9a-f]{{16}}")
 DEPOSIT_WALLET: Final = 3
@@ -55,7 +64,32 @@ def contradictions(settings: EngineSettings) -> list[tuple[str, str]]:
         found.append(("orders.query_retry_s", "is above orders.settle_doubt_s: doubts would never settle"))
     if settings.sets.stock > limits.max_sets:
         found.append(("sets.stock", "is above limits.max_sets: it could never be split, lower it"))
-    return found + _brake_contradictions(settings.breakers, settings.inventory) + list(_links(settings.events))
+    found += _brake_contradictions(settings.breakers, settings.inventory)
+    return [*found, *_links(settings.events), *_uncounted(settings)]
+
+
+def _uncounted(settings: EngineSettings) -> Iterator[tuple[str, str]]:
+    """Numbers that cannot be counted in whole units of 1e-8, or of a nanosecond, of 64 bits.
+
+    All but those of strategies and of what lies outside the engine, which are floats.
+    """
+    for section in settings.__struct_fields__:
+        if section in _FLOATS:
+            continue
+        for name, value in msgspec.structs.asdict(getattr(settings, section)).items():
+            if isinstance(value, float) and f"{section}.{name}" not in _FLOATS:
+                yield from _count_of(f"{section}.{name}", value)
+    for number, rule in enumerate(settings.events.rules):
+        yield from _count_of(f"events.rules[{number}].max_mismatch", rule.max_mismatch)
+    for number, pair in enumerate(settings.events.pairs):
+        yield from _count_of(f"events.pairs[{number}].max_mismatch", pair.max_mismatch)
+
+
+def _count_of(key: str, value: float) -> Iterator[tuple[str, str]]:
+    if value >= COUNTED_MAX:
+        yield key, f"was {value:g}: numbers are counted to below {COUNTED_MAX:g} — write a smaller one"
+    elif round(value, DECIMALS) != value and not key.endswith(_TIMES):
+        yield key, f"was {value!r}: money, sizes, prices and shares have at most {DECIMALS} decimals — round it"
 
 
 def _brake_contradictions(breakers: Breakers, inventory: Inventory) -> list[tuple[str, str]]:

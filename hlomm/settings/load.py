@@ -5,29 +5,26 @@ An error names the file (or layer), the key and the remedy; all errors of a run 
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar
 
 import attrs
 import msgspec
 
 from hlomm.domain.faults import ConfigError
 from hlomm.settings.contradictions import contradictions, session_contradictions
+from hlomm.settings.mistakes import EVENTS_FILE, mistakes
 from hlomm.settings.schema import ENGINE_SECTIONS, EngineSettings, Limits, Settings
 
 PROFILES: Final = ("sim", "paper", "testnet", "mainnet")
 UNREAL: Final = frozenset({"sim", "paper"})
 """Profiles in which no order of ours ever reaches a real venue."""
 ENV_PREFIX: Final = "HL_OMM__"
-EVENTS_FILE: Final = "events.toml"
-"""Section `events`: which contracts of two venues are one event, and who says so."""
-
 SHIPPED: Final = frozenset({"default.toml", EVENTS_FILE, *(f"profiles/{name}.toml" for name in PROFILES)})
 """Layers that come with the program."""
 
@@ -191,7 +188,7 @@ def _from_environment(environ: Mapping[str, str]) -> list[Layer]:
     for name in sorted(environ):
         if name.startswith(ENV_PREFIX):
             where, dotted = f"environment {name}", name[len(ENV_PREFIX) :].lower().replace("__", ".")
-            found.append(Layer(where, _nested(dotted, toml_value(_utf8(environ[name], where)))))
+            found.append(Layer(where, _nested(dotted, _value(dotted, _utf8(environ[name], where)))))
     return found
 
 
@@ -200,7 +197,27 @@ def _from_set(text: str) -> Layer:
     if not equals or not key.strip():
         raise ConfigError(f"--set {text!r}: expected section.key=value")
     _utf8(text, "--set")
-    return Layer(f"--set {key.strip()}", _nested(key.strip(), toml_value(raw.strip())))
+    return Layer(f"--set {key.strip()}", _nested(key.strip(), _value(key.strip(), raw)))
+
+
+def _value(dotted: str, raw: str) -> Any:
+    """What a variable or an option says of a setting. An address is a text, not one of TOML's numbers (0x...)."""
+    return text_value(raw) if _is_text(dotted) else toml_value(raw.strip())
+
+
+def text_value(raw: str) -> str:
+    """A text, in TOML's quotes or without any."""
+    value = toml_value(raw.strip())
+    return value if isinstance(value, str) else raw.strip()
+
+
+def _is_text(dotted: str) -> bool:
+    kind: Any = Settings
+    for part in dotted.split("."):
+        if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+            return False
+        kind = next((field.type for field in msgspec.structs.fields(kind) if field.name == part), None)
+    return kind is str
 
 
 def _utf8(text: str, where: str) -> str:
@@ -258,54 +275,8 @@ def _merge_into(target: Tree, source: Tree, origins: dict[str, str], name: str, 
 
 def structure(kind: type[AnySettings], tree: Tree, origins: Mapping[str, str]) -> AnySettings:
     """Typed settings, or a ConfigError that lists every mistake."""
-    _raise_if(_explain(key, what, origins) for key, what in _mistakes(kind, tree, ""))
+    _raise_if(_explain(key, what, origins) for key, what in mistakes(kind, tree, ""))
     return msgspec.convert(tree, kind)
-
-
-def _mistakes(kind: type[msgspec.Struct], tree: Any, prefix: str) -> Iterator[tuple[str, str]]:
-    """(dotted key, what is wrong and the remedy) of every value below `prefix`."""
-    if not isinstance(tree, dict):
-        yield prefix.rstrip("."), f"expected a section, was {type(tree).__name__} — write [{prefix.rstrip('.')}]"
-        return
-    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
-    for key in tree:
-        if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            remedy = f"did you mean {near[0]!r}?" if near else f"known keys here: {', '.join(fields)}"
-            yield f"{prefix}{key}", f"unknown key — {remedy}"
-    for key, expected in fields.items():
-        if key not in tree:
-            yield f"{prefix}{key}", "is missing — add it, or start from config/default.toml"
-        elif isinstance(expected, type) and issubclass(expected, msgspec.Struct):
-            yield from _mistakes(expected, tree[key], f"{prefix}{key}.")
-        elif (kind_of_row := _row_kind(expected)) is not None:
-            yield from _mistakes_in_rows(kind_of_row, tree[key], f"{prefix}{key}")
-        elif get_origin(expected) is Literal:
-            if tree[key] not in get_args(expected):
-                allowed = " or ".join(repr(word) for word in get_args(expected))
-                yield f"{prefix}{key}", f"was {tree[key]!r} — write {allowed}"
-        else:
-            try:
-                msgspec.convert(tree[key], expected)
-            except msgspec.ValidationError as error:
-                text = str(error)
-                was = f", was {tree[key]!r}" if "got" not in text else ""
-                file = EVENTS_FILE if prefix.startswith("events.") else "default.toml"
-                yield f"{prefix}{key}", f"{text[:1].lower()}{text[1:]}{was} — see its comment in config/{file}"
-
-
-def _row_kind(expected: Any) -> type[msgspec.Struct] | None:
-    """Kind of the rows of a list of tables (`[[events.rules]]`), None for any other value."""
-    row = get_args(expected)[0] if get_origin(expected) is tuple else None
-    return row if isinstance(row, type) and issubclass(row, msgspec.Struct) else None
-
-
-def _mistakes_in_rows(kind: type[msgspec.Struct], rows: Any, name: str) -> Iterator[tuple[str, str]]:
-    if not isinstance(rows, list):
-        yield name, f"expected a list of tables, was {type(rows).__name__} — write [[{name}]]"
-        return
-    for number, row in enumerate(rows):
-        yield from _mistakes(kind, row, f"{name}[{number}].")
 
 
 def _explain(key: str, what: str, origins: Mapping[str, str]) -> str:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 import attrs
-import platformdirs
 
 from hlomm.domain.faults import ConfigError
+from hlomm.rundir.home import state_home
 
 SOCKET_ROOM: Final = 107
 """Bytes that the kernel takes as the name of a socket."""
@@ -158,5 +158,5 @@ def _owner(status: os.stat_result) -> str:
 
 
 def state_paths(state_dir: Path | None, profile: str) -> StatePaths:
-    root = state_dir if state_dir is not None else Path(platformdirs.user_state_dir("hlomm")) / profile
+    root = state_dir if state_dir is not None else state_home() / profile
     return StatePaths(root.absolute())

@@ -150,7 +150,7 @@ def listening_for_a_hello(path: Path, heard: list[Access]) -> Iterator[None]:
 async def test_it_is_a_viewer_to_daemon_and_guardian(tmp_path: Path) -> None:
     """Nothing that it does, or is made to do, can be a command."""
     loaded, path, heard = load("sim", environ={}), tmp_path / "hlomm.sock", []
-    watch = watch_of(loaded, path, [])
+    watch = watch_of(loaded, path, [], "sim")
     with listening_for_a_hello(path, heard), listening_for_a_hello(guardian_beside(path), heard):
         await watch.look()
     assert heard == [Access.VIEWER, Access.VIEWER]

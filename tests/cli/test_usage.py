@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -48,6 +50,8 @@ def test_no_daemon_says_how_to_start_one(hlomm):
     [
         (("run", "--profile", "live"), "no profile 'live'"),
         (("run", "--arm", "5"), "no meaning in profile sim"),
+        (("run", "--profile", "mainnet", "--sim", "sim.json"), "--sim has no meaning in profile mainnet"),
+        (("run", "--profile", "testnet", "--sim", "sim.json", "--arm", "5"), "--sim has no meaning in profile testnet"),
         (("run", "--profile", "mainnet"), "write your own [limits] first"),
         (("sim", "--venues", "nyse"), "no simulated venue nyse"),
         (("sim", "--buckets", "15m,1w"), "expected a period such as 3m"),
@@ -157,3 +161,61 @@ def test_a_name_that_is_no_text_is_one_line(hlomm, tmp_path):
     done = hlomm("bundle", "--state-dir", state, "--out", tmp_path / "b.zip")
     assert done.code == 2
     assert done.err.count("\n") == 1, done.err
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("keys import hyperliquid --network testnet <&-", 2, "no key: name its file"),
+        ("tui <&-", 2, "needs a terminal"),
+        ("sim --json >/dev/full", 2, "the output: No space left on device"),
+        ("--help >/dev/full", 2, "the output: No space left on device"),
+        ("nonsense 2>/dev/full", 2, ""),
+        ("config check 2>&-", 0, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(hlomm, line, code, words):
+    """Supervisors and shells start programs so; each used to be a traceback, or a 1 that stands for nothing."""
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m hlomm.cli.main {line}', sys.executable], env=hlomm.environment(), capture_output=True,
+        text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (code, 1 if words else 0), done.stderr
+    assert words in done.stderr
+
+
+def test_no_file_takes_the_number_of_a_stream_that_was_closed(hlomm):
+    """What is printed to number 2 must never be written into a journal or a socket."""
+    look = (
+        "import sys, os; from hlomm.cli.options import _have_streams; _have_streams(); "
+        "assert all(os.readlink(f'/proc/self/fd/{n}') == '/dev/null' and os.get_inheritable(n) for n in range(3)); "
+        "assert [sys.stdin.fileno(), sys.stdout.fileno(), sys.stderr.fileno()] == [0, 1, 2]"
+    )
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -c "$1" <&- >&- 2>&-', sys.executable, look], env=hlomm.environment(), check=False
+    )
+    assert done.returncode == 0
+
+
+def test_the_folder_of_keys_may_be_in_quotes_as_for_a_run(hlomm, tmp_path):
+    environment = hlomm.environment() | {"HL_OMM__KEYS__FOLDER": f' "{tmp_path}/k" '}
+    done = subprocess.run(
+        [sys.executable, "-m", "hlomm.cli.main", "keys", "list", "--json"], env=environment, capture_output=True,
+        text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["folder"] == str(tmp_path / "k")
+
+
+def test_a_canary_is_named_by_its_own_name_in_every_command(hlomm):
+    """Those that read a configuration took it for a profile that there is not: no bundle, no alerts, no doctor."""
+    assert hlomm("doctor", "--profile", "sim-canary", "--json").json()["state_dir"].endswith("/hlomm/sim-canary")
+    for arguments, words in (
+        (("bundle", "--profile", "mainnet-canary"), "mainnet-canary/journal: no run is on record"),
+        (("alerts", "--profile", "testnet-canary"), "no alert URLs"),
+        (("run", "--profile", "mainnet-canary"), "profile mainnet trades for real: write your own [limits] first"),
+        (("run", "--profile", "paper-canary"), "no profile 'paper-canary'"),
+        (("metrics", "--profile", "paper-canary"), "no profile 'paper-canary'"),
+        (("selftest", "--live", "--profile", "mainnet-canary"), "no profile 'mainnet-canary'"),
+    ):
+        done = hlomm(*arguments)
+        assert (done.code, words in done.err) == (2, True), done.err

@@ -276,6 +276,7 @@ async def test_venue_that_lists_nothing_then_dies_never_hangs_the_stop(rig, auto
             await r.done.wait()
         assert trio.current_time() - started < 90
         assert r.result.summary["venue_open_orders"] is None, "not known is said, not guessed"
+        assert r.result.exit_code is ExitCode.REFUSED, "and it is not a clean end"
 
 
 async def test_drawdown_flips_the_kill_switch(rig, autojump_clock):

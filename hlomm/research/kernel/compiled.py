@@ -60,12 +60,12 @@ def _folder() -> Path | None:
     for part in _MADE_FROM:
         for path in sorted((root / part).glob("*.py")):
             whole.update(b"" if path.name in _NOT_COMPILED else path.read_bytes() + b"\0")
-    folder = platformdirs.user_cache_path("hlomm") / "kernel" / whole.hexdigest()[:16]
     try:
+        folder = platformdirs.user_cache_path("hlomm") / "kernel" / whole.hexdigest()[:16]
         if not folder.is_dir():
             shutil.rmtree(folder.parent, ignore_errors=True)
             folder.mkdir(parents=True)
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: this user has no home
         return None
     return folder
 

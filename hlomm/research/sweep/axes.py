@@ -19,6 +19,7 @@ import attrs
 import msgspec
 
 from hlomm.domain.faults import ConfigError, UsageError
+from hlomm.domain.units import DECIMALS
 from hlomm.research.tiers import Point
 from hlomm.settings.load import Loaded, parsed_toml, toml_value, with_values
 from hlomm.settings.schema import EngineSettings, Settings
@@ -47,10 +48,10 @@ class Range:
     def draw(self, rng: random.Random) -> str:
         if self.log:
             drawn = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
-            return _text(min(max(drawn, self.low), self.high), whole=self.whole)
+            return _text(self.key, min(max(drawn, self.low), self.high), whole=self.whole)
         if self.whole:
             return str(rng.randint(int(self.low), int(self.high)))
-        return _text(rng.uniform(self.low, self.high), whole=False)
+        return _text(self.key, rng.uniform(self.low, self.high), whole=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +72,7 @@ class Plan:
 def axis(text: str) -> Axis:
     """`key=v1,v2,v3` or `key=lo:hi:n`; UsageError says what is wrong."""
     key, raw = _split(text, "--grid", "key=v1,v2 or key=lo:hi:n")
-    return Axis(key, _values(raw, text))
+    return Axis(key, _values(key, raw, text))
 
 
 def spread(text: str) -> Range:
@@ -118,7 +119,7 @@ def from_file(path: Path) -> Asked:
 
 def _file_axis(key: str, value: Any, path: Path) -> Axis:
     if isinstance(value, str):
-        return Axis(key, _values(value, f"{path}: {key}"))
+        return Axis(key, _values(key, value, f"{path}: {key}"))
     if not isinstance(value, list) or not value:
         raise UsageError(f'{path}: {key}: expected a list of values or "lo:hi:n"')
     return Axis(key, tuple(json.dumps(each) for each in value))  # JSON of a scalar or a list of them is TOML
@@ -139,7 +140,7 @@ def _split(text: str, option: str, shape: str) -> tuple[str, str]:
     return key.strip(), raw.strip()
 
 
-def _values(raw: str, where: str) -> tuple[str, ...]:
+def _values(key: str, raw: str, where: str) -> tuple[str, ...]:
     low_text, _, rest = raw.partition(":")
     high_text, _, count_text = rest.partition(":")
     low, high = _number(low_text), _number(high_text)
@@ -152,7 +153,7 @@ def _values(raw: str, where: str) -> tuple[str, ...]:
         raise UsageError(f"{where!r}: {count} values, at most {POINTS_MAX} sets are tried")
     numbers = [low + (high - low) * at / (count - 1) for at in range(count - 1)] + [high]
     whole = _whole(low_text) and _whole(high_text) and all(number == round(number) for number in numbers)
-    return tuple(_text(number, whole=whole) for number in numbers)
+    return tuple(_text(key, number, whole=whole) for number in numbers)
 
 
 def _number(text: str) -> float | None:
@@ -167,9 +168,12 @@ def _whole(text: str) -> bool:
     return text.strip().lstrip("+-").isdecimal()
 
 
-def _text(number: float, *, whole: bool) -> str:
-    """To 12 digits: steps come out as people would write them."""
-    return str(round(number)) if whole else repr(float(f"{number:.12g}"))
+def _text(key: str, number: float, *, whole: bool) -> str:
+    """To 12 digits: steps come out as people would write them. Outside of strategies nothing is finer than 1e-8."""
+    if whole:
+        return str(round(number))
+    told = float(f"{number:.12g}")
+    return repr(told if key.startswith("strategy.") else round(told, DECIMALS))
 
 
 # -- checked against the settings

@@ -259,8 +259,10 @@ class Info:
         }
 
     def _user_role(self, request: Request) -> Json:
-        if self._account(request) is not None:
-            return {"role": "user"}
+        account = self._account(request)
+        if account is not None:
+            master = self._venue.agents.sub_accounts.get(account.address)
+            return {"role": "user"} if master is None else {"role": "subAccount", "data": {"master": master}}
         agent = self._venue.agents.get(request["user"].lower())
         return {"role": "missing"} if agent is None else {"role": "agent", "data": {"user": agent.master}}
 

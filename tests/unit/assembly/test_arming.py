@@ -30,6 +30,16 @@ def test_limits_of_ones_own_and_the_amount_typed_open_the_gates(profile: str) ->
             check_arming(loaded, typed)
 
 
+@pytest.mark.parametrize("limit", [12345.67, 1234567, 400.00000001])
+def test_the_amount_that_is_asked_for_is_the_one_that_is_taken(limit: float) -> None:
+    """It was said with six digits, and those were refused."""
+    loaded = load("mainnet", (), (*OWN, f"limits.max_gross_notional={limit!r}"), environ={})
+    with pytest.raises(UsageError) as asked:
+        check_arming(loaded, None)
+    typed = str(asked.value).partition("--arm ")[2].split()[0]
+    assert check_arming(loaded, float(typed)) == round(limit * SCALE)
+
+
 @pytest.mark.parametrize("missing", MAXIMA)
 def test_no_default_is_accepted_for_any_of_them(missing: str) -> None:
     sets = tuple(one for one in OWN if not one.startswith(f"limits.{missing}="))

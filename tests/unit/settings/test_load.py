@@ -7,8 +7,10 @@ from functools import partial
 
 import pytest
 
+from hlomm.assembly.engine import engine_config
+from hlomm.assembly.venues import fuse_limits
 from hlomm.domain.faults import ConfigError
-from hlomm.settings.load import engine_settings, load
+from hlomm.settings.load import engine_settings, leaves, load
 
 
 def problems(*sets: str, files=(), environ=None) -> list[str]:
@@ -192,3 +194,68 @@ def test_bytes_that_are_no_text_are_refused_where_they_stand():
     assert said == "--set: 'daemon.log=\\udcff' is not UTF-8 text"
     (said,) = problems(environ={"HL_OMM__DAEMON__LOG": "\udcff"})
     assert said == "environment HL_OMM__DAEMON__LOG: '\\udcff' is not UTF-8 text"
+
+
+@pytest.mark.parametrize("value", ["true", "1.0", "[1]", "{a=1}", "4"])
+def test_a_choice_among_numbers_takes_those_numbers_alone(value):
+    """`True == 1` in Python; the mistake was found only where nobody says it."""
+    (line,) = problems(f"venue.polymarket.signature_type={value}")
+    assert line.startswith("--set venue.polymarket.signature_type: venue.polymarket.signature_type: was ")
+    assert line.endswith("write 0 or 1 or 2 or 3")
+
+
+@pytest.mark.parametrize("said", ["0x" + "0a" * 20, f'"0x{"0a" * 20}"', f"  0x{'0a' * 20} "])
+def test_an_address_is_a_text_with_or_without_quotes(said):
+    address = "0x" + "0a" * 20
+    sets = load("sim", (), (f"venue.hyperliquid.account={said}", f"canary.account={said}"), environ={}).settings
+    assert (sets.venue.hyperliquid.account, sets.canary.account) == (address, address)
+    environ = {"HL_OMM__VENUE__POLYMARKET__ACCOUNT": said, "HL_OMM__KEYS__FOLDER": " 2026 "}
+    settings = load("sim", environ=environ).settings
+    assert (settings.venue.polymarket.account, settings.keys.folder) == (address, "2026")
+    assert problems("limits.max_position=0x") != []
+
+
+def test_an_entry_of_ones_own_name_is_refused_where_it_was_said(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[flatten.on_disconnect_of]\nnyse = "pause"\nkalshi = "pause"\n[daemon.log_of]\nx = 3\n')
+    lines = problems("flatten.on_disconnect_of.kalshi=foo", files=(path,))
+    assert [line.split(": ")[:2] for line in lines] == [
+        [str(path), "flatten.on_disconnect_of.nyse"],
+        ["--set flatten.on_disconnect_of.kalshi", "flatten.on_disconnect_of.kalshi"],
+        [str(path), "daemon.log_of.x"],
+    ]
+
+
+def test_every_number_that_is_refused_for_nothing_else_can_be_counted():
+    """`config check` said that all was fine, and the run ended with 6 over a ninth decimal, without naming it."""
+    for key, value in leaves(load("sim", environ={}).tree):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            try:
+                settings = load("sim", (), (f"{key}={value + 1.23e-10!r}",), environ={}).settings
+            except ConfigError as error:
+                (line,) = str(error).splitlines()
+                assert line.split(": ")[1] == key
+            else:
+                engine_config(settings)
+                fuse_limits(settings.limits)
+    lines = problems("limits.max_drawdown=100.123456789", "canary.size=1.123456789")
+    assert [line.split(": ")[1] for line in lines] == ["limits.max_drawdown", "canary.size"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["limits.max_gross_notional", "limits.max_drawdown", "limits.stale_book_s", "breakers.pause_s", "hedge.closest",
+     "sets.drain_s", "flatten.deadline_s", "paper.cash"],
+)  # fmt: skip
+def test_no_limit_is_larger_than_what_records_can_hold(key):
+    """Beyond 64 bits of 1e-8 the daemon could tell nobody its state: no status, no terminal, no answer to a kill."""
+    assert any(line.startswith(f"--set {key}: {key}: ") and "below 1e+10" in line for line in problems(f"{key}=1e10"))
+    assert not any(line.split(": ")[1] == key and "below" in line for line in tried(f"{key}=9999999999"))
+
+
+def tried(text):
+    try:
+        load("sim", (), (text,), environ={})
+    except ConfigError as error:
+        return str(error).splitlines()
+    return []

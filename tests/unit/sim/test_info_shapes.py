@@ -278,6 +278,8 @@ def test_fees_rates_and_roles(venue: Venue, golden: Golden) -> None:
     agent = venue.accounts[0].agent_address
     assert ask(venue, "userRole", user=agent) == {"role": "agent", "data": {"user": user(venue)}}
     assert ask(venue, "userRole", user="0x" + "0" * 39 + "1") == {"role": "missing"}
+    sub = venue.accounts[0].sub_address
+    assert ask(venue, "userRole", user=sub) == {"role": "subAccount", "data": {"master": user(venue)}}
     (guardian,) = ask(venue, "extraAgents", user=user(venue))
     assert (guardian["name"], guardian["address"]) == ("guardian", venue.accounts[0].guardian_address)
     assert ask(venue, "userAbstraction", user=user(venue)) == "disabled"
