@@ -71,6 +71,7 @@ class Calibration:
 
     def _of_intensity(self) -> list[Row]:
         found = []
+        fitted = {one.cell.klass for one in self.intensities if one.fit is not None and one.cell.klass in self.quoted}
         for one in self.intensities:
             if one.cell.tau != ANY or one.cell.p != ANY:
                 continue
@@ -86,12 +87,17 @@ class Calibration:
             note += "" if fit.exponential else f"; not exponential (off by {fit.distance:.2f}): holds near the touch"
             vague = max(_span(fit.a_interval), _span(fit.k_interval)) > SPAN_MAX
             note += "; takers stop at the touch, so what is beyond it is not seen: not offered" if vague else ""
+            shared = quoted and len(fitted) > 1
+            note += (
+                f"; one setting for {len(fitted)} quoted classes: not offered, decide between them" if shared else ""
+            )
+            offer = quoted and not vague and not shared
             for name, key, value, interval in (
                 ("A", "fill_rate", fit.a, fit.a_interval), ("k", "fill_decay", fit.k, fit.k_interval),
             ):  # fmt: skip
                 found.append(
                     Row(
-                        what=f"{name} of {one.cell.klass}", key=f"{SECTION}.{key}" if quoted and not vague else None,
+                        what=f"{name} of {one.cell.klass}", key=f"{SECTION}.{key}" if offer else None,
                         now=self.now[key], value=value, interval=interval, n=one.beyond, note=note,
                     )
                 )  # fmt: skip
