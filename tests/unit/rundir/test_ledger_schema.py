@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -13,10 +12,9 @@ from hlomm.rundir.ledger_schema import MIGRATIONS, VERSION, connect, version_of
 
 def test_two_programs_that_open_an_older_ledger_at_once_bring_it_up_to_date_once(tmp_path: Path) -> None:
     """The daemon and `hlomm shadow --follow` start anew together; the later one took the file for no ledger."""
-    path, found, opened = tmp_path / "ledger.sqlite", [], threading.Event()
+    path, found = tmp_path / "ledger.sqlite", []
 
     def open_it() -> None:
-        opened.set()
         try:
             with closing(connect(path)) as connection:
                 found.append(version_of(connection))
@@ -28,8 +26,8 @@ def test_two_programs_that_open_an_older_ledger_at_once_bring_it_up_to_date_once
         first.execute("BEGIN IMMEDIATE")
         other = threading.Thread(target=open_it)
         other.start()
-        assert opened.wait(5)
-        time.sleep(0.2)  # it has read the version, and waits to write
+        other.join(0.3)
+        assert other.is_alive(), "it has read the version, and waits to write"
         for step in MIGRATIONS[1:]:
             for statement in step.split(";"):
                 first.execute(statement)
