@@ -18,6 +18,7 @@ import attrs
 import click
 
 from hlomm import __version__
+from hlomm.cli.alert_urls import VARIABLE as URLS
 from hlomm.cli.canary import profile_of
 from hlomm.cli.doctor import look
 from hlomm.cli.replay import bundled
@@ -83,11 +84,10 @@ def moment(text: str, now_ns: int) -> int:
 
 def _handed(environ: Mapping[str, str]) -> dict[str, Secret]:
     """What this process knows of secrets: the search can look for those themselves."""
-    return {
-        name: Secret(environ[name])
-        for name in SECRETS
-        if len(environ.get(name, "").strip()) >= SECRET_MIN
-    }  # fmt: skip
+    whole = {name: environ.get(name, "") for name in SECRETS}
+    urls = whole.pop(URLS, "").split()  # several: each of them is one
+    named = whole | {f"{URLS}, URL {number}": url for number, url in enumerate(urls, 1)}
+    return {name: Secret(text) for name, text in named.items() if len(text.strip()) >= SECRET_MIN}
 
 
 def _manifest(profile: str, runs: Sequence[Run], since_ns: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Final
 import click
 import trio
 
+from hlomm.cli.keys import forget
 from hlomm.daemon import logs
 from hlomm.daemon.desks import patient
 from hlomm.daemon.sim_process import SimDocument, read_document
@@ -32,6 +34,7 @@ def record_command(
     *, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], venues: str | None, markets: str,
     sim_file: Path | None, out: Path, duration_s: float | None, disk_max: str | None, as_json: bool,
 ) -> ExitCode:  # fmt: skip
+    forget(os.environ)  # it needs none of them, and what packs for it would inherit them
     if profile == "sim" and sim_file is None:
         raise UsageError("nothing to listen to: name a profile such as --profile mainnet, or --sim FILE of `hlomm sim`")
     budget = None if disk_max is None else size(disk_max)

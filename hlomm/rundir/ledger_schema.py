@@ -143,11 +143,17 @@ def written_by_somebody(path: Path) -> bool:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    version = version_of(connection)
+    if version_of(connection) == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    version = version_of(connection)  # of two that open an older file at once, the second finds it done
     if version > VERSION:
         raise sqlite3.DatabaseError(f"ledger of version {version}, this program knows up to {VERSION}")
-    for step in range(version, VERSION):
-        connection.executescript(f"BEGIN IMMEDIATE;{MIGRATIONS[step]}PRAGMA user_version = {step + 1};COMMIT;")
+    for step in MIGRATIONS[version:]:
+        for statement in step.split(";"):  # a script would end the transaction first
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -136,6 +136,18 @@ def test_a_secret_that_got_into_a_log_keeps_the_bundle_from_being_made(state: Pa
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_one_of_several_alert_urls_is_found_by_itself(state: Path, tmp_path: Path) -> None:
+    urls = ("discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV", "tgram://123456789:abcdefg_hijklmnop/12315544/")
+    log = tmp_path / "alerts.log"
+    for url in urls:
+        log.write_text(f"sent by way of {url}\n")
+        done = hlomm("bundle", "--state-dir", state, "--out", tmp_path / "b.zip", "--log", log,
+                     HL_OMM_ALERT_URLS="\n".join(urls))  # fmt: skip
+        assert done.exit_code == 2, done.output
+        assert "HL_OMM_ALERT_URLS" in done.stderr
+        assert url not in done.output
+
+
 def test_a_secret_in_a_packed_segment_is_found_too(state: Path, tmp_path: Path) -> None:
     path = min((state / "journal").glob(f"{EPOCH_MS + 5}*.gz"))
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + bytes.fromhex(SECRET[2:])))

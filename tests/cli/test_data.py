@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from hlomm.cli.main import main
 from hlomm.cli.record import places, size
+from hlomm.daemon.guardian_process import SECRETS
 from hlomm.daemon.sim_process import SimClock, SimDocument, SimKalshi, SimVenues
 from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.research.store.read import Store
@@ -35,6 +39,14 @@ def test_a_wrong_word_is_named(hlomm, tmp_path, arguments, words):
     done = hlomm("record", "--profile", "testnet", "--out", tmp_path / "store", *arguments)
     assert done.code == 2
     assert words in done.err
+
+
+def test_what_packs_for_a_recorder_inherits_no_secret(tmp_path, monkeypatch):
+    for name in SECRETS:
+        monkeypatch.setenv(name, "correct horse")
+    done = CliRunner().invoke(main, ["record", "--out", str(tmp_path / "store")])
+    assert done.exit_code == 2
+    assert not {*SECRETS} & {*os.environ}
 
 
 def test_a_store_has_one_recorder_and_a_budget(hlomm, tmp_path):

@@ -22,6 +22,7 @@ from hlomm.settings.paths import StatePaths
 
 LIMIT: Final = 50
 LIMIT_MAX: Final = 500
+_DIGITS: Final = len(str(LIMIT_MAX))
 QUERY_S: Final = 2.0
 """A question that the ledger does not answer within that is given up."""
 _STEPS: Final = 10_000
@@ -49,7 +50,7 @@ class Asked:
         if unknown:
             raise UsageError(f"unknown parameter {unknown[0][:40]!r}: there are limit and market")
         text = query.get("limit", str(LIMIT))
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= LIMIT_MAX):
+        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and 1 <= int(text) <= LIMIT_MAX):
             raise UsageError(f"limit: expected a number from 1 to {LIMIT_MAX}")
         return cls(int(text), query.get("market"))
 

@@ -74,6 +74,7 @@ def drift(path: File) -> Drift:
         raise UsageError(f"{path}: no market of this run can be compared ({reasons or 'nothing was traded'})")
     live = Live(fairs={one.recording.outcome.id: Path() for one in run.markets}, until_ns=run.until_ns)
     replayed = replay(path, onlooker=live)
+    live.end()
     measured, delays = _delays(run)
     markets = tuple(_market(run, one, delays, live) for one in run.markets)
     return Drift(

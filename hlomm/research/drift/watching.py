@@ -141,14 +141,24 @@ class Live:
     """The last turn that came out as it is on record: what was thought after it is not known."""
     _before: tuple[int, int] = (0, 0)
     _done: bool = False
+    _engine: Engine | None = None
 
     def fed(self, engine: Engine, item: Input, now: Now) -> None:
+        self._engine = engine
         if isinstance(item, Booted):
             self._before = _result(engine)  # books of earlier runs go on
         elif now.wall_ns >= self.until_ns and not self._done:
-            self._done = True
-            total, hedge = _result(engine)
-            self.total, self.hedge = total - self._before[0], hedge - self._before[1]
+            self._take(engine)
+
+    def end(self) -> None:
+        """Nothing more comes. A run that was killed ends with a turn, and no input tells that its end has come."""
+        if not self._done and self._engine is not None:
+            self._take(self._engine)
+
+    def _take(self, engine: Engine) -> None:
+        self._done = True
+        total, hedge = _result(engine)
+        self.total, self.hedge = total - self._before[0], hedge - self._before[1]
 
     def turned(self, engine: Engine, outputs: Sequence[Output], now: Now) -> None:
         del outputs

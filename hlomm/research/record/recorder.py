@@ -83,21 +83,25 @@ class Ear:
     _at: Now | None = None
     """When the message under way was read."""
     _last: Now | None = None
-    """When anything was heard."""
+    """When anything was heard: of a venue that pushes, by its sockets; what is asked for beside them is no news."""
+    _pushes: bool = False
     _down: tuple[Now, str] | None = None
     _missed: dict[str, None] = attrs.field(factory=dict)
     """What was followed when it went deaf: it may end before anything is heard again."""
 
     def message(self, connection: int, path: str, data: bytes, received_ns: int) -> None:
         self._at = self._last = self.stamps.at(received_ns)
+        self._pushes = True
         self._frame = self._write_frame(self._at, connection, path, data, None)
 
     def heard(self) -> None:
         self._frame = self._at = None
 
     def answer(self, channel: str, request: bytes, data: bytes) -> None:
-        self._last = self.stamps.now()
-        self._write_frame(self._last, 0, channel, data, request)
+        now = self.stamps.now()
+        if not self._pushes:
+            self._last = now
+        self._write_frame(now, 0, channel, data, request)
 
     def sink(self, items: Sequence[Input], received_ns: int) -> None:
         """Inputs of the watcher. See `hlomm.venues.protocol.Sink`."""

@@ -23,7 +23,7 @@ Events
 - `kind`: `book`, `bbo`, `trade`, `mark` (typed columns); state of markets and session (`listed`, `changed`, `settled`,
   `delisted`, `up`, `down`, `skew`), the whole input as JSON in `detail`; and rows of the recorder's own: `start`,
   `stop`, `gap` (what came from `detail.from_ns` to `recv_ns` is missing, `detail.reason`).
-- `exchange_ns`: the venue's stamp, null where it gave none.
+- `exchange_ns`: the venue's stamp, null where it gave none, or one of after 2099.
 - `bid_px`, `bid_qty`, `ask_px`, `ask_qty`: levels, best first, in YES space; integers of 1e-8, as every price and
   quantity here. An empty list is an empty side. A `bbo` has at most one level a side; its size is 0 where the source
   did not tell it.
@@ -70,6 +70,7 @@ from hlomm.domain.inputs import (
 from hlomm.domain.orders import Side
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import Px, Qty
+from hlomm.research.usable import END_NS
 
 SCHEMA: Final = 1
 EVENTS: Final = "events"
@@ -192,7 +193,8 @@ def _market_news(kind: str, market: MarketId, row: Mapping[str, Any]) -> Input:
 
 
 def _stamp(venue_ms: int) -> int | None:
-    return venue_ms * NS_PER_MS or None
+    """None for a stamp that cannot be meant: one that a column cannot hold would keep all the others out of it."""
+    return venue_ms * NS_PER_MS if venue_ms and venue_ms * NS_PER_MS < END_NS else None
 
 
 def _side(name: str, levels: tuple[Level, ...]) -> Row:

@@ -191,7 +191,10 @@ def sync_path(path: Path) -> None:
 
 
 def abandoned(root: Path) -> Iterator[Path]:
-    """Spools that nobody writes any more."""
+    """Spools that nobody writes any more, each held until the next is asked for: two that pack never meet in one.
+
+    A recorder that was killed leaves its packing process behind, and `hlomm data pack` may run beside either.
+    """
     for path in spools(root):
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -199,8 +202,9 @@ def abandoned(root: Path) -> Iterator[Path]:
             continue
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.lexists(path):  # else another has packed it between the two lines above
+                yield path
         except BlockingIOError:
             continue
         finally:
             os.close(fd)
-        yield path

@@ -274,16 +274,40 @@ def test_nobody_invents_what_a_contract_paid_that_ended_unheard(tmp_path: Path) 
     assert reasons(deaf)[0].startswith("a gap of")
 
 
+class Stamps:
+    ms = 0
+
+    def now(self) -> Now:
+        return at(self.ms)
+
+    def at(self, _mono_ns: int) -> Now:
+        return at(self.ms)
+
+
+@pytest.mark.parametrize(("pushes", "since_ms"), [(True, 1_000), (False, 70_000)])
+def test_what_is_asked_for_does_not_end_the_silence_of_a_socket(tmp_path: Path, pushes: bool, since_ms: int) -> None:
+    """The list of markets is read over REST every minute, whether or not the socket says anything."""
+    pen, stamps = Writer(tmp_path, RUN, "live"), Stamps()
+    ear = Ear(HYPERLIQUID, pen, stamps)  # type: ignore[arg-type]
+    ear.sink([SessionUp(HYPERLIQUID), MarketListed(market())], 0)
+    stamps.ms = 1_000
+    if pushes:
+        ear.message(1, "/ws", b"{}", 0)
+        ear.heard()
+    stamps.ms = 70_000
+    ear.answer("POST /info", b"{}", b"{}")
+    stamps.ms = 75_000
+    ear.sink([SessionDown(HYPERLIQUID, "silent", rest=True)], 0)
+    stamps.ms = 76_000
+    ear.answer("POST /info", b"{}", b"{}")
+    ear.sink([SessionUp(HYPERLIQUID)], 0)
+    pen.close()
+    (path,) = spool.spools(tmp_path)
+    told = [one.detail for one in spool.read(path).records if isinstance(one, spool.OwnRecord)]
+    assert {msgspec.json.decode(detail)["from_ns"] for detail in told} == {T0 + since_ms * NS_PER_MS}
+
+
 def test_a_market_that_ends_while_nobody_listens_has_its_gap(tmp_path: Path) -> None:
-    class Stamps:
-        ms = 0
-
-        def now(self) -> Now:
-            return at(self.ms)
-
-        def at(self, _mono_ns: int) -> Now:
-            return at(self.ms)
-
     pen, stamps = Writer(tmp_path, RUN, "live"), Stamps()
     ear = Ear(HYPERLIQUID, pen, stamps)  # type: ignore[arg-type]
     for ms, item in ((0, SessionUp(HYPERLIQUID)), (1, MarketListed(market())),

@@ -8,6 +8,8 @@ import random
 import threading
 from pathlib import Path
 
+import msgspec
+import polars as pl
 import pytest
 import trio
 
@@ -21,7 +23,8 @@ from hlomm.research.store import spool
 from hlomm.research.store.check import check
 from hlomm.research.store.pack import QUARANTINE, pack
 from hlomm.research.store.read import Store, ordered
-from tests.unit.store.making import RUN, T0, at, minute, write
+from hlomm.venues.fields import MS_LIMIT
+from tests.unit.store.making import RUN, T0, at, book, minute, write
 
 
 def small(root: Path) -> Path:
@@ -68,6 +71,37 @@ def test_cut_at_every_byte_all_whole_records_are_read_and_packed(tmp_path: Path)
         assert packed.rows == len(before) == sum(end <= length for end in ends[2:])
         assert not left.exists()
         assert packed.files == 0 or numbers(root) == before
+
+
+def test_two_that_pack_never_meet_in_one_spool(tmp_path: Path) -> None:
+    """`hlomm data pack` beside a recorder, or beside the packing process that a killed one left behind."""
+    small(tmp_path)
+    write(tmp_path, minute()[:8], run=RUN + 1, packed=False)
+    every = numbers(tmp_path)
+    mine = spool.abandoned(tmp_path)
+    held = next(mine)
+    assert [one.part for one in pack(tmp_path)] == [f"{RUN + 1}-000001"]
+    assert held.exists(), "somebody is at it"
+    packing.pack_spool(tmp_path, held)
+    assert list(mine) == [], "the other was packed meanwhile"
+    assert spool.spools(tmp_path) == []
+    assert numbers(tmp_path) == every
+    write(tmp_path, minute()[:8], run=RUN + 2, packed=False)
+    for path in spool.abandoned(tmp_path):
+        packing.pack_spool(tmp_path, path)
+    assert spool.spools(tmp_path) == [], "nothing is held once it is done"
+
+
+def test_a_stamp_that_no_clock_can_mean_harms_no_other_row(tmp_path: Path) -> None:
+    """The largest that a venue may send does not fit into a column: neither reading nor packing may end by it."""
+    garbage = msgspec.structs.replace(book(20), venue_ms=MS_LIMIT)
+    pen = write(tmp_path, [(10, book(10)), (20, garbage), (30, book(30))], packed=False)
+    before = numbers(tmp_path)
+    assert len(before) == pen.rows
+    (packed,) = pack(tmp_path)
+    assert (packed.rows, numbers(tmp_path)) == (pen.rows, before)
+    books = ordered(Store.open(tmp_path).scan()).filter(pl.col("kind") == "book").collect()
+    assert books["exchange_ns"].to_list() == [T0 + 10_000_000, None, T0 + 30_000_000]
 
 
 @pytest.mark.parametrize("at_share", [0.2, 0.5, 0.9])

@@ -12,10 +12,10 @@ from hlomm.cli.drift import drift_command
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.faults import UsageError
 from hlomm.domain.fills import FillKind
-from hlomm.domain.inputs import FillReceived
+from hlomm.domain.inputs import FillReceived, StopRequested
 from hlomm.domain.orders import direction, yes_px
 from hlomm.domain.units import SCALE, Cash, Px
-from hlomm.journal.codec import InputRecord
+from hlomm.journal.codec import InputRecord, TurnRecord
 from hlomm.research.drift.delays import Delays
 from hlomm.research.drift.drifting import drift, shares
 from hlomm.research.drift.result import PARTS
@@ -75,6 +75,22 @@ def test_a_run_that_was_the_model_has_no_gap(same):
     assert one.quotes.equal == pytest.approx(1.0, abs=1e-6)
     assert one.fair_same == pytest.approx(1.0)
     adds_up(found)
+
+
+def test_a_run_that_was_killed_between_two_inputs_has_its_result(tmp_path, as_model):
+    """Its last record is a turn of the timer: no input comes at or after the end of it."""
+    stop = next(at for at, one in enumerate(as_model) if isinstance(getattr(one, "item", None), StopRequested))
+    last = max(
+        at for at in range(1, stop)
+        if isinstance(as_model[at], TurnRecord) and isinstance(as_model[at - 1], TurnRecord)
+    )  # fmt: skip
+    found = drift(run(tmp_path, as_model[: last + 1]))
+    (one,) = found.markets
+    assert found.sound
+    assert one.live != 0
+    assert found.total != 0
+    adds_up(found)
+    assert abs(found.elsewhere) < SCALE  # careful marks against mids, and nothing else was traded
 
 
 def test_a_slower_line_is_latency_and_nothing_else(same, slow):
