@@ -153,23 +153,6 @@ def test_a_value_whose_interval_says_nothing_is_not_offered(store):
     assert "not offered" in vague.text()
 
 
-def test_two_quoted_classes_with_one_setting_are_told_and_not_offered(store):
-    """The file would have said what was found of the last of them, for both."""
-    found = calibrate([store], settings())
-    one = found.intensities[0]
-    assert one.fit is not None
-    other = attrs.evolve(
-        one, cell=attrs.evolve(one.cell, klass="priceBucket"), fit=attrs.evolve(one.fit, a=9 * one.fit.a)
-    )  # fmt: skip
-    both = attrs.evolve(found, intensities=(one, other), quoted=("priceBinary", "priceBucket"))
-    rows = {row.what: row for row in both.rows()}
-    assert {rows[f"{name} of {klass}"].offered for name in "Ak" for klass in both.quoted} == {"-"}
-    assert "one setting for 2 quoted classes" in rows["A of priceBucket"].note
-    assert "fill_" not in tomllib.loads(both.overlay()).get("strategy", {}).get("avellaneda", {})
-    alone = attrs.evolve(both, intensities=(one, attrs.evolve(other, fit=None, refused="too little")))
-    assert alone.overlay().count("fill_rate =") == 1
-
-
 def test_nothing_found_is_an_overlay_of_comments(tmp_path):
     write(tmp_path, minute())
     found = calibrate([tmp_path], settings())
