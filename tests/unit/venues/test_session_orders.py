@@ -395,6 +395,24 @@ async def test_an_order_that_ended_is_found_with_nothing_left(venue: FakeHyperli
         assert (answer.found, answer.open, answer.leaves, answer.filled) == (True, False, 0, parse("40"))
 
 
+@pytest.mark.parametrize("rests", [True, False])
+async def test_a_status_that_nobody_knows_is_settled_by_the_open_orders(
+    venue: FakeHyperliquid, autojump_clock: Clock, rests: bool
+) -> None:
+    """The venue adds words: one that is new must not make an order that rests look ended."""
+    async with running(venue) as live:
+        one = order()
+        row = order_row(cloid=one.client_id, oid=1_001, sz="60.0", origSz="100.0")
+        venue.open_orders = [row] if rests else []
+        venue.order_status[one.client_id] = {
+            "status": "order",
+            "order": {"order": row, "status": "parkedByVenue", "statusTimestamp": now_ms()},
+        }
+        live.submit(QueryOrder(HYPERLIQUID, one.client_id))
+        (answer,) = await live.until(OrderAnswer)
+        assert (answer.found, answer.open, answer.leaves) == (True, rests, parse("60") if rests else 0)
+
+
 async def test_an_order_is_unknown_only_when_it_can_no_longer_arrive(
     venue: FakeHyperliquid, autojump_clock: Clock
 ) -> None:
