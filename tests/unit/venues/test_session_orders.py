@@ -184,20 +184,21 @@ async def test_a_batch_refused_as_a_whole_is_refused_one_by_one(venue: FakeHyper
 async def test_a_post_the_gateway_refuses_is_a_refusal(venue: FakeHyperliquid, autojump_clock: Clock) -> None:
     async with running(venue) as live:
         venue.answer_posts = False
-        one, two, three = order(), order(), order()
-        for each in (one, two, three):
+        one, two, three, four = order(), order(), order(), order()
+        for each in (one, two, three, four):
             live.submit(place(each))
         await live.settle()
         response = {"type": "error", "payload": "429 Too Many Requests"}
         await venue.push("post", {"id": 1, "response": response})
         await venue.push("error", "too many pending post requests id=2")
         await venue.push("post", {"id": 3, "response": {"type": "error", "payload": "502 Bad Gateway"}})
+        await venue.push("post", {"id": 4, "response": {"type": "error", "payload": "upstream timed out"}})
         assert [(item.client_id, item.code) for item in live.seen.of(OrderRejected)] == [
             (one.client_id, "RateLimitIp"),
             (two.client_id, "TooManyPosts"),
         ]
         # A gateway fault says nothing about the exchange behind it.
-        assert [item.client_ids for item in live.seen.of(SendLost)] == [(three.client_id,)]
+        assert [item.client_ids for item in live.seen.of(SendLost)] == [(three.client_id,), (four.client_id,)]
         assert live.counter("channel_error.TooManyPosts") == 1
 
 
