@@ -41,6 +41,8 @@ from hlomm.venues.transport import Transport
 T = TypeVar("T")
 
 _OK: Final = 200
+_REFUSES: Final = 300
+"""From here to `_SERVER_FAULT` nothing was done. A success that is not 200 does not say what was."""
 _TOO_MANY: Final = 429
 _SERVER_FAULT: Final = 500
 _EXCHANGE: Final = "/exchange"
@@ -232,7 +234,7 @@ class HyperliquidRest:
         VenueUnavailable means that nobody knows whether it was carried out, NotSent that it was not.
         """
         answer = await self._post(_EXCHANGE, body, exchange_weight(size))
-        if _OK < answer.status < _SERVER_FAULT:
+        if _REFUSES <= answer.status < _SERVER_FAULT:
             return TurnedAway(f"{answer.status} {answer.body[:200].decode(errors='replace')}")
         if answer.status != _OK:
             raise VenueUnavailable(f"/exchange answered {answer.said}")

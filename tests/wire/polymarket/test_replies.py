@@ -133,6 +133,8 @@ def test_answers_that_fit_no_question_are_no_answers() -> None:
         (500, "Internal server error", "Unknown", True),
         (500, "there are no matching orders", "IocCancel", False),
         (502, "Bad Gateway", "Unknown", True),
+        (202, "", "Unknown", True),
+        (302, "", "Unknown", False),
         (400, "context canceled", "TimedOut", True),
         (503, "upstream connect error or disconnect/reset before headers", "Paused", True),
         (503, "<html>Service Unavailable</html>", "Paused", True),

@@ -86,6 +86,9 @@ GONE: Final = frozenset({"MissingOrder"})
 REFUSES_US: Final = frozenset({"UnknownSigner", VERSION})
 """Refusals of the key, the wallet or the form of orders: no later order can succeed."""
 
+_REFUSES: Final = 300
+_FAULT: Final = 500
+"""From one to below the other a status says that nothing was done. A success that is not 200 does not say what was."""
 _BY_STATUS: Final = {401: "UnknownSigner", 404: NO_MARKET, 425: RESTARTING, 429: "RateLimitAddress", 503: PAUSED}
 _AMBIGUOUS_TEXTS: Final = frozenset({DUPLICATED, DELAYED, TIMED_OUT, EXECUTION})
 WORDLESS: Final = "refused without a word"
@@ -118,7 +121,8 @@ def failure(status: int, text: str, body: str = "") -> Failure:
     """
     worded = error_code(text)
     code = _BY_STATUS.get(status, UNKNOWN) if worded == UNKNOWN else worded
-    ambiguous = worded in _AMBIGUOUS_TEXTS or (status >= 500 and worded not in _REFUSED_5XX)
+    told_off = _REFUSES <= status < _FAULT or worded in _REFUSED_5XX
+    ambiguous = worded in _AMBIGUOUS_TEXTS or not told_off
     wait = _NUMBER.search(body)
     return Failure(code, text, ambiguous, None if wait is None else int(wait[1]))
 
