@@ -35,7 +35,10 @@ T = TypeVar("T")
 PAGE: Final = 200
 PAGES_MAX: Final = 50
 TRADES_PAGE: Final = 1_000
+SKEW_FLOOR_MS: Final = 2_000
+"""The `Date` header has whole seconds: a smaller difference is none."""
 _SERVER_FAULT: Final = 500
+_UNSIGNED: Final = 401
 _STATUS: Final = "/exchange/status"
 _ORDER: Final = "/portfolio/orders/{order_id}"
 EVENT_ORDER: Final = "/portfolio/events/orders/{order_id}"
@@ -277,7 +280,27 @@ class KalshiRest:
         raise VenueUnavailable(f"{path}: more than {PAGES_MAX} pages")
 
     async def _send(self, method: str, path: str, body: bytes | None, read: str | None) -> HttpAnswer:
-        """`read`: template of a read, charged here; writes are charged by their caller."""
+        """`read`: template of a read, charged here; writes are charged by their caller.
+
+        A signature that is refused while the clocks differ is made once more, by the venue's: whoever has no session to
+        measure them learns the time like this, and nothing was done.
+        """
+        believed_ms = self._time.ahead_ms or 0
+        answer = await self._send_once(method, path, body, read)
+        if answer.status == _UNSIGNED and self._learn_the_time(believed_ms):
+            answer = await self._send_once(method, path, body, read)
+        return answer
+
+    def _learn_the_time(self, believed_ms: int) -> bool:
+        """Whether the venue's clock is not where we believed it to be; then it is taken over."""
+        ahead_ms = self.date_ahead_ms
+        if ahead_ms is None or self._time.clock.map.speed != 1.0 or abs(ahead_ms - believed_ms) < SKEW_FLOOR_MS:
+            return False
+        self._counters.add("signed_by_a_wrong_clock")
+        self._time.ahead_ms = ahead_ms
+        return True
+
+    async def _send_once(self, method: str, path: str, body: bytes | None, read: str | None) -> HttpAnswer:
         if read is not None:
             self.budgets.read.take(self.budgets.cost(method, read), self._now_ns())
         self._counters.add("rest_requests")
@@ -312,7 +335,9 @@ class KalshiRest:
             return
         self.date_ms = server_ms
         # The header is cut to whole seconds: half of one is the best guess.
-        self.date_ahead_ms = server_ms + 500 - (sent_ms + self._time.clock.wall_ms()) // 2
+        self.date_ahead_ms = ahead_ms = server_ms + 500 - (sent_ms + self._time.clock.wall_ms()) // 2
+        if self._time.ahead_ms is None and self._time.clock.map.speed == 1.0:
+            self._time.ahead_ms = ahead_ms if abs(ahead_ms) >= SKEW_FLOOR_MS else 0
 
     def _good(self, what: str, answer: HttpAnswer) -> bytes:
         if answer.status != 200:

@@ -34,7 +34,7 @@ from hlomm.venues.kalshi.account_feed import AccountFeed
 from hlomm.venues.kalshi.config import KalshiConfig
 from hlomm.venues.kalshi.lookup import Lookup
 from hlomm.venues.kalshi.purse import Purse
-from hlomm.venues.kalshi.rest import EVENT_ORDER, KalshiRest
+from hlomm.venues.kalshi.rest import EVENT_ORDER, SKEW_FLOOR_MS, KalshiRest
 from hlomm.venues.kalshi.roll import MarketRoll
 from hlomm.venues.kalshi.tracks import Track, Tracks
 from hlomm.venues.kalshi.wire.account import EXECUTED, RESTING, FillRow, OrderRow
@@ -43,8 +43,6 @@ from hlomm.venues.venue_time import VenueTime
 
 QUESTION_ATTEMPTS: Final = 4
 QUESTION_LAG_S: Final = 1.0
-SKEW_FLOOR_MS: Final = 2_000
-"""The `Date` header has whole seconds: a smaller difference is none."""
 PAUSE_S: Final = 30
 """Told for a pause whose end nobody knows; told again while it lasts."""
 BUDGET: Final = 10**9
