@@ -57,7 +57,7 @@ class Lookup:
 
     async def complete_now(self) -> None:
         """Wait until reads contain everything up to now, by the venue's clock. ReadsLag if that takes too long."""
-        if self._rest.date_ms is None:
+        if self._rest.dates.told_ms is None:
             await self._rest.as_of_ms()  # nobody has told its time yet: every answer does
         await self.complete_since(self._time.wall_ms())
 

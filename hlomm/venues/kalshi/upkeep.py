@@ -32,9 +32,10 @@ from hlomm.venues.kalshi import eastern
 from hlomm.venues.kalshi.account import AccountReader
 from hlomm.venues.kalshi.account_feed import AccountFeed
 from hlomm.venues.kalshi.config import KalshiConfig
+from hlomm.venues.kalshi.dates import SKEW_FLOOR_MS
 from hlomm.venues.kalshi.lookup import Lookup
 from hlomm.venues.kalshi.purse import Purse
-from hlomm.venues.kalshi.rest import EVENT_ORDER, SKEW_FLOOR_MS, KalshiRest
+from hlomm.venues.kalshi.rest import EVENT_ORDER, KalshiRest
 from hlomm.venues.kalshi.roll import MarketRoll
 from hlomm.venues.kalshi.tracks import Track, Tracks
 from hlomm.venues.kalshi.wire.account import EXECUTED, RESTING, FillRow, OrderRow
@@ -168,7 +169,7 @@ class Upkeep:
 
     def tell_skew(self) -> None:
         """The venue's clock against ours, from the headers of its answers."""
-        ahead_ms = self._rest.date_ahead_ms
+        ahead_ms = self._rest.dates.ahead_ms
         if ahead_ms is None or self._clock.map.speed != 1.0:
             return
         known = ahead_ms if abs(ahead_ms) >= SKEW_FLOOR_MS else 0
