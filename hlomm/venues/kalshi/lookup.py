@@ -16,7 +16,7 @@ from hlomm.venues.kalshi.account_feed import AccountFeed
 from hlomm.venues.kalshi.config import KalshiConfig
 from hlomm.venues.kalshi.rest import KalshiRest
 from hlomm.venues.kalshi.tracks import Track, Tracks
-from hlomm.venues.kalshi.wire.account import OrderRow
+from hlomm.venues.kalshi.wire.account import CANCELED, EXECUTED, RESTING, OrderRow
 from hlomm.venues.venue_time import VenueTime
 
 MARGIN_S: Final = 60
@@ -74,7 +74,7 @@ class Lookup:
             query["ticker"] = track.ticker
         for row in await self._rest.list_orders(**query):
             if row.client_id == client_id:
-                return row
+                return _clear(row)
         return None
 
     def _arrived_by(self, track: Track) -> int:
@@ -84,4 +84,12 @@ class Lookup:
         """An order by the venue's id, from a read that contains all we did."""
         assert track.order_id is not None
         await self.complete_since(self._feed.activity_ms)
-        return await self._rest.order(track.order_id)
+        row = await self._rest.order(track.order_id)
+        return None if row is None else _clear(row)
+
+
+def _clear(row: OrderRow) -> OrderRow:
+    """The row; VenueUnavailable for a status that does not say whether the order rests."""
+    if row.status not in (RESTING, CANCELED, EXECUTED):
+        raise VenueUnavailable(f"order status {row.status!r} says nothing")
+    return row
