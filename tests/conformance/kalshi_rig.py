@@ -25,6 +25,7 @@ from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import AmendRequest, CancelRequest, OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import AmendOrders, CancelOrders, PlaceOrders, Subscribe
 from hlomm.domain.secret import Secret
+from hlomm.domain.times import Now
 from hlomm.domain.units import Px, Qty, notional_ceil, notional_floor, parse
 from hlomm.sim.config import FlowConfig, SimConfig
 from hlomm.sim.config_kalshi import KalshiConfig as SimKalshi
@@ -183,13 +184,16 @@ def sim_config(*, flow: bool = True, thursday_pause: bool = False, **fields: Any
     )
 
 
-def session_of(sim: SimulatedKalshi, **fields: Any) -> tuple[KalshiSession, KalshiConfig, Clock]:
+def session_of(
+    sim: SimulatedKalshi, *, read: Callable[[], Now] = read_host, **fields: Any
+) -> tuple[KalshiSession, KalshiConfig, Clock]:
+    """`read` is the host's clocks."""
     keys = sim.accounts[0]
     key = load_private_key(Secret(keys.private_key_pem))
     config = KalshiConfig(
         **{"rest_url": sim.rest, "ws_url": sim.ws, "key_id": keys.key_id, "private_key": key, **fields}
     )
-    clock = Clock(sim.clock_map, read_host)
+    clock = Clock(sim.clock_map, read)
     return KalshiSession(config, transport=Transport(sim.connect), clock=clock), config, clock
 
 

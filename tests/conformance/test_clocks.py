@@ -8,6 +8,7 @@ from hlomm.domain.inputs import CancelFailed, ClockSkew, OrderClosed, OrderOpene
 from hlomm.domain.orders import Side
 from hlomm.domain.times import NS_PER_S, Now
 from hlomm.sim.harness import read_host
+from tests.conformance.kalshi_rig import kalshi_rig, session_of
 
 
 class HostClock:
@@ -66,3 +67,28 @@ async def test_an_order_cannot_arrive_later_than_believed_with_a_clock_that_is_f
         assert expires_ms <= r.sim.exchange.tape.now_ms + 11_000, "by the venue's clock"
         await r.first(OrderOpened, client_id=order.client_id)
         assert order.side is Side.BUY
+
+
+@pytest.mark.parametrize("ahead_s", [-45.0, 45.0])
+async def test_kalshi_takes_what_a_host_with_a_wrong_clock_signs(autojump_clock, ahead_s):
+    """The venue refuses signatures whose time is not its own: its word for that also tells its time."""
+    async with kalshi_rig(read=HostClock(ahead_s)) as r:
+        await r.book()
+        order, _ = await r.resting()
+        r.cancel(order)
+        await r.first(OrderClosed, client_id=order.client_id)
+        assert r.account.orders() == []
+        assert r.all(OrderRejected) == r.all(CancelFailed) == []
+        assert abs(r.all(ClockSkew)[-1].skew_ms + ahead_s * 1000) < 1_500
+
+
+@pytest.mark.parametrize("ahead_s", [-60.0, -8.0])
+async def test_a_sweep_of_kalshi_works_with_a_wrong_clock_and_without_a_stream(autojump_clock, ahead_s):
+    """A guardian never runs a session. By its slow clock lists would be called fresh that are seconds old."""
+    async with kalshi_rig() as r:
+        await r.book()
+        await r.resting()
+        guardian, _, _ = session_of(r.sim, read=HostClock(ahead_s))
+        resting = await guardian.fetch_resting()
+        assert await guardian.cancel_now(resting) == len(resting) == 1
+        assert r.account.orders() == []

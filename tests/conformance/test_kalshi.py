@@ -47,6 +47,7 @@ from hlomm.sim.kalshi import refusals
 from hlomm.sim.kalshi.orders import NewOrder
 from hlomm.sim.kalshi.refusals import Refused
 from hlomm.sim.kalshi.rest_market import MarketData
+from hlomm.sim.kalshi.rest_portfolio import PortfolioReads
 from hlomm.venues.flatten_plan import FlattenBounds
 from hlomm.venues.fuse import FuseLimits
 from hlomm.venues.kalshi.wire.errors import NOT_FOUND, POST_ONLY_CROSS, Refusal
@@ -305,6 +306,26 @@ async def test_an_order_that_never_was_is_denied(autojump_clock: trio.testing.Mo
         rig.session.submit(QueryOrder(KALSHI, missing))
         answer = await rig.first(OrderAnswer, client_id=missing)
         assert (answer.found, answer.open) == (False, False)
+
+
+async def test_a_status_that_nobody_knows_ends_no_order(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = PortfolioReads.order
+
+    def parked(self: PortfolioReads, *args: Any) -> Any:
+        return {"order": told(self, *args)["order"] | {"status": "parked"}}
+
+    async with kalshi_rig() as rig:
+        await rig.book()
+        order, _ = await rig.resting()
+        monkeypatch.setattr(PortfolioReads, "order", parked)
+        rig.session.submit(QueryOrder(KALSHI, order.client_id))
+        await rig.until(lambda: rig.session.statistics().counters.get("questions_unanswered"), 60)
+        assert rig.all(OrderAnswer, client_id=order.client_id) == []
+        monkeypatch.undo()
+        rig.session.submit(QueryOrder(KALSHI, order.client_id))
+        assert (await rig.first(OrderAnswer, client_id=order.client_id)).open
 
 
 async def test_a_repeated_id_is_not_a_second_order(autojump_clock: trio.testing.MockClock) -> None:

@@ -46,7 +46,7 @@ from hlomm.domain.units import ONE, SCALE, Px, Qty, notional_exact, parse
 from hlomm.sim.config import ListingConfig, PolymarketConfig, SimConfig
 from hlomm.sim.faults import FaultArgs
 from hlomm.sim.harness_polymarket import simulated_polymarket
-from hlomm.sim.pm import gamma_rows
+from hlomm.sim.pm import gamma_rows, rows
 from hlomm.sim.pm.faults import PmFault
 from hlomm.sim.pm.market import Market as SimMarket
 from hlomm.sim.pm.public import Public
@@ -348,6 +348,19 @@ async def test_a_resting_order_whose_answer_was_lost_is_found_by_its_id(autojump
         r.session.submit(QueryOrder(POLYMARKET, order.client_id))
         answer = await r.first(OrderAnswer, client_id=order.client_id)
         assert (answer.found, answer.open, answer.leaves, answer.px) == (True, True, order.qty, order.px)
+        assert r.truth["orders"] == [answer.venue_order_id]
+
+
+@pytest.mark.parametrize("status", ["UNMATCHED", "MATCHED", "PARKED"])
+async def test_a_listed_order_of_unclear_status_rests_if_the_open_orders_say_so(autojump_clock, monkeypatch, status):
+    """What was held back and rests now may be called UNMATCHED, what is filled in part MATCHED: neither is over."""
+    told = rows.open_order
+    monkeypatch.setattr(rows, "open_order", lambda market, order: told(market, order) | {"status": status})
+    async with polymarket_rig(config=CALM) as r:
+        order, _ = await r.resting()
+        r.session.submit(QueryOrder(POLYMARKET, order.client_id))
+        answer = await r.first(OrderAnswer, client_id=order.client_id)
+        assert (answer.found, answer.open, answer.leaves) == (True, True, order.qty)
         assert r.truth["orders"] == [answer.venue_order_id]
 
 

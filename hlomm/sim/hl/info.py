@@ -25,6 +25,7 @@ Json = dict[str, Any]
 Request = dict[str, Any]
 
 _FILLS_PAGE: Final = 2000
+_FILLS_DEEP: Final = 10_000
 _PAGE: Final = 500
 _EVER: Final = 1 << 62
 
@@ -217,9 +218,12 @@ class Info:
         return [rows.fill_row(fill) for fill in reversed(self._fills(request)[-_FILLS_PAGE:])]
 
     def _user_fills_by_time(self, request: Request) -> list[Json]:
+        """Oldest first, so that one goes on from the last time; newest first if asked for in reverse."""
         start, end = _span(request)
-        chosen = [f for f in self._fills(request) if start <= f.time_ms <= end]
-        return [rows.fill_row(fill) for fill in reversed(chosen[-_FILLS_PAGE:])]
+        chosen = [f for f in self._fills(request)[-_FILLS_DEEP:] if start <= f.time_ms <= end]
+        if request.get("reversed"):
+            chosen.reverse()
+        return [rows.fill_row(fill) for fill in chosen[:_FILLS_PAGE]]
 
     # -- accounts
 

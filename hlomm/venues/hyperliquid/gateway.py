@@ -35,6 +35,7 @@ from hlomm.venues.hyperliquid.limits import POSTS_IN_FLIGHT_MAX, WS_MESSAGES_PER
 from hlomm.venues.hyperliquid.posts import Posts
 from hlomm.venues.hyperliquid.rest import HyperliquidRest, TurnedAway
 from hlomm.venues.hyperliquid.wire.actions import post_frame
+from hlomm.venues.hyperliquid.wire.errors import UNKNOWN, error_code
 from hlomm.venues.hyperliquid.wire.frames import ChannelError, PostAnswer
 from hlomm.venues.pacing import WindowBudget
 from hlomm.venues.venue_time import VenueTime
@@ -253,9 +254,11 @@ class Gateway:
         self._mute = False
         if answer.reply is not None:
             return self._answers.answered(batch, answer.reply)
-        if answer.refused is not None and not answer.refused.startswith("5"):
-            return self._answers.turned_away(batch, answer.refused)
-        return self._answers.lost(batch, answer.refused or "unreadable answer")
+        refused = answer.refused
+        if refused is not None and (refused.startswith("4") or error_code(refused) != UNKNOWN):
+            return self._answers.turned_away(batch, refused)
+        # How the venue words its gateway's faults is not documented: what does not say no may have been passed on.
+        return self._answers.lost(batch, refused or "unreadable answer")
 
     def on_pong(self) -> None:
         """The connection carries both ways."""

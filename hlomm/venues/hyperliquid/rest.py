@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 import attrs
 
 from hlomm.domain.faults import VenueUnavailable
+from hlomm.domain.fills import Fill
 from hlomm.domain.ids import ClientId
 from hlomm.domain.inputs import BookSnapshot, FundingPaid, RestingOrder
 from hlomm.domain.times import NS_PER_S
@@ -40,11 +41,15 @@ from hlomm.venues.transport import Transport
 T = TypeVar("T")
 
 _OK: Final = 200
+_REFUSES: Final = 300
+"""From here to `_SERVER_FAULT` nothing was done. A success that is not 200 does not say what was."""
 _TOO_MANY: Final = 429
 _SERVER_FAULT: Final = 500
 _EXCHANGE: Final = "/exchange"
 _WARMING: Final = "exchangeStatus"
 _MINUTE_S: Final = 60
+FILL_PAGES_MAX: Final = 16
+"""The venue has 10,000 fills in all: five full pages, and what lies around them."""
 _HASTE: Final = 16
 """Polls of an outage come as often as would use up so many times what is left in a minute, if it did not become less:
 every second at first, every five or six seconds in the end."""
@@ -169,9 +174,28 @@ class HyperliquidRest:
         return self._fills("userFills", await self._user_info("userFills"))
 
     async def fills_since(self, start_ms: int) -> FillRows:
-        """Fills from that venue time on, oldest first, at most 2,000."""
-        body = await self._info("userFillsByTime", info.fills_since_request(self._config.account, start_ms))
-        return self._fills("userFillsByTime", body)
+        """All fills from that venue time on. VenueUnavailable if they are not to be had whole.
+
+        What may be missing around an answer that is full is asked for: later fills, since the venue begins with the
+        oldest, and earlier ones, since nobody promises that.
+        """
+        gaps: list[tuple[int, int | None]] = [(start_ms, None)]
+        told: list[Fill] = []
+        skipped = 0
+        for _ in range(FILL_PAGES_MAX):
+            begin, end = gaps.pop()
+            body = await self._info("userFillsByTime", info.fills_since_request(self._config.account, begin, end))
+            rows = self._fills("userFillsByTime", body)
+            told += rows.fills
+            skipped += rows.skipped
+            if rows.span is not None:
+                first, last = rows.span
+                if first >= last:
+                    raise VenueUnavailable(f"userFillsByTime: more fills within a millisecond than it tells ({first})")
+                gaps += [(last, end), (begin, first)]
+            if not gaps:
+                return FillRows(self._config.account, True, tuple(told), skipped)
+        raise VenueUnavailable(f"userFillsByTime: more than {FILL_PAGES_MAX} pages since {start_ms}")
 
     def _fills(self, kind: str, body: bytes) -> FillRows:
         rows = self._value(kind, info.decode_fills(body, self._config.account))
@@ -210,7 +234,7 @@ class HyperliquidRest:
         VenueUnavailable means that nobody knows whether it was carried out, NotSent that it was not.
         """
         answer = await self._post(_EXCHANGE, body, exchange_weight(size))
-        if _OK < answer.status < _SERVER_FAULT:
+        if _REFUSES <= answer.status < _SERVER_FAULT:
             return TurnedAway(f"{answer.status} {answer.body[:200].decode(errors='replace')}")
         if answer.status != _OK:
             raise VenueUnavailable(f"/exchange answered {answer.said}")

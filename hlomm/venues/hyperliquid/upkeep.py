@@ -173,12 +173,13 @@ class Upkeep:
         for attempt in range(QUESTION_ATTEMPTS):
             try:
                 status = await self._rest.order_status(client_id)
+                rests = status.report is not None and await self._rests(status.report)
             except VenueUnavailable:
                 self._counters.add("questions_failed")
                 await self._clock.sleep(LOOKUP_LAG_S)
                 continue
             if status.report is not None:
-                self._emit([_found(client_id, status.report)])
+                self._emit([_found(client_id, status.report, rests=rests)])
                 return True
             still_s = (self._gateway.may_arrive_until_ms(client_id) - self._time.wall_ms()) / 1_000
             if attempt and still_s <= 0:
@@ -187,9 +188,17 @@ class Upkeep:
             await self._clock.sleep(max(still_s, 0) + LOOKUP_LAG_S)
         return False
 
+    async def _rests(self, report: OrderReport) -> bool:
+        """Whether an order rests. Where its status is a word that is new, the list of open orders tells."""
+        await trio.lowlevel.checkpoint()
+        stands = standing(report.status)
+        if stands not in (Standing.UNKNOWN, Standing.TRIGGERED):
+            return stands is Standing.RESTS
+        self._counters.add("unknown_order_status")
+        return any(one.venue_order_id == report.venue_order_id for one in await self._rest.open_orders())
 
-def _found(client_id: ClientId, report: OrderReport) -> OrderAnswer:
-    rests = standing(report.status) is Standing.RESTS
+
+def _found(client_id: ClientId, report: OrderReport, *, rests: bool) -> OrderAnswer:
     return OrderAnswer(
         client_id=client_id,
         found=True,

@@ -62,9 +62,9 @@ class KalshiCheckup:
 
         async def told_ms() -> int:
             await rest.status()
-            if rest.date_ms is None:
+            if rest.dates.told_ms is None:
                 raise VenueUnavailable("answers carry no Date")
-            return rest.date_ms
+            return rest.dates.told_ms
 
         try:
             skew = await measure(told_ms, self._parts.clock, COARSE_MS)

@@ -68,7 +68,7 @@ def assemble(config: KalshiConfig, transport: Transport, clock: Clock) -> Parts:
     registry = Registry(frozenset(config.series), config.shard, config.fee_precision, counters)
     tracks, purse = Tracks(), Purse()
     feed = AccountFeed(tracks, purse, counters, config.fill_memory)
-    lookup = Lookup(config, clock, rest, tracks, feed)
+    lookup = Lookup(config, time, rest, tracks, feed)
     account = AccountReader(config, registry, tracks, purse, feed, counters, rest, lookup, clock)
     fuse = None if config.fuse is None else Fuse(KALSHI, config.fuse)
     cancels = Cancels(time, counters, rest, registry, tracks, feed, lookup)

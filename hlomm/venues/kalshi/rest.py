@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -23,6 +22,7 @@ from hlomm.venues.http_client import HttpAnswer
 from hlomm.venues.http_host import HttpHost
 from hlomm.venues.http_warm import Warming
 from hlomm.venues.kalshi.config import KalshiConfig
+from hlomm.venues.kalshi.dates import Dates
 from hlomm.venues.kalshi.limits import Budgets
 from hlomm.venues.kalshi.signing import Signer
 from hlomm.venues.kalshi.wire import account, documents, exchange, groups, orders
@@ -36,6 +36,7 @@ PAGE: Final = 200
 PAGES_MAX: Final = 50
 TRADES_PAGE: Final = 1_000
 _SERVER_FAULT: Final = 500
+_UNSIGNED: Final = 401
 _STATUS: Final = "/exchange/status"
 _ORDER: Final = "/portfolio/orders/{order_id}"
 EVENT_ORDER: Final = "/portfolio/events/orders/{order_id}"
@@ -54,14 +55,15 @@ class KalshiRest:
     budgets: Budgets = attrs.field(factory=Budgets)
     ok: bool | None = None
     """Whether requests are answered; None before the first."""
-    date_ms: int | None = None
-    """The last `Date` header, to a second."""
-    date_ahead_ms: int | None = None
-    """The server's clock minus ours by its last `Date` header, to a second."""
     _answered: int = 0
+    dates: Dates = attrs.field(init=False)
     _host: HttpHost = attrs.field(init=False)
     # One signature at a time: they take a core for a millisecond, and more threads would only queue for it.
     _signing: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(1))
+
+    @dates.default
+    def _what_dates_tell(self) -> Dates:
+        return Dates(self._time, self._counters)
 
     @_host.default
     def _the_host(self) -> HttpHost:
@@ -277,7 +279,18 @@ class KalshiRest:
         raise VenueUnavailable(f"{path}: more than {PAGES_MAX} pages")
 
     async def _send(self, method: str, path: str, body: bytes | None, read: str | None) -> HttpAnswer:
-        """`read`: template of a read, charged here; writes are charged by their caller."""
+        """`read`: template of a read, charged here; writes are charged by their caller.
+
+        A signature that is refused while the clocks differ is made once more, by the venue's: whoever has no session to
+        measure them learns the time like this, and nothing was done.
+        """
+        believed_ms = self._time.ahead_ms or 0
+        answer = await self._send_once(method, path, body, read)
+        if answer.status == _UNSIGNED and self.dates.correct(believed_ms):
+            answer = await self._send_once(method, path, body, read)
+        return answer
+
+    async def _send_once(self, method: str, path: str, body: bytes | None, read: str | None) -> HttpAnswer:
         if read is not None:
             self.budgets.read.take(self.budgets.cost(method, read), self._now_ns())
         self._counters.add("rest_requests")
@@ -295,24 +308,12 @@ class KalshiRest:
             raise
         self._answered += 1
         self.ok = answer.status < _SERVER_FAULT
-        self._note_date(answer.headers.get("date", ""), sent_ms)
+        self.dates.note(answer.headers.get("date", ""), sent_ms)
         if answer.status >= 400:
             self._counters.add(f"http_{answer.status}")
         if answer.status == 429 and read is not None:
             self.budgets.read.drain(self._now_ns())
         return answer
-
-    def _note_date(self, text: str, sent_ms: int) -> None:
-        if not text:
-            return
-        try:
-            server_ms = int(parsedate_to_datetime(text).timestamp() * 1_000)
-        except ValueError:
-            self._counters.add("malformed.date")
-            return
-        self.date_ms = server_ms
-        # The header is cut to whole seconds: half of one is the best guess.
-        self.date_ahead_ms = server_ms + 500 - (sent_ms + self._time.clock.wall_ms()) // 2
 
     def _good(self, what: str, answer: HttpAnswer) -> bytes:
         if answer.status != 200:

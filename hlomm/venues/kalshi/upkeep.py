@@ -32,6 +32,7 @@ from hlomm.venues.kalshi import eastern
 from hlomm.venues.kalshi.account import AccountReader
 from hlomm.venues.kalshi.account_feed import AccountFeed
 from hlomm.venues.kalshi.config import KalshiConfig
+from hlomm.venues.kalshi.dates import SKEW_FLOOR_MS
 from hlomm.venues.kalshi.lookup import Lookup
 from hlomm.venues.kalshi.purse import Purse
 from hlomm.venues.kalshi.rest import EVENT_ORDER, KalshiRest
@@ -43,8 +44,6 @@ from hlomm.venues.venue_time import VenueTime
 
 QUESTION_ATTEMPTS: Final = 4
 QUESTION_LAG_S: Final = 1.0
-SKEW_FLOOR_MS: Final = 2_000
-"""The `Date` header has whole seconds: a smaller difference is none."""
 PAUSE_S: Final = 30
 """Told for a pause whose end nobody knows; told again while it lasts."""
 BUDGET: Final = 10**9
@@ -170,7 +169,7 @@ class Upkeep:
 
     def tell_skew(self) -> None:
         """The venue's clock against ours, from the headers of its answers."""
-        ahead_ms = self._rest.date_ahead_ms
+        ahead_ms = self._rest.dates.ahead_ms
         if ahead_ms is None or self._clock.map.speed != 1.0:
             return
         known = ahead_ms if abs(ahead_ms) >= SKEW_FLOOR_MS else 0

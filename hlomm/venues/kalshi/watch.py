@@ -165,7 +165,7 @@ class KalshiWatcher:
 
     def _tell_skew(self) -> None:
         """The venue tells whole seconds, and its own only where its clock runs like ours."""
-        ahead_ms = self._rest.date_ahead_ms
+        ahead_ms = self._rest.dates.ahead_ms
         if ahead_ms is not None and self._clock.map.speed == 1.0 and abs(ahead_ms) >= NS_PER_S // 1_000_000:
             self._time.ahead_ms = ahead_ms
             self._outlet.emit([ClockSkew(KALSHI, ahead_ms)])

@@ -175,7 +175,7 @@ class Upkeep:
 
     async def _look_up(self, client_id: ClientId, order_id: str) -> OrderAnswer | None:
         listed = await self._rest.order(order_id)
-        if listed is not None and listed.standing in (Standing.RESTS, Standing.WAITS):
+        if listed is not None and await self._is_open(listed):
             return _answer(client_id, listed, listed.matched or 0, listed.status)
         await self._account.read_trades()
         filled = self._account_feed.filled_of(order_id)
@@ -185,6 +185,17 @@ class Upkeep:
         whole = listed.qty if listed is not None else 0 if placed is None else placed_qty(placed)
         status = FILLED if whole and filled >= whole else CANCELED
         return _answer(client_id, None, max(filled, 0 if listed is None else listed.matched or 0), status, order_id)
+
+    async def _is_open(self, listed: OrderNews) -> bool:
+        """Whether an order rests or is held back.
+
+        Where its status does not tell (`MATCHED` in part, `UNMATCHED`, a new word), the list of open orders does.
+        """
+        await trio.lowlevel.checkpoint()
+        if listed.standing is not Standing.UNCLEAR:
+            return listed.standing in (Standing.RESTS, Standing.WAITS)
+        self._counters.add("order_statuses_unclear")
+        return any(one.id == listed.id for one in await self._rest.open_orders())
 
 
 def _answer(

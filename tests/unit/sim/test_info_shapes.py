@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 
 from hlomm.domain.units import SCALE
@@ -230,8 +232,25 @@ def test_fills(venue: Venue, golden: Golden) -> None:
     assert times == sorted(times, reverse=True)
     middle = times[len(times) // 2]
     later = ask(venue, "userFillsByTime", user=user(venue), startTime=middle)
-    assert later == [row for row in ours if row["time"] >= middle]
+    assert sorted(later, key=str) == sorted((row for row in ours if row["time"] >= middle), key=str)
+    assert [row["time"] for row in later] == sorted(row["time"] for row in later)
+    reverse = ask(venue, "userFillsByTime", user=user(venue), startTime=middle, reversed=True)
+    assert reverse == later[::-1]
     assert ask(venue, "userFillsByTime", user=user(venue), startTime=0, endTime=1) == []
+
+
+def test_fills_by_time_end_with_the_page_and_begin_with_the_oldest(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blotter = venue.exchange.tape.blotter_of(venue.exchange.accounts[user(venue)])
+    one = blotter.fills[-1]
+    many = [attrs.evolve(one, time_ms=one.time_ms + number, tid=number + 1) for number in range(2_100)]
+    monkeypatch.setattr(blotter, "fills", deque(many))
+    page = ask(venue, "userFillsByTime", user=user(venue), startTime=one.time_ms)
+    assert [row["time"] for row in page] == sorted(row["time"] for row in page)
+    assert (len(page), page[0]["time"]) == (2_000, one.time_ms)
+    rest = ask(venue, "userFillsByTime", user=user(venue), startTime=page[-1]["time"])
+    assert (rest[0], rest[-1]["time"]) == (page[-1], one.time_ms + 2_099)
 
 
 def test_settlement_fill(golden: Golden, signer: Any) -> None:

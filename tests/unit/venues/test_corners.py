@@ -45,7 +45,7 @@ from tests.unit.venues.fake_hyperliquid import (
     mock_clock,
 )
 from tests.unit.venues.harness import OUTCOME, Recorder, cancel, config, order, place, running
-from tests.wire.hyperliquid.tools import book
+from tests.wire.hyperliquid.tools import book, fill_row
 
 MockClock = trio.testing.MockClock
 
@@ -219,8 +219,6 @@ async def test_a_request_that_hung_through_an_outage_does_not_declare_the_venue_
 
 
 async def test_a_long_answer_is_charged_for_its_length(venue: FakeHyperliquid, autojump_clock: MockClock) -> None:
-    from tests.wire.hyperliquid.tools import fill_row
-
     async with trio.open_nursery() as nursery:
         venue.nursery = nursery
         session = HyperliquidSession(config(), transport=Transport(venue.connect), clock=mock_clock())
@@ -229,6 +227,30 @@ async def test_a_long_answer_is_charged_for_its_length(venue: FakeHyperliquid, a
         before = rest._weights.level(mock_clock().now().mono_ns)
         await rest.user_fills()
         assert before - rest._weights.level(mock_clock().now().mono_ns) == 120
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_fills_are_asked_for_until_none_is_missing(
+    venue: FakeHyperliquid, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, newest_first: bool
+) -> None:
+    """A page of the venue's ends with 2,000 rows, of coins that nobody trades here as well."""
+    monkeypatch.setattr("hlomm.venues.hyperliquid.wire.fills.FILLS_PAGE", 10)
+    every = [fill_row(tid=one + 1, time=1_000 + one // 3, coin="@1" if one % 4 else "#90000") for one in range(23)]
+
+    def page(body: dict[str, Any]) -> Any:
+        rows = [row for row in every if body["startTime"] <= row["time"] <= body.get("endTime", 10**15)]
+        return rows[::-1][:10] if newest_first else rows[:10]
+
+    async with trio.open_nursery() as nursery:
+        venue.nursery = nursery
+        venue.info_override["userFillsByTime"] = page
+        session = HyperliquidSession(config(), transport=Transport(venue.connect), clock=mock_clock())
+        rows = await session._parts.rest.fills_since(0)
+        assert {fill.key for fill in rows.fills} == {f"#90000:{row['time']}:{row['tid']}" for row in every[::4]}
+        every[:] = [fill_row(tid=one + 1, time=1_000) for one in range(11)]
+        with pytest.raises(VenueUnavailable, match="within a millisecond"):
+            await session._parts.rest.fills_since(0)
         nursery.cancel_scope.cancel()
 
 

@@ -184,20 +184,21 @@ async def test_a_batch_refused_as_a_whole_is_refused_one_by_one(venue: FakeHyper
 async def test_a_post_the_gateway_refuses_is_a_refusal(venue: FakeHyperliquid, autojump_clock: Clock) -> None:
     async with running(venue) as live:
         venue.answer_posts = False
-        one, two, three = order(), order(), order()
-        for each in (one, two, three):
+        one, two, three, four = order(), order(), order(), order()
+        for each in (one, two, three, four):
             live.submit(place(each))
         await live.settle()
         response = {"type": "error", "payload": "429 Too Many Requests"}
         await venue.push("post", {"id": 1, "response": response})
         await venue.push("error", "too many pending post requests id=2")
         await venue.push("post", {"id": 3, "response": {"type": "error", "payload": "502 Bad Gateway"}})
+        await venue.push("post", {"id": 4, "response": {"type": "error", "payload": "upstream timed out"}})
         assert [(item.client_id, item.code) for item in live.seen.of(OrderRejected)] == [
             (one.client_id, "RateLimitIp"),
             (two.client_id, "TooManyPosts"),
         ]
         # A gateway fault says nothing about the exchange behind it.
-        assert [item.client_ids for item in live.seen.of(SendLost)] == [(three.client_id,)]
+        assert [item.client_ids for item in live.seen.of(SendLost)] == [(three.client_id,), (four.client_id,)]
         assert live.counter("channel_error.TooManyPosts") == 1
 
 
@@ -393,6 +394,24 @@ async def test_an_order_that_ended_is_found_with_nothing_left(venue: FakeHyperli
         live.submit(QueryOrder(HYPERLIQUID, one.client_id))
         (answer,) = await live.until(OrderAnswer)
         assert (answer.found, answer.open, answer.leaves, answer.filled) == (True, False, 0, parse("40"))
+
+
+@pytest.mark.parametrize("rests", [True, False])
+async def test_a_status_that_nobody_knows_is_settled_by_the_open_orders(
+    venue: FakeHyperliquid, autojump_clock: Clock, rests: bool
+) -> None:
+    """The venue adds words: one that is new must not make an order that rests look ended."""
+    async with running(venue) as live:
+        one = order()
+        row = order_row(cloid=one.client_id, oid=1_001, sz="60.0", origSz="100.0")
+        venue.open_orders = [row] if rests else []
+        venue.order_status[one.client_id] = {
+            "status": "order",
+            "order": {"order": row, "status": "parkedByVenue", "statusTimestamp": now_ms()},
+        }
+        live.submit(QueryOrder(HYPERLIQUID, one.client_id))
+        (answer,) = await live.until(OrderAnswer)
+        assert (answer.found, answer.open, answer.leaves) == (True, rests, parse("60") if rests else 0)
 
 
 async def test_an_order_is_unknown_only_when_it_can_no_longer_arrive(
@@ -696,7 +715,8 @@ async def test_lines_are_open_before_the_stream_is_lost_and_need_not_be(
         ((502, b"<html>Bad Gateway</html>"), SendLost),
         ((200, b"<html>"), SendLost),
         ((200, b"null"), SendLost),
-        ((204, b""), OrderRejected),
+        ((204, b""), SendLost),
+        ((302, b""), OrderRejected),
         (Never, SendLost),
         (HangUp, SendLost),
     ],

@@ -70,8 +70,12 @@ def test_a_success_without_an_order_id_is_a_refusal() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["order timed out", "Internal server error", "order match delayed due to market conditions"]
-)
+    "text",
+    [
+        "order timed out", "Internal server error", "order match delayed due to market conditions",
+        "could not run the execution", "words that nobody has heard",
+    ],
+)  # fmt: skip
 def test_a_row_of_a_batch_that_says_nothing_for_certain_is_no_refusal(text: str) -> None:
     """Alone they come with status 500 and leave the order's fate open; a row has no status of its own."""
     alone, row = decode_failure(500, json.dumps({"error": text}).encode()), placed(reply(orderID="", errorMsg=text))[0]
@@ -129,6 +133,11 @@ def test_answers_that_fit_no_question_are_no_answers() -> None:
         (500, "Internal server error", "Unknown", True),
         (500, "there are no matching orders", "IocCancel", False),
         (502, "Bad Gateway", "Unknown", True),
+        (202, "", "Unknown", True),
+        (302, "", "Unknown", False),
+        (400, "context canceled", "TimedOut", True),
+        (503, "upstream connect error or disconnect/reset before headers", "Paused", True),
+        (503, "<html>Service Unavailable</html>", "Paused", True),
         (503, "Trading is currently disabled. Check polymarket.com for updates", "Paused", False),
         (503, "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed.", "CancelOnly",
          False),

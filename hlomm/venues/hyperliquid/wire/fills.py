@@ -29,6 +29,10 @@ _FILL_KINDS: Final = {
 }
 
 
+FILLS_PAGE: Final = 2_000
+"""Most rows that an answer has."""
+
+
 class FillRow(Struct, frozen=True, rename="camel"):
     coin: CoinText
     px: DecimalText
@@ -53,9 +57,16 @@ class FillRows(Struct, frozen=True):
     snapshot: bool
     fills: tuple[Fill, ...]
     skipped: int
+    span: tuple[int, int] | None = None
+    """Earliest and latest time of an answer that was full, so that there may be more; None of one that was not."""
+
+
+class _Stamped(Struct, frozen=True):
+    time: Millis
 
 
 _fill_row: Final = msgspec.json.Decoder(FillRow)
+_stamped: Final = msgspec.json.Decoder(_Stamped)
 
 
 def fills(rows: list[msgspec.Raw], user: str, *, snapshot: bool) -> tuple[FillRows, tuple[Anomaly, ...]]:
@@ -77,6 +88,15 @@ def fills(rows: list[msgspec.Raw], user: str, *, snapshot: bool) -> tuple[FillRo
         if fill is not None:
             good.append(fill)
     return FillRows(user.lower(), snapshot, tuple(good), skipped), tuple(anomalies)
+
+
+def span_of(rows: list[msgspec.Raw]) -> tuple[int, int] | None:
+    """See `FillRows.span`: of all rows, whatever their coins."""
+    if len(rows) < FILLS_PAGE:
+        return None
+    stamped = [guarded("fill.schema", _stamped.decode, raw)[0] for raw in rows]
+    times = [row.time for row in stamped if row is not None]
+    return min(times, default=0), max(times, default=0)
 
 
 def _fill(coin: Coin, row: FillRow) -> Fill:

@@ -19,7 +19,7 @@ from hlomm.venues.anomalies import Anomaly, guarded
 from hlomm.venues.fields import DecimalText, Millis, VenueNumber, Word, signed
 from hlomm.venues.hyperliquid.wire import account, outcomes, perps, public
 from hlomm.venues.hyperliquid.wire.account import Balances, OrderReport
-from hlomm.venues.hyperliquid.wire.fills import FillRows, fills
+from hlomm.venues.hyperliquid.wire.fills import FillRows, fills, span_of
 from hlomm.venues.hyperliquid.wire.outcomes import OutcomeSpec, PerpRow, QuestionSpec, Settlement
 from hlomm.venues.hyperliquid.wire.perps import PerpAccount
 
@@ -46,9 +46,10 @@ def settled_outcome_request(outcome: int) -> bytes:
     return request("settledOutcome", outcome=outcome)
 
 
-def fills_since_request(user: str, start_ms: int) -> bytes:
-    """Fills from that venue time on, oldest first, at most 2,000."""
-    return request("userFillsByTime", user=user, startTime=start_ms)
+def fills_since_request(user: str, start_ms: int, end_ms: int | None = None) -> bytes:
+    """Fills between two venue times, both included, oldest first, at most 2,000."""
+    until = {} if end_ms is None else {"endTime": end_ms}
+    return request("userFillsByTime", user=user, startTime=start_ms, **until)
 
 
 def funding_since_request(user: str, start_ms: int) -> bytes:
@@ -184,7 +185,10 @@ def decode_open_orders(body: bytes) -> tuple[tuple[RestingOrder, ...] | None, An
 
 def decode_fills(body: bytes, user: str) -> tuple[FillRows | None, Anomalies]:
     rows, wrong = guarded("userFills.schema", _rows.decode, body)
-    return (None, wrong) if rows is None else fills(rows, user, snapshot=True)
+    if rows is None:
+        return None, wrong
+    told, wrong = fills(rows, user, snapshot=True)
+    return msgspec.structs.replace(told, span=span_of(rows)), wrong
 
 
 def decode_order_status(body: bytes) -> tuple[OrderStatus | None, Anomalies]:

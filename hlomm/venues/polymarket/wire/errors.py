@@ -23,7 +23,10 @@ POST_ONLY_MODE: Final = "PostOnlyMode"
 RESTARTING: Final = "Restarting"
 NO_MARKET: Final = "NoSuchMarket"
 TIMED_OUT: Final = "TimedOut"
-"""The exchange did not say in time: the order may rest."""
+"""The exchange did not say in time, or stopped listening to itself (its own words for that come with status 400): the
+order may rest."""
+EXECUTION: Final = "Execution"
+"""The exchange took the order and broke while matching it."""
 
 _TEXTS: Final[tuple[tuple[str, str], ...]] = (
     ("duplicated", DUPLICATED),
@@ -42,6 +45,9 @@ _TEXTS: Final[tuple[tuple[str, str], ...]] = (
     ("delayed status", DELAYED),
     ("pending/delayed", DELAYED),
     ("order timed out", TIMED_OUT),
+    ("context canceled", TIMED_OUT),
+    ("context deadline exceeded", TIMED_OUT),
+    ("could not run the execution", EXECUTION),
     ("rounding issues", "Rounding"),
     ("discrepancy greater than allowed", "Rounding"),
     ("order_version_mismatch", VERSION),
@@ -73,7 +79,6 @@ _TEXTS: Final[tuple[tuple[str, str], ...]] = (
     ("invalid payload", "Payload"),
     ("invalid order payload", "Payload"),
     ("invalid orderid", "Payload"),
-    ("internal server error", UNKNOWN),
 )
 
 GONE: Final = frozenset({"MissingOrder"})
@@ -81,10 +86,13 @@ GONE: Final = frozenset({"MissingOrder"})
 REFUSES_US: Final = frozenset({"UnknownSigner", VERSION})
 """Refusals of the key, the wallet or the form of orders: no later order can succeed."""
 
+_REFUSES: Final = 300
+_FAULT: Final = 500
+"""From one to below the other a status says that nothing was done. A success that is not 200 does not say what was."""
 _BY_STATUS: Final = {401: "UnknownSigner", 404: NO_MARKET, 425: RESTARTING, 429: "RateLimitAddress", 503: PAUSED}
-_AMBIGUOUS_TEXTS: Final = frozenset({DUPLICATED, DELAYED, TIMED_OUT})
-_BROKEN: Final = "internal server error"
-"""The exchange behind the gateway broke: alone it would come with status 500, and a row has no status."""
+_AMBIGUOUS_TEXTS: Final = frozenset({DUPLICATED, DELAYED, TIMED_OUT, EXECUTION})
+WORDLESS: Final = "refused without a word"
+"""Stands for the text of a row that has neither an order nor an error: so the venue refuses what it does not list."""
 _NUMBER: Final = re.compile(r'"retry_after_seconds"\s*:\s*([0-9]{1,6})', re.ASCII)
 _REFUSED_5XX: Final = frozenset({NO_MATCH, "Rounding", PAUSED, CANCEL_ONLY, POST_ONLY_MODE, "FokCancel"})
 """Answers in the five hundreds that are the exchange's own word about the order."""
@@ -106,16 +114,23 @@ def error_code(text: str) -> str:
 
 
 def failure(status: int, text: str, body: str = "") -> Failure:
-    """What an HTTP answer other than success means. `body` is searched for how long to wait."""
-    code = error_code(text)
-    if code == UNKNOWN:
-        code = _BY_STATUS.get(status, UNKNOWN)
-    ambiguous = code in _AMBIGUOUS_TEXTS or (status >= 500 and code not in _REFUSED_5XX)
+    """What an HTTP answer other than success means. `body` is searched for how long to wait.
+
+    Only the exchange's own words refuse an order with a status in the five hundreds: without them the answer may be
+    that of something in front of it, which lost sight of a request that it had passed on.
+    """
+    worded = error_code(text)
+    code = _BY_STATUS.get(status, UNKNOWN) if worded == UNKNOWN else worded
+    told_off = _REFUSES <= status < _FAULT or worded in _REFUSED_5XX
+    ambiguous = worded in _AMBIGUOUS_TEXTS or not told_off
     wait = _NUMBER.search(body)
     return Failure(code, text, ambiguous, None if wait is None else int(wait[1]))
 
 
 def refusal(text: str) -> Failure:
-    """A row of an answer that carries an error text."""
+    """A row of an answer that carries an error text.
+
+    It has no status: words that nobody knows may be those of a fault after the order was taken.
+    """
     code = error_code(text)
-    return Failure(code, text, code in _AMBIGUOUS_TEXTS or _BROKEN in text.lower())
+    return Failure(code, text, code in _AMBIGUOUS_TEXTS or (code == UNKNOWN and text != WORDLESS))

@@ -18,7 +18,7 @@ from hlomm.domain.units import SCALE, Qty
 from hlomm.venues.anomalies import Anomaly, guarded
 from hlomm.venues.fields import Text, unsigned
 from hlomm.venues.polymarket.signing import SignedOrder
-from hlomm.venues.polymarket.wire.errors import Failure, failure, refusal
+from hlomm.venues.polymarket.wire.errors import WORDLESS, Failure, failure, refusal
 from hlomm.venues.polymarket.wire.requests import CANCEL_MAX
 from hlomm.venues.polymarket.wire.values import IdText
 
@@ -94,7 +94,7 @@ def _placed(body: bytes, orders: tuple[SignedOrder, ...]) -> tuple[PlacedRow, ..
 
 def _row(reply: _Reply, order: SignedOrder) -> PlacedRow:
     if not reply.order_id or not reply.success:
-        return refusal(reply.error_msg or "refused without a word")
+        return refusal(reply.error_msg or WORDLESS)
     if reply.order_id.lower() != order.id:
         raise ProtocolViolation("placed.order_id", f"expected {order.id}, was {reply.order_id[:70]}")
     return Placed(order.id, (reply.status or "").lower(), _filled(reply, order))
