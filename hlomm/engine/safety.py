@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hlomm.domain.faults import IllegalTransition
+from hlomm.domain.ids import MarketId
 from hlomm.domain.outputs import AlertLevel, HaltChanged, HaltState
 from hlomm.domain.units import to_fixed
 from hlomm.engine import braking, halt, inventory, tripped, unhedged
@@ -111,6 +112,7 @@ def walk_on(state: State) -> None:
         walk, state.walk = state.walk, None
         state.timers.clear(TIMER)
         state.unfinished = walk if walk.blind and not walk.confirmed else None
+        state.sold = walk.sell
         _enter(state, HaltEvent.SAFE, walk.reason, persist=state.halt is HaltState.FLATTENING)
         if all(state.venues[venue].up for venue in walk.blind):
             take_up(state)
@@ -132,6 +134,15 @@ def take_up(state: State) -> None:
     state.unfinished = None
     state.out.alert(AlertLevel.WARNING, "walk_taken_up", f"reachable again, going on with: {walk.reason}")
     danger(state, walk.reason, sell=walk.sell)
+
+
+def moved_since(state: State, market: MarketId, what: str) -> None:
+    """Something of ours moved where a way to safety has sold and is over: what that leaves naked goes the same way."""
+    if state.halt is not HaltState.HALTED or not state.sold:
+        return
+    if state.portfolio.position(market).net or state.portfolio.perps.position(market).qty:
+        known = state.markets.get(market)
+        danger(state, f"{what} of {market if known is None else known.market.ticker} after all was sold", sell=True)
 
 
 def watch_equity(state: State) -> None:
