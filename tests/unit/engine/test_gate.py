@@ -43,6 +43,7 @@ from hlomm.engine.config import OneSided
 from hlomm.engine.gate import LIMITS, Pass, Proposal, Reject, Resize, Verdict
 from hlomm.engine.order import Order
 from hlomm.engine.quoting import BID
+from hlomm.engine.stakes import stakes_of
 from tests.support.rig import Rig, cancelled, placed
 from tests.support.values import M2, PERP, M, account, config, levels, lots, outcome, perp, px, seconds, usd
 
@@ -683,6 +684,12 @@ def test_single_tokens_that_another_sale_has_claimed_leave_no_room_without_a_dea
     rig.resting_ask("0.58", 50)
     found = sale(rig, 50, tif=Tif.IOC, purpose=Purpose.LEG)
     assert found == Resize(lots(23), "max_resting_without_deadman", ANY), "10 / 0.42: the rest comes out of pairs"
+
+
+def test_what_moves_without_an_order_of_ours_may_be_lost_too(rig: Rig) -> None:
+    assert stakes_of(rig.state).total() == 0
+    rig.buy(100, "0.50")
+    assert stakes_of(rig.state).total() == usd(50)
 
 
 RIG = Rig(WIDE)
