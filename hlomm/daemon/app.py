@@ -58,6 +58,7 @@ from hlomm.domain.outputs import (
     Unsubscribe,
 )
 from hlomm.domain.units import Cash
+from hlomm.engine.safety import left_open
 from hlomm.rundir import owned_file
 from hlomm.rundir.signals import ending
 from hlomm.settings.load import Loaded
@@ -269,7 +270,9 @@ class Daemon:
 
     def _in_trouble(self) -> bool:
         """Whether the engine could not see to the end itself."""
-        return self._trouble.broken is not None or not self._stopped.is_set()
+        if self._trouble.broken is not None or not self._stopped.is_set():
+            return True
+        return left_open(self.pump.engine.state)
 
     async def _until_over(self) -> None:
         """Wait for the wish to stop, then for the engine to have stopped; a fault ends both waits."""

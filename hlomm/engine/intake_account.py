@@ -107,6 +107,7 @@ def _noted(state: State, fill: Fill) -> None:
     if order is not None:
         order.paid += _paid(fill)
         state.orders.filled(order, fill.venue_order_id, fill.qty, state.now.mono_ns)
+        safety.moved_since(state, fill.market, "a late fill")
     elif fill.kind is FillKind.TRADE:
         _of_no_order_known(state, fill)
         arbitrage.gone(state, "a fill from no order of this run took its tokens")
@@ -171,6 +172,7 @@ def fill_voided(state: State, item: FillVoided, _: Strategies) -> None:
         f"({item.reason}): undone in the books, net is {to_text(state.portfolio.position(fill.market).net)}",
         fill.market,
     )  # fmt: skip
+    safety.moved_since(state, fill.market, "a fill that never settled")
 
 
 def fill_final(state: State, item: FillFinal, _: Strategies) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hlomm.domain.faults import IllegalTransition
+from hlomm.domain.ids import MarketId, venue_of
 from hlomm.domain.outputs import AlertLevel, HaltChanged, HaltState
 from hlomm.domain.units import to_fixed
 from hlomm.engine import braking, halt, inventory, tripped, unhedged
@@ -113,6 +114,7 @@ def walk_on(state: State) -> None:
         if walk.sell:
             _sold(state, walk)
         state.unfinished = walk if walk.blind and not walk.confirmed else None
+        state.last_walk = walk
         _enter(state, HaltEvent.SAFE, walk.reason, persist=state.halt is HaltState.FLATTENING)
         if all(state.venues[venue].up for venue in walk.blind):
             take_up(state)
@@ -143,6 +145,25 @@ def take_up(state: State) -> None:
     state.unfinished = None
     state.out.alert(AlertLevel.WARNING, "walk_taken_up", f"reachable again, going on with: {walk.reason}")
     danger(state, walk.reason, sell=walk.sell)
+
+
+def moved_since(state: State, market: MarketId, what: str) -> None:
+    """Something of ours moved where a way to safety has sold and is over: what that leaves naked goes the same way."""
+    if state.halt is not HaltState.HALTED or state.last_walk is None or not state.last_walk.sell:
+        return
+    if state.unfinished is not None and not state.venues[venue_of(market)].reachable:
+        return  # `take_up` goes on as soon as the venue is said to answer
+    if state.portfolio.position(market).net or state.portfolio.perps.position(market).qty:
+        known = state.markets.get(market)
+        danger(state, f"{what} of {market if known is None else known.market.ticker} after all was sold", sell=True)
+
+
+def left_open(state: State) -> bool:
+    """Whether the last walk was to sell and ended with its time instead of the venues' word, or left a perp open."""
+    walk = state.last_walk
+    if walk is None or not walk.sell:
+        return False
+    return not walk.confirmed or any(perp.qty for perp in state.portfolio.perps.positions.values())
 
 
 def watch_equity(state: State) -> None:

@@ -286,6 +286,8 @@ class State:
         """The way to safety that is under way."""
         self.unfinished: Walk | None = None
         """The last walk, if its deadline came while a venue was out of reach: it is taken up when that answers."""
+        self.last_walk: Walk | None = None
+        """The last one that ended."""
         self.journal_failed = False
         """Nothing can be put on record any more, so nothing but cancels may be sent, whoever asks."""
         self.high_water = 0

@@ -56,6 +56,27 @@ def test_journal_is_private_and_never_overwrites(tmp_path):
         JournalWriter(tmp_path, 1, segment_bytes=1000)
 
 
+def test_what_the_kernel_takes_in_pieces_is_written_whole(tmp_path, monkeypatch):
+    honest = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: honest(fd, data[:7]))
+    journal = JournalWriter(tmp_path, 1, segment_bytes=1 << 20)
+    journal.append(frame(b"a record") + frame(b"another"), 2)
+    assert scan(journal.path.read_bytes()).payloads == [b"a record", b"another"]
+    journal.close()
+
+
+def test_what_closing_finds_lost_is_told(tmp_path, monkeypatch):
+    journal = JournalWriter(tmp_path, 1, segment_bytes=1 << 20)
+    journal.append(frame(b"a record"), 1)
+
+    def broken(fd: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", broken)
+    journal.close()
+    assert journal.lost is not None
+
+
 def test_append_reports_a_disk_that_is_gone(tmp_path):
     writer = JournalWriter(tmp_path, 1, segment_bytes=1 << 20)
     os.close(writer._fd)

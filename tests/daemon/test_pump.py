@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
@@ -10,15 +11,16 @@ from hlomm.daemon.journal_writer import JournalWriter
 from hlomm.daemon.pump import Pump
 from hlomm.daemon.stages import Stages
 from hlomm.domain.ids import ClientId, VenueOrderId
-from hlomm.domain.inputs import AccountDoubted, BookSnapshot, MarkPrice, OrderClosed, OrderOpened
+from hlomm.domain.inputs import AccountDoubted, BookSnapshot, JournalFailed, MarkPrice, OrderClosed, OrderOpened
 from hlomm.domain.latency_rows import STAGES, Stage
-from hlomm.domain.outputs import CancelOrders
+from hlomm.domain.outputs import AmendOrders, CancelOrders, ConvertSet, Output, PlaceOrders
+from hlomm.domain.sets import SetAction
 from hlomm.engine.core import Engine
 from hlomm.journal.codec import FAULT_NOTE, InputRecord, NoteRecord, Record, TurnRecord, decode
 from hlomm.journal.framing import scan
 from hlomm.venues.clock import Clock
 from tests.support.rig import Rig
-from tests.support.values import EPOCH_MS, HYPERLIQUID, PERP, M, levels, px
+from tests.support.values import EPOCH_MS, HYPERLIQUID, PERP, M, levels, lots, px
 
 DOUBT = AccountDoubted(HYPERLIQUID, "news")
 BUDGETS = dict.fromkeys(STAGES, 1e6)
@@ -90,6 +92,44 @@ def test_the_input_that_breaks_the_engine_is_the_last_on_record(pump: Pump, monk
     assert isinstance(records[-1], NoteRecord)
     assert records[-1].text.startswith(FAULT_NOTE)
     assert pump.fault is not None
+    for number in (1, 2):
+        pump(books("0.40"), 0)
+        assert pump.dropped == number, "nothing waits for an engine that is gone"
+
+
+def test_what_leaves_is_on_record_before(pump: Pump) -> None:
+    seen = []
+
+    def route(output: Output) -> None:
+        turns = [record for record in recorded(pump) if isinstance(record, TurnRecord)]
+        seen.append([turn.outputs for turn in turns] == [(output,)])
+
+    pump._route = route
+    pump.engine.turn = lambda now: [CancelOrders(HYPERLIQUID, ())]  # type: ignore[method-assign]
+    pump(books("0.40"), 0)
+    assert seen == [True]
+
+
+def test_without_a_record_only_cancels_leave_and_the_engine_hears_of_it_first(
+    pump: Pump, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(frames: bytes, records: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    sent: list[Output] = []
+    fed: list[type] = []
+    feed = pump.engine.feed
+    pump._route = sent.append
+    pump.engine.feed = lambda item, now: (fed.append(type(item)), feed(item, now))[1]  # type: ignore[method-assign]
+    pump.engine.turn = lambda now: [  # type: ignore[method-assign]
+        PlaceOrders(HYPERLIQUID, ()), AmendOrders(HYPERLIQUID, ()), CancelOrders(HYPERLIQUID, ()),
+        ConvertSet(action=SetAction.MERGE, market=M, qty=lots(1)),
+    ]  # fmt: skip
+    monkeypatch.setattr(pump.journal, "append", full)
+    pump([DOUBT, DOUBT], 0)
+    assert fed == [AccountDoubted, JournalFailed, AccountDoubted]
+    assert sent == [CancelOrders(HYPERLIQUID, ())] * 3
+    assert pump.withheld == 9
 
 
 def test_every_decision_is_timed_and_those_with_orders_from_the_frame_on(pump: Pump) -> None:

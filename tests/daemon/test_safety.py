@@ -249,6 +249,24 @@ async def test_a_hangup_that_it_was_started_to_ignore_ends_nothing(rig, autojump
         signal.signal(signal.SIGHUP, before)
 
 
+async def test_a_stop_whose_time_is_over_before_all_is_sold_is_not_left_at_that(rig, autojump_clock, monkeypatch):
+    """The venue is too slow for the walk: what that could not sell is sold by requests."""
+    async with rig(seed=7, sets=("flatten.deadline_s=2",)) as r:
+        await r.quoting(2)
+        await holding(r, 40)
+        prompt = Gateway._arrival
+
+        def slow(self: Gateway, klass: ActionClass, now_ns: int) -> int:
+            return prompt(self, klass, now_ns) + (2_000_000_000 if r.state == "stopping" else 0)
+
+        monkeypatch.setattr(Gateway, "_arrival", slow)
+        result = await r.stop()
+        assert "flatten_deadline" in r.daemon.monitor.alert_counts
+        assert result.summary["venue_open_orders"] == 0
+        assert any("flattened without the engine" in line for line in r.daemon.last_look.swept)
+        assert all(qty < 25 * 10**8 for qty in r.tokens_at_venue().values()), "only what is too small to sell stays"
+
+
 async def test_second_signal_skips_to_the_end(rig, autojump_clock):
     async with rig(seed=7, sets=("flatten.deadline_s=24",)) as r:
         await r.quoting(2)

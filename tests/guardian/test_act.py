@@ -96,9 +96,11 @@ async def test_an_order_that_arrives_after_the_sweep_is_found(post, autojump_clo
     async with post() as p:
         await p.daemon()
         await p.trade(resting=1)
+        died = trio.current_time()
         p.puppet.die()
         while "done" not in [line.get("now") for line in p.record()]:
             await trio.sleep(0.1)
+        await trio.sleep_until(died + p.charge.venues[0].late_s)
         await p.trade(resting=2, tokens=100)
         assert p.resting == 2
         assert await p.end() is Phase.DONE

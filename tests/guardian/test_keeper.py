@@ -172,8 +172,9 @@ async def test_a_clean_stop_stays_clean_where_the_marker_cannot_be_removed(guard
         assert result.exit_code is ExitCode.CLEAN
 
 
-async def test_an_unclean_stop_hands_over(guarded, autojump_clock):
-    async with guarded() as (r, yard):
+@pytest.mark.parametrize("on_stop", ["flatten", "keep"])
+async def test_an_unclean_stop_hands_over(guarded, autojump_clock, on_stop):
+    async with guarded(f"flatten.on_stop={on_stop}") as (r, yard):
         await r.quoting(2)
         r.sim.refuse_connections = True
         r.sim.faults.arm("rest_slow", FaultArgs(delay_s=600, for_s=600))

@@ -80,6 +80,7 @@ async def test_a_venue_that_is_away_keeps_nobody_waiting(post, autojump_clock):
         assert trio.current_time() - died < 5
         while trio.current_time() - died < 15:
             await trio.sleep(0.5)
+        assert [line["now"] for line in p.record() if line["event"] == "phase"][-1] == "acting", "one is not all"
         far.refuse_connections = False
         assert await p.end() is Phase.DONE, "it went on asking until the other venue answered too"
         assert resting(far) == 0

@@ -27,7 +27,7 @@ from hlomm.domain.orders import OrderRequest, OrderState, Purpose, Side, Tif
 from hlomm.domain.outputs import AlertLevel, ConvertSet, HaltState, Output, Subscribe
 from hlomm.domain.sets import SetAction
 from tests.support.rig import Rig, alerts, asked_account, cancelled, halts, of, placed, risky
-from tests.support.values import M2, M, account, config, levels, lots, outcome, px, resting, token, usd
+from tests.support.values import M2, M, account, config, levels, lots, outcome, px, resting, seconds, token, usd
 
 
 def flatten(rig: Rig) -> list[Output]:
@@ -546,8 +546,11 @@ def test_an_order_of_ours_that_rests_at_the_venue_keeps_the_walk_going() -> None
     rig.closed(bid, filled=0)
     assert rig.halt is HaltState.FLATTENING
     rests = resting(bid.client_id, price="0.52", number=100)
-    rig.tell(account(10_000, orders=(rests,), asked_ns=rig.now.mono_ns))
+    for _ in range(4):
+        rig.keep_fresh(0.5)
+        rig.tell(account(10_000, orders=(rests,), asked_ns=rig.now.mono_ns))
     assert rig.halt is HaltState.FLATTENING
+    assert not alerts(rig.outputs, "adopted_balances"), "its figures are not the last word while that rests"
     rig.keep_fresh(4)
     outputs = rig.tell(account(10_000, orders=(rests,), asked_ns=rig.now.mono_ns))
     assert alerts(outputs, "resurfaced_order")
@@ -564,6 +567,13 @@ def test_a_venue_that_never_answers_is_reported_at_the_deadline() -> None:
     (alert,) = alerts(outputs, "flatten_deadline")
     assert "which the venue has not confirmed" in alert.text
     assert alert.level is AlertLevel.CRITICAL
+    assert rig.halt is HaltState.HALTED
+
+
+def test_the_deadline_waits_for_no_other_try() -> None:
+    rig = Rig(config(flatten={"retry_ns": seconds(4)}), honest=False)
+    flatten(rig)
+    rig.wait(15)
     assert rig.halt is HaltState.HALTED
 
 

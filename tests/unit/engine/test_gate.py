@@ -19,6 +19,7 @@ from hlomm.domain.inputs import (
     AccountDoubted,
     BookSnapshot,
     Booted,
+    FeeRates,
     GuardianDown,
     GuardianUp,
     JournalFailed,
@@ -34,15 +35,17 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side, Tif
-from hlomm.domain.outputs import HaltState
+from hlomm.domain.outputs import ConvertSet, HaltState
+from hlomm.domain.sets import SetAction
 from hlomm.domain.units import SCALE, Qty
 from hlomm.engine import gate
 from hlomm.engine.config import OneSided
 from hlomm.engine.gate import LIMITS, Pass, Proposal, Reject, Resize, Verdict
 from hlomm.engine.order import Order
 from hlomm.engine.quoting import BID
+from hlomm.engine.stakes import stakes_of
 from tests.support.rig import Rig, cancelled, placed
-from tests.support.values import M2, PERP, M, account, config, levels, lots, outcome, perp, px, usd
+from tests.support.values import M2, PERP, M, account, config, levels, lots, outcome, perp, px, seconds, usd
 
 WIDE = config(
     limits={
@@ -500,6 +503,14 @@ def test_taking_pairs_apart_is_new_risk() -> None:
     assert sale(generous, 300) == passed(300)
 
 
+def test_single_tokens_that_another_sale_has_claimed_are_not_sold_out_of_pairs_again() -> None:
+    rig = Rig(wide(max_gross_notional=usd(100)))
+    rig.buy(320, "0.50")
+    rig.buy(300, "0.45", Leg.NO)
+    rig.resting_ask("0.58", 20)
+    assert limit_of(sale(rig, 20, tif=Tif.IOC, purpose=Purpose.LEG)) == "max_gross_notional"
+
+
 def test_buying_beside_dear_pairs_counts_what_the_average_may_lock() -> None:
     """100 NO at 0.90 in pairs, then 100 more at 0.10: the single ones cost 0.50 on average, not 0.10."""
     rig = Rig(wide(max_gross_notional=usd(60)))
@@ -518,6 +529,16 @@ def test_cash_is_what_no_other_order_has_claimed() -> None:
     assert found == Resize(lots(92), "cash", found.numbers)  # 48 / 0.52
     poor = Rig(WIDE, cash="0.5")
     assert limit_of(judge(poor)) == "cash"
+
+
+def test_cash_that_a_split_is_about_to_take_is_spent() -> None:
+    stock = {"enabled": True, "stock": lots(100), "least": lots(1), "interval_ns": seconds(5)}
+    rig = Rig(attrs.evolve(WIDE, sets=attrs.evolve(WIDE.sets, **stock)), cash=160)
+    rig.tell(FeeRates(venue=HYPERLIQUID, open_maker=0, open_taker=0, close_maker=0, close_taker=0, settle=0))
+    rig.want(bid=("0.52", 60), ask=("0.58", 60), fair="0.55")
+    (split,) = [out for out in rig.keep_fresh(5.5) if isinstance(out, ConvertSet)]
+    assert (split.action, split.qty) == (SetAction.SPLIT, lots(100))
+    assert gate.free_cash(rig.state, HYPERLIQUID) == usd(60) - rig.state.orders.sums.buying(HYPERLIQUID)
 
 
 def test_sales_need_no_cash() -> None:
@@ -654,6 +675,21 @@ def test_resting_collateral_without_a_deadman_has_a_cap_in_whole_lots() -> None:
     rig = Rig(wide(max_resting_without_deadman=usd(100)))
     assert judge(rig, 192) == passed(192)
     assert judge(rig, 193) == Resize(lots(192), "max_resting_without_deadman", ANY)  # 100 / 0.52 = 192.3
+
+
+def test_single_tokens_that_another_sale_has_claimed_leave_no_room_without_a_deadman() -> None:
+    rig = Rig(wide(max_resting_without_deadman=usd(10)))
+    rig.buy(150, "0.50")
+    rig.buy(100, "0.45", Leg.NO)
+    rig.resting_ask("0.58", 50)
+    found = sale(rig, 50, tif=Tif.IOC, purpose=Purpose.LEG)
+    assert found == Resize(lots(23), "max_resting_without_deadman", ANY), "10 / 0.42: the rest comes out of pairs"
+
+
+def test_what_moves_without_an_order_of_ours_may_be_lost_too(rig: Rig) -> None:
+    assert stakes_of(rig.state).total() == 0
+    rig.buy(100, "0.50")
+    assert stakes_of(rig.state).total() == usd(50)
 
 
 RIG = Rig(WIDE)

@@ -380,6 +380,7 @@ def test_without_a_journal_and_without_tokens_there_is_nothing_to_do() -> None:
 def test_after_a_journal_failure_no_other_reason_sells(later: str) -> None:
     rig = Rig()
     rig.buy(100, "0.5")
+    rig.buy(40, "0.45", Leg.NO)  # neither are pairs merged
     rig.tell(JournalFailed("read-only"))
     outputs = _provoke(rig, later)
     rig.book()
@@ -394,6 +395,16 @@ def test_a_journal_that_fails_during_a_sale_stops_the_sale() -> None:
     outputs = rig.tell(JournalFailed("EIO"))
     rig.closed(sale, filled=0)
     outputs += rig.keep_fresh(5)
+    assert not risky(outputs)
+    assert rig.halt is S.HALTED
+
+
+def test_a_journal_that_fails_during_a_merge_is_followed_by_no_other() -> None:
+    rig = Rig()
+    rig.buy(100, "0.5")
+    rig.buy(40, "0.45", Leg.NO)
+    assert risky(rig.command(OperatorAction.FLATTEN))
+    outputs = rig.tell(JournalFailed("EIO")) + rig.keep_fresh(5)
     assert not risky(outputs)
     assert rig.halt is S.HALTED
 

@@ -242,8 +242,10 @@ def test_a_lost_venue_flattens_the_leg_at_the_other() -> None:
     assert [(order.market, order.leg) for order in sales] == [(HL.id, Leg.YES)]
 
 
-def test_a_leg_that_can_be_neither_completed_nor_sold_is_flattened_with_everything_else() -> None:
-    desk, (mend,) = missed(loss=0.01)
+@pytest.mark.parametrize("loss", [0.01, 60])
+def test_a_leg_that_can_be_neither_completed_nor_sold_is_flattened_with_everything_else(loss: float) -> None:
+    """Whether what it may still lose, 50, is more than it was allowed to or not."""
+    desk, (mend,) = missed(loss=loss)
     desk.ends(mend, 0)
     desk.books(cheap=((), levels(("0.50", 300))), dear=NOTHING)
     desk.wait(20)

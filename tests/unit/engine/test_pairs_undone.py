@@ -95,9 +95,10 @@ def test_a_pair_whose_tokens_are_gone_is_none_after_the_account_was_taken_over()
     assert "left on one leg" in state.halt_reason
 
 
-def test_a_pair_that_somebody_sold_a_leg_of_is_none() -> None:
+@pytest.mark.parametrize("number", [100, 40])
+def test_a_pair_that_somebody_sold_a_leg_of_is_none(number: float) -> None:
     desk = bought()
-    desk.rig.buy(100, "0.49", Leg.YES, side=Side.SELL, market=HL.id)
+    desk.rig.buy(number, "0.49", Leg.YES, side=Side.SELL, market=HL.id)
     assert desk.rig.state.pairs.open == []
     assert "left on one leg" in desk.rig.state.halt_reason
 

@@ -23,7 +23,7 @@ from hlomm.domain.inputs import (
 )
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import Purpose, Side, Tif
-from hlomm.domain.outputs import AlertLevel, HaltState, Output, PlaceOrders
+from hlomm.domain.outputs import AlertLevel, ConvertSet, HaltState, Output, PlaceOrders
 from hlomm.domain.units import Px, Qty
 from hlomm.engine.carry import carried, restore
 from hlomm.engine.core import Engine
@@ -393,6 +393,17 @@ def test_a_perp_that_can_lose_more_than_it_protects_goes_first_and_its_outcomes_
     (order,) = placed(outputs)
     outputs = rig.filled(order, 0.05, at="80010") + rig.book()
     assert [order.market for order in placed(outputs)] == [M]
+
+
+@pytest.mark.parametrize("pairs", [0, 100])
+def test_an_outcome_that_brings_more_than_it_protects_does_not_wait(pairs: float) -> None:
+    """Short 0.0125 BTC, at worst 187.5 at the strike: sold, YES brings 50 and leaves 200 to be lost."""
+    rig = with_perp("-0.0125", markets=[outcome(strike=px(95_000))])
+    rig.buy(100 + pairs, "0.5")
+    if pairs:
+        rig.buy(pairs, "0.45", leg=Leg.NO)
+    outputs = flatten(rig)
+    assert {order.market for order in placed(outputs)} | {one.market for one in of(outputs, ConvertSet)} == {PERP, M}
 
 
 def test_a_hedge_that_protects_goes_after_what_it_protects() -> None:

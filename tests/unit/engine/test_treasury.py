@@ -364,6 +364,18 @@ def test_the_digest_knows_of_it() -> None:
     assert one.engine.digest() != other.engine.digest()
 
 
+def test_a_walk_is_not_over_while_a_conversion_is_under_way() -> None:
+    rig = rich()
+    rig.buy(100, "0.5")
+    rig.buy(100, "0.45", leg=Leg.NO)
+    (merge,) = look(rig)
+    rig.command(OperatorAction.CANCEL)
+    assert rig.state.halt is HaltState.FLATTENING
+    done(rig, merge)
+    rig.keep_fresh(1)
+    assert rig.state.halt is HaltState.HALTED
+
+
 def test_fees_of_a_conversion_leave_cash() -> None:
     rig = rich()
     rig.buy(100, "0.5")

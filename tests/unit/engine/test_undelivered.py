@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.fills import Fill, FillKind
 from hlomm.domain.ids import HYPERLIQUID
-from hlomm.domain.inputs import FillFinal, FillReceived, FillVoided, MarketSettled, OperatorAction
+from hlomm.domain.inputs import FillFinal, FillReceived, FillVoided, JournalFailed, MarketSettled, OperatorAction
 from hlomm.domain.markets import Leg
-from hlomm.domain.orders import Side
+from hlomm.domain.orders import Purpose, Side
+from hlomm.domain.outputs import ConvertSet, HaltState
 from hlomm.domain.units import SCALE, Cash, Px, Qty
 from hlomm.engine import undelivered
 from hlomm.engine.portfolio import Portfolio
 from hlomm.engine.report import pnl
 from hlomm.engine.undelivered import Undelivered
-from tests.support.rig import Rig, alerts, placed
+from tests.support.rig import Rig, alerts, of, placed
 from tests.support.values import PERP, M, config, lots, px, usd
 
 FAST = config(quotes={"min_interval_ns": 0})
@@ -57,6 +58,13 @@ def test_tokens_that_are_not_delivered_are_held_and_not_for_sale() -> None:
     rig.tell(FillReceived(fill(100, "0.5")), FillFinal(HYPERLIQUID, "k1"))
     (ask,) = placed(rig.want(ask=("0.58", 100)))
     assert (ask.leg, ask.side) == (Leg.YES, Side.SELL)
+
+
+def test_a_half_that_is_not_delivered_is_not_merged() -> None:
+    rig = Rig(FAST)
+    rig.buy(100, "0.5")
+    rig.tell(FillReceived(fill(100, "0.45", leg=Leg.NO)))
+    assert not of(rig.command(OperatorAction.FLATTEN), ConvertSet)
 
 
 def test_what_a_sale_brought_is_not_spent_before_it_is_there() -> None:
@@ -107,6 +115,72 @@ def test_a_void_fill_leaves_the_books_as_if_it_had_not_been(side: Side, leg: Leg
     assert rig.state.attribution.total2() // (2 * SCALE) == _total(rig)
     rig.tell(FillVoided(one, "FAILED"), FillReceived(one))
     assert money(rig) == before, "undone once, and never booked again"
+
+
+def sold(rig: Rig, number: float = 100) -> Fill:
+    """The fill of the sale that a flatten sends; the walk ends with it."""
+    (sale,) = placed(rig.command(OperatorAction.FLATTEN))
+    one = msgspec.structs.replace(rig.fill_of(sale, number), pending=True)
+    rig.tell(FillReceived(one))
+    rig.closed(sale, filled=number, status="filled")
+    rig.keep_fresh(2)
+    assert rig.halt is HaltState.HALTED
+    return one
+
+
+def test_a_sale_to_safety_that_never_settles_is_made_again() -> None:
+    rig = Rig(FAST)
+    rig.buy(100, "0.5")
+    outputs = rig.tell(FillVoided(sold(rig), "FAILED"))
+    (sale,) = placed(outputs)
+    assert (sale.leg, sale.side, sale.qty, sale.purpose) == (Leg.YES, Side.SELL, lots(100), Purpose.FLATTEN)
+    assert rig.halt is HaltState.FLATTENING
+    assert "before that: flatten by" in rig.state.halt_reason
+    rig.filled(sale, 100)
+    rig.keep_fresh(2)
+    assert rig.halt is HaltState.HALTED
+    assert rig.net() == 0
+
+
+def test_a_purchase_that_never_settles_leaves_no_half_of_a_pair_behind() -> None:
+    rig = Rig(FAST)
+    rig.buy(100, "0.5")
+    one = fill(100, "0.45", leg=Leg.NO)
+    rig.tell(FillReceived(one))
+    rig.command(OperatorAction.FLATTEN)
+    assert rig.halt is HaltState.HALTED, "a pair can lose nothing"
+    (sale,) = placed(rig.tell(FillVoided(one, "FAILED")))
+    assert (sale.leg, sale.side, sale.qty) == (Leg.YES, Side.SELL, lots(100))
+
+
+def test_what_an_order_of_the_walk_fills_after_its_end_is_sold_too() -> None:
+    rig = Rig(FAST)
+    bid = rig.resting_bid("0.52", 100)
+    rig.command(OperatorAction.FLATTEN)
+    rig.keep_fresh(20)
+    assert rig.halt is HaltState.HALTED, "the cancel was not answered, and the time is over"
+    (sale,) = placed(rig.filled(bid, 100))
+    assert (sale.leg, sale.side, sale.qty) == (Leg.YES, Side.SELL, lots(100))
+
+
+@pytest.mark.parametrize("how", ["kept", "resumed", "by hand", "no journal"])
+def test_nobody_sells_what_nobody_wants_sold(how: str) -> None:
+    """Kept by policy, quoting again, bought by hand while it is HALTED, or with nothing to put it on record."""
+    rig = Rig(config(flatten={"on_kill": False}, quotes={"min_interval_ns": 0}))
+    rig.buy(100, "0.5")
+    one = sold(rig)
+    match how:
+        case "kept":
+            rig.command(OperatorAction.RESUME)
+            rig.command(OperatorAction.KILL)
+        case "resumed":
+            rig.command(OperatorAction.RESUME)
+        case "no journal":
+            rig.tell(JournalFailed("EIO"))
+        case _:
+            assert not placed(rig.buy(50, "0.5"))
+            return
+    assert not placed(rig.tell(FillVoided(one, "FAILED")) + rig.keep_fresh(2))
 
 
 def _total(rig: Rig) -> int:

@@ -15,6 +15,7 @@ from hlomm.domain.inputs import (
     AccountDoubted,
     BookSnapshot,
     Booted,
+    FeeRates,
     FillReceived,
     MarketListed,
     MarkPrice,
@@ -381,6 +382,8 @@ def test_where_nothing_can_be_merged_pairs_are_held() -> None:
 
 def test_where_nothing_can_be_merged_a_sale_comes_before_the_purchase_of_the_complement() -> None:
     rig = three(unable(can_convert=False))
+    dear = px("0.02")  # so that the purchase would keep more
+    rig.tell(FeeRates(venue=POLYMARKET, open_maker=0, open_taker=0, close_maker=dear, close_taker=dear, settle=0))
     rig.buy(100, "0.5", market=PM)
     (sale,) = placed(rig.command(OperatorAction.FLATTEN))
     assert (sale.leg, sale.side) == (Leg.YES, Side.SELL)
