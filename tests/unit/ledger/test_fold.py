@@ -18,8 +18,9 @@ from hlomm.daemon.journal_files import Found
 from hlomm.daemon.ledger_fold import Fold, Hole
 from hlomm.daemon.ledger_store import Store, rebuild
 from hlomm.rundir.audit_file import AuditFile
-from hlomm.rundir.ledger_schema import TABLES, VERSION, connect, version_of
+from hlomm.rundir.ledger_schema import TABLES, VERSION, version_of
 from tests.support.records import ACCOUNT, EPOCH, Script, whole_run
+from tests.unit.ledger.conftest import connected
 
 BIG = 1 << 70
 
@@ -29,7 +30,7 @@ def rows(connection: sqlite3.Connection):
 
 
 def folded(*batches):
-    connection = connect(":memory:")
+    connection = connected(":memory:")
     fold = Fold(connection)
     for batch in batches:
         fold.apply(batch, gaps=False)
@@ -71,7 +72,7 @@ def test_amounts_beyond_63_bits_are_kept_exactly():
     assert found["orders"][0][6:9] == (str(BIG), str(BIG), str(BIG))
     assert found["orders"][0][12] == "filled"
     assert found["pnl"][0][5] == str(BIG)
-    connection = connect(":memory:")
+    connection = connected(":memory:")
     with pytest.raises(sqlite3.IntegrityError):
         connection.execute("INSERT INTO funding VALUES ('a', 'k', 1, 1, 1, 'm', 0.5, 1)")
 
@@ -104,7 +105,7 @@ def test_pieces_and_repetitions_change_nothing(cuts, again):
 
 def test_a_hole_is_refused_and_nothing_of_the_batch_counts():
     batch = whole_run().batch()
-    connection = connect(":memory:")
+    connection = connected(":memory:")
     fold = Fold(connection)
     fold.apply(batch[:4], gaps=False)
     before = rows(connection)
@@ -118,13 +119,13 @@ def test_a_hole_is_refused_and_nothing_of_the_batch_counts():
 
 def test_what_the_journal_itself_lacks_is_noted():
     batch = whole_run().batch()
-    connection = connect(":memory:")
+    connection = connected(":memory:")
     Fold(connection).apply(batch[:4] + batch[6:], gaps=True)
     assert rows(connection)["gaps"] == [(EPOCH, 4, 7)]
 
 
 def test_a_failed_batch_leaves_the_ledger_as_it_was(tmp_path):
-    connection = connect(tmp_path / "l.sqlite")
+    connection = connected(tmp_path / "l.sqlite")
     fold = Fold(connection)
     batch = whole_run().batch()
     fold.apply(batch[:6], gaps=False)
@@ -158,7 +159,7 @@ def test_killed_in_a_transaction_it_is_behind_and_never_wrong(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     done = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment, check=False)
     assert done.returncode == -signal.SIGKILL
-    connection = connect(path)
+    connection = connected(path)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert rows(connection) == folded(whole_run().batch()[:8])
     Fold(connection).apply(whole_run().batch(), gaps=False)
@@ -179,7 +180,7 @@ def test_rebuilding_gives_the_rows_that_were_there(tmp_path):
     store.close()
     found = rebuild(tmp_path / "l.sqlite", journal, audit, lambda _: None)
     assert (found.segments, found.corrupt) == (2, [])
-    again = connect(tmp_path / "l.sqlite")
+    again = connected(tmp_path / "l.sqlite")
     assert (rows(again), again.execute("SELECT * FROM audit").fetchall()) == before
     assert len(audit.read().links) == 6, "nothing is chained twice"
 
@@ -195,6 +196,7 @@ def test_a_damaged_journal_gives_what_stands_before_the_damage(tmp_path):
     store = Store(tmp_path / "l.sqlite", journal, AuditFile(tmp_path / "audit.log"))
     assert sum(store.catch_up(found)) > len(whole_run().records)
     assert len(found.corrupt) == len(found.torn) == 1
+    store.close()
 
 
 @pytest.mark.parametrize(
@@ -214,7 +216,7 @@ def test_garbage_is_moved_aside_and_begun_anew(tmp_path, content):
 
 def test_a_ledger_of_a_later_version_is_moved_aside(tmp_path):
     path = tmp_path / "l.sqlite"
-    later = connect(path)
+    later = connected(path)
     later.execute(f"PRAGMA user_version = {VERSION + 1}")
     later.close()
     store = Store(path, tmp_path, AuditFile(tmp_path / "audit.log"))

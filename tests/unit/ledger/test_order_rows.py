@@ -19,8 +19,8 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import AmendRequest, CancelRequest, Side, Tif
 from hlomm.domain.outputs import AmendOrders, CancelOrders
-from hlomm.rundir.ledger_schema import connect
 from tests.support.records import CLOID, MARKET, Script
+from tests.unit.ledger.conftest import connected
 
 
 def order(*steps):
@@ -28,7 +28,7 @@ def order(*steps):
     script = Script().boot().books().place()
     for step in steps:
         script = step(script)
-    connection = connect(":memory:")
+    connection = connected(":memory:")
     Fold(connection).apply(script.batch(), gaps=False)
     return connection.execute("SELECT state, qty, filled, note FROM orders").fetchone()
 

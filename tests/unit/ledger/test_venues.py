@@ -14,9 +14,10 @@ from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, MarketId
 from hlomm.domain.inputs import Booted, FillReceived, FillVoided, MarketSettled
 from hlomm.domain.units import SCALE, Cash, Px
 from hlomm.journal.codec import CheckpointRecord
-from hlomm.rundir.ledger_schema import MIGRATIONS, TABLES, VERSION, connect, version_of
+from hlomm.rundir.ledger_schema import MIGRATIONS, TABLES, VERSION, version_of
 from tests.support.records import ACCOUNT, EPOCH, Script, books, one_fill
 from tests.support.values import KS, PM
+from tests.unit.ledger.conftest import connected
 
 WHO = {HYPERLIQUID: ACCOUNT, POLYMARKET: "pm|0xfeed", KALSHI: "ks|key"}
 
@@ -59,7 +60,7 @@ def rows(connection: sqlite3.Connection, name: str) -> list[tuple[object, ...]]:
 
 
 def folded(script: Script, size: int = 100) -> sqlite3.Connection:
-    connection = connect(":memory:")
+    connection = connected(":memory:")
     batch = script.batch()
     for start in range(0, len(batch), size):
         Fold(connection).apply(batch[start : start + size], gaps=False)
@@ -88,7 +89,7 @@ def test_pieces_by_other_processes_give_the_same_rows(size: int) -> None:
 
 
 def test_a_ledger_of_one_venue_is_taken_further_where_it_stands() -> None:
-    old = connect(":memory:")
+    old = connected(":memory:")
     Fold(old).apply(Script().boot().books().fill(cloid=None).batch(), gaps=False)
     for name in ("accounts", "voids", "shadows", "shadow_decisions", "shadow_fills"):
         old.execute(f"DROP TABLE {name}")
