@@ -70,7 +70,7 @@ class TradeRow(Row, frozen=True):
     """None while it is held, and if it was sold with everything else."""
     began_ms: int
     how: str
-    """`held`, `settled`, or `sold: <why>`."""
+    """`held`, `settled`, `being sold`, or `sold: <why>`."""
     settles_ms: int | None = None
     """When the later leg settles; None once it has ended, and where nobody knows."""
     kind: ArbitrageKind = ArbitrageKind.CROSS

@@ -14,6 +14,7 @@ from hlomm.domain.outputs import AlertLevel
 from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, Cash, Px, Qty, notional_ceil, notional_floor, to_fixed, to_text
 from hlomm.domain.view import Basket
+from hlomm.engine import flatten_pairs
 from hlomm.engine.basket import BasketState, Group, Pairing, Phase
 from hlomm.engine.fees import rates_of
 from hlomm.engine.pairs import Kept, Tally
@@ -126,13 +127,23 @@ def _settled(state: State, kept: Kept) -> None:
 
 def release(state: State, why: str) -> None:
     """The tokens are sold with everything else: none is reserved any more."""
-    for kept in state.pairs.open:
-        _ended(state, kept, f"sold: {why}", None)
     if state.pairs.open:
         state.books_moved = True
         some = f"{len(state.pairs.open)} pairs, {state.pairs.open[0].group} the first,"
         state.baskets.stuck = state.baskets.stuck or f"{some} may be left on one leg: they were being sold ({why})"
+    state.pairs.parted += state.pairs.open
     state.pairs.open.clear()
+
+
+def rejoin(state: State, why: str) -> None:
+    """Everything that could be sold is: what is still whole of the pairs is held as before."""
+    for kept, whole in flatten_pairs.whole_ones(state):
+        if whole > 0:
+            state.pairs.open.append(flatten_pairs.rest_of(kept, whole))
+            state.books_moved = True
+        if whole < kept.qty:
+            _ended(state, kept if whole == 0 else flatten_pairs.rest_of(kept, kept.qty - whole), f"sold: {why}", None)
+    state.pairs.parted.clear()
 
 
 def gone(state: State, why: str) -> None:
@@ -186,7 +197,10 @@ def report(state: State) -> ArbitrageReport:
     return ArbitrageReport(
         taken=book.taken, settled=book.settled, mismatched=book.mismatched, expected=Cash(book.expected),
         realised=Cash(book.realised), legging_loss=Cash(book.legging),
-        trades=(*book.ended, *(_row(kept, "held", None, _settles_ms(state, kept)) for kept in book.open)),
+        trades=(
+            *book.ended, *(_row(kept, "being sold", None) for kept in book.parted),
+            *(_row(kept, "held", None, _settles_ms(state, kept)) for kept in book.open),
+        ),
         signals=tuple(book.signals), maker=_maker(state),
         why_not={group: known.why_not for group, known in state.baskets.by_group.items() if known.why_not},
         kinds={kind: _kind(tally) for kind, tally in book.tallies.items()}, strikes_left_out=state.rungs.overflow,

@@ -1,10 +1,10 @@
 """Outcome tokens on the way to safety: pairs merged, the surplus of one leg sold or completed to pairs.
 
 Pairs of YES and NO become cash (worth exactly 1, no book needed). Only the surplus of one leg is at risk, so only that
-is reduced, never a half of a pair: selling it would bare the other half. Per attempt the better of two ways is taken,
-sale or purchase of the complement (`ways`), immediate-or-cancel, at most `max_slippage` from the touch. A token without
-a buyer, too small for the venue's minimum either way, or closer to settlement than `hold_to_expiry`, is held; so are
-pairs that the venue will not merge, which can lose nothing more.
+is reduced, never a half of a pair: selling it would bare the other half (pairs across venues: `flatten_pairs`). Per
+attempt the better of two ways is taken, sale or purchase of the complement (`ways`), immediate-or-cancel, at most
+`max_slippage` from the touch. A token without a buyer, too small for the venue's minimum either way, or closer to
+settlement than `hold_to_expiry`, is held; so are pairs that the venue will not merge, which can lose nothing more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hlomm.domain.outputs import ConvertSet
 from hlomm.domain.report import SideNote
 from hlomm.domain.sets import SetAction
 from hlomm.domain.units import SCALE, Qty, floor_to, to_text
-from hlomm.engine import closed, gate, quoting, ways
+from hlomm.engine import closed, flatten_pairs, gate, quoting, ways
 from hlomm.engine.exposure import mid_own
 from hlomm.engine.fees import merge_rate, rates_of
 from hlomm.engine.order import Order
@@ -52,9 +52,12 @@ def reduce(state: State, walk: Walk, market: MarketState) -> bool:
         state.out.convert(market_id, ConvertSet(action=SetAction.MERGE, market=market_id, qty=Qty(pairs)))
         state.budgets.spend(market.market.venue, 1)
         return False
+    walk.over.discard(market_id)
+    walk.halves.discard(market_id)
     reason = _close_surplus(state, walk, market)
     if reason is None:
         return False
+    walk.over.add(market_id)
     walk.held[market_id] = reason
     return True
 
@@ -73,6 +76,12 @@ def _close_surplus(state: State, walk: Walk, market: MarketState) -> str | None:
     if position.net == 0:
         return "pairs that were not merged: worth exactly 1 each"
     leg, surplus = (Leg.YES if position.net > 0 else Leg.NO), abs(position.net)
+    bound, why, waits = flatten_pairs.bound(state, walk, market_id, leg)
+    surplus -= bound
+    if surplus <= 0:
+        walk.halves.add(market_id)
+        walk.held[market_id] = why
+        return None if waits else why
     if market.gone:
         return "no longer listed, waiting for settlement"
     if market.market.tau_ns(state.now.wall_ns) <= rules.hold_to_expiry_ns:

@@ -66,6 +66,8 @@ class Tally:
 @attrs.define(eq=False)
 class Pairs:
     open: list[Kept] = attrs.field(factory=list)
+    parted: list[Kept] = attrs.field(factory=list)
+    """Those whose tokens are being sold with everything else: what is whole at the end of that is open again."""
     ended: deque[TradeRow] = attrs.field(factory=lambda: deque(maxlen=ENDED_KEPT))
     signals: deque[SignalRow] = attrs.field(factory=lambda: deque(maxlen=SIGNALS_KEPT))
     taken: int = 0

@@ -8,7 +8,7 @@ from hlomm.domain.faults import IllegalTransition
 from hlomm.domain.ids import MarketId, venue_of
 from hlomm.domain.outputs import AlertLevel, HaltChanged, HaltState
 from hlomm.domain.units import to_fixed
-from hlomm.engine import braking, halt, inventory, tripped, unhedged
+from hlomm.engine import arbitrage, braking, halt, inventory, tripped, unhedged
 from hlomm.engine.config import OnDisconnect
 from hlomm.engine.flatten import TIMER, step
 from hlomm.engine.halt import HaltEvent
@@ -123,6 +123,7 @@ def walk_on(state: State) -> None:
 def _sold(state: State, walk: Walk) -> None:
     """What was left on one leg is sold, or was offered in vain: whoever resumes is told what is held."""
     baskets = state.baskets
+    arbitrage.rejoin(state, walk.reason)
     state.books_moved |= baskets.stuck is not None or bool(baskets.rested)
     baskets.stuck = None
     if walk.confirmed:

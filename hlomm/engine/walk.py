@@ -22,6 +22,10 @@ class Walk:
     again_ns: dict[MarketId, int] = attrs.field(factory=dict)
     """Time before which a market is left alone: its last merge or sale is given a chance to show."""
     held: dict[MarketId, str] = attrs.field(factory=dict)
+    over: set[MarketId] = attrs.field(factory=set)
+    """Markets that need no more, for now."""
+    halves: set[MarketId] = attrs.field(factory=set)
+    """Markets that hold tokens only because another leg of their pairs cannot be sold."""
     clear_ns: int | None = None
     """Since when our books say that nothing is left to do; a venue's picture counts if asked for after that."""
     ask_again_ns: int = 0

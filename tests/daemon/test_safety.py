@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import signal
+from contextlib import contextmanager
 
 import pytest
 import trio
@@ -223,13 +224,23 @@ async def test_a_halt_note_that_the_disk_refuses_is_written_when_it_can_be_and_e
         assert r.resting_at_venue() == 0
 
 
+@contextmanager
+def disposed(number, what):
+    before = signal.signal(number, what)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_signals_stop_in_order(rig, autojump_clock, number):
-    async with rig(seed=7) as r:
-        await r.quoting(2)
-        os.kill(os.getpid(), number)
-        with trio.fail_after(60):
-            await r.done.wait()
+    with disposed(signal.SIGHUP, signal.SIG_DFL):  # the tests themselves may run under `nohup`
+        async with rig(seed=7) as r:
+            await r.quoting(2)
+            os.kill(os.getpid(), number)
+            with trio.fail_after(60):
+                await r.done.wait()
         assert r.result.exit_code is ExitCode.CLEAN
         assert r.result.summary["halt"]["reason"] == number.name
         assert r.resting_at_venue() == 0
@@ -237,16 +248,13 @@ async def test_signals_stop_in_order(rig, autojump_clock, number):
 
 async def test_a_hangup_that_it_was_started_to_ignore_ends_nothing(rig, autojump_clock):
     """As under `nohup`."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
+    with disposed(signal.SIGHUP, signal.SIG_IGN):
         async with rig(seed=7) as r:
             await r.quoting(2)
             os.kill(os.getpid(), signal.SIGHUP)
             await trio.sleep(5)
             assert r.state == "running"
             assert (await r.stop()).exit_code is ExitCode.CLEAN
-    finally:
-        signal.signal(signal.SIGHUP, before)
 
 
 async def test_a_stop_whose_time_is_over_before_all_is_sold_is_not_left_at_that(rig, autojump_clock, monkeypatch):

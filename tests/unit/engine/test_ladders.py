@@ -278,7 +278,7 @@ def test_a_way_to_safety_takes_the_pairs_with_it() -> None:
     desk = bought()
     desk.rig.command(OperatorAction.KILL)
     (trade,) = report(desk.rig.state).arbitrage.trades
-    assert trade.how.startswith("sold: ")
+    assert trade.how == "being sold"
     assert desk.rig.state.withheld(LOW.id, Leg.YES) == 0
 
 

@@ -167,7 +167,7 @@ def test_a_way_to_safety_takes_the_pairs_with_it() -> None:
     desk.rig.command(OperatorAction.KILL)
     assert desk.rig.state.halt in (HaltState.FLATTENING, HaltState.HALTED)
     (trade,) = report(desk.rig.state).arbitrage.trades
-    assert trade.how.startswith("sold: ")
+    assert trade.how == "being sold"
     assert trade.realised is None
     assert desk.rig.state.withheld(HL.id, Leg.YES) == 0
 
