@@ -209,9 +209,9 @@ def without_flat(books: Carried) -> Carried:
 
 
 def without_prices(books: Carried) -> Carried:
-    """The same as it was recorded before prices were carried."""
+    """The same as it was recorded before prices were carried, and that pairs may be on one leg."""
     return msgspec.structs.replace(
-        _unpriced(books), others=tuple(_unpriced(other) for other in books.others)
+        _unpriced(books), others=tuple(_unpriced(other) for other in books.others), stuck=""
     )  # fmt: skip
 
 

@@ -120,6 +120,20 @@ def _meet(state: State, basket: BasketState, event: BasketEvent) -> None:
 # -- its end
 
 
+def interrupted(state: State, known: GroupState, basket: BasketState, why: str) -> None:
+    """On the way to safety it is given up; but where nothing is sold, a pair that comes out whole is one.
+
+    Its orders are waited for as long as the walk takes; until then it is on record as being made.
+    """
+    if basket.pair and not (state.walk is not None and state.walk.sell):
+        if basket.ended and basket.even:
+            step(state, known, basket)
+        elif not basket.ended and state.walk is not None:
+            return
+    if not basket.over:
+        take_over(state, basket, why)
+
+
 def take_over(state: State, basket: BasketState, why: str) -> None:
     """Give it up: its tokens are like any other from now on."""
     _meet(state, basket, BasketEvent.TAKEN_OVER)

@@ -92,7 +92,8 @@ def work(state: State, strategies: Mapping[StrategyId, Strategy]) -> None:
     if state.halt is not HaltState.RUNNING:
         for known in state.baskets.by_group.values():
             if known.basket is not None and not known.basket.over:
-                basket_course.take_over(state, known.basket, f"{state.halt.value}: {state.halt_reason}")
+                why = f"{state.halt.value}: {state.halt_reason}"
+                basket_course.interrupted(state, known, known.basket, why)
         if state.walk is not None and state.walk.sell:
             arbitrage.release(state, f"{state.halt.value}: {state.halt_reason}")
         resting.forget(state)

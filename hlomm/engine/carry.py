@@ -30,8 +30,8 @@ SEEN_SPAN_MS: Final = 120_000
 """Fills are asked for again from a while before the newest one; keys reach well beyond that span."""
 SEEN_CARRIED: Final = 512
 OVERLAP_MS: Final = 10_000
-_HIGH_WATER_STEP: Final = 20
-"""A new high-water mark is worth a record of its own when it has moved by this fraction of the drawdown limit."""
+_STEP: Final = 20
+"""A high-water mark, or equity, that moved by this fraction of a limit on it is worth a record of its own."""
 
 
 def checkpoint(state: State) -> Carried | None:
@@ -39,9 +39,12 @@ def checkpoint(state: State) -> Carried | None:
     if not state.opened:
         return None
     risen = state.high_water - state.high_water_kept
-    if not state.books_moved and risen * _HIGH_WATER_STEP < state.config.limits.max_drawdown:
+    equity = state.equity_of_turn()
+    moved = max(risen, abs(equity - state.equity_kept))  # the next run begins with what the record is worth
+    least = max(min(state.config.limits.max_drawdown, state.config.breakers.daily_loss), 1)
+    if not state.books_moved and moved * _STEP < least:
         return None
-    state.books_moved, state.high_water_kept = False, state.high_water
+    state.books_moved, state.high_water_kept, state.equity_kept = False, state.high_water, equity
     return carried(state)
 
 

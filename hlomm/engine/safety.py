@@ -6,6 +6,7 @@ from typing import Final
 
 from hlomm.domain.faults import IllegalTransition
 from hlomm.domain.ids import MarketId, venue_of
+from hlomm.domain.markets import Leg
 from hlomm.domain.outputs import AlertLevel, HaltChanged, HaltState
 from hlomm.domain.units import to_fixed
 from hlomm.engine import arbitrage, braking, halt, inventory, tripped, unhedged
@@ -59,6 +60,7 @@ def danger(state: State, reason: str, *, sell: bool, latch: bool = False) -> Non
 def stop(state: State, reason: str, *, sell: bool) -> None:
     if state.halt is HaltState.STOPPED:
         return
+    sell |= state.unfinished is not None and state.unfinished.sell  # nobody takes it up any more
     _set_out(state, reason, sell=sell and not state.journal_failed)
     if state.halt is not HaltState.STOPPING:
         _enter(state, HaltEvent.STOP, reason, persist=False)
@@ -121,11 +123,16 @@ def walk_on(state: State) -> None:
 
 
 def _sold(state: State, walk: Walk) -> None:
-    """What was left on one leg is sold, or was offered in vain: whoever resumes is told what is held."""
+    """What was left on one leg is sold, or was offered in vain: whoever resumes is told what is held.
+
+    Not so where a venue with tokens was out of reach: nothing was offered there.
+    """
     baskets = state.baskets
     arbitrage.rejoin(state, walk.reason)
     state.books_moved |= baskets.stuck is not None or bool(baskets.rested)
-    baskets.stuck = None
+    loose = {venue_of(m) for m in state.portfolio.positions for leg in Leg if unhedged.left_over(state, m, leg)}
+    if walk.confirmed or not walk.blind & loose:
+        baskets.stuck = None
     if walk.confirmed:
         baskets.rested = {}
 

@@ -248,6 +248,8 @@ class State:
         """Cash, tokens or cost changed since the last checkpoint."""
         self.high_water_kept = 0
         """High-water mark as of the last checkpoint."""
+        self.equity_kept = 0
+        """Equity as of the last checkpoint."""
         self.recent_fills: deque[FillRow] = deque(maxlen=RECENT_FILLS)
         self.markouts = Markouts(self.recent_fills)
         self.dirty: dict[MarketId, None] = {}

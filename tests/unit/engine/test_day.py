@@ -239,3 +239,14 @@ def test_books_that_carry_no_day_begin_one() -> None:
     rig.tell(account(100, tokens=(token(50, "20"),)))
     assert rig.state.breakers.day.number == rig.now.wall_ns // DAY_NS
     assert rig.state.breakers.day.start == 0
+
+
+def test_a_fall_is_on_record_before_a_new_day_begins_with_it() -> None:
+    rig = Rig(markets=[outcome(tau_s=200_000)])
+    rig.buy(100, "0.50")
+    rig.book(levels(("0.80", 500)), levels(("0.95", 500)))
+    rig.engine.checkpoint()
+    rig.book(levels(("0.20", 500)), levels(("0.95", 500)))
+    books = rig.engine.checkpoint()
+    assert books is not None, "the next run would be worth 60 too much"
+    assert books.positions[0].px_yes == px("0.20")

@@ -15,7 +15,9 @@ from hlomm.domain.inputs import (
     MarketListed,
     MarketSettled,
     OperatorAction,
+    SessionDown,
     SessionUp,
+    StopRequested,
 )
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
@@ -25,7 +27,7 @@ from hlomm.engine.carry import carried
 from hlomm.engine.report import report
 from tests.support.pairs import HL, KS, RULES, Crosser, PairDesk, legs
 from tests.support.puppet import Puppet
-from tests.support.rig import Rig
+from tests.support.rig import Rig, placed
 from tests.support.values import EPOCH_MS, lots, perp, px, usd
 from tests.unit.engine.test_pairs import NOTHING, bought, sent, told
 
@@ -243,3 +245,42 @@ def test_complete_pairs_that_were_being_sold_when_the_daemon_died_are_not_forgot
     again.rig.command(OperatorAction.RESUME)
     assert again.rig.state.halt is HaltState.FLATTENING
     assert "1 pairs" in again.rig.state.halt_reason
+
+
+def test_a_leg_at_a_venue_that_was_away_for_the_whole_walk_is_not_forgotten() -> None:
+    desk = PairDesk.open()
+    yes, no = sent(desk)
+    desk.ends(no, 100)
+    desk.rig.tell(SessionDown(KALSHI, "gone", rest=False))
+    desk.rig.rejected(yes, "IocCancel", "could not match")
+    while desk.rig.state.halt is not HaltState.HALTED:
+        desk.rig.wait(1)
+    desk = restarted(written(desk), halted="kalshi session lost", after=desk)
+    assert desk.rig.net(KS.id) == -lots(100), "nobody was there to be offered it"
+    desk.rig.command(OperatorAction.RESUME)
+    assert desk.rig.state.halt is HaltState.FLATTENING
+    assert "left on one leg" in desk.rig.state.halt_reason
+
+
+def test_a_pair_that_comes_out_whole_of_a_stop_that_keeps_is_one() -> None:
+    desk = PairDesk.open()
+    yes, no = sent(desk)
+    desk.rig.tell(StopRequested("SIGTERM", flatten=False))
+    desk.ends(yes, 100)
+    desk.ends(no, 100)
+    settle_down(desk)
+    assert desk.rig.state.halt is HaltState.STOPPED
+    again = restarted(written(desk), halted=None, after=desk)
+    assert again.rig.state.halt is HaltState.RUNNING
+    assert again.rig.state.pairs.held((HL.id, KS.id)) == lots(100)
+
+
+def test_a_stop_goes_on_with_what_a_lost_venue_left_undone() -> None:
+    desk = PairDesk.open()
+    desk.rig.buy(100, "0.49", Leg.YES, market=HL.id)
+    desk.rig.tell(SessionDown(HYPERLIQUID, "gone", rest=False))
+    while desk.rig.state.halt is not HaltState.HALTED:
+        desk.rig.wait(1)
+    desk.rig.tell(StopRequested("SIGTERM", flatten=False))  # as the daemon asks where it is HALTED
+    desk.rig.tell(SessionUp(HYPERLIQUID))
+    assert [(one.leg, one.side, one.qty) for one in placed(desk.books())] == [(Leg.YES, Side.SELL, lots(100))]
