@@ -199,12 +199,14 @@ class Daemon:
                     done = self._remaining == 0 and not self.last_look.unsold and not self._trouble.strands
                     await self._guardian.part(self._stop_reason or "the run is over", clean=done)
                 outer.cancel_scope.cancel(reason="run over")
-        return self._result(self._remaining)
+            self.journal.close()  # its last sync may tell that records are lost: before anybody says how it ended
+            return self._result(self._remaining)
 
     async def _look(self, *, live: bool) -> None:
         """The last look, once a run."""
         self._looked = True
         self.last_look.orderly = self._trouble.broken is None
+        self.last_look.owed = self.last_look.orderly and self._stopped.is_set() and left_open(self.pump.engine.state)
         with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
             self._remaining = await self.last_look.at_all(trouble=self._in_trouble(), live=live)
 
@@ -345,6 +347,10 @@ class Daemon:
         accounts = account_document(self.pump.engine.state, self.last_look.words, cash)
         unrecorded = self.pump.journal_dead is not None or self.journal.lost is not None
         return RunResult(
-            exit_code=self._trouble.exit_code(unrecorded=unrecorded, halted=self._halted_at_stop, resting=remaining),
+            exit_code=self._trouble.exit_code(
+                unrecorded=unrecorded,
+                halted=self._halted_at_stop,
+                resting=None if self.last_look.unsold else remaining,
+            ),
             summary=summary | {"account": accounts, "ledger": self.ledger.document()},
         )

@@ -53,6 +53,8 @@ class LastLook:
         """Venues that refused us: they know no order of ours and cannot be asked."""
         self.orderly = True
         """Told to end: `flatten.on_stop` counts; after a fault `guardian.on_silence`, as if the process had died."""
+        self.owed = False
+        """The engine had stopped, and its last walk was to sell and did not: that is made good whatever is wished."""
         self.unsold: set[VenueId] = set()
         """Where something should have been sold and is not: the guardian goes on there."""
         self.swept: list[str] = []
@@ -86,7 +88,7 @@ class LastLook:
 
     async def _at(self, session: VenueSession, *, trouble: bool, live: bool) -> int | None:
         wish = self._settings.flatten.on_stop if self.orderly else self._settings.guardian.on_silence
-        sell = trouble and wish == "flatten" and self._pump.journal_dead is None
+        sell = trouble and (self.owed or wish == "flatten") and self._pump.journal_dead is None
         remaining = await self._made_safe(session, sell=sell)
         late_s = self._arrives_within_s(session.venue)
         until_s = trio.current_time() + late_s
@@ -151,13 +153,20 @@ class LastLook:
 
     async def _flatten(self, session: VenueSession) -> bool:
         """Whether what is left is known."""
-        rules, coins = self._pump.engine.state.config.flatten, self._settings.venue.hyperliquid.underlyings
+        state, coins = self._pump.engine.state, self._settings.venue.hyperliquid.underlyings
+        rules, pairs = state.config.flatten, state.pairs
         bounds = FlattenBounds(
             slippage=rules.max_slippage, slippage_perp=rules.max_slippage_perp,
             perps=frozenset(perp_market(HYPERLIQUID, coin) for coin in coins),
+            hold_to_expiry_ns=rules.hold_to_expiry_ns,
+            whole={of: pairs.tokens(*of) for kept in pairs.open for of in kept.legs} if self.owed else {},
         )  # fmt: skip
+        ends = {name: one.market.expiry_ns for name, one in state.markets.items()}
+        expiries_ns = {name: end_ns for name, end_ns in ends.items() if end_ns is not None}
         ids = ClientIds(self._clock.read().wall_ms)
-        report = await flatten_account(session, bounds, ids.mint, deadline_s=VERIFY_S)
+        report = await flatten_account(
+            session, bounds, ids.mint, expiries_ns=expiries_ns, wall_ns=self._clock.now().wall_ns, deadline_s=VERIFY_S
+        )
         plan = report.left
         left = "unknown" if plan is None else ", ".join([*plan.stays, *(f"{one.market} unsold" for one in plan.orders)])
         (self.unsold.discard if plan is not None and plan.done else self.unsold.add)(session.venue)

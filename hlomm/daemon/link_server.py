@@ -160,7 +160,7 @@ class LinkServer:
         if pump.fault is not None:
             self._unrecorded(command, wall_ms, "refused: the engine is frozen")
             return Refused(id=number, code="fault", text="the engine is frozen; the daemon is sweeping")
-        if self._trouble():  # its sessions are gone: it would say that it does what nobody carries out
+        if self._trouble() or pump.untimed:  # its sessions are gone: it would say that it does what nobody carries out
             self._unrecorded(command, wall_ms, "refused: trading is over")
             return Refused(id=number, code="fault", text="trading is over; the daemon is sweeping")
         pump([command], 0)

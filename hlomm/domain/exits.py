@@ -25,7 +25,8 @@ class ExitCode(IntEnum):
     HALTED = 4
     """The run ended halted, by risk or by the operator."""
     REFUSED = 5
-    """The venue refuses us, cannot be reached at all, or has not confirmed at the end that nothing of ours rests."""
+    """The venue refuses us, cannot be reached at all, or has not confirmed at the end that nothing of ours rests;
+    or something that was to be sold is not."""
     FAULT = 6
     """Internal fault; everything was cancelled and flattened as far as possible."""
     BUSY = 7

@@ -171,7 +171,8 @@ def left_open(state: State) -> bool:
     walk = state.last_walk
     if walk is None or not walk.sell:
         return False
-    return not walk.confirmed or any(perp.qty for perp in state.portfolio.perps.positions.values())
+    perps = state.portfolio.perps.positions
+    return not walk.confirmed or any(perp.qty for market, perp in perps.items() if market in state.markets)
 
 
 def watch_equity(state: State) -> None:

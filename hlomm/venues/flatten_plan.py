@@ -49,6 +49,8 @@ class FlattenBounds:
     """Most that closing a perp may give beyond the touch, as a fraction of it (1e-8)."""
     perps: frozenset[MarketId] | None = None
     """The perps that are ours to close; None: all of the account."""
+    whole: Mapping[tuple[MarketId, Leg], int] = attrs.field(factory=dict)
+    """Tokens that are half of a pair whose other half is elsewhere: neither is sold alone."""
 
 
 @attrs.frozen(kw_only=True)
@@ -129,6 +131,10 @@ def plan_flatten(
         surplus = Qty(token.total - paired[token.market])
         if paired[token.market]:
             held.append(_hold(token, paired[token.market], HoldReason.COMPLETE_SET))
+        whole = Qty(min(surplus, bounds.whole.get((token.market, token.leg), 0)))
+        if whole:
+            held.append(_hold(token, whole, HoldReason.COMPLETE_SET))
+            surplus = Qty(surplus - whole)
         if not surplus:
             continue
         expiry_ns = (expiries_ns or {}).get(token.market)

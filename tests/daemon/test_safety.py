@@ -11,17 +11,21 @@ from contextlib import contextmanager
 import pytest
 import trio
 
+from hlomm.daemon import journal_writer, last_look
 from hlomm.domain.exits import ExitCode
+from hlomm.domain.ids import HYPERLIQUID, perp_market
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
 from hlomm.domain.outputs import Output
 from hlomm.domain.times import Now
-from hlomm.domain.units import parse
+from hlomm.domain.units import Qty, parse
 from hlomm.engine.state import State
 from hlomm.research.replay import replay
 from hlomm.rundir import halt_file
 from hlomm.sim.faults import FaultArgs
 from hlomm.sim.hl.gateway import Gateway
 from hlomm.sim.sequencer import ActionClass
+from hlomm.venues.flatten_plan import FlattenPlan, HeldPerp, HoldReason
+from hlomm.venues.sweep import FlattenReport
 
 
 async def holding(r, tokens: int = 1) -> None:
@@ -345,3 +349,37 @@ async def test_after_an_engine_fault_it_is_flat_and_the_next_run_is_halted(rig, 
         async with rig(sim=r.sim, state=r.paths.root) as again:
             await again.until(lambda: again.state == "halted", 30)
             assert again.engine.state.counters.placed == 0
+
+
+async def test_a_stop_that_leaves_something_unsold_is_no_clean_end(rig, autojump_clock, monkeypatch):
+    async def away(*_args, **_how):
+        await trio.lowlevel.checkpoint()
+        perp = HeldPerp(market=perp_market(HYPERLIQUID, "BTC"), qty=Qty(10**8), reason=HoldReason.NO_BOOK)
+        return FlattenReport(words=(), left=FlattenPlan(orders=(), held=(), perps=(perp,)), failures=0)
+
+    async with rig(seed=7, sets=("flatten.deadline_s=2",)) as r:
+        await r.quoting(2)
+        await holding(r, 40)
+        prompt = Gateway._arrival
+        monkeypatch.setattr(
+            Gateway, "_arrival",
+            lambda self, klass, now_ns: prompt(self, klass, now_ns) + (2 * 10**9 if r.state == "stopping" else 0),
+        )  # fmt: skip
+        monkeypatch.setattr(last_look, "flatten_account", away)
+        assert (await r.stop()).exit_code is ExitCode.REFUSED
+
+
+async def test_what_the_last_sync_shows_is_in_the_exit_code(rig, autojump_clock, monkeypatch):
+    honest = journal_writer.JournalWriter.close
+
+    def gone(fd: int) -> None:
+        raise FileNotFoundError(errno.ENOENT, "its file was removed")
+
+    def close(self) -> None:
+        monkeypatch.setattr(journal_writer, "_secured", gone)
+        honest(self)
+
+    monkeypatch.setattr(journal_writer.JournalWriter, "close", close)
+    async with rig(seed=7) as r:
+        await r.quoting(2)
+        assert (await r.stop()).exit_code is ExitCode.FAULT

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from hlomm.domain.ids import HYPERLIQUID, KALSHI
-from hlomm.domain.inputs import OperatorAction, SessionDown, SessionUp
+from hlomm.domain.ids import HYPERLIQUID, KALSHI, ClientIds
+from hlomm.domain.inputs import BookSnapshot, OperatorAction, SessionDown, SessionUp, StopRequested, VenuePaused
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side
 from hlomm.domain.outputs import HaltState, Output
 from hlomm.engine.report import report
+from hlomm.engine.safety import left_open
+from hlomm.venues.flatten_plan import FlattenBounds, plan_flatten
+from hlomm.venues.protocol import SaleRules
 from tests.support.pairs import DEAR, HL, KS, PairDesk
 from tests.support.rig import placed
-from tests.support.values import lots
+from tests.support.values import lots, px
 from tests.unit.engine.test_pairs import NOTHING, bought, told
 
 
@@ -98,3 +101,22 @@ def test_of_a_pair_that_was_sold_in_part_the_rest_stays_one() -> None:
     assert sorted((trade.how.partition(":")[0], trade.qty) for trade in report(desk.rig.state).arbitrage.trades) == [
         ("held", lots(70)), ("sold", lots(30)),
     ]  # fmt: skip
+
+
+def test_a_stop_during_a_pause_of_one_venue_leaves_the_pair_whole_for_the_sweep_too() -> None:
+    desk = bought()
+    state = desk.rig.state
+    desk.rig.tell(VenuePaused(KALSHI, desk.rig.ms + 7_200_000, "maintenance"))
+    assert sales(desk.rig.tell(StopRequested("SIGTERM", flatten=True))) + waited(desk, 20) == []
+    assert left_open(state)
+    assert held(desk) == lots(100)
+    known = state.markets[HL.id]
+    book = BookSnapshot(HL.id, tuple(known.book.bids), tuple(known.book.asks), 0)
+    for whole, orders in ((state.pairs.tokens(HL.id, Leg.YES), 0), (0, 1)):
+        plan = plan_flatten(
+            told(desk, HYPERLIQUID).tokens, {HL.id: book},
+            FlattenBounds(slippage=px("0.05"), whole={(HL.id, Leg.YES): whole}), ClientIds(1).mint,
+            rules=lambda _: SaleRules.of(known.market),
+        )  # fmt: skip
+        assert len(plan.orders) == orders
+        assert plan.done is (orders == 0)

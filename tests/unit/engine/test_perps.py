@@ -20,6 +20,7 @@ from hlomm.domain.inputs import (
     MarkPrice,
     OperatorAction,
     PerpBalance,
+    StopRequested,
 )
 from hlomm.domain.markets import Leg, Market
 from hlomm.domain.orders import Purpose, Side, Tif
@@ -31,6 +32,7 @@ from hlomm.engine.flatten_perps import worst_payoff
 from hlomm.engine.payoffs import claim, stress
 from hlomm.engine.portfolio import Portfolio
 from hlomm.engine.report import pnl, report
+from hlomm.engine.safety import left_open
 from hlomm.engine.stakes import Stakes
 from hlomm.engine.state import State
 from tests.support.rig import Rig, alerts, halts, of, placed
@@ -432,3 +434,18 @@ def test_a_hedge_does_not_wait_longer_than_half_the_time() -> None:
     outputs = flatten(rig)
     assert not placed(outputs + rig.wait(7))
     assert [order.market for order in placed(rig.wait(1))] == [PERP]
+
+
+def test_a_perp_that_nobody_follows_makes_no_stop_a_trouble() -> None:
+    rig = Rig(boot=False)
+    rig.boot()
+    picture = account(100, perps=(balance("1", "3000", ETH),), perp_cash="-2000")
+    rig.tell(picture)
+    rig.up()
+    rig.tell(StopRequested("SIGTERM", flatten=True))
+    for _ in range(30):
+        rig.wait(0.5)
+        rig.tell(account(100, perps=(balance("1", "3000", ETH),), perp_cash="-2000"))
+    assert rig.state.last_walk is not None
+    assert rig.state.last_walk.confirmed
+    assert not left_open(rig.state)
