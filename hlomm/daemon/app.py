@@ -58,7 +58,6 @@ from hlomm.domain.outputs import (
     Unsubscribe,
 )
 from hlomm.domain.units import Cash
-from hlomm.engine.safety import left_open
 from hlomm.rundir import owned_file
 from hlomm.rundir.signals import ending
 from hlomm.settings.load import Loaded
@@ -206,7 +205,6 @@ class Daemon:
         """The last look, once a run."""
         self._looked = True
         self.last_look.orderly = self._trouble.broken is None
-        self.last_look.owed = self.last_look.orderly and self._stopped.is_set() and left_open(self.pump.engine.state)
         with trio.move_on_after(self._loaded.settings.daemon.stop_deadline_s, shield=True):
             self._remaining = await self.last_look.at_all(trouble=self._in_trouble(), live=live)
 
@@ -272,9 +270,7 @@ class Daemon:
 
     def _in_trouble(self) -> bool:
         """Whether the engine could not see to the end itself."""
-        if self._trouble.broken is not None or not self._stopped.is_set():
-            return True
-        return left_open(self.pump.engine.state)
+        return self._trouble.broken is not None or not self._stopped.is_set() or self.last_look.owes()
 
     async def _until_over(self) -> None:
         """Wait for the wish to stop, then for the engine to have stopped; a fault ends both waits."""
@@ -345,12 +341,9 @@ class Daemon:
         )  # fmt: skip
         cash = {venue: self.ledger.cash(self._accounts.get(venue, "")) for venue in self.last_look.words}
         accounts = account_document(self.pump.engine.state, self.last_look.words, cash)
+        resting = None if self.last_look.unsold else remaining
         unrecorded = self.pump.journal_dead is not None or self.journal.lost is not None
         return RunResult(
-            exit_code=self._trouble.exit_code(
-                unrecorded=unrecorded,
-                halted=self._halted_at_stop,
-                resting=None if self.last_look.unsold else remaining,
-            ),
+            exit_code=self._trouble.exit_code(unrecorded=unrecorded, halted=self._halted_at_stop, resting=resting),
             summary=summary | {"account": accounts, "ledger": self.ledger.document()},
         )

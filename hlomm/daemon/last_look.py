@@ -21,9 +21,10 @@ from hlomm.daemon.pump import Pump
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, ClientIds, VenueId, perp_market, venue_of
 from hlomm.domain.inputs import AccountState
-from hlomm.domain.outputs import QueryAccount
+from hlomm.domain.outputs import HaltState, QueryAccount
 from hlomm.domain.times import NS_PER_S
 from hlomm.engine.reconcile import difference
+from hlomm.engine.safety import left_open
 from hlomm.settings.schema import Settings
 from hlomm.venues.clock import Clock
 from hlomm.venues.flatten_plan import FlattenBounds
@@ -54,7 +55,7 @@ class LastLook:
         self.orderly = True
         """Told to end: `flatten.on_stop` counts; after a fault `guardian.on_silence`, as if the process had died."""
         self.owed = False
-        """The engine had stopped, and its last walk was to sell and did not: that is made good whatever is wished."""
+        """See `owes`: that is made good whatever is wished."""
         self.unsold: set[VenueId] = set()
         """Where something should have been sold and is not: the guardian goes on there."""
         self.swept: list[str] = []
@@ -63,11 +64,17 @@ class LastLook:
         self.asked_again = 0
         """Words of an account that were not the last one."""
 
+    def owes(self) -> bool:
+        """Whether the engine has stopped, and its last walk was to sell and did not."""
+        state = self._pump.engine.state
+        return state.halt is HaltState.STOPPED and left_open(state)
+
     async def at_all(self, *, trouble: bool, live: bool) -> int | None:
         """Orders of ours that still rest, None if that cannot be told.
 
         `trouble`: the engine did not see to the end. `live`: the sessions run, and the engine hears of what they see.
         """
+        self.owed = self.orderly and self.owes()
         rests: dict[VenueId, int | None] = {}
 
         async def look(session: VenueSession) -> None:

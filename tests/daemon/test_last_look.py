@@ -30,6 +30,7 @@ async def test_what_a_stop_owed_is_sold_within_the_engines_own_bounds(
     desk.rig.tell(VenuePaused(KALSHI, desk.rig.ms + 7_200_000, "maintenance"))
     desk.rig.tell(StopRequested("SIGTERM", flatten=True))
     waited(desk, 20)
+    assert left_open(state)
     seen: list[Any] = []
 
     async def none_left(_session: object, **_how: object) -> Any:
@@ -54,7 +55,6 @@ async def test_what_a_stop_owed_is_sold_within_the_engines_own_bounds(
     look = last_look.LastLook(
         {HYPERLIQUID: session}, load("sim", (), (f"flatten.on_stop='{on_stop}'",)).settings, clock, pump
     )
-    look.owed = left_open(state)
     assert await look.at_all(trouble=True, live=False) == 0
     ((bounds, how),) = seen
     assert bounds.hold_to_expiry_ns == state.config.flatten.hold_to_expiry_ns > 0
