@@ -138,11 +138,12 @@ def release(state: State, why: str) -> None:
 def rejoin(state: State, why: str) -> None:
     """Everything that could be sold is: what is still whole of the pairs is held as before."""
     for kept, whole in flatten_pairs.whole_ones(state):
-        if whole > 0:
-            state.pairs.open.append(flatten_pairs.rest_of(kept, whole))
+        left, sold = flatten_pairs.parts_of(kept, whole)
+        if left is not None:
+            state.pairs.open.append(left)
             state.books_moved = True
-        if whole < kept.qty:
-            _ended(state, kept if whole == 0 else flatten_pairs.rest_of(kept, kept.qty - whole), f"sold: {why}", None)
+        if sold is not None:
+            _ended(state, sold, f"sold: {why}", None)
     state.pairs.parted.clear()
 
 

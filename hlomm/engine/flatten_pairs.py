@@ -46,13 +46,16 @@ def whole_ones(state: State) -> list[tuple[Kept, int]]:
     return found
 
 
-def rest_of(kept: Kept, whole: int) -> Kept:
-    """So many of them, with their share of what all cost and were to bring; rounded against us."""
+def parts_of(kept: Kept, whole: int) -> tuple[Kept | None, Kept | None]:
+    """(what is whole, what is not), which add up to all of it; None for nothing. The whole part costs rounded up."""
     if whole == kept.qty:
-        return kept
-    return attrs.evolve(
-        kept, qty=whole, spent=-(-kept.spent * whole // kept.qty), expected=kept.expected * whole // kept.qty,
-        slippage=0, basket=None,
+        return kept, None
+    if whole == 0:
+        return None, kept
+    spent, expected = -(-kept.spent * whole // kept.qty), kept.expected * whole // kept.qty
+    left = attrs.evolve(kept, qty=whole, spent=spent, expected=expected, slippage=0, basket=None)
+    return left, attrs.evolve(
+        kept, qty=kept.qty - whole, spent=kept.spent - spent, expected=kept.expected - expected
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ class Walk:
     """Time before which a market is left alone: its last merge or sale is given a chance to show."""
     held: dict[MarketId, str] = attrs.field(factory=dict)
     over: set[MarketId] = attrs.field(factory=set)
-    """Markets that need no more, for now."""
+    """Markets in which nothing more was to be done when they were last looked at."""
     halves: set[MarketId] = attrs.field(factory=set)
     """Markets that hold tokens only because another leg of their pairs cannot be sold."""
     clear_ns: int | None = None

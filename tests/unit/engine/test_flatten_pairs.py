@@ -98,9 +98,11 @@ def test_of_a_pair_that_was_sold_in_part_the_rest_stays_one() -> None:
     assert held(desk) == lots(70)
     (left,) = desk.rig.state.pairs.open
     assert left.spent == 95 * lots(70) // 100
-    assert sorted((trade.how.partition(":")[0], trade.qty) for trade in report(desk.rig.state).arbitrage.trades) == [
+    trades = report(desk.rig.state).arbitrage.trades
+    assert sorted((trade.how.partition(":")[0], trade.qty) for trade in trades) == [
         ("held", lots(70)), ("sold", lots(30)),
     ]  # fmt: skip
+    assert sum(trade.spent for trade in trades) == 95 * lots(1), "its parts cost what it cost"
 
 
 def test_a_stop_during_a_pause_of_one_venue_leaves_the_pair_whole_for_the_sweep_too() -> None:
