@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import select
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -16,6 +14,7 @@ import click
 from hlomm.domain.checkup import Code
 from hlomm.domain.faults import ConfigError, KeyFault, UsageError
 from hlomm.domain.secret import Secret
+from hlomm.rundir import bounded_read
 
 VARIABLE: Final = "HL_OMM_KEY_PASSWORD"
 CREDENTIAL: Final = "hlomm-key-password"
@@ -95,22 +94,17 @@ def read_fd(fd: int, option: str, most: int) -> Secret:
 
     Whoever holds the other end and neither writes nor closes is not waited for.
     """
-    content, until_s = bytearray(), time.monotonic() + FD_S
     try:
-        while len(content) <= most:
-            if not select.select([fd], [], [], max(until_s - time.monotonic(), 0))[0]:
-                raise UsageError(f"{option} {fd}: nothing came to its end within {FD_S:g} s")
-            piece = os.read(fd, most + 1)
-            if not piece:
-                break
-            content += piece
+        content = bounded_read.read_fd(fd, most, FD_S)
         os.close(fd)
+    except TimeoutError as error:
+        raise UsageError(f"{option} {fd}: {error}") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"{option} {fd}: {why} — open it for us, e.g. {option} 3 3<file") from None
     if len(content) > most:
         raise UsageError(f"{option} {fd}: more than {most} bytes")
-    return Secret(bytes(content.rstrip(b"\r\n")))
+    return Secret(content.rstrip(b"\r\n"))
 
 
 def credential(environ: Mapping[str, str], name: str, what: str, most: int) -> Secret | None:

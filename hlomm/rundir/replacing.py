@@ -9,10 +9,12 @@ from pathlib import Path
 def replace_file(path: Path, content: bytes) -> None:
     """Write beside it, sync, rename over it. OSError where the disk will not take it; the old file stays then.
 
-    The directory is synced too: without it the loss of the host could bring back what was replaced.
+    The directory is synced too: without it the loss of the host could bring back what was replaced. What an earlier
+    try left is not written through, for it may be a link, or readable to more.
     """
     partial = path.with_suffix(".partial")
-    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    partial.unlink(missing_ok=True)
+    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         view = memoryview(content)
         while view:  # a disk that fills up takes a part without a word

@@ -17,6 +17,7 @@ import attrs
 import msgspec
 
 from hlomm.domain.faults import ConfigError
+from hlomm.rundir.bounded_read import read_path
 from hlomm.settings.contradictions import contradictions, session_contradictions
 from hlomm.settings.mistakes import EVENTS_FILE, mistakes
 from hlomm.settings.schema import ENGINE_SECTIONS, EngineSettings, Limits, Settings
@@ -25,6 +26,9 @@ PROFILES: Final = ("sim", "paper", "testnet", "mainnet")
 UNREAL: Final = frozenset({"sim", "paper"})
 """Profiles in which no order of ours ever reaches a real venue."""
 ENV_PREFIX: Final = "HL_OMM__"
+FILE_MAX: Final = 1 << 20
+FILE_S: Final = 5.0
+"""Of `--config`, which may be a pipe (`<(...)`)."""
 SHIPPED: Final = frozenset({"default.toml", EVENTS_FILE, *(f"profiles/{name}.toml" for name in PROFILES)})
 """Layers that come with the program."""
 
@@ -165,11 +169,16 @@ def _packaged(name: str) -> Layer:
 
 def _from_file(path: Path) -> Layer:
     try:
-        text = path.read_text(encoding="utf-8-sig")  # editors of other systems put a mark before it that nobody sees
+        content = read_path(path, FILE_MAX, FILE_S)
+        text = content.decode("utf-8-sig")  # editors of other systems put a mark before it that nobody sees
+    except TimeoutError as error:
+        raise ConfigError(f"{path}: {error} — is it a pipe that nobody writes to?") from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error} — check the path given to --config") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start}) — is it a TOML file?") from None
+    if len(content) > FILE_MAX:
+        raise ConfigError(f"{path}: more than {FILE_MAX} bytes — no configuration is that long")
     return Layer(str(path), parsed_toml(text, str(path)))
 
 

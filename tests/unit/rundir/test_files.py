@@ -56,6 +56,16 @@ def test_the_new_name_is_on_disk_before_it_counts(tmp_path, monkeypatch):
     assert synced == [str(tmp_path / "halt.partial"), str(tmp_path)]
 
 
+def test_nothing_is_written_through_a_link_that_lies_in_the_way(tmp_path):
+    other = tmp_path / "other"
+    other.write_bytes(b"somebody's")
+    (tmp_path / "halt.partial").symlink_to(other)
+    halt_file.write(tmp_path / "halt.json", AFTER)
+    assert halt_file.read(tmp_path / "halt.json") == AFTER
+    assert not (tmp_path / "halt.json").is_symlink()
+    assert other.read_bytes() == b"somebody's"
+
+
 def action(number: int) -> Action:
     return Action(
         at_ms=number, epoch=1, seq=number, action="pause", who="uid 0 (root)", reason="", target="x", result="running"

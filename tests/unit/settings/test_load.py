@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from hlomm.assembly.engine import engine_config
 from hlomm.assembly.venues import fuse_limits
 from hlomm.domain.faults import ConfigError
+from hlomm.settings import load as settings_load
 from hlomm.settings.load import engine_settings, leaves, load
 
 
@@ -130,6 +133,26 @@ def test_broken_toml_missing_file_and_binary_file(tmp_path):
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"\xff\xfe\x00")
     assert "UTF-8" in problems(files=(binary,))[0]
+
+
+def test_a_file_without_an_end_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(settings_load, "FILE_S", 0.05)
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(ConfigError, match=r"pipe\.toml: nothing came to its end within 0\.05 s"):
+        load("sim", [tmp_path / "pipe.toml"], environ={})
+    (tmp_path / "long.toml").write_bytes(b"#" * (settings_load.FILE_MAX + 1))
+    with pytest.raises(ConfigError, match=r"long\.toml: more than"):
+        load("sim", [tmp_path / "long.toml"], environ={})
+
+
+def test_a_pipe_is_read_to_its_end():
+    reading, writing = os.pipe()
+    os.write(writing, b"[quotes]\nmin_move = 0.02\n")
+    os.close(writing)
+    try:
+        assert load("sim", [Path(f"/dev/fd/{reading}")], environ={}).settings.quotes.min_move == 0.02
+    finally:
+        os.close(reading)
 
 
 def test_unknown_profile_lists_the_known_ones():
