@@ -23,6 +23,8 @@ from hlomm.domain.times import NS_PER_MS, utc_clock
 from hlomm.domain.units import Cash, to_fixed, to_text
 from hlomm.link.guardian import Phase
 from hlomm.link.protocol import Ask, Command
+from hlomm.rundir import owned_file
+from hlomm.settings.paths import StatePaths
 
 View = Callable[..., tuple[Any, str]]
 _ALWAYS_SAID = frozenset({OperatorAction.KILL, OperatorAction.FLATTEN, OperatorAction.CANCEL})
@@ -98,11 +100,17 @@ def _kill_by_guardian(path: Path, reason: str, silence: UsageError | ProtocolVio
     return ExitCode.CLEAN
 
 
-def _guardian_says(path: Path) -> str:
+def _guardian_says(daemon_socket: Path) -> str:
     try:
-        told = tell_guardian(guardian_beside(path), Ask(id=1))
+        told = tell_guardian(guardian_beside(daemon_socket), Ask(id=1))
     except (UsageError, ProtocolViolation):
-        return ""
+        left = owned_file.read(StatePaths(daemon_socket.parent).owned)
+        if left is None:
+            return ""
+        return (
+            f"\nno guardian answers either, and the run of pid {left.pid} ended without goodbye: its orders may rest — "
+            "`hlomm run` takes them over; or cancel at the venue's own site"
+        )
     return f"\nits guardian is there — {told.phase.value}: {told.reason}"
 
 

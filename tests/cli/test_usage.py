@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+from hlomm.rundir import owned_file
+from hlomm.rundir.owned_file import OwnedNote
+
 
 def test_help_lists_every_command(hlomm):
     done = hlomm("--help")
@@ -152,6 +155,17 @@ def test_a_kill_that_reaches_nobody_says_where_orders_can_still_be_cancelled(hlo
     done = hlomm("kill", "--state-dir", tmp_path, "--reason", "\udcff")
     assert done.code == 2
     assert done.err.endswith("guardian.sock — if orders may rest, cancel at the venue's own site\n")
+
+
+def test_status_says_that_nobody_is_left_and_orders_may_rest(hlomm, tmp_path):
+    said = hlomm("status", "--state-dir", tmp_path)
+    assert said.code == 2
+    assert "may rest" not in said.err
+    owned_file.write(tmp_path / "owned.json", OwnedNote(pid=4_711, started=1, epoch_ms=1, account="x"))
+    said = hlomm("status", "--state-dir", tmp_path)
+    assert said.code == 2
+    assert "no daemon answers" in said.err
+    assert "the run of pid 4711 ended without goodbye: its orders may rest" in said.err
 
 
 def test_a_name_that_is_no_text_is_one_line(hlomm, tmp_path):
