@@ -11,6 +11,7 @@ from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId
 from hlomm.domain.inputs import (
     AccountDoubted,
     AccountState,
+    Booted,
     FillReceived,
     MarketListed,
     MarketSettled,
@@ -26,7 +27,7 @@ from hlomm.engine import gate
 from hlomm.engine.carry import SEEN_CARRIED, carried
 from hlomm.engine.report import pnl
 from hlomm.engine.report import report as look
-from tests.support.rig import Rig, alerts, asked_account, cancelled, halts, placed, queried
+from tests.support.rig import EPOCH_MS, Rig, alerts, asked_account, cancelled, halts, placed, queried
 from tests.support.values import M2, M, account, config, earlier_run_id, lots, outcome, px, resting, token, usd
 
 S = OrderState
@@ -126,6 +127,26 @@ def test_with_too_many_keys_to_carry_rather_a_fill_is_missed_than_counted_twice(
     assert len(books.seen) == SEEN_CARRIED
     forgotten_ms = max(ms for key, ms in rig.state.memory(HYPERLIQUID).seen.items() if key not in books.seen)
     assert books.fills_from_ms == forgotten_ms + 1
+
+
+@pytest.mark.parametrize("fills", [SEEN_CARRIED + 200, 100])
+def test_runs_that_end_before_the_account_was_read_never_ask_for_a_fill_whose_key_is_gone(fills: int) -> None:
+    rig = Rig()
+    for _ in range(fills):
+        rig.wait(2.5 if fills < SEEN_CARRIED else 0.05)
+        rig.buy(1, "0.5")
+    if fills < SEEN_CARRIED:
+        rig.wait(5)
+        rig.tell(rig.account_shown())
+    stamped, books = dict(rig.state.memory(HYPERLIQUID).seen), carried(rig.state)
+    asked_from_ms = books.fills_from_ms
+    for run in range(1, 16):
+        rig = Rig(boot=False)
+        epoch_ms = EPOCH_MS + run
+        rig.tell(Booted(epoch_ms=epoch_ms, profile="sim", version="0", config="{}", halted=None, carried=books))
+        books = carried(rig.state)
+        assert not [key for key, ms in stamped.items() if ms >= books.fills_from_ms and key not in books.seen]
+    assert books.fills_from_ms == asked_from_ms
 
 
 # -- orders
