@@ -147,13 +147,6 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
     found = difference(state, item)
     venue.account = item
     memory = state.memory(item.venue)
-    doubtful = any(
-        order.due or order.state is OrderState.UNKNOWN
-        for order in state.orders.exposed()
-        if venue_of(order.market) == item.venue
-    )
-    doubtful |= any(venue_of(market) == item.venue for market in state.conversions.pending)
-    moved = memory.last_move_ns + state.config.reconcile.quiet_ns >= item.asked_mono_ns
     if not found:
         memory.agreed_ms = memory.last_fill_ms
         _trust(state, venue, item)
@@ -162,8 +155,10 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
         state.out.alert(
             AlertLevel.INFO, "reconciled", f"the account at {item.venue} agrees with the books of the last run"
         )
-    if not found or doubtful or moved:
-        venue.mismatch, venue.strikes = None, 0
+    if not found or unsettled(state, item):
+        if not (found and state.halt is HaltState.HALTED):  # that was found before: `resume` is not to pass it over
+            venue.mismatch = None
+        venue.strikes = 0
         return None
     venue.strikes = venue.strikes + 1 if venue.mismatch == found else 1
     venue.mismatch = found
@@ -171,6 +166,17 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
         state.out.query_account(item.venue)
         return None
     return f"{item.venue} account differs from our books: " + ", ".join(found)
+
+
+def unsettled(state: State, item: AccountState) -> bool:
+    """Whether a difference may be on its way: something of ours moved there a moment before, or since, or may yet."""
+    doubtful = any(
+        order.due or order.state is OrderState.UNKNOWN
+        for order in state.orders.exposed()
+        if venue_of(order.market) == item.venue
+    )
+    doubtful |= any(venue_of(market) == item.venue for market in state.conversions.pending)
+    return doubtful or state.memory(item.venue).last_move_ns + state.config.reconcile.quiet_ns >= item.asked_mono_ns
 
 
 def _trust(state: State, venue: VenueState, item: AccountState) -> None:
