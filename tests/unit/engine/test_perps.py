@@ -105,6 +105,15 @@ def test_cost_that_does_not_divide_rounds_towards_zero_and_the_last_takes_the_re
         assert books.perps.cost == 0
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_a_notional_that_does_not_come_out_even_is_rounded_against_us(books: Portfolio, side: Side) -> None:
+    three = msgspec.structs.replace(fill("1", "0.5", side), qty=Qty(3))
+    books.apply(three)
+    assert books.perps.raw == usd("500") - (2 if side is Side.BUY else -1)
+    books.apply(msgspec.structs.replace(three, side=Side(-side)))
+    assert (books.perps.raw, books.realised, books.perps.cost) == (usd("500") - 1, -1, 0)
+
+
 def test_funding_is_realised_at_once(books: Portfolio) -> None:
     books.apply(fill("0.01", "80000"))
     books.fund(PERP, usd("0.12"))
@@ -189,6 +198,14 @@ def test_equity_counts_a_perp_at_the_worse_of_mark_and_touch(qty: str, mark: str
     rig.tell(MarkPrice(PERP, px(mark), rig.ms))
     assert rig.state.perp_value(PERP) == usd(value)
     assert rig.state.equity() == usd(10_000) + rig.state.portfolio.perps.raw + usd(value)
+
+
+@pytest.mark.parametrize(("qty", "value"), [(3, 1), (-3, -2)])
+def test_what_a_perp_is_worth_is_rounded_down(qty: int, value: int) -> None:
+    rig = with_perp("0.01")
+    rig.state.portfolio.perps.position(PERP).qty = qty
+    rig.tell(BboUpdate(PERP, (px("0.5"), lots(1)), (px("0.5"), lots(1)), rig.ms), MarkPrice(PERP, px("0.5"), rig.ms))
+    assert rig.state.perp_value(PERP) == value
 
 
 def test_the_result_of_a_perp_is_inventory() -> None:

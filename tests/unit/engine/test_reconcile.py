@@ -12,6 +12,7 @@ from hlomm.domain.inputs import (
     AccountDoubted,
     AccountState,
     Booted,
+    ClockSkew,
     FillReceived,
     MarketListed,
     MarketSettled,
@@ -98,6 +99,14 @@ def test_fills_from_before_the_opening_are_inside_the_balances() -> None:
     rig.tell(account(500, tokens=(token(10, "5"),)))
     assert rig.net() == lots(10)
     assert rig.cash == usd(500)
+
+
+def test_books_open_at_venue_time_however_wrong_our_clock_is() -> None:
+    """Fills are asked for by it after a restart."""
+    rig = Rig(boot=False)
+    rig.boot()
+    rig.tell(ClockSkew(HYPERLIQUID, 90_000), account(500))
+    assert carried(rig.state).fills_from_ms == rig.now.wall_ms + 90_000
 
 
 def test_the_next_run_asks_for_fills_from_the_last_agreement_on() -> None:
@@ -469,6 +478,17 @@ def test_resume_takes_the_venues_figures_over_visibly() -> None:
     assert rig.state.high_water == rig.state.equity()
     rig.keep_fresh(4)
     assert not report(rig, tokens=tokens)
+
+
+def test_what_was_taken_over_is_recorded_at_once_however_little_it_is() -> None:
+    rig = Rig()
+    rig.keep_fresh(4)
+    differ(rig, 3, "9999.99")
+    rig.engine.checkpoint()
+    rig.command(OperatorAction.RESUME)
+    books = rig.engine.checkpoint()
+    assert books is not None
+    assert (books.cash, books.adjustments) == (usd("9999.99"), usd("-0.01"))
 
 
 @pytest.mark.parametrize("what", ["settlement", "fill"])
