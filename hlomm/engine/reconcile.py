@@ -15,6 +15,7 @@ from hlomm.domain.inputs import AccountState, RestingOrder
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState
+from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, to_text
 from hlomm.engine import arbitrage
 from hlomm.engine.order import Order
@@ -74,7 +75,9 @@ def take_over(state: State, venue: VenueState, item: AccountState, why: str) -> 
     state.high_water = state.equity()
     arbitrage.gone(state, why)
     state.books_moved = venue.reconciled = True
-    memory.agreed_ms = memory.last_fill_ms
+    # What was missing is in these figures: told by the next run's questions it would count twice.
+    read_ms = state.now.wall_ms + venue.skew_ms - (state.now.mono_ns - item.asked_mono_ns) // NS_PER_MS
+    memory.last_fill_ms = memory.agreed_ms = memory.known_from_ms = max(memory.last_fill_ms, read_ms)
     venue.mismatch, venue.strikes = None, 0
     state.out.alert(AlertLevel.WARNING, "adopted_balances", f"{why}: {text}")
 

@@ -252,6 +252,7 @@ def test_a_perp_that_was_found_is_ours_from_its_entry_on() -> None:
         ((), "-800", "hyperliquid:BTC 0 not 0.01"),
         ((balance("0.02", "1600"),), "-800", "hyperliquid:BTC 0.02 not 0.01"),
         ((balance("0.01", "800"),), "-799", "perp wallet -799 not -800"),
+        ((balance("0.01", "800"),), "-801", "perp wallet -801 not -800"),
         ((balance("0.01", "800"), balance("1", "3000", ETH)), "-800", "hyperliquid:ETH 1 not 0"),
     ],
 )

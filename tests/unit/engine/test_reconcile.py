@@ -491,6 +491,26 @@ def test_what_was_taken_over_is_recorded_at_once_however_little_it_is() -> None:
     assert (books.cash, books.adjustments) == (usd("9999.99"), usd("-0.01"))
 
 
+def test_what_was_taken_over_is_not_asked_for_again_by_the_next_run() -> None:
+    """A fill that was lost is in the venue's figures: told after a restart it would count twice."""
+    rig = Rig()
+    rig.buy(100, "0.5")
+    rig.keep_fresh(4)
+    rig.tell(rig.account_shown())
+    rig.keep_fresh(30)
+    lost_ms = rig.now.wall_ms
+    rig.keep_fresh(4)
+    differ(rig, 3, 9_940, (token(120, "60"),))
+    rig.command(OperatorAction.RESUME)
+    books = carried(rig.state)
+    assert lost_ms < books.fills_from_ms <= rig.now.wall_ms
+    ms = rig.now.wall_ms + 10
+    rig.buy(10, "0.5", ms=ms)
+    books = carried(rig.state)
+    assert books.fills_from_ms <= ms
+    assert len(books.seen) == 2, "what comes after it is told again, and known"
+
+
 @pytest.mark.parametrize("what", ["settlement", "fill"])
 def test_resume_takes_over_no_account_from_before_the_last_movement(what: str) -> None:
     """It would bring back tokens that have been paid, or sold."""
