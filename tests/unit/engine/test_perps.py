@@ -289,6 +289,8 @@ def test_books_go_on_in_the_next_run() -> None:
     assert state.portfolio.perps.raw == rig.state.portfolio.perps.raw
     assert state.portfolio.perps.funding == usd("0.5")
     assert pnl(state).total == pnl(rig.state).total
+    state.ids = rig.state.ids
+    assert [one.px for one in carried(state).perps] == [one.px for one in books.perps] != [None], "seen by none since"
 
 
 def test_books_that_knew_no_perps_take_the_wallet_over_as_first_told() -> None:

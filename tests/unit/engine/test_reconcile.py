@@ -25,7 +25,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose, Side, Tif
 from hlomm.domain.outputs import Alert, HaltState, Output
 from hlomm.engine import gate
-from hlomm.engine.carry import SEEN_CARRIED, carried
+from hlomm.engine.carry import FLAT_CARRIED, SEEN_CARRIED, SETTLED_CARRIED, carried
 from hlomm.engine.report import pnl
 from hlomm.engine.report import report as look
 from tests.support.rig import EPOCH_MS, Rig, alerts, asked_account, cancelled, halts, placed, queried
@@ -156,6 +156,20 @@ def test_runs_that_end_before_the_account_was_read_never_ask_for_a_fill_whose_ke
         books = carried(rig.state)
         assert not [key for key, ms in stamped.items() if ms >= books.fills_from_ms and key not in books.seen]
     assert books.fills_from_ms == asked_from_ms
+
+
+def test_of_what_is_over_the_newest_is_carried() -> None:
+    """Fills come late for what has just settled, and limits count what was lost lately."""
+    rig = Rig()
+    markets = [MarketId(f"hyperliquid:o{1_000 + n}") for n in range(SETTLED_CARRIED + FLAT_CARRIED)]
+    for number, market in enumerate(markets, start=1_000):
+        rig.tell(MarketListed(outcome(number)))
+        rig.buy(10, "0.5", market=market)
+        rig.buy(10, "0.4", market=market, side=Side.SELL)
+    assert [one.market for one in carried(rig.state).positions] == markets[-FLAT_CARRIED:]
+    for market in markets:
+        rig.tell(MarketSettled(market, px(1), "oracle"))
+    assert carried(rig.state).settled == tuple((market, px(1)) for market in markets[-SETTLED_CARRIED:])
 
 
 # -- orders
