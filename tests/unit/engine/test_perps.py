@@ -277,15 +277,16 @@ def test_an_equal_perp_account_does_not() -> None:
 # -- from run to run
 
 
-def test_books_go_on_in_the_next_run() -> None:
-    rig = with_perp("0.01")
+@pytest.mark.parametrize("qty", ["0.01", "-0.01"])
+def test_books_go_on_in_the_next_run(qty: str) -> None:
+    rig = with_perp(qty)
     rig.tell(FundingPaid(market=PERP, amount=usd("0.5"), key="f1", venue_ms=rig.ms))
     rig.tell(MarkPrice(PERP, px("80500"), rig.ms))
     books = carried(rig.state)
     state = State(BASE)
     restore(state, books)
     state.portfolio.check()
-    assert state.portfolio.perps.position(PERP).qty == signed("0.01")
+    assert state.portfolio.perps.position(PERP).qty == signed(qty)
     assert state.portfolio.perps.raw == rig.state.portfolio.perps.raw
     assert state.portfolio.perps.funding == usd("0.5")
     assert pnl(state).total == pnl(rig.state).total
