@@ -470,3 +470,12 @@ def test_a_perp_that_nobody_follows_makes_no_stop_a_trouble() -> None:
     assert rig.state.last_walk is not None
     assert rig.state.last_walk.confirmed
     assert not left_open(rig.state)
+
+
+def test_a_perp_that_a_late_fill_leaves_open_after_the_walk_is_closed_too() -> None:
+    rig = with_perp("0.01")
+    (sale,) = placed(rig.command(OperatorAction.FLATTEN))
+    rig.keep_fresh(20)
+    assert rig.halt is HaltState.HALTED
+    rig.filled(rig.order(sale.client_id), 0.004)
+    assert rig.halt is HaltState.FLATTENING
