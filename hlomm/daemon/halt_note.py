@@ -33,7 +33,7 @@ class HaltNoteKeeper:
 
     def keep_first(self, reason: str, since_ms: int) -> None:
         """The same, unless one stands or waits for the disk: why it halted first is what people look into."""
-        if self._wanted is None and not self._stands():
+        if self._wanted is None and (self._due or not self._stands()):  # due: what stands is to go, and would
             self.keep(reason, since_ms)
 
     def _stands(self) -> bool:

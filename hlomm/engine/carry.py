@@ -125,7 +125,7 @@ def _fills_from(memory: Memory) -> tuple[int, tuple[str, ...]]:
     recent = [(ms, key) for key, ms in memory.seen.items() if ms >= complete_ms - SEEN_SPAN_MS]
     if not recent:
         return complete_ms, ()
-    from_ms, cut = max(complete_ms - OVERLAP_MS, 0), recent[:-SEEN_CARRIED]
+    from_ms, cut = max(complete_ms - OVERLAP_MS, memory.known_from_ms), recent[:-SEEN_CARRIED]
     if cut:
         from_ms = max(from_ms, 1 + max(ms for ms, _ in cut))  # rather miss a fill than count one twice
     return from_ms, tuple(key for _, key in recent[-SEEN_CARRIED:])
@@ -204,5 +204,6 @@ def _take_over(state: State, books: CarriedBooks) -> None:
     memory = state.memory(books.venue)
     memory.seen.update((key, books.last_fill_ms) for key in books.seen)
     memory.last_fill_ms, memory.agreed_ms = books.last_fill_ms, books.fills_from_ms
+    memory.known_from_ms = books.fills_from_ms  # or every run that dies before the account agrees reaches further back
     if books.venue in state.venues:
         state.venues[books.venue].reconciled = False

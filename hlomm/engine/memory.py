@@ -17,6 +17,9 @@ class Memory:
     """Venue time of the newest fill, or of the opening of the books."""
     agreed_ms: int = 0
     """Venue time of the newest fill when the venue's account last agreed with the books."""
+    known_from_ms: int = 0
+    """What the venue stamped before that is in books that were taken over without its keys: told again, it would be
+    counted twice."""
     last_move_ns: int = 0
     """When cash or tokens last moved by something we were told."""
 

@@ -15,6 +15,7 @@ from hlomm.domain.inputs import AccountState, RestingOrder
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose, Tif
 from hlomm.domain.outputs import AlertLevel, HaltState
+from hlomm.domain.times import NS_PER_MS
 from hlomm.domain.units import SCALE, to_text
 from hlomm.engine import arbitrage
 from hlomm.engine.order import Order
@@ -74,7 +75,9 @@ def take_over(state: State, venue: VenueState, item: AccountState, why: str) -> 
     state.high_water = state.equity()
     arbitrage.gone(state, why)
     state.books_moved = venue.reconciled = True
-    memory.agreed_ms = memory.last_fill_ms
+    # What was missing is in these figures: told by the next run's questions it would count twice.
+    read_ms = state.now.wall_ms + venue.skew_ms - (state.now.mono_ns - item.asked_mono_ns) // NS_PER_MS
+    memory.last_fill_ms = memory.agreed_ms = memory.known_from_ms = max(memory.last_fill_ms, read_ms)
     venue.mismatch, venue.strikes = None, 0
     state.out.alert(AlertLevel.WARNING, "adopted_balances", f"{why}: {text}")
 
@@ -147,13 +150,6 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
     found = difference(state, item)
     venue.account = item
     memory = state.memory(item.venue)
-    doubtful = any(
-        order.due or order.state is OrderState.UNKNOWN
-        for order in state.orders.exposed()
-        if venue_of(order.market) == item.venue
-    )
-    doubtful |= any(venue_of(market) == item.venue for market in state.conversions.pending)
-    moved = memory.last_move_ns + state.config.reconcile.quiet_ns >= item.asked_mono_ns
     if not found:
         memory.agreed_ms = memory.last_fill_ms
         _trust(state, venue, item)
@@ -162,8 +158,10 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
         state.out.alert(
             AlertLevel.INFO, "reconciled", f"the account at {item.venue} agrees with the books of the last run"
         )
-    if not found or doubtful or moved:
-        venue.mismatch, venue.strikes = None, 0
+    if not found or unsettled(state, item):
+        if not (found and state.halt is HaltState.HALTED):  # that was found before: `resume` is not to pass it over
+            venue.mismatch = None
+        venue.strikes = 0
         return None
     venue.strikes = venue.strikes + 1 if venue.mismatch == found else 1
     venue.mismatch = found
@@ -171,6 +169,17 @@ def _balances(state: State, venue: VenueState, item: AccountState) -> str | None
         state.out.query_account(item.venue)
         return None
     return f"{item.venue} account differs from our books: " + ", ".join(found)
+
+
+def unsettled(state: State, item: AccountState) -> bool:
+    """Whether a difference may be on its way: something of ours moved there a moment before, or since, or may yet."""
+    doubtful = any(
+        order.due or order.state is OrderState.UNKNOWN
+        for order in state.orders.exposed()
+        if venue_of(order.market) == item.venue
+    )
+    doubtful |= any(venue_of(market) == item.venue for market in state.conversions.pending)
+    return doubtful or state.memory(item.venue).last_move_ns + state.config.reconcile.quiet_ns >= item.asked_mono_ns
 
 
 def _trust(state: State, venue: VenueState, item: AccountState) -> None:

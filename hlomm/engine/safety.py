@@ -13,7 +13,7 @@ from hlomm.engine import arbitrage, braking, halt, inventory, tripped, unhedged
 from hlomm.engine.config import OnDisconnect
 from hlomm.engine.flatten import TIMER, step
 from hlomm.engine.halt import HaltEvent
-from hlomm.engine.reconcile import take_over
+from hlomm.engine.reconcile import take_over, unsettled
 from hlomm.engine.state import State
 from hlomm.engine.walk import Walk
 
@@ -86,6 +86,8 @@ def resume(state: State, actor: str) -> None:
             AlertLevel.WARNING, "resume_refused", f"cannot resume: {', '.join(down)} is down — wait for it, then resume"
         )
         return
+    if state.halt is HaltState.HALTED and _still_moves(state):
+        return
     reset = tripped.resume(state, actor)
     try:
         halt.advance(state.halt, HaltEvent.RESUME)
@@ -104,6 +106,24 @@ def resume(state: State, actor: str) -> None:
     _enter(state, HaltEvent.RESUME, f"resumed by {actor}", persist=False)
     for market_id in state.markets:
         state.touch(market_id)
+
+
+def _still_moves(state: State) -> bool:
+    """Whether an account that differs was asked for too early to be taken over: what has moved would be undone."""
+    moved = [
+        venue.venue
+        for venue in state.venues.values()
+        if venue.mismatch and venue.account is not None and unsettled(state, venue.account)
+    ]
+    for venue in moved:
+        state.out.query_account(venue)
+    if moved:
+        state.out.alert(
+            AlertLevel.WARNING, "resume_refused",
+            f"cannot resume: the account at {', '.join(moved)} differs, and has moved since it was read — it is being "
+            "read again, resume in a few seconds",
+        )  # fmt: skip
+    return bool(moved)
 
 
 def walk_on(state: State) -> None:

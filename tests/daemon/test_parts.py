@@ -242,3 +242,19 @@ def test_the_first_reason_of_a_halt_stands_and_a_disk_that_does_not_answer_ends_
     monkeypatch.setattr(Path, "exists", broken)
     HaltNoteKeeper(note).keep_first("fault", 2)
     assert halt_file.read(note) == halt_file.HaltNote("fault", 2)
+
+
+def test_a_fault_is_noted_although_the_note_of_what_was_resumed_could_not_be_removed(tmp_path, monkeypatch):
+    note = tmp_path / "halt.json"
+    keeper = HaltNoteKeeper(note)
+    keeper.keep("drawdown", 1)
+
+    def refused(_path: Path, **_how: bool) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "unlink", refused)
+        keeper.clear()
+    keeper.keep_first("fault", 2)
+    keeper.retry()
+    assert halt_file.read(note) == halt_file.HaltNote("fault", 2)

@@ -21,7 +21,8 @@ from hlomm.journal.framing import HEADER, frame, scan
 from hlomm.journal.segments import Segment, latest_run, parse_name
 from hlomm.research.replay import replay
 from hlomm.rundir import halt_file
-from hlomm.sim.harness import simulated_hyperliquid
+from hlomm.settings.paths import StatePaths
+from hlomm.sim.harness import read_host, simulated_hyperliquid
 from tests.daemon.conftest import no_look
 
 POINTS = int(os.environ.get("HLOMM_CRASH_POINTS", "8"))
@@ -140,6 +141,17 @@ async def test_books_go_on_where_they_were(rig, autojump_clock, tmp_path):
             assert "reconciled" in again.daemon.monitor.alert_counts
             await again.stop()
             books_equal_truth(again)
+
+
+async def test_client_ids_never_repeat_however_far_back_the_clock_was_set(rig, autojump_clock, tmp_path):
+    paths = StatePaths(tmp_path)
+    paths.prepare()
+    later_ms = read_host().wall_ms + 3_600_000
+    JournalWriter(paths.journal, later_ms, segment_bytes=1_000).close()
+    async with rig(state=tmp_path) as r:
+        begun = parse_name(r.daemon.journal.path.name)
+        assert begun is not None
+        assert begun.epoch_ms == later_ms + 1, "ids of orders begin with it"
 
 
 async def test_fills_and_settlements_while_away_are_booked(rig, autojump_clock, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from hlomm.daemon import journal_writer, last_look
 from hlomm.domain.exits import ExitCode
 from hlomm.domain.ids import HYPERLIQUID, perp_market
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
-from hlomm.domain.outputs import Output
+from hlomm.domain.outputs import HaltState, Output
 from hlomm.domain.times import Now
 from hlomm.domain.units import Qty, parse
 from hlomm.engine.state import State
@@ -291,6 +291,7 @@ async def test_second_signal_skips_to_the_end(rig, autojump_clock):
         with trio.fail_after(90):
             await r.done.wait()
         assert trio.current_time() - started < 24
+        assert r.engine.state.halt is HaltState.STOPPING, "nobody waited for the engine's own end"
         assert r.resting_at_venue() == 0
 
 

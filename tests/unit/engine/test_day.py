@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 
 from hlomm.domain.ids import HYPERLIQUID
@@ -12,6 +13,7 @@ from hlomm.domain.inputs import BookSnapshot, Booted, MarketListed, OperatorActi
 from hlomm.domain.markets import Leg
 from hlomm.domain.outputs import AlertLevel, ExitRequested, HaltState
 from hlomm.domain.times import NS_PER_S
+from hlomm.engine.braking import day_loss
 from hlomm.engine.breakers import DAY_NS
 from hlomm.engine.carry import carried
 from tests.support.rig import Rig, alerts, of, placed
@@ -134,6 +136,16 @@ def test_a_restart_does_not_begin_the_day_anew(next_day: bool) -> None:
     assert rig.state.breakers.day.number == rig.now.wall_ns // DAY_NS
     if not next_day:
         assert rig.state.breakers.day.start == 0
+
+
+def test_a_stopped_day_stays_stopped_over_a_restart_though_its_loss_is_won_back() -> None:
+    before = losing("41")
+    books = msgspec.structs.replace(carried(before.state), day_start=usd(-41))
+    rig = Rig(before.state.config, boot=False)
+    rig.now = before.now
+    rig.tell(Booted(epoch_ms=EPOCH_MS + 1, profile="sim", version="0", config="{}", halted=None, carried=books))
+    assert day_loss(rig.state) <= 0
+    assert (rig.state.breakers.day.start, rig.state.breakers.day.stopped) == (usd(-41), True)
 
 
 @pytest.mark.parametrize("next_day", [False, True])

@@ -586,6 +586,15 @@ def test_halted_emits_nothing_but_cancels_and_reductions(steps: list[str]) -> No
         assert not (rig.halt is S.STOPPED and of(outputs, CancelOrders) and before is S.STOPPED)
 
 
+@pytest.mark.parametrize("action", [OperatorAction.FLATTEN, OperatorAction.CANCEL])
+def test_a_halt_is_noted_when_its_walk_begins_and_not_when_it_ends(action: OperatorAction) -> None:
+    """A crash on the way must not come back quoting."""
+    rig = Rig()
+    rig.buy(100, "0.5")
+    first = of(rig.command(action), HaltChanged)[0]
+    assert (first.state, first.persist) == (S.FLATTENING, True)
+
+
 def test_a_kill_while_stopping_survives_the_restart() -> None:
     rig = Rig()
     rig.resting_bid()

@@ -71,6 +71,8 @@ def test_they_are_the_markouts_of_pricing_to_the_unit(events: list) -> None:
     feed.mid(CENT * 100, 0.0)
     for at_s, kind, what in sorted(events, key=lambda event: (event[0], event[1])):
         if kind == "mid":
+            if at_s == mids[-1][0]:
+                continue  # one mid per time is what both are made for
             feed.mid(what, at_s)
             mids.append((at_s, what))
         else:

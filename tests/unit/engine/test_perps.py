@@ -105,6 +105,15 @@ def test_cost_that_does_not_divide_rounds_towards_zero_and_the_last_takes_the_re
         assert books.perps.cost == 0
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_a_notional_that_does_not_come_out_even_is_rounded_against_us(books: Portfolio, side: Side) -> None:
+    three = msgspec.structs.replace(fill("1", "0.5", side), qty=Qty(3))
+    books.apply(three)
+    assert books.perps.raw == usd("500") - (2 if side is Side.BUY else -1)
+    books.apply(msgspec.structs.replace(three, side=Side(-side)))
+    assert (books.perps.raw, books.realised, books.perps.cost) == (usd("500") - 1, -1, 0)
+
+
 def test_funding_is_realised_at_once(books: Portfolio) -> None:
     books.apply(fill("0.01", "80000"))
     books.fund(PERP, usd("0.12"))
@@ -191,6 +200,14 @@ def test_equity_counts_a_perp_at_the_worse_of_mark_and_touch(qty: str, mark: str
     assert rig.state.equity() == usd(10_000) + rig.state.portfolio.perps.raw + usd(value)
 
 
+@pytest.mark.parametrize(("qty", "value"), [(3, 1), (-3, -2)])
+def test_what_a_perp_is_worth_is_rounded_down(qty: int, value: int) -> None:
+    rig = with_perp("0.01")
+    rig.state.portfolio.perps.position(PERP).qty = qty
+    rig.tell(BboUpdate(PERP, (px("0.5"), lots(1)), (px("0.5"), lots(1)), rig.ms), MarkPrice(PERP, px("0.5"), rig.ms))
+    assert rig.state.perp_value(PERP) == value
+
+
 def test_the_result_of_a_perp_is_inventory() -> None:
     rig = with_perp("0.01")
     rig.tell(MarkPrice(PERP, px("80500"), rig.ms))
@@ -235,6 +252,7 @@ def test_a_perp_that_was_found_is_ours_from_its_entry_on() -> None:
         ((), "-800", "hyperliquid:BTC 0 not 0.01"),
         ((balance("0.02", "1600"),), "-800", "hyperliquid:BTC 0.02 not 0.01"),
         ((balance("0.01", "800"),), "-799", "perp wallet -799 not -800"),
+        ((balance("0.01", "800"),), "-801", "perp wallet -801 not -800"),
         ((balance("0.01", "800"), balance("1", "3000", ETH)), "-800", "hyperliquid:ETH 1 not 0"),
     ],
 )
@@ -259,18 +277,21 @@ def test_an_equal_perp_account_does_not() -> None:
 # -- from run to run
 
 
-def test_books_go_on_in_the_next_run() -> None:
-    rig = with_perp("0.01")
+@pytest.mark.parametrize("qty", ["0.01", "-0.01"])
+def test_books_go_on_in_the_next_run(qty: str) -> None:
+    rig = with_perp(qty)
     rig.tell(FundingPaid(market=PERP, amount=usd("0.5"), key="f1", venue_ms=rig.ms))
     rig.tell(MarkPrice(PERP, px("80500"), rig.ms))
     books = carried(rig.state)
     state = State(BASE)
     restore(state, books)
     state.portfolio.check()
-    assert state.portfolio.perps.position(PERP).qty == signed("0.01")
+    assert state.portfolio.perps.position(PERP).qty == signed(qty)
     assert state.portfolio.perps.raw == rig.state.portfolio.perps.raw
     assert state.portfolio.perps.funding == usd("0.5")
     assert pnl(state).total == pnl(rig.state).total
+    state.ids = rig.state.ids
+    assert [one.px for one in carried(state).perps] == [one.px for one in books.perps] != [None], "seen by none since"
 
 
 def test_books_that_knew_no_perps_take_the_wallet_over_as_first_told() -> None:
@@ -449,3 +470,12 @@ def test_a_perp_that_nobody_follows_makes_no_stop_a_trouble() -> None:
     assert rig.state.last_walk is not None
     assert rig.state.last_walk.confirmed
     assert not left_open(rig.state)
+
+
+def test_a_perp_that_a_late_fill_leaves_open_after_the_walk_is_closed_too() -> None:
+    rig = with_perp("0.01")
+    (sale,) = placed(rig.command(OperatorAction.FLATTEN))
+    rig.keep_fresh(20)
+    assert rig.halt is HaltState.HALTED
+    rig.filled(rig.order(sale.client_id), 0.004)
+    assert rig.halt is HaltState.FLATTENING

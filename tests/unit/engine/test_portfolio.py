@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 
 from hlomm.domain.faults import InvariantBroken
@@ -16,6 +17,7 @@ from hlomm.domain.ids import MarketId
 from hlomm.domain.inputs import TokenBalance
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
+from hlomm.domain.units import Qty
 from hlomm.engine import portfolio as portfolio_module
 from hlomm.engine.exposure import locked_cost, worst_loss
 from hlomm.engine.portfolio import Portfolio
@@ -117,6 +119,18 @@ def test_settlement_pays_both_legs(books: Portfolio, yes_px: str, cash: str, rea
     assert (books.settlements, books.settlements_held) == (1, 1)
 
 
+@pytest.mark.parametrize("leg", list(Leg))
+def test_what_does_not_come_out_even_is_rounded_against_us(books: Portfolio, leg: Leg) -> None:
+    three = msgspec.structs.replace(fill(1, "0.5", leg), qty=Qty(3))
+    books.apply(three)
+    assert books.cash == usd("1000") - 2
+    books.apply(msgspec.structs.replace(three, side=Side.SELL, qty=Qty(1), key="sold"))
+    assert (books.cash, books.realised) == (usd("1000") - 2, 0)
+    books.apply(msgspec.structs.replace(three, qty=Qty(1), key="again"))
+    books.settle(M, px("0.5"))
+    assert books.cash == usd("1000") - 2, "2 for three, nothing for one, 1 for one, and 1 of 1.5 in the end"
+
+
 def test_settling_twice_the_same_way_is_once(books: Portfolio) -> None:
     books.apply(fill(100, "0.40"))
     assert books.settle(M, px(1))
@@ -137,6 +151,10 @@ def test_a_market_without_tokens_settles_without_cash(books: Portfolio) -> None:
     assert (books.settlements, books.settlements_held) == (1, 0)
     assert books.cash == usd("1000")
     assert M not in books.positions
+    books.apply(fill(10, "0.40", market=M2))
+    books.apply(fill(10, "0.50", market=M2, side=Side.SELL))
+    books.settle(M2, px(1))
+    assert (books.settlements, books.settlements_held) == (2, 0)
 
 
 def test_a_fill_after_the_settlement_becomes_cash_at_once(books: Portfolio) -> None:

@@ -11,6 +11,8 @@ from hlomm.domain.ids import HYPERLIQUID, ClientId, MarketId
 from hlomm.domain.inputs import (
     AccountDoubted,
     AccountState,
+    Booted,
+    ClockSkew,
     FillReceived,
     MarketListed,
     MarketSettled,
@@ -23,10 +25,10 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderState, Purpose, Side, Tif
 from hlomm.domain.outputs import Alert, HaltState, Output
 from hlomm.engine import gate
-from hlomm.engine.carry import SEEN_CARRIED, carried
+from hlomm.engine.carry import FLAT_CARRIED, SEEN_CARRIED, SETTLED_CARRIED, carried
 from hlomm.engine.report import pnl
 from hlomm.engine.report import report as look
-from tests.support.rig import Rig, alerts, asked_account, cancelled, halts, placed, queried
+from tests.support.rig import EPOCH_MS, Rig, alerts, asked_account, cancelled, halts, placed, queried
 from tests.support.values import M2, M, account, config, earlier_run_id, lots, outcome, px, resting, token, usd
 
 S = OrderState
@@ -99,6 +101,14 @@ def test_fills_from_before_the_opening_are_inside_the_balances() -> None:
     assert rig.cash == usd(500)
 
 
+def test_books_open_at_venue_time_however_wrong_our_clock_is() -> None:
+    """Fills are asked for by it after a restart."""
+    rig = Rig(boot=False)
+    rig.boot()
+    rig.tell(ClockSkew(HYPERLIQUID, 90_000), account(500))
+    assert carried(rig.state).fills_from_ms == rig.now.wall_ms + 90_000
+
+
 def test_the_next_run_asks_for_fills_from_the_last_agreement_on() -> None:
     """A later fill proves nothing about an earlier one: only the account itself does."""
     rig = Rig()
@@ -126,6 +136,40 @@ def test_with_too_many_keys_to_carry_rather_a_fill_is_missed_than_counted_twice(
     assert len(books.seen) == SEEN_CARRIED
     forgotten_ms = max(ms for key, ms in rig.state.memory(HYPERLIQUID).seen.items() if key not in books.seen)
     assert books.fills_from_ms == forgotten_ms + 1
+
+
+@pytest.mark.parametrize("fills", [SEEN_CARRIED + 200, 100])
+def test_runs_that_end_before_the_account_was_read_never_ask_for_a_fill_whose_key_is_gone(fills: int) -> None:
+    rig = Rig()
+    for _ in range(fills):
+        rig.wait(2.5 if fills < SEEN_CARRIED else 0.05)
+        rig.buy(1, "0.5")
+    if fills < SEEN_CARRIED:
+        rig.wait(5)
+        rig.tell(rig.account_shown())
+    stamped, books = dict(rig.state.memory(HYPERLIQUID).seen), carried(rig.state)
+    asked_from_ms = books.fills_from_ms
+    for run in range(1, 16):
+        rig = Rig(boot=False)
+        epoch_ms = EPOCH_MS + run
+        rig.tell(Booted(epoch_ms=epoch_ms, profile="sim", version="0", config="{}", halted=None, carried=books))
+        books = carried(rig.state)
+        assert not [key for key, ms in stamped.items() if ms >= books.fills_from_ms and key not in books.seen]
+    assert books.fills_from_ms == asked_from_ms
+
+
+def test_of_what_is_over_the_newest_is_carried() -> None:
+    """Fills come late for what has just settled, and limits count what was lost lately."""
+    rig = Rig()
+    markets = [MarketId(f"hyperliquid:o{1_000 + n}") for n in range(SETTLED_CARRIED + FLAT_CARRIED)]
+    for number, market in enumerate(markets, start=1_000):
+        rig.tell(MarketListed(outcome(number)))
+        rig.buy(10, "0.5", market=market)
+        rig.buy(10, "0.4", market=market, side=Side.SELL)
+    assert [one.market for one in carried(rig.state).positions] == markets[-FLAT_CARRIED:]
+    for market in markets:
+        rig.tell(MarketSettled(market, px(1), "oracle"))
+    assert carried(rig.state).settled == tuple((market, px(1)) for market in markets[-SETTLED_CARRIED:])
 
 
 # -- orders
@@ -448,6 +492,67 @@ def test_resume_takes_the_venues_figures_over_visibly() -> None:
     assert rig.state.high_water == rig.state.equity()
     rig.keep_fresh(4)
     assert not report(rig, tokens=tokens)
+
+
+def test_what_was_taken_over_is_recorded_at_once_however_little_it_is() -> None:
+    rig = Rig()
+    rig.keep_fresh(4)
+    differ(rig, 3, "9999.99")
+    rig.engine.checkpoint()
+    rig.command(OperatorAction.RESUME)
+    books = rig.engine.checkpoint()
+    assert books is not None
+    assert (books.cash, books.adjustments) == (usd("9999.99"), usd("-0.01"))
+
+
+def test_what_was_taken_over_is_not_asked_for_again_by_the_next_run() -> None:
+    """A fill that was lost is in the venue's figures: told after a restart it would count twice."""
+    rig = Rig()
+    rig.buy(100, "0.5")
+    rig.keep_fresh(4)
+    rig.tell(rig.account_shown())
+    rig.keep_fresh(30)
+    lost_ms = rig.now.wall_ms
+    rig.keep_fresh(4)
+    differ(rig, 3, 9_940, (token(120, "60"),))
+    rig.command(OperatorAction.RESUME)
+    books = carried(rig.state)
+    assert lost_ms < books.fills_from_ms <= rig.now.wall_ms
+    ms = rig.now.wall_ms + 10
+    rig.buy(10, "0.5", ms=ms)
+    books = carried(rig.state)
+    assert books.fills_from_ms <= ms
+    assert len(books.seen) == 2, "what comes after it is told again, and known"
+
+
+@pytest.mark.parametrize("what", ["settlement", "fill"])
+def test_resume_takes_over_no_account_from_before_the_last_movement(what: str) -> None:
+    """It would bring back tokens that have been paid, or sold."""
+    rig = Rig()
+    rig.buy(100, "0.5")
+    rig.keep_fresh(4)
+    differ(rig, 3, 9_940, (token(100, "50"),))
+    rig.keep_fresh(5)
+    if what == "settlement":
+        rig.tell(MarketSettled(M, px("1"), "oracle"))
+        cash = 10_040
+    else:
+        rig.buy(100, "0.6", side=Side.SELL)
+        cash = 10_000
+    held = rig.cash, rig.net()
+    outputs = rig.command(OperatorAction.RESUME)
+    assert rig.halt is HaltState.HALTED
+    assert "hyperliquid" in alerts(outputs, "resume_refused")[0].text
+    assert asked_account(outputs)
+    assert (rig.cash, rig.net()) == held
+    report(rig, cash)  # asked for too soon after it: who is right is not known, nor forgotten
+    assert not alerts(rig.command(OperatorAction.RESUME), "adopted_balances")
+    assert rig.halt is HaltState.HALTED
+    rig.keep_fresh(4)
+    report(rig, cash)
+    assert alerts(rig.command(OperatorAction.RESUME), "adopted_balances")
+    assert rig.halt is HaltState.RUNNING
+    assert (rig.cash, rig.net()) == (usd(cash), 0)
 
 
 def test_resume_without_a_difference_changes_no_figure() -> None:

@@ -117,6 +117,17 @@ def test_a_void_fill_leaves_the_books_as_if_it_had_not_been(side: Side, leg: Leg
     assert money(rig) == before, "undone once, and never booked again"
 
 
+def test_what_is_left_after_the_undoing_of_a_dear_purchase_never_cost_less_than_nothing() -> None:
+    rig = Rig(FAST)
+    rig.buy(10, "0.1")
+    dear = fill(10, "0.9")
+    rig.tell(FillReceived(dear))
+    rig.buy(9, "0.5", side=Side.SELL)
+    rig.tell(FillVoided(dear, "FAILED"))
+    position = rig.state.portfolio.position(M)
+    assert (position.yes, position.cost_yes) == (lots(1), 0)
+
+
 def sold(rig: Rig, number: float = 100) -> Fill:
     """The fill of the sale that a flatten sends; the walk ends with it."""
     (sale,) = placed(rig.command(OperatorAction.FLATTEN))

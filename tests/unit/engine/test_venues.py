@@ -115,6 +115,17 @@ def test_an_account_that_opens_later_is_no_gain() -> None:
     assert rig.state.max_drawdown == 0
 
 
+def test_an_account_that_opens_later_makes_no_drawdown_good() -> None:
+    rig = Rig(PAUSING, boot=False, venues=VENUES)
+    start(rig)
+    rig.tell(SessionUp(HYPERLIQUID))
+    rig.buy(100, "0.5", fee="20")
+    lost = rig.state.high_water - rig.state.equity()
+    assert lost >= usd(20)
+    rig.tell(account(7_000, venue=KALSHI), SessionUp(KALSHI))
+    assert rig.state.high_water - rig.state.equity() == lost
+
+
 def test_an_account_is_compared_with_its_own_books_and_no_other() -> None:
     rig = three()
     rig.buy(100, "0.5", market=PM)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hlomm.domain.ids import HYPERLIQUID, POLYMARKET
 from hlomm.domain.inputs import (
     MarketListed,
@@ -17,7 +19,7 @@ from hlomm.domain.orders import OrderState, Side
 from hlomm.domain.outputs import HaltState
 from hlomm.engine.config import OnDisconnect
 from tests.support.rig import Rig, alerts, cancelled, placed, queried
-from tests.support.values import account, config, outcome, perp
+from tests.support.values import M, account, config, outcome, perp
 
 DEADLINE_S = 15
 PAUSED_THERE = config(flatten={"on_disconnect": {POLYMARKET: OnDisconnect.PAUSE}})
@@ -43,6 +45,17 @@ def test_back_again_it_sells_what_it_could_not() -> None:
     out = rig.up()
     assert rig.halt is HaltState.FLATTENING
     assert "session lost" in alerts(out, "walk_taken_up")[0].text
+    (sale,) = placed(rig.book())
+    assert (sale.side, sale.reduce_only) == (Side.SELL, True)
+
+
+def test_back_before_the_time_is_up_it_is_not_left_at_what_could_not_be_sold_by_then() -> None:
+    rig = holding()
+    rig.down(rest=False)
+    rig.wait(DEADLINE_S - 1)
+    rig.up()
+    rig.wait(2)
+    assert rig.halt is HaltState.FLATTENING
     (sale,) = placed(rig.book())
     assert (sale.side, sale.reduce_only) == (Side.SELL, True)
 
@@ -102,13 +115,31 @@ def test_an_order_in_doubt_is_asked_about_however_often_it_is_cancelled() -> Non
     assert asked >= 5, "every second and a half"
 
 
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_where_an_order_may_have_rested_is_forgotten_by_the_venues_word_only(confirmed: bool) -> None:
+    rig = Rig(honest=confirmed)
+    rig.state.baskets.rested = {(M, Leg.YES): 0}
+    rig.command(OperatorAction.FLATTEN)
+    rig.wait(DEADLINE_S + 1)
+    assert rig.halt is HaltState.HALTED
+    assert bool(rig.state.baskets.rested) is not confirmed
+
+
 def test_resume_ends_the_matter() -> None:
-    rig = holding()
+    """Later a stop that is to keep what is held sells nothing for a reason that a person has dealt with."""
+    rig = Rig(PAUSED_THERE, honest=False, venues=(HYPERLIQUID, POLYMARKET), boot=False)
+    rig.boot()
+    rig.tell(account(asked_ns=rig.now.mono_ns), MarketListed(perp()), MarketListed(outcome()), SessionUp(HYPERLIQUID))
+    rig.buy(100, "0.5", Leg.YES)
     out_of_reach(rig)
     rig.up()
     rig.wait(DEADLINE_S + 1)
+    assert rig.state.unfinished is not None, "the other venue has never been there"
     rig.command(OperatorAction.RESUME)
-    assert rig.state.unfinished is None
+    assert rig.halt is HaltState.RUNNING
+    rig.tell(StopRequested("SIGINT", flatten=False))
+    assert rig.state.walk is not None
+    assert not rig.state.walk.sell
 
 
 # -- a venue that was not reached in this run
