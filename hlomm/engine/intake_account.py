@@ -111,6 +111,8 @@ def _noted(state: State, fill: Fill) -> None:
     elif fill.kind is FillKind.TRADE:
         _of_no_order_known(state, fill)
         arbitrage.gone(state, "a fill from no order of this run took its tokens")
+        if is_ours(fill.client_id):
+            safety.moved_since(state, fill.market, "a late fill")
     state.touch(fill.market)
 
 
