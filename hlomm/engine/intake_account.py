@@ -161,6 +161,7 @@ def fill_voided(state: State, item: FillVoided, _: Strategies) -> None:
     if order is not None:
         order.voided += fill.qty
         order.paid -= _paid(fill)
+        arbitrage.undone(state, order)
     else:
         arbitrage.gone(state, "a fill of it never settled")
     state.markouts.note(msgspec.structs.replace(_fill_row(state, undone), kind=VOIDED), state.now.mono_ns)

@@ -162,7 +162,8 @@ def moved_since(state: State, market: MarketId, what: str) -> None:
     if state.sale is Sale.NONE or (state.sale is Sale.OWED and state.unfinished is None):
         return  # what is owed goes on anyway
     position, perp = state.portfolio.position(market), state.portfolio.perps.position(market)
-    parted = any(state.pairs.tokens(market, leg) > position.held(leg) for leg in Leg)  # its other leg is naked
+    parted = any(state.pairs.tokens(market, leg) > position.held(leg) for leg in Leg)
+    parted |= state.baskets.stuck is not None  # the other leg of a pair is naked
     if not (parted or position.net or perp.qty):
         return
     if state.unfinished is not None and not parted and not state.venues[venue_of(market)].reachable:

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from hlomm.domain.carried import Carried
+from hlomm.domain.fills import Fill
 from hlomm.domain.ids import HYPERLIQUID, KALSHI
 from hlomm.domain.inputs import (
     AccountState,
@@ -56,6 +57,48 @@ def test_a_pair_of_which_a_fill_was_undone_is_kept_once() -> None:
     shown = report(desk.rig.state).arbitrage
     assert (shown.taken, shown.settled) == (1, 1)
     assert abs(shown.realised - shown.legging_loss - desk.rig.state.portfolio.realised) <= 1
+
+
+def undoable(desk: PairDesk) -> Fill:
+    """A pair of 100, of whose NO 60 may still come to nothing."""
+    yes, no = sent(desk)
+    desk.ends(yes, 100)
+    fill = replace(desk.rig.fill_of(no, 60), pending=True)
+    desk.rig.tell(FillReceived(fill))
+    desk.ends(no, 40)
+    return fill
+
+
+def test_a_pair_that_was_not_the_last_of_its_link_is_not_left_on_one_leg() -> None:
+    desk = PairDesk.open()
+    fill = undoable(desk)
+    for order in sent(desk):
+        desk.ends(order, 100)
+    assert desk.rig.state.pairs.held((HL.id, KS.id)) == lots(200)
+    desk.rig.tell(FillVoided(fill, "never mined"))
+    assert desk.rig.state.halt is HaltState.FLATTENING
+    assert "left on one leg" in desk.rig.state.halt_reason
+
+
+def test_what_a_sale_left_of_a_pair_is_reopened_by_a_fill_that_is_undone() -> None:
+    desk = PairDesk.open()
+    fill = undoable(desk)
+    for order in placed(desk.rig.command(OperatorAction.KILL)):
+        desk.rig.filled(order, 30)
+        desk.rig.closed(order, 30, status="canceled")
+    desk.books(dear=NOTHING)
+    settle_down(desk)
+    assert desk.rig.state.pairs.held((HL.id, KS.id)) == lots(70)
+    desk.books()
+    desk.rig.command(OperatorAction.RESUME)
+    (sale,) = legs(desk.rig.tell(FillVoided(fill, "never mined")))
+    assert (sale.market, sale.leg, sale.side, sale.qty) == (HL.id, Leg.YES, Side.SELL, lots(60))
+    desk.ends(sale, 60)
+    assert desk.phase == "done"
+    assert (desk.rig.net(HL.id), desk.rig.net(KS.id)) == (lots(10), -lots(10))
+    (left,) = desk.rig.state.pairs.open
+    assert left.qty == lots(10)
+    assert left.spent == usd("9.5"), "what is left costs what it cost"
 
 
 def test_complete_sets_are_nobody_elses_while_the_rest_is_sold_back() -> None:
