@@ -6,6 +6,7 @@ what the venue reports since, and compares the sum with the account before it qu
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TypeVar
 
 import msgspec
@@ -15,6 +16,16 @@ from hlomm.domain.fills import Fill
 from hlomm.domain.ids import HYPERLIQUID, MarketId, StrategyId, VenueId
 from hlomm.domain.markets import Leg
 from hlomm.domain.units import SCALE, Cash, Px, Qty
+
+
+class Sale(StrEnum):
+    """Whether everything was to be sold, since somebody last resumed."""
+
+    NONE = "none"
+    OWED = "owed"
+    """It is under way, or could not be brought to its end."""
+    OVER = "over"
+    """What could be sold is; what a fill that is undone, or comes late, leaves naked after that is sold as well."""
 
 
 class CarriedPosition(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -176,6 +187,7 @@ class Carried(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """(key, value) of settings an operator had changed: a restart is as configured, and says so."""
     stuck: str = ""
     """Why a pair may be on one leg: everything is sold once it runs, unless nothing is held by then."""
+    sale: Sale = Sale.NONE
 
     @property
     def first(self) -> CarriedBooks:
@@ -211,8 +223,13 @@ def without_flat(books: Carried) -> Carried:
 def without_prices(books: Carried) -> Carried:
     """The same as it was recorded before prices were carried, and that pairs may be on one leg."""
     return msgspec.structs.replace(
-        _unpriced(books), others=tuple(_unpriced(other) for other in books.others), stuck=""
+        _unpriced(without_sale(books)), others=tuple(_unpriced(other) for other in books.others), stuck=""
     )  # fmt: skip
+
+
+def without_sale(books: Carried) -> Carried:
+    """The same as it was recorded before a sale was carried."""
+    return msgspec.structs.replace(books, sale=Sale.NONE)
 
 
 def _unpriced(books: _Books) -> _Books:

@@ -17,6 +17,7 @@ from hlomm.domain.view import Basket
 from hlomm.engine import flatten_pairs
 from hlomm.engine.basket import BasketState, Group, Pairing, Phase
 from hlomm.engine.fees import rates_of
+from hlomm.engine.order import Order
 from hlomm.engine.pairs import Kept, Tally
 from hlomm.engine.state import State
 from hlomm.pricing.complete_sets import all_in
@@ -139,12 +140,21 @@ def rejoin(state: State, why: str) -> None:
     """Everything that could be sold is: what is still whole of the pairs is held as before."""
     for kept, whole in flatten_pairs.whole_ones(state):
         left, sold = flatten_pairs.parts_of(kept, whole)
+        if kept.basket is not None:
+            kept.basket.left(whole)  # a fill of it that is undone later reopens what is left
         if left is not None:
             state.pairs.open.append(left)
             state.books_moved = True
         if sold is not None:
             _ended(state, sold, f"sold: {why}", None)
     state.pairs.parted.clear()
+
+
+def undone(state: State, order: Order) -> None:
+    """A fill of an order of this run never settled: only the last basket of a group sees to that by itself."""
+    last = (known.basket for known in state.baskets.by_group.values() if known.basket is not None)
+    if not any(order is one for basket in last for of in basket.legs for one in of.orders):
+        gone(state, "a fill of it never settled")
 
 
 def gone(state: State, why: str) -> None:

@@ -133,6 +133,10 @@ class BasketLegState:
     """Bounded by the attempts."""
     aside_cost: int = 0
     """Of the sets that were put aside."""
+    sold: int = 0
+    """By a way to safety, after the basket was done; negative for what came to its pairs from elsewhere."""
+    sold_cost: int = 0
+    """What those had cost."""
 
     @property
     def ended(self) -> bool:
@@ -155,7 +159,7 @@ class BasketLegState:
 
     @property
     def held(self) -> int:
-        return 2 * self.bought - sum(order.filled - order.voided for order in self.orders)
+        return 2 * self.bought - sum(order.filled - order.voided for order in self.orders) - self.sold
 
     @property
     def direction(self) -> int:
@@ -166,11 +170,17 @@ class BasketLegState:
         """What that many contracts were bought for, at the average of those not put aside, rounded up."""
         ours = [order for order in self.orders if order.direction == self.direction]
         cost = sum(order.paid - self._made(order, SCALE) for order in ours) - self.aside_cost
-        return -(-cost * qty // max(self.bought - aside, 1))
+        return -(-(cost - self.sold_cost) * qty // max(self.bought - self.sold - aside, 1))
 
     def spent(self, unit: int) -> int:
         """Cash it took, pairs at what they bring: buying a complement makes them, selling it uses them up."""
-        return sum(order.paid - self._made(order, unit) for order in self.orders)
+        return sum(order.paid - self._made(order, unit) for order in self.orders) - self.sold_cost
+
+    def left(self, qty: int, unit: int) -> None:
+        """So many are held after a way to safety, at their share of the cost."""
+        if self.held:
+            self.sold_cost += self.spent(unit) * (self.held - qty) // self.held
+        self.sold += self.held - qty
 
     def _made(self, order: Order, unit: int) -> int:
         """What the pairs that an order in the other token made bring when merged; negative for those it used up."""
@@ -251,6 +261,11 @@ class BasketState:
         self.aside = max(self.sets, 0)
         for leg in self.legs:
             leg.aside_cost = leg.spent(self.unit) * self.aside // leg.held if self.aside else 0
+
+    def left(self, sets: int) -> None:
+        """So many are held after a way to safety."""
+        for leg in self.legs:
+            leg.left(sets, self.unit)
 
     def loss(self, sets: int) -> int:
         """What is lost beside the sets put aside, if that many end complete and everything else is worth nothing."""

@@ -137,12 +137,13 @@ def _send(state: State, basket: BasketState, of: BasketLegState, want: gate.Prop
 
 
 def _step_aside(state: State, want: gate.Proposal) -> None:
-    """Take our own quotes out of an order's way: it would meet them first, and trade with nobody or die of it.
+    """Take what rests of ours out of an order's way: it would meet them first, and trade with nobody or die of it.
 
     Cancels leave before the orders of their turn. Where the order still comes first, the venue lets the two not trade.
     """
     limit = yes_px(want.leg, want.px)
     for order in list(state.orders.live_in(want.market.market.id)):
-        meets = order.direction != want.direction and (limit - order.yes_px) * want.direction >= 0
-        if order.purpose is Purpose.QUOTE and meets:
+        prices = order.px, order.px if order.amend_px is None else order.amend_px  # on its way it may be at either
+        meets = any((limit - yes_px(order.leg, px)) * want.direction >= 0 for px in prices)
+        if order.purpose in (Purpose.QUOTE, Purpose.REST) and order.direction != want.direction and meets:
             quoting.cancel(state, order)

@@ -57,9 +57,9 @@ def carried(state: State) -> Carried:
         epoch_ms=state.ids.epoch_ms, high_water=Cash(state.high_water), max_drawdown=Cash(state.max_drawdown),
         earned=state.attribution.earned(), hedged=state.attribution.hedged(), tuned=tuning.carried(state),
         day=day.number, day_start=Cash(day.start), day_stopped=day.stopped,
-        paused=tuple(state.paused.items()), pairs=tuple(map(_pair, state.pairs.open)),
+        paused=tuple(state.paused.items()), pairs=tuple(map(_pair, (*state.pairs.open, *state.pairs.parted))),
         making=tuple(group for group, known in state.baskets.by_group.items() if _in_making(known)),
-        rested=_rested(state), stuck=state.baskets.stuck or "",
+        rested=_rested(state), stuck=state.baskets.stuck or "", sale=state.sale,
     )  # fmt: skip
 
 
@@ -169,7 +169,7 @@ def restore(state: State, books: Carried) -> None:
         )
         for one in books.pairs
     ]  # fmt: skip
-    state.baskets.stuck = books.stuck or None
+    state.baskets.stuck, state.sale = books.stuck or None, books.sale
     if books.making:
         # What their orders did is in the books or will be, but not which leg is short of what: no guess is safe.
         state.baskets.stuck = f"the last run ended while it was making {', '.join(books.making)}"

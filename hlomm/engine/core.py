@@ -116,6 +116,7 @@ class Engine:
         safety.watch_inventory(state)
         self._due()
         baskets.step(state)
+        safety.watch_sale(state)
         safety.watch_pairs(state)  # before anything is quoted: what is naked now may stop everything
         self._quote()
         baskets.work(state, self.strategies)

@@ -53,7 +53,7 @@ def parts_of(kept: Kept, whole: int) -> tuple[Kept | None, Kept | None]:
     if whole == 0:
         return None, kept
     spent, expected = -(-kept.spent * whole // kept.qty), kept.expected * whole // kept.qty
-    left = attrs.evolve(kept, qty=whole, spent=spent, expected=expected, slippage=0, basket=None)
+    left = attrs.evolve(kept, qty=whole, spent=spent, expected=expected)
     return left, attrs.evolve(
         kept, qty=kept.qty - whole, spent=kept.spent - spent, expected=kept.expected - expected
     )  # fmt: skip

@@ -111,6 +111,8 @@ def _noted(state: State, fill: Fill) -> None:
     elif fill.kind is FillKind.TRADE:
         _of_no_order_known(state, fill)
         arbitrage.gone(state, "a fill from no order of this run took its tokens")
+        if is_ours(fill.client_id):
+            safety.moved_since(state, fill.market, "a late fill")
     state.touch(fill.market)
 
 
@@ -159,6 +161,7 @@ def fill_voided(state: State, item: FillVoided, _: Strategies) -> None:
     if order is not None:
         order.voided += fill.qty
         order.paid -= _paid(fill)
+        arbitrage.undone(state, order)
     else:
         arbitrage.gone(state, "a fill of it never settled")
     state.markouts.note(msgspec.structs.replace(_fill_row(state, undone), kind=VOIDED), state.now.mono_ns)

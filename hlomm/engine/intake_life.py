@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hlomm.domain.carried import Sale
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.ids import ClientIds, StrategyId, venue_of
 from hlomm.domain.inputs import (
@@ -44,6 +45,8 @@ def booted(state: State, item: Booted, _: Strategies) -> None:
     if item.carried is not None:
         restore(state, item.carried)
         tuning.ended(state, item.carried.tuned)
+    if item.halted is None:
+        state.sale = Sale.NONE
     state.digest.mix(item.epoch_ms)
     state.digest.mix_text(item.config)
 

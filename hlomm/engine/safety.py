@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hlomm.domain.carried import Sale
 from hlomm.domain.faults import IllegalTransition
 from hlomm.domain.ids import MarketId, venue_of
 from hlomm.domain.markets import Leg
@@ -60,7 +61,6 @@ def danger(state: State, reason: str, *, sell: bool, latch: bool = False) -> Non
 def stop(state: State, reason: str, *, sell: bool) -> None:
     if state.halt is HaltState.STOPPED:
         return
-    sell |= state.unfinished is not None and state.unfinished.sell  # nobody takes it up any more
     _set_out(state, reason, sell=sell and not state.journal_failed)
     if state.halt is not HaltState.STOPPING:
         _enter(state, HaltEvent.STOP, reason, persist=False)
@@ -100,7 +100,7 @@ def resume(state: State, actor: str) -> None:
         if venue.mismatch and venue.account is not None:
             take_over(state, venue, venue.account, f"{actor} accepted the venue's figures")
     state.strategy_faults.clear()
-    state.unfinished = None
+    state.unfinished, state.sale, state.books_moved = None, Sale.NONE, True
     state.strategy_strikes = 0
     state.high_water = state.equity()
     _enter(state, HaltEvent.RESUME, f"resumed by {actor}", persist=False)
@@ -137,6 +137,8 @@ def walk_on(state: State) -> None:
             _sold(state, walk)
         state.unfinished = walk if walk.blind and not walk.confirmed else None
         state.last_walk = walk
+        if walk.sell:
+            state.sale, state.books_moved = Sale.OVER if state.unfinished is None else Sale.OWED, True
         _enter(state, HaltEvent.SAFE, walk.reason, persist=state.halt is HaltState.FLATTENING)
         if all(state.venues[venue].up for venue in walk.blind):
             take_up(state)
@@ -177,13 +179,35 @@ def take_up(state: State) -> None:
 
 def moved_since(state: State, market: MarketId, what: str) -> None:
     """Something of ours moved where a way to safety has sold and is over: what that leaves naked goes the same way."""
-    if state.halt is not HaltState.HALTED or state.last_walk is None or not state.last_walk.sell:
+    if state.sale is Sale.NONE or (state.sale is Sale.OWED and state.unfinished is None):
+        return  # what is owed goes on anyway
+    position, perp = state.portfolio.position(market), state.portfolio.perps.position(market)
+    parted = any(state.pairs.tokens(market, leg) > position.held(leg) for leg in Leg)
+    parted |= state.baskets.stuck is not None  # the other leg of a pair is naked
+    if not (parted or position.net or perp.qty):
         return
-    if state.unfinished is not None and not state.venues[venue_of(market)].reachable:
+    if state.unfinished is not None and not parted and not state.venues[venue_of(market)].reachable:
         return  # `take_up` goes on as soon as the venue is said to answer
-    if state.portfolio.position(market).net or state.portfolio.perps.position(market).qty:
+    if state.halt is HaltState.HALTED and _agreed(state):
         known = state.markets.get(market)
         danger(state, f"{what} of {market if known is None else known.market.ticker} after all was sold", sell=True)
+    else:
+        state.sale, state.books_moved = Sale.OWED, True
+
+
+def _agreed(state: State) -> bool:
+    """Whether the books are confirmed wherever anything can be sold: what a guardian sold meanwhile is in them."""
+    return all(venue.reconciled for venue in state.venues.values() if venue.ever_up)
+
+
+def watch_sale(state: State) -> None:
+    """What the last run did not bring to its end is sold, once the accounts agree with the books."""
+    if state.halt is not HaltState.HALTED or state.sale is not Sale.OWED or state.unfinished is not None:
+        return
+    if _agreed(state):
+        reason = state.halt_reason
+        state.out.alert(AlertLevel.WARNING, "walk_taken_up", f"the last run was selling, going on with: {reason}")
+        danger(state, reason, sell=True)
 
 
 def left_open(state: State) -> bool:
@@ -261,12 +285,15 @@ def _set_out(state: State, reason: str, *, sell: bool) -> None:
     """Start the walk, or change what the one under way is for."""
     walk = state.walk
     if walk is None:
-        state.walk = _walk(state, reason, sell=sell)
+        sell |= state.unfinished is not None and state.unfinished.sell  # nobody else would take it up
+        state.walk = _walk(state, reason, sell=sell and not state.journal_failed)
     elif state.journal_failed:
         walk.sell = False
     elif sell and not walk.sell:
         walk.sell = True
         walk.deadline_ns = state.now.mono_ns + state.config.flatten.deadline_ns  # once: selling needs its own time
+    if state.walk is not None and state.walk.sell and state.sale is not Sale.OWED:
+        state.sale, state.books_moved = Sale.OWED, True
 
 
 def _with_the_first(state: State, reason: str) -> str:

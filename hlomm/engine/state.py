@@ -19,6 +19,7 @@ from collections.abc import Mapping
 import attrs
 import msgspec
 
+from hlomm.domain.carried import Sale
 from hlomm.domain.ids import ClientIds, MarketId, StrategyId, VenueId
 from hlomm.domain.inputs import AccountState, FeeRates, Level, TradePrint
 from hlomm.domain.markets import Leg, Market, MarketKind
@@ -290,6 +291,7 @@ class State:
         """The last walk, if its deadline came while a venue was out of reach: it is taken up when that answers."""
         self.last_walk: Walk | None = None
         """The last one that ended."""
+        self.sale = Sale.NONE
         self.journal_failed = False
         """Nothing can be put on record any more, so nothing but cancels may be sent, whoever asks."""
         self.high_water = 0

@@ -13,7 +13,7 @@ import attrs
 import msgspec
 
 from hlomm.assembly.engine import build_engine
-from hlomm.domain.carried import without_flat, without_prices
+from hlomm.domain.carried import without_flat, without_prices, without_sale
 from hlomm.domain.faults import JournalCorrupt, UsageError
 from hlomm.domain.inputs import Booted
 from hlomm.domain.times import Now
@@ -260,8 +260,10 @@ def _same_books(engine: Engine, record: CheckpointRecord, result: ReplayResult) 
     books = engine.checkpoint()
     if books == record.books:
         return True
-    if books is not None and record.books in (without_prices(books), without_flat(without_prices(books))):
-        return True  # of an older version
+    if books is not None:
+        older = without_sale(books), without_prices(books), without_flat(without_prices(books))
+        if record.books in older:
+            return True
     result.divergence = Divergence(seq=record.seq, what="books", recorded=repr(record.books), replayed=repr(books))
     return False
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hlomm.domain.carried import Carried, without_flat, without_prices
+from hlomm.domain.carried import Carried, without_flat, without_prices, without_sale
 from hlomm.domain.faults import JournalCorrupt, UsageError
 from hlomm.domain.ids import HYPERLIQUID, outcome_market
 from hlomm.domain.inputs import BookSnapshot, Booted, MarketListed, OperatorAction, OperatorCommand
@@ -43,10 +43,10 @@ def test_a_run_of_the_whole_engine_replays_byte_for_byte(seed: int, tmp_path: Pa
     assert result.text().endswith("\nidentical")
 
 
-@pytest.mark.parametrize("lean_of", [without_prices, lambda books: without_flat(without_prices(books))])
+@pytest.mark.parametrize("lean_of", [without_sale, without_prices, lambda books: without_flat(without_prices(books))])
 def test_books_of_an_older_version_are_the_same_books(tmp_path: Path, lean_of: Callable[[Carried], Carried]) -> None:
-    """From before prices were carried, and before flat markets were."""
-    run, changed = Run().weather(11, 500), 0
+    """From before a sale was carried, before prices were, and before flat markets were."""
+    run, changed = Run().weather(11, 300, hostility=0.3), 0
     for at, record in enumerate(run.records):
         if isinstance(record, CheckpointRecord):
             lean = lean_of(record.books)

@@ -35,7 +35,7 @@ from tests.support.ladders import GROUP, HIGH, LOW, RULES, Climber, LadderDesk, 
 from tests.support.pairs import EXPIRY_NS, Crosser
 from tests.support.pairs import rules as pair_rules
 from tests.support.puppet import Puppet
-from tests.support.rig import Rig, alerts, cancelled
+from tests.support.rig import Rig, alerts, amended, cancelled
 from tests.support.values import EPOCH_MS, levels, lots, perp, px, usd
 from tests.support.venues import hyperliquid, link_rules, polymarket, rule
 
@@ -236,6 +236,20 @@ def test_our_own_quote_steps_aside_for_a_leg() -> None:
     assert [one.client_id for one in cancelled(outputs)][:1] == [ask.client_id]
     assert ask.state is OrderState.PENDING_CANCEL
     assert bid.state is OrderState.OPEN, "what is not in the way stays"
+
+
+def test_so_does_one_that_is_on_its_way_there() -> None:
+    desk = LadderDesk.open(quoter="KXBTCD")
+    desk.rig.want(ask=("0.70", 50), fair="0.45", market=LOW.id)
+    (ask,) = desk.rig.state.orders.live_in(LOW.id)
+    desk.rig.opened(ask)
+    desk.wait(1.5)
+    assert ask.state is OrderState.OPEN
+    moved = amended(desk.rig.want(ask=("0.50", 50), fair="0.45", market=LOW.id))
+    assert len(moved) == 1, "it may be at either price"
+    desk.climber.pair = wanted()
+    desk.rig.state.touch(LOW.id)
+    assert [one.client_id for one in cancelled(desk.rig.wait(1))] == [ask.client_id]
 
 
 # -- complete

@@ -6,12 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from hlomm.domain.carried import Carried
+from hlomm.domain.fills import Fill
 from hlomm.domain.ids import HYPERLIQUID, KALSHI
 from hlomm.domain.inputs import (
     AccountState,
     Booted,
     FillReceived,
     FillVoided,
+    Level,
     MarketListed,
     MarketSettled,
     OperatorAction,
@@ -25,11 +27,13 @@ from hlomm.domain.outputs import HaltState
 from hlomm.domain.units import Cash
 from hlomm.engine.carry import carried
 from hlomm.engine.report import report
-from tests.support.pairs import HL, KS, RULES, Crosser, PairDesk, legs
+from tests.support.pairs import DEAR, HL, KS, RULES, Crosser, PairDesk, legs
 from tests.support.puppet import Puppet
-from tests.support.rig import Rig, placed
+from tests.support.rig import Rig, alerts, placed
 from tests.support.values import EPOCH_MS, lots, perp, px, usd
 from tests.unit.engine.test_pairs import NOTHING, bought, sent, told
+
+Book = tuple[tuple[Level, ...], tuple[Level, ...]]
 
 
 def test_a_pair_of_which_a_fill_was_undone_is_kept_once() -> None:
@@ -53,6 +57,48 @@ def test_a_pair_of_which_a_fill_was_undone_is_kept_once() -> None:
     shown = report(desk.rig.state).arbitrage
     assert (shown.taken, shown.settled) == (1, 1)
     assert abs(shown.realised - shown.legging_loss - desk.rig.state.portfolio.realised) <= 1
+
+
+def undoable(desk: PairDesk) -> Fill:
+    """A pair of 100, of whose NO 60 may still come to nothing."""
+    yes, no = sent(desk)
+    desk.ends(yes, 100)
+    fill = replace(desk.rig.fill_of(no, 60), pending=True)
+    desk.rig.tell(FillReceived(fill))
+    desk.ends(no, 40)
+    return fill
+
+
+def test_a_pair_that_was_not_the_last_of_its_link_is_not_left_on_one_leg() -> None:
+    desk = PairDesk.open()
+    fill = undoable(desk)
+    for order in sent(desk):
+        desk.ends(order, 100)
+    assert desk.rig.state.pairs.held((HL.id, KS.id)) == lots(200)
+    desk.rig.tell(FillVoided(fill, "never mined"))
+    assert desk.rig.state.halt is HaltState.FLATTENING
+    assert "left on one leg" in desk.rig.state.halt_reason
+
+
+def test_what_a_sale_left_of_a_pair_is_reopened_by_a_fill_that_is_undone() -> None:
+    desk = PairDesk.open()
+    fill = undoable(desk)
+    for order in placed(desk.rig.command(OperatorAction.KILL)):
+        desk.rig.filled(order, 30)
+        desk.rig.closed(order, 30, status="canceled")
+    desk.books(dear=NOTHING)
+    settle_down(desk)
+    assert desk.rig.state.pairs.held((HL.id, KS.id)) == lots(70)
+    desk.books()
+    desk.rig.command(OperatorAction.RESUME)
+    (sale,) = legs(desk.rig.tell(FillVoided(fill, "never mined")))
+    assert (sale.market, sale.leg, sale.side, sale.qty) == (HL.id, Leg.YES, Side.SELL, lots(60))
+    desk.ends(sale, 60)
+    assert desk.phase == "done"
+    assert (desk.rig.net(HL.id), desk.rig.net(KS.id)) == (lots(10), -lots(10))
+    (left,) = desk.rig.state.pairs.open
+    assert left.qty == lots(10)
+    assert left.spent == usd("9.5"), "what is left costs what it cost"
 
 
 def test_complete_sets_are_nobody_elses_while_the_rest_is_sold_back() -> None:
@@ -158,7 +204,7 @@ def test_a_pair_of_which_nothing_is_held_any_more_halts_nobody() -> None:
     assert desk.rig.state.baskets.stuck is None
 
 
-def restarted(books: Carried, *, halted: str | None, after: PairDesk) -> PairDesk:
+def restarted(books: Carried, *, halted: str | None, after: PairDesk, dear: Book = DEAR) -> PairDesk:
     """The next run, as far as it comes by itself."""
     venues = (HYPERLIQUID, KALSHI)
     again = PairDesk(Rig(RULES, boot=False, strategies=[Crosser(), Puppet()], venues=venues), Crosser())
@@ -171,7 +217,7 @@ def restarted(books: Carried, *, halted: str | None, after: PairDesk) -> PairDes
     )  # fmt: skip
     again.rig.tell(MarketListed(perp()), MarketListed(HL), MarketListed(KS))
     again.rig.tell(*(told(again, venue) for venue in venues), *(SessionUp(venue) for venue in venues))
-    again.books()
+    again.books(dear=dear)
     settle_down(again)
     return again
 
@@ -213,16 +259,15 @@ def test_a_pair_that_a_halt_interrupts_is_not_forgotten_where_nothing_is_sold(di
     assert "left on one leg" in desk.rig.state.halt_reason
 
 
-def test_a_pair_that_was_being_sold_when_the_daemon_died_is_not_forgotten() -> None:
+def test_a_leg_that_was_being_sold_when_the_daemon_died_is_sold() -> None:
     desk = PairDesk.open()
     yes, no = sent(desk)
     desk.ends(yes, 100)
     desk.rig.command(OperatorAction.FLATTEN)
     desk.rig.rejected(no, "IocCancel", "could not match")
     again = restarted(written(desk), halted="flatten", after=desk)
-    assert again.rig.net(HL.id) == lots(100), "what the last run began to sell this one only cancels"
-    again.rig.command(OperatorAction.RESUME)
-    assert again.rig.state.halt is HaltState.FLATTENING
+    assert alerts(again.rig.outputs, "walk_taken_up")
+    assert {(one.leg, one.side, one.qty) for one in placed(again.rig.outputs)} == {(Leg.YES, Side.SELL, lots(100))}
 
 
 def test_after_everything_was_sold_or_offered_whoever_resumes_has_decided() -> None:
@@ -238,13 +283,20 @@ def test_after_everything_was_sold_or_offered_whoever_resumes_has_decided() -> N
     assert written(desk).stuck == ""
 
 
-def test_complete_pairs_that_were_being_sold_when_the_daemon_died_are_not_forgotten() -> None:
+def test_complete_pairs_that_were_being_sold_when_the_daemon_died_are_sold() -> None:
     desk = bought()
     desk.rig.command(OperatorAction.FLATTEN)
     again = restarted(written(desk), halted="flatten", after=desk)
-    again.rig.command(OperatorAction.RESUME)
-    assert again.rig.state.halt is HaltState.FLATTENING
-    assert "1 pairs" in again.rig.state.halt_reason
+    assert {(one.market, one.qty) for one in placed(again.rig.outputs)} == {(HL.id, lots(100)), (KS.id, lots(100))}
+
+
+def test_complete_pairs_that_were_being_sold_when_the_daemon_died_are_kept_whole() -> None:
+    desk = bought()
+    desk.rig.command(OperatorAction.FLATTEN)
+    again = restarted(written(desk), halted="flatten", after=desk, dear=NOTHING)
+    assert alerts(again.rig.outputs, "walk_taken_up")
+    assert placed(again.rig.outputs) == [], "nobody buys the other half"
+    assert again.rig.state.pairs.held((HL.id, KS.id)) == lots(100)
 
 
 def test_a_leg_at_a_venue_that_was_away_for_the_whole_walk_is_not_forgotten() -> None:
@@ -257,9 +309,7 @@ def test_a_leg_at_a_venue_that_was_away_for_the_whole_walk_is_not_forgotten() ->
         desk.rig.wait(1)
     desk = restarted(written(desk), halted="kalshi session lost", after=desk)
     assert desk.rig.net(KS.id) == -lots(100), "nobody was there to be offered it"
-    desk.rig.command(OperatorAction.RESUME)
-    assert desk.rig.state.halt is HaltState.FLATTENING
-    assert "left on one leg" in desk.rig.state.halt_reason
+    assert {(one.market, one.qty) for one in placed(desk.rig.outputs)} == {(KS.id, lots(100))}
 
 
 def test_a_pair_that_comes_out_whole_of_a_stop_that_keeps_is_one() -> None:

@@ -23,7 +23,11 @@ from hlomm.domain.inputs import (
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side, Tif
 from hlomm.domain.outputs import HaltState
+from hlomm.domain.units import SCALE
 from hlomm.domain.view import PairView
+from hlomm.engine.basket import BasketLegState, BasketState
+from hlomm.engine.basket_moves import Move
+from hlomm.engine.basket_orders import send_all
 from hlomm.engine.carry import carried
 from hlomm.engine.config import OnDisconnect
 from hlomm.engine.report import report
@@ -526,3 +530,15 @@ def test_what_fills_on_the_way_into_a_halt_that_sells_nothing_is_sold_by_whoever
     desk.books(FAR, DEAR)
     assert (desk.rig.state.halt is HaltState.RUNNING) is (not filled)
     assert not filled or "40 YES" in desk.rig.state.halt_reason
+
+
+@pytest.mark.parametrize(("no", "meets"), [("0.52", True), ("0.50", True), ("0.48", False)])
+def test_what_rests_steps_aside_for_a_leg_of_another_link(no: str, meets: bool) -> None:
+    """The venue would cancel one of the two; its own link need not be due in that turn."""
+    desk = RestDesk.open()
+    order, state = desk.rests(), desk.rig.state
+    of = BasketLegState(HL.id, Leg.NO)
+    basket = BasketState(group="another", strategy=desk.crosser.id, plan=rested(), unit=SCALE, legs=(of,))
+    move = Move(of=of, market=state.markets[HL.id], leg=Leg.NO, side=Side.BUY, px=px(no), qty=lots(50))
+    assert send_all(state, basket, [move]) == 1
+    assert bool(pulled(state.out.drain(), order)) is meets
