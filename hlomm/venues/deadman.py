@@ -229,7 +229,7 @@ class DeadmanKeeper:
 
     async def _arm(self) -> None:
         period_ns = seconds_to_ns(self._rules.term_s) // SHARE
-        started_ns = self._clock.now().mono_ns
+        started_ns, maybe_ns = self._clock.now().mono_ns, self._maybe_ns
         self._maybe_ns = started_ns + seconds_to_ns(self._rules.term_s + self._rules.arrives_within_s)
         try:
             answer = await self._switch.arm(self._rules.term_s)
@@ -239,6 +239,7 @@ class DeadmanKeeper:
             return
         self._maybe_ns = 0
         if isinstance(answer, Declined):
+            self._maybe_ns = maybe_ns  # a refusal of this one says nothing of one before that was not answered
             self._decline(answer)
             again_ns = period_ns if answer.again_s is None else seconds_to_ns(answer.again_s)
             self._next_ns = self._clock.now().mono_ns + again_ns

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from hlomm.domain.faults import InvariantBroken
 from hlomm.domain.fills import Fill, FillKind
 from hlomm.domain.ids import HYPERLIQUID
-from hlomm.domain.inputs import FillFinal, FillReceived, FillVoided, JournalFailed, MarketSettled, OperatorAction
+from hlomm.domain.inputs import (
+    FillFinal,
+    FillReceived,
+    FillVoided,
+    FundingPaid,
+    Input,
+    JournalFailed,
+    MarketListed,
+    MarketSettled,
+    OperatorAction,
+)
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Purpose, Side
 from hlomm.domain.outputs import ConvertSet, HaltState
@@ -22,7 +32,7 @@ from hlomm.engine.portfolio import Portfolio
 from hlomm.engine.report import pnl
 from hlomm.engine.undelivered import Undelivered
 from tests.support.rig import Rig, alerts, of, placed
-from tests.support.values import PERP, M, config, lots, px, usd
+from tests.support.values import PERP, M, account, config, lots, outcome, px, token, usd
 
 FAST = config(quotes={"min_interval_ns": 0})
 
@@ -126,6 +136,31 @@ def test_what_is_left_after_the_undoing_of_a_dear_purchase_never_cost_less_than_
     rig.tell(FillVoided(dear, "FAILED"))
     position = rig.state.portfolio.position(M)
     assert (position.yes, position.cost_yes) == (lots(1), 0)
+
+
+@pytest.mark.parametrize("what", ["fill", "undoing", "settlement", "funding"])
+def test_what_moves_is_recorded_at_once_however_little_it_is(what: str) -> None:
+    rig = Rig(FAST)
+    one = fill(1, "0.5")
+    rig.tell(FillReceived(one))
+    rig.engine.checkpoint()
+    assert rig.engine.checkpoint() is None
+    moves: dict[str, Input] = {
+        "fill": FillReceived(fill(1, "0.5", key="k2")), "undoing": FillVoided(one, "FAILED"),
+        "settlement": MarketSettled(M, px("0.5"), "oracle"),
+        "funding": FundingPaid(market=PERP, amount=usd("0.01"), key="f1", venue_ms=rig.ms),
+    }  # fmt: skip
+    rig.tell(moves[what])
+    assert rig.engine.checkpoint() is not None
+
+
+def test_what_was_not_delivered_when_the_books_were_opened_is_not_for_sale() -> None:
+    rig = Rig(FAST, boot=False)
+    rig.boot()
+    rig.tell(MarketListed(outcome()), FillReceived(fill(90, "0.5")), account(500, tokens=(token(100, "50"),)))
+    assert rig.state.free_tokens(M, Leg.YES) == lots(10)
+    rig.tell(FillFinal(HYPERLIQUID, "k1"))
+    assert rig.state.free_tokens(M, Leg.YES) == lots(100)
 
 
 def sold(rig: Rig, number: float = 100) -> Fill:

@@ -152,6 +152,14 @@ async def test_what_may_rest(event: Input, left: int, autojump_clock: Clock) -> 
     assert len(resting) == left
 
 
+async def test_a_list_from_before_it_was_sent_does_not_end_what_was_seen_to_rest(autojump_clock: Clock) -> None:
+    resting = Resting(mock_clock())
+    resting.sent([A], 10 * NS_PER_S)
+    opened = OrderOpened(client_id=A, venue_order_id=VenueOrderId("1"), leaves=None, venue_ms=0)
+    resting.note([opened, account()])
+    assert len(resting) == 1
+
+
 async def test_an_order_that_shows_late_rests_again(autojump_clock: Clock) -> None:
     made = Bench()
     made.rests()
@@ -263,6 +271,20 @@ async def test_a_promise_of_which_no_answer_told_is_taken_back_too(autojump_cloc
         assert [what for _, what in b.switch.asked] == ["arm 30", "disarm"]
 
 
+async def test_nor_does_a_refusal_of_the_next_try_make_it_forgotten(autojump_clock: Clock) -> None:
+    async with bench() as b:
+        b.switch.silent = True
+        b.rests()
+        await trio.sleep(1)
+        b.switch.silent = False
+        b.switch.declines = Declined("RateLimitIp", "too many requests")
+        await trio.sleep(8)
+        b.switch.declines = None
+        b.gone()
+        await trio.sleep(20)
+        assert [what for _, what in b.switch.asked] == ["arm 30", "arm 30", "disarm"]
+
+
 # -- no
 
 
@@ -320,6 +342,18 @@ async def test_at_the_end_it_is_taken_back_unless_something_may_rest(
     assert [what for _, what in b.switch.asked] == asked
     await b.keeper.finish()
     assert [what for _, what in b.switch.asked] == asked
+
+
+async def test_at_the_end_one_of_which_no_answer_told_is_taken_back_too(autojump_clock: Clock) -> None:
+    async with bench() as b:
+        b.switch.silent = True
+        b.rests()
+        await trio.sleep(1)
+        b.switch.silent = False
+        b.live = False
+        b.gone()
+    await b.keeper.finish()
+    assert [what for _, what in b.switch.asked] == ["arm 30", "disarm"]
 
 
 async def test_the_end_without_a_promise_asks_for_nothing(autojump_clock: Clock) -> None:
