@@ -167,9 +167,10 @@ def rejoin(state: State, why: str) -> None:
 
 
 def undone(state: State, order: Order) -> None:
-    """A fill of an order of this run never settled: only the last basket of a group sees to that by itself."""
-    last = (known.basket for known in state.baskets.by_group.values() if known.basket is not None)
-    if not any(order is one for basket in last for of in basket.legs for one in of.orders):
+    """A fill of an order of this run never settled: the last basket of a group, unless given up, sees to its own."""
+    last = [known.basket for known in state.baskets.by_group.values() if known.basket is not None]
+    heed = [basket for basket in last if basket.phase not in (Phase.ABANDONED, Phase.DROPPED)]
+    if not any(order is one for basket in heed for of in basket.legs for one in of.orders):
         gone(state, "a fill of it never settled")
 
 
@@ -184,7 +185,7 @@ def gone(state: State, why: str) -> None:
         book.open.remove(kept)
         state.books_moved = True
         _ended(state, kept, f"gone: {why}", None)
-        if any(qty > 0 for qty in held):
+        if len(legs) > 1 and any(qty > 0 for qty in held):  # the other half of what is left of one leg has paid
             state.baskets.stuck = f"pair {kept.group} is left on one leg ({why})"
 
 
