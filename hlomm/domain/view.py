@@ -151,6 +151,8 @@ class PairView:
     """Most probability, in 1e-8, of settling opposite ways at which it may trade."""
     held: int
     """Pairs that are held already."""
+    staked: int
+    """Those, and pairs of one of the two contracts with a third: they may all be lost by the same settlement."""
     kind: ArbitrageKind = ArbitrageKind.CROSS
 
 

@@ -8,7 +8,11 @@ it brought are kept side by side, because an edge that is expected and never rea
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from hlomm.domain.basket_rows import ArbitrageKind, ArbitrageReport, KindRow, MakerReport, SignalRow, TradeRow
+from hlomm.domain.ids import MarketId
 from hlomm.domain.markets import Leg
 from hlomm.domain.outputs import AlertLevel
 from hlomm.domain.times import NS_PER_MS
@@ -21,6 +25,8 @@ from hlomm.engine.order import Order
 from hlomm.engine.pairs import Kept, Tally
 from hlomm.engine.state import State
 from hlomm.pricing.complete_sets import all_in
+
+_PAIR: Final = 2
 
 
 def signal(state: State, group: Group, plan: Basket, kind: ArbitrageKind) -> None:
@@ -57,9 +63,19 @@ def keep(state: State, basket: BasketState) -> None:
 
 def spoken_for(state: State, link: Pairing, group: Group) -> int:
     """Pairs of these contracts that are held, are being made, or will be if what rests elsewhere fills."""
-    total = state.pairs.held(link.pair)
+    return _spoken_for(state, group, set(link.pair).__eq__)
+
+
+def staked(state: State, link: Pairing, group: Group) -> int:
+    """The same of all pairs that have one of these contracts."""
+    return _spoken_for(state, group, lambda markets: not markets.isdisjoint(link.pair))
+
+
+def _spoken_for(state: State, group: Group, counts: Callable[[set[MarketId]], bool]) -> int:
+    held = ({market for market, _ in kept.legs} for kept in state.pairs.open)
+    total = sum(kept.qty for kept, of in zip(state.pairs.open, held, strict=True) if len(of) == _PAIR and counts(of))
     for name, known in state.baskets.by_group.items():
-        if name == group or known.link is None or set(known.link.pair) != set(link.pair):
+        if name == group or known.link is None or not counts(set(known.link.pair)):
             continue
         if known.rest is not None:
             total += sum(order.exposed for order in known.rest.live)
@@ -151,9 +167,10 @@ def rejoin(state: State, why: str) -> None:
 
 
 def undone(state: State, order: Order) -> None:
-    """A fill of an order of this run never settled: only the last basket of a group sees to that by itself."""
-    last = (known.basket for known in state.baskets.by_group.values() if known.basket is not None)
-    if not any(order is one for basket in last for of in basket.legs for one in of.orders):
+    """A fill of an order of this run never settled: the last basket of a group, unless given up, sees to its own."""
+    last = [known.basket for known in state.baskets.by_group.values() if known.basket is not None]
+    heed = [basket for basket in last if basket.phase not in (Phase.ABANDONED, Phase.DROPPED)]
+    if not any(order is one for basket in heed for of in basket.legs for one in of.orders):
         gone(state, "a fill of it never settled")
 
 
@@ -168,7 +185,7 @@ def gone(state: State, why: str) -> None:
         book.open.remove(kept)
         state.books_moved = True
         _ended(state, kept, f"gone: {why}", None)
-        if any(qty > 0 for qty in held):
+        if len(legs) > 1 and any(qty > 0 for qty in held):  # the other half of what is left of one leg has paid
             state.baskets.stuck = f"pair {kept.group} is left on one leg ({why})"
 
 

@@ -123,6 +123,7 @@ def of_pair(
     pair = PairView(
         left=quoting.view_of(state, left), right=quoting.view_of(state, right), terms=link.terms,
         max_mismatch=link.max_mismatch, held=arbitrage.spoken_for(state, link, group), kind=link.kind,
+        staked=arbitrage.staked(state, link, group),
     )  # fmt: skip
     plan = quoting.supervised(state, left, strategy, lambda: ask(pair))
     if plan is None or isinstance(plan, str):

@@ -60,6 +60,7 @@ def _row(state: State, link: Link, appraiser: Appraiser | None) -> EdgeRow:
     pair = PairView(
         left=quoting.view_of(state, left), right=quoting.view_of(state, right), terms=link.terms,
         max_mismatch=SCALE if link.review is None else link.review.max_mismatch, held=held,
+        staked=held,  # nothing is sized here
     )  # fmt: skip
     sides = [_executable(view, qty, seen=one.book.seen) for view, one in ((pair.left, left), (pair.right, right))]
     buys, gross = _better(sides, qty)

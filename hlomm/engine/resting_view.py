@@ -22,7 +22,7 @@ def view_of(state: State, group: Group, known: GroupState, rest: Resting) -> Pai
     left, right = (maker, hedge) if link.pair[0] == rest.maker else (hedge, maker)
     return PairView(
         left=left, right=right, terms=link.terms, max_mismatch=link.max_mismatch,
-        held=arbitrage.spoken_for(state, link, group),
+        held=arbitrage.spoken_for(state, link, group), staked=arbitrage.staked(state, link, group),
     )  # fmt: skip
 
 

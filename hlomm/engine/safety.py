@@ -202,11 +202,11 @@ def _agreed(state: State) -> bool:
 
 def watch_sale(state: State) -> None:
     """What the last run did not bring to its end is sold, once the accounts agree with the books."""
-    if state.halt is not HaltState.HALTED or state.sale is not Sale.OWED or state.unfinished is not None:
+    if state.halt is not HaltState.HALTED or state.sale is not Sale.OWED or state.journal_failed:
         return
-    if _agreed(state):
+    if not (state.unfinished is not None and state.unfinished.sell) and _agreed(state):
         reason = state.halt_reason
-        state.out.alert(AlertLevel.WARNING, "walk_taken_up", f"the last run was selling, going on with: {reason}")
+        state.out.alert(AlertLevel.WARNING, "walk_taken_up", f"a sale is owed, going on with: {reason}")
         danger(state, reason, sell=True)
 
 

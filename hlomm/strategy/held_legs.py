@@ -60,11 +60,11 @@ def _first(levels: Sequence[Level], qty: int) -> Iterator[Level]:
 def stake_of(cost: float, apart: float, pair: PairView, *, fraction: float) -> int:
     """Kelly's cash for pairs that cost so much each, win what they lock and lose that when the legs part.
 
-    What is held of the pair is part of the same bet, and stands for so many at that cost: else every look at the books
-    would bet the whole of it once more.
+    What is held of the pair, or of another with one of its legs, is part of the same bet, and stands for so many at
+    that cost: else every look at the books, and every link of a contract, would bet the whole of it once more.
     """
     bet, equity = kelly.two_point(1.0 - apart, 1.0 - cost, cost), to_float(pair.left.equity)
-    stake = fraction * bet.stake * max(equity, 0.0) - to_float(pair.held) * cost
+    stake = fraction * bet.stake * max(equity, 0.0) - to_float(pair.staked) * cost
     return floor_from_float(max(stake, 0.0), 1)
 
 

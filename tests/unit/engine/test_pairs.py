@@ -6,7 +6,7 @@ import attrs
 import pytest
 from msgspec.structs import replace
 
-from hlomm.domain.ids import HYPERLIQUID, KALSHI, VenueId
+from hlomm.domain.ids import HYPERLIQUID, KALSHI, MarketId, VenueId
 from hlomm.domain.inputs import (
     AccountState,
     Booted,
@@ -405,3 +405,17 @@ def test_nothing_is_said_of_pairs_that_were_finished() -> None:
     again = resumed(bought())
     again.rig.turn()
     assert again.rig.state.halt is HaltState.RUNNING
+
+
+def test_a_pair_of_one_of_the_two_contracts_with_a_third_is_part_of_the_same_bet() -> None:
+    """Two links that share a leg are lost by the same settlement of it."""
+    desk = bought()
+    kept, third = desk.rig.state.pairs.open[0], MarketId("polymarket:1")
+    apart = MarketId("polymarket:2"), MarketId("polymarket:3")
+    desk.rig.state.pairs.open += [
+        attrs.evolve(kept, legs=((HL.id, Leg.YES), (third, Leg.NO)), qty=lots(30), basket=None),
+        attrs.evolve(kept, legs=tuple((market, Leg.NO) for market in apart), qty=lots(7), basket=None),
+    ]
+    desk.wait(2)
+    seen = desk.crosser.seen[-1]
+    assert (seen.held, seen.staked) == (lots(100), lots(130))

@@ -101,6 +101,37 @@ def test_what_a_sale_left_of_a_pair_is_reopened_by_a_fill_that_is_undone() -> No
     assert left.spent == usd("9.5"), "what is left costs what it cost"
 
 
+def test_a_pair_beside_which_a_rest_was_left_is_not_left_on_one_leg() -> None:
+    """Its basket was given up with a rest that no venue takes, and sees to nothing any more."""
+    desk = PairDesk.open()
+    yes, no = sent(desk)
+    desk.ends(yes, 100)
+    fill = replace(desk.rig.fill_of(no, 98.5), pending=True)
+    desk.rig.tell(FillReceived(fill))
+    orders = legs(desk.rig.closed(no, 98.5))
+    for _ in range(30):
+        for order in orders:
+            desk.ends(order, 0)
+        orders = legs(desk.rig.wait(0.5))
+    assert desk.phase == "abandoned"
+    assert desk.rig.state.pairs.held((HL.id, KS.id)) == lots(98.5)
+    desk.rig.tell(FillVoided(fill, "never mined"))
+    assert desk.rig.state.halt is HaltState.FLATTENING
+    assert desk.rig.state.pairs.open == []
+
+
+def test_what_is_undone_after_the_other_leg_was_paid_leaves_nothing_naked() -> None:
+    desk = PairDesk.open()
+    fill = undoable(desk)
+    desk.rig.tell(MarketSettled(HL.id, px(1), "price"))
+    desk.rig.tell(FillVoided(fill, "never mined"))
+    desk.wait(1)
+    assert desk.rig.net(KS.id) == -lots(40), "their other halves have paid"
+    assert desk.rig.state.halt is HaltState.RUNNING
+    assert desk.rig.state.pairs.open == []
+    assert desk.rig.state.withheld(KS.id, Leg.NO) == 0
+
+
 def test_complete_sets_are_nobody_elses_while_the_rest_is_sold_back() -> None:
     desk = PairDesk.open()
     yes, no = sent(desk, deadline_ns=1_000_000_000)

@@ -12,6 +12,7 @@ from hlomm.domain.inputs import (
     FillReceived,
     FillVoided,
     Input,
+    JournalFailed,
     MarketListed,
     OperatorAction,
     SessionDown,
@@ -21,6 +22,7 @@ from hlomm.domain.markets import Leg
 from hlomm.domain.orders import OrderRequest, Purpose, Side
 from hlomm.domain.outputs import HaltState, Output
 from hlomm.engine.carry import carried
+from hlomm.engine.config import OnDisconnect
 from tests.support.pairs import HL, PairDesk
 from tests.support.rig import Rig, alerts, placed
 from tests.support.values import EPOCH_MS, config, lots, outcome, perp, token
@@ -130,6 +132,32 @@ def test_an_order_of_the_last_run_that_fills_late_is_sold() -> None:
 def test_what_a_person_buys_meanwhile_is_theirs() -> None:
     again, _ = restarted(sold()[0])
     assert sales(again.buy(100, "0.5")) == []
+
+
+def test_without_a_journal_nothing_goes_on() -> None:
+    rig, _ = selling()
+    outputs = rig.tell(JournalFailed("no space left")) + rig.keep_fresh(30)
+    assert rig.halt is HaltState.HALTED
+    assert not alerts(outputs, "walk_taken_up")
+
+
+def test_a_venue_that_is_away_keeps_no_other_waiting() -> None:
+    venues = HYPERLIQUID, KALSHI
+    rules = config(flatten={"on_disconnect": dict.fromkeys(venues, OnDisconnect.PAUSE)})
+    rig = Rig(rules, venues=venues)
+    rig.buy(100, "0.5")
+    rig.command(OperatorAction.FLATTEN)
+    again = Rig(rules, venues=venues, boot=False)
+    again.now = rig.now
+    again.tell(
+        Booted(
+            epoch_ms=EPOCH_MS + 1, profile="sim", version="0", config="{}", halted="flatten",
+            carried=carried(rig.state), accounts=tuple((venue, venue.upper()) for venue in venues),
+        ),
+        MarketListed(perp()), MarketListed(outcome()), again.account_shown(), SessionUp(HYPERLIQUID),
+    )  # fmt: skip
+    again.book()
+    assert ALL[0] in sales(again.keep_fresh(30))
 
 
 def test_a_cancel_in_between_does_not_end_it() -> None:

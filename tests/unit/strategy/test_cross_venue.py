@@ -51,7 +51,8 @@ def pair(left: MarketView, right: MarketView, **changes: Any) -> PairView:
     assert first is not None
     assert second is not None
     return attrs.evolve(
-        PairView(left=left, right=right, terms=(first, second), max_mismatch=SCALE // 10, held=0), **changes
+        PairView(left=left, right=right, terms=(first, second), max_mismatch=SCALE // 10, held=0, staked=0),
+        **changes,
     )
 
 
@@ -130,8 +131,8 @@ def test_what_is_held_is_part_of_kellys_bet() -> None:
     """Once it is all bet nothing is added, however often the books are looked at."""
     how = settings(min_size=1, kelly_fraction=0.005)
     whole = taken(how=how).qty
-    assert taken(how=how, held=whole // 2 // SCALE * SCALE).qty == pytest.approx(whole / 2, abs=2 * SCALE)
-    assert str(asked(how=how, held=whole + SCALE)).startswith("no_room")
+    assert taken(how=how, staked=whole // 2 // SCALE * SCALE).qty == pytest.approx(whole / 2, abs=2 * SCALE)
+    assert str(asked(how=how, staked=whole + SCALE)).startswith("no_room")
 
 
 def test_less_than_the_least_size_is_nothing() -> None:

@@ -49,7 +49,7 @@ def pair(left: MarketView, right: MarketView, **changes: Any) -> PairView:
     assert first is not None
     assert second is not None
     seen = PairView(
-        left=left, right=right, terms=(first, second), max_mismatch=0, held=0, kind=ArbitrageKind.LADDER
+        left=left, right=right, terms=(first, second), max_mismatch=0, held=0, staked=0, kind=ArbitrageKind.LADDER
     )  # fmt: skip
     return attrs.evolve(seen, **changes)
 
@@ -165,7 +165,7 @@ def test_across_venues_kelly_bounds_the_stake() -> None:
 def test_across_venues_what_is_held_is_part_of_kellys_bet() -> None:
     how = settings(across_venues=True, source_noise_bps=5, min_size=1, kelly_fraction=0.008)
     whole = taken(**ACROSS, how=how).qty
-    assert str(asked(**ACROSS, how=how, held=whole + SCALE)).startswith("no_room")
+    assert str(asked(**ACROSS, how=how, staked=whole + SCALE)).startswith("no_room")
 
 
 def test_it_quotes_nothing_and_owns_no_market() -> None:
