@@ -107,6 +107,8 @@ class RulesConfig:
     """Hourly funding rate in 1e-8; None derives it from the premium over the hour."""
     liquidations: bool = True
     min_notional_usd: int = _number(10, 0, 1_000_000)
+    close_below_minimum: bool = True
+    """Whether a reduce-only perp order that closes all of a position may be below the minimum: nobody has tried."""
     open_orders: int = _number(1000, 1, 100_000)
     address_budget: int = _number(10_000, 0, 10**12)
     prior_volume_usd: int = _number(240_000, 0, 10**12)

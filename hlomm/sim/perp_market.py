@@ -42,8 +42,8 @@ class PerpMarket(Market):
         if new.reduce_only and position.lots * new.side >= 0:
             return refusals.REDUCE_ONLY
         cost = new.ticks * new.lots * PERP_GRID.cash
-        full_close = new.reduce_only and new.lots >= abs(position.lots)
-        if cost < self.rules.min_notional_usd * SCALE and not full_close:
+        exempt = self.rules.close_below_minimum and new.reduce_only and new.lots >= abs(position.lots)
+        if cost < self.rules.min_notional_usd * SCALE and not exempt:
             return refusals.PERP_MINIMUM
         if new.reduce_only or position.reduces(new.side, new.lots):
             return None

@@ -50,6 +50,8 @@ _WARMING: Final = "exchangeStatus"
 _MINUTE_S: Final = 60
 FILL_PAGES_MAX: Final = 16
 """The venue has 10,000 fills in all: five full pages, and what lies around them."""
+FUNDING_PAGES_MAX: Final = 16
+"""Most of a year of one perp that is held all the time, of weight 720 in all."""
 _HASTE: Final = 16
 """Polls of an outage come as often as would use up so many times what is left in a minute, if it did not become less:
 every second at first, every five or six seconds in the end."""
@@ -160,11 +162,23 @@ class HyperliquidRest:
         return self._value("clearinghouseState", info.decode_perp_account(await self._user_info("clearinghouseState")))
 
     async def funding_since(self, start_ms: int) -> tuple[FundingPaid, ...]:
-        """Funding payments from that venue time on, oldest first, at most 500."""
-        body = await self._info("userFunding", info.funding_since_request(self._config.account, start_ms))
-        payments = self._value("userFunding", info.decode_funding(body))
-        self._weights.take(info_extra_weight("userFunding", len(payments)), self._clock.now().mono_ns)
-        return payments
+        """Funding payments from that venue time on, oldest first. VenueUnavailable if they are not to be had whole.
+
+        The venue begins with the oldest: after a page that is full the next one begins with its last moment.
+        """
+        told: dict[str, FundingPaid] = {}
+        begin = start_ms
+        for _ in range(FUNDING_PAGES_MAX):
+            body = await self._info("userFunding", info.funding_since_request(self._config.account, begin))
+            rows = self._value("userFunding", info.decode_funding(body))
+            self._weights.take(info_extra_weight("userFunding", len(rows.payments)), self._clock.now().mono_ns)
+            told |= {one.key: one for one in rows.payments}
+            if rows.span is None:
+                return tuple(told.values())
+            if rows.span[1] <= begin:
+                raise VenueUnavailable(f"userFunding: more payments within a millisecond than it tells ({begin})")
+            begin = rows.span[1]
+        raise VenueUnavailable(f"userFunding: more than {FUNDING_PAGES_MAX} pages since {start_ms}")
 
     async def open_orders(self) -> tuple[RestingOrder, ...]:
         return self._value("frontendOpenOrders", info.decode_open_orders(await self._user_info("frontendOpenOrders")))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from hlomm.domain.orders import Side, Tif
 from hlomm.domain.units import SCALE
+from hlomm.sim.config import RulesConfig
 from hlomm.sim.events import Fill, FillDir, OrderChanged
 from hlomm.sim.orders import Filled, Refused, Resting
 from hlomm.sim.refusals import Status
@@ -67,6 +70,18 @@ def test_margin_limits_what_can_be_opened(desk: Any) -> None:
 def test_small_orders_are_refused(desk: Any) -> None:
     refused = desk.perp(desk.account(), BUY, 800_000, 12)
     assert refused.refusal.text == "Order must have minimum value of $10."
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_closing_all_below_the_minimum_is_a_rule_of_its_own(make_desk: Any, allowed: bool) -> None:
+    desk = make_desk(RulesConfig(close_below_minimum=allowed))
+    me, other = desk.account(), desk.account(perp=1_000_000)
+    desk.perp(other, SELL, 800_000, 13)
+    desk.perp(me, BUY, 800_000, 13, Tif.IOC)
+    desk.perp(other, BUY, 700_000, 20)
+    closed = desk.perp(me, SELL, 700_000, 13, Tif.IOC, reduce_only=True)  # 9.10 USD
+    assert isinstance(closed, Filled if allowed else Refused)
+    assert me.perp.lots == (0 if allowed else 13)
 
 
 def test_reduce_only_never_increases(desk: Any) -> None:

@@ -235,7 +235,7 @@ async def test_fills_are_asked_for_until_none_is_missing(
     venue: FakeHyperliquid, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, newest_first: bool
 ) -> None:
     """A page of the venue's ends with 2,000 rows, of coins that nobody trades here as well."""
-    monkeypatch.setattr("hlomm.venues.hyperliquid.wire.fills.FILLS_PAGE", 10)
+    monkeypatch.setattr("hlomm.venues.hyperliquid.wire.info.FILLS_PAGE", 10)
     every = [fill_row(tid=one + 1, time=1_000 + one // 3, coin="@1" if one % 4 else "#90000") for one in range(23)]
 
     def page(body: dict[str, Any]) -> Any:
@@ -251,6 +251,32 @@ async def test_fills_are_asked_for_until_none_is_missing(
         every[:] = [fill_row(tid=one + 1, time=1_000) for one in range(11)]
         with pytest.raises(VenueUnavailable, match="within a millisecond"):
             await session._parts.rest.fills_since(0)
+        nursery.cancel_scope.cancel()
+
+
+async def test_funding_is_asked_for_until_none_is_missing(
+    venue: FakeHyperliquid, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page ends in the middle of an hour in which two coins pay."""
+    monkeypatch.setattr("hlomm.venues.hyperliquid.wire.info.FUNDING_PAGE", 10)
+    every = [
+        {"time": 1_000 + one // 2, "hash": "0x0", "delta": {
+            "type": "funding", "coin": "ETH" if one % 2 else "BTC", "usdc": "-1.5", "szi": "1.0",
+            "fundingRate": "0.0001", "nSamples": None,
+        }}
+        for one in range(33)
+    ]  # fmt: skip
+    venue.info_override["userFunding"] = lambda body: [row for row in every if row["time"] >= body["startTime"]][:10]
+    async with trio.open_nursery() as nursery:
+        venue.nursery = nursery
+        session = HyperliquidSession(config(), transport=Transport(venue.connect), clock=mock_clock())
+        rest = session._parts.rest
+        expected = [f"funding:{row['delta']['coin']}:{row['time']}" for row in every]
+        assert [paid.key for paid in await rest.funding_since(0)] == expected
+        for row in every:
+            row["time"] = 1_000
+        with pytest.raises(VenueUnavailable, match="within a millisecond"):
+            await rest.funding_since(0)
         nursery.cancel_scope.cancel()
 
 

@@ -90,11 +90,11 @@ def fills(rows: list[msgspec.Raw], user: str, *, snapshot: bool) -> tuple[FillRo
     return FillRows(user.lower(), snapshot, tuple(good), skipped), tuple(anomalies)
 
 
-def span_of(rows: list[msgspec.Raw]) -> tuple[int, int] | None:
-    """See `FillRows.span`: of all rows, whatever their coins."""
-    if len(rows) < FILLS_PAGE:
+def span_of(rows: list[msgspec.Raw], page: int) -> tuple[int, int] | None:
+    """See `FillRows.span`: of all rows, whatever their coins, of an answer that holds at most `page`."""
+    if len(rows) < page:
         return None
-    stamped = [guarded("fill.schema", _stamped.decode, raw)[0] for raw in rows]
+    stamped = [guarded("stamp.schema", _stamped.decode, raw)[0] for raw in rows]
     times = [row.time for row in stamped if row is not None]
     return min(times, default=0), max(times, default=0)
 

@@ -13,17 +13,19 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.ids import ClientId
-from hlomm.domain.inputs import BookSnapshot, BookSource, FundingPaid, RestingOrder
+from hlomm.domain.inputs import BookSnapshot, BookSource, RestingOrder
 from hlomm.domain.units import SCALE
 from hlomm.venues.anomalies import Anomaly, guarded
 from hlomm.venues.fields import DecimalText, Millis, VenueNumber, Word, signed
 from hlomm.venues.hyperliquid.wire import account, outcomes, perps, public
 from hlomm.venues.hyperliquid.wire.account import Balances, OrderReport
-from hlomm.venues.hyperliquid.wire.fills import FillRows, fills, span_of
+from hlomm.venues.hyperliquid.wire.fills import FILLS_PAGE, FillRows, fills, span_of
 from hlomm.venues.hyperliquid.wire.outcomes import OutcomeSpec, PerpRow, QuestionSpec, Settlement
-from hlomm.venues.hyperliquid.wire.perps import PerpAccount
+from hlomm.venues.hyperliquid.wire.perps import FundingRows, PerpAccount
 
 Anomalies = tuple[Anomaly, ...]
+FUNDING_PAGE: Final = 500
+"""Rows of `userFunding` in one answer, at most."""
 
 
 # -- requests
@@ -174,9 +176,12 @@ def decode_perp_account(body: bytes) -> tuple[PerpAccount | None, Anomalies]:
     return guarded("perp.schema", lambda: perps.perp_account(_perp_account.decode(body)))
 
 
-def decode_funding(body: bytes) -> tuple[tuple[FundingPaid, ...] | None, Anomalies]:
+def decode_funding(body: bytes) -> tuple[FundingRows | None, Anomalies]:
     rows, wrong = guarded("userFunding.schema", _rows.decode, body)
-    return (None, wrong) if rows is None else perps.funding_payments(rows)
+    if rows is None:
+        return None, wrong
+    payments, wrong = perps.funding_payments(rows)
+    return FundingRows(payments, span_of(rows, FUNDING_PAGE)), wrong
 
 
 def decode_open_orders(body: bytes) -> tuple[tuple[RestingOrder, ...] | None, Anomalies]:
@@ -188,7 +193,7 @@ def decode_fills(body: bytes, user: str) -> tuple[FillRows | None, Anomalies]:
     if rows is None:
         return None, wrong
     told, wrong = fills(rows, user, snapshot=True)
-    return msgspec.structs.replace(told, span=span_of(rows)), wrong
+    return msgspec.structs.replace(told, span=span_of(rows, FILLS_PAGE)), wrong
 
 
 def decode_order_status(body: bytes) -> tuple[OrderStatus | None, Anomalies]:

@@ -61,6 +61,13 @@ class PerpAccount(Struct, frozen=True):
     positions: tuple[PerpBalance, ...]
 
 
+class FundingRows(Struct, frozen=True):
+    """`span` as in `FillRows`."""
+
+    payments: tuple[FundingPaid, ...]
+    span: tuple[int, int] | None = None
+
+
 _funding_row: Final = msgspec.json.Decoder(FundingRow)
 
 
