@@ -22,6 +22,7 @@ from hlomm.domain.report import AlertRow, GuardianRow, MarketRow, PositionRow, S
 from hlomm.domain.times import NS_PER_MS, utc_clock
 from hlomm.domain.units import Cash, to_fixed, to_text
 from hlomm.link.guardian import Phase
+from hlomm.link.picture import left_out_text
 from hlomm.link.protocol import Ask, Command
 from hlomm.rundir import owned_file
 from hlomm.settings.paths import StatePaths
@@ -41,10 +42,14 @@ def show(
     except UsageError as nobody:
         raise UsageError(f"{nobody}{_guardian_says(path)}") from None
     try:
-        document, text = view(client.snapshot(), **arguments)
+        snapshot = client.snapshot()
+        document, text = view(snapshot, **arguments)
+        missing = left_out_text(snapshot.engine)
     finally:
         client.close()
     click.echo(json.dumps(document) if as_json else text)
+    if missing:
+        click.echo(missing, err=True)
 
 
 def command(

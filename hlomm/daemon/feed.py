@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from hlomm.daemon.audit_tail import AuditTail
 from hlomm.daemon.log_ring import LogRing
 from hlomm.domain.desk_rows import ChainRow, SettingRow
 from hlomm.domain.look_rows import LookRow
-from hlomm.domain.report import Snapshot
-from hlomm.link.protocol import Update
+from hlomm.link.protocol import EncodedUpdate
 
 
 class Feed:
@@ -27,11 +28,11 @@ class Reader:
         self._audit_n = 0
         self._chain: ChainRow | None = None
 
-    def update(self, number: int, snapshot: Snapshot, look: LookRow | None = None) -> Update:
+    def update(self, number: int, snapshot: msgspec.Raw, look: LookRow | None = None) -> EncodedUpdate:
         """The snapshot with everything that is new to this watcher, and the market that it looks at."""
         feed = self._feed
         log, audit, chain = feed.log.after(self._log_n), feed.audit.after(self._audit_n), feed.audit.chain
-        update = Update(
+        update = EncodedUpdate(
             id=number, snapshot=snapshot, settings=self._settings, log=log, audit=audit,
             chain=None if chain == self._chain else chain, look=look,
         )  # fmt: skip

@@ -11,32 +11,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import structlog
 import trio
 
 from hlomm.daemon.feed import Feed, Reader
 from hlomm.daemon.looking import Looking
 from hlomm.daemon.monitor import Monitor
+from hlomm.daemon.pictures import Pictures, next_due
 from hlomm.daemon.pump import Pump
 from hlomm.domain.faults import ProtocolViolation
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
-from hlomm.domain.outputs import HaltState
-from hlomm.domain.report import Snapshot
 from hlomm.link.protocol import (
     MAX_COMMAND_FRAME,
     VERSION,
     Access,
-    Answer,
     Ask,
     Command,
+    EncodedAnswer,
+    EncodedUpdate,
     Frames,
     Hello,
     Look,
+    Message,
     Refused,
-    ToClient,
     ToDaemon,
-    Update,
     Watch,
     Welcome,
     decode_to_daemon,
@@ -97,7 +95,7 @@ class LinkServer:
         self._path = path
         self._unrecorded = unrecorded
         self._pump = pump
-        self._monitor = monitor
+        self._pictures = Pictures(pump, monitor, trouble)
         self._profile = profile
         self._feed = feed
         self._looking = Looking(pump)
@@ -139,10 +137,10 @@ class LinkServer:
 
     # -- what clients may do
 
-    def answer(self, message: ToDaemon, actor: str) -> ToClient:
+    def answer(self, message: ToDaemon, actor: str) -> EncodedAnswer | Refused:
         match message:
             case Ask(id=number):
-                return Answer(id=number, snapshot=self._picture())
+                return EncodedAnswer(id=number, snapshot=self._pictures.fresh())
             case Command(id=number):
                 command = _operator(message, actor)
                 if command.action is OperatorAction.TUNE and len(message.target) > TUNE_MAX:
@@ -153,7 +151,7 @@ class LinkServer:
             case _:
                 raise ProtocolViolation("unexpected", f"{type(message).__name__} is not expected here")
 
-    def _command(self, number: int, command: OperatorCommand) -> ToClient:
+    def _command(self, number: int, command: OperatorCommand) -> EncodedAnswer | Refused:
         pump, wall_ms = self._pump, self._pump.clock.wall_ms()
         said = {"action": command.action.value, "actor": command.actor, "reason": command.reason}
         _log.warning("operator", **said, target=command.target)
@@ -166,15 +164,7 @@ class LinkServer:
         pump([command], 0)
         if pump.journal_dead is not None:
             self._unrecorded(command, wall_ms, f"{pump.engine.state.halt.value}: the journal cannot be written")
-        return Answer(id=number, snapshot=self._picture())
-
-    def _picture(self) -> Snapshot:
-        """An engine that turns no more goes on saying what it said last: nobody is to take it for trading."""
-        snapshot, why = self._monitor.snapshot(), self._trouble()
-        if not why:
-            return snapshot
-        engine = msgspec.structs.replace(snapshot.engine, state=HaltState.FLATTENING.value, reason=why)
-        return msgspec.structs.replace(snapshot, engine=engine)
+        return EncodedAnswer(id=number, snapshot=self._pictures.fresh())
 
     def refuse_viewer(self, message: Command, actor: str, *, first: bool) -> Refused:
         """Nothing reaches the engine. A connection's first attempt is chained: no viewer is to fill the disk."""
@@ -191,9 +181,9 @@ class LinkServer:
     def reader(self) -> Reader:
         return Reader(self._feed)
 
-    def update(self, number: int, reader: Reader, look: Look) -> Update:
+    def update(self, number: int, reader: Reader, look: Look) -> EncodedUpdate:
         row = None if look.market is None else self._looking.look(look.market, surfaces=look.surfaces)
-        return reader.update(number, self._picture(), row)
+        return reader.update(number, self._pictures.shared(), row)
 
 
 class _Client:
@@ -230,7 +220,7 @@ class _Client:
                 connected = bool(pending)
             nursery.cancel_scope.cancel(reason="client gone")
 
-    def _answer(self, message: ToDaemon) -> ToClient:
+    def _answer(self, message: ToDaemon) -> EncodedAnswer | Refused:
         if self._access is Access.VIEWER and isinstance(message, Command):
             self._attempts += 1
             return self._server.refuse_viewer(message, self._actor, first=self._attempts == 1)
@@ -262,7 +252,7 @@ class _Client:
         if self._watching:
             raise ProtocolViolation("watch_twice", "one Watch per connection")
         self._watching = True
-        nursery.start_soon(self._push, message.id, max(message.interval_ms, MIN_WATCH_MS) / 1000)
+        nursery.start_soon(self._push, message.id, max(message.interval_ms, MIN_WATCH_MS))
 
     def _look_at(self, message: Look) -> None:
         """Its answer names the market again, many times: nobody makes that long."""
@@ -270,13 +260,13 @@ class _Client:
             raise ProtocolViolation("look", f"no market has a name of {len(message.market)} characters")
         self._look = message
 
-    async def _push(self, number: int, interval_s: float) -> None:
+    async def _push(self, number: int, interval_ms: int) -> None:
         reader = self._server.reader()
         while True:
             await self._send(self._server.update(number, reader, self._look))
-            await trio.sleep(interval_s)
+            await next_due(interval_ms)
 
-    async def _send(self, message: ToClient) -> None:
+    async def _send(self, message: Message) -> None:
         async with self._sending:
             with trio.fail_after(SEND_S):
                 await self._stream.send_all(encode(message))

@@ -23,6 +23,7 @@ from hlomm.domain.units import Cash
 from hlomm.engine import edges
 from hlomm.engine.budgets import NS_PER_MIN
 from hlomm.engine.report import pnl, report
+from hlomm.engine.stakes import Stakes
 from hlomm.venues.protocol import VenueSession
 
 _log = structlog.get_logger(ALERTS)
@@ -55,6 +56,7 @@ class Monitor:
         self._curve: list[tuple[int, Cash]] = []
         self._curve_step = 1
         self._curve_skipped = 0
+        self._stakes = Stakes(pump.engine.state)
         self._edges = EdgeReport()
         self._edges_ns = -EDGES_NS
 
@@ -85,7 +87,7 @@ class Monitor:
         return self._edges
 
     def snapshot(self) -> Snapshot:
-        engine = report(self._pump.engine.state, self._looked_at())
+        engine = report(self._pump.engine.state, self._looked_at(), self._stakes)
         p50, p99 = self._pump.stages.turn_us()
         return Snapshot(
             profile=self._profile, version=__version__, pid=os.getpid(),

@@ -309,6 +309,8 @@ class EngineReport(Report, frozen=True):
     tuned: tuple[TunedRow, ...] = ()
     strategies: tuple[StrategyRow, ...] = ()
     markouts: tuple[MarkoutRow, ...] = ()
+    left_out: dict[str, int] = {}
+    """Rows that are not shown because the picture would not fit a frame, by the table (`markets`, ...) they are of."""
 
 
 class AlertRow(Report, frozen=True):

@@ -57,7 +57,17 @@ class Register:
 
     def unanswered(self) -> list[Order]:
         """Those of them of which something is still to be heard."""
-        return [order for order in self.live() if order.client_id in self._unanswered] if self._unanswered else []
+        if not self._unanswered:
+            return []
+        markets = {self._by_id[client_id].market for client_id in self._unanswered}
+        # In the order of `live`, without going through every order that rests: this is asked in each turn.
+        return [
+            order
+            for market, orders in self._live.items()
+            if market in markets
+            for order in orders.values()
+            if order.client_id in self._unanswered
+        ]
 
     def live_in(self, market: MarketId) -> list[Order]:
         orders = self._live.get(market)

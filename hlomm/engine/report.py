@@ -32,12 +32,19 @@ _NO_EDGES = EdgeReport()
 _STARTING = SideNote(guard="starting", detail="no decision yet")
 
 
-def report(state: State, edges: EdgeReport = _NO_EDGES) -> EngineReport:
-    """`edges` costs more than all the rest and is the caller's to make, seldom; see `hlomm.engine.edges`."""
+def report(state: State, edges: EdgeReport = _NO_EDGES, stakes: Stakes | None = None) -> EngineReport:
+    """`edges` costs more than all the rest and is the caller's to make, seldom; see `hlomm.engine.edges`.
+
+    `stakes`: what the caller keeps of this state from report to report, for it is long to make anew. Never the state's
+    own: looking leaves nothing in there.
+    """
     counters, portfolio = state.counters, state.portfolio
     equity = state.equity()
     rung, reasons = ladder(state)
-    stakes = Stakes(state)
+    if stakes is None:
+        stakes = Stakes(state)
+    else:
+        stakes.look()
     limits = state.config.limits
     linked, left_out = links.rows(state)
     return EngineReport(

@@ -105,6 +105,25 @@ class Update(Message, frozen=True):
     """Of the market that this watcher looks at: the whole of it, every time."""
 
 
+class EncodedAnswer(Message, frozen=True, tag="Answer"):
+    """`Answer` as the daemon writes it: the snapshot in its bytes."""
+
+    id: int
+    snapshot: msgspec.Raw
+
+
+class EncodedUpdate(Message, frozen=True, tag="Update"):
+    """`Update` as the daemon writes it: one encoding of the snapshot serves every watcher."""
+
+    id: int
+    snapshot: msgspec.Raw
+    settings: tuple[SettingRow, ...] = ()
+    log: tuple[LogRow, ...] = ()
+    audit: tuple[AuditRow, ...] = ()
+    chain: ChainRow | None = None
+    look: LookRow | None = None
+
+
 class Refused(Message, frozen=True):
     id: int
     code: str

@@ -15,8 +15,11 @@ from hlomm.daemon.feed import Feed, Reader
 from hlomm.daemon.log_ring import KEPT, TEXT_MAX, LogRing, listening
 from hlomm.domain.audit import Action
 from hlomm.domain.desk_rows import SettingRow
+from hlomm.link.picture import encode_picture
 from hlomm.rundir.audit_file import AuditFile
 from tests.tui.examples import snapshot
+
+PICTURE = encode_picture(snapshot())
 
 
 def ring_of(*events: str) -> LogRing:
@@ -111,15 +114,15 @@ def test_a_watcher_is_told_everything_once(tmp_path: Path) -> None:
     settings = (SettingRow(key="strategy.avellaneda.gamma", value="1", origin="default.toml"),)
     feed = Feed(settings, ring_of("one", "two"), tail)
     first, second = Reader(feed), Reader(feed)
-    update = first.update(1, snapshot())
+    update = first.update(1, PICTURE)
     assert (update.settings, [row.text for row in update.log], update.audit, update.chain) == (
         settings, ["one", "two"], (), None,
     )  # fmt: skip
     tail.look()
-    update = first.update(1, snapshot())
+    update = first.update(1, PICTURE)
     assert (update.settings, update.log, [row.n for row in update.audit]) == ((), (), [1])
     assert update.chain == tail.chain
     feed.log.take("hlomm", "info", {"event": "three"})
-    update = first.update(1, snapshot())
+    update = first.update(1, PICTURE)
     assert ([row.text for row in update.log], update.audit, update.chain) == (["three"], (), None)
-    assert [row.text for row in second.update(2, snapshot()).log] == ["one", "two", "three"]
+    assert [row.text for row in second.update(2, PICTURE).log] == ["one", "two", "three"]

@@ -6,12 +6,14 @@ import os
 import stat
 import struct
 
+import msgspec
 import pytest
 import trio
 
 from hlomm.daemon.link_server import user_of
 from hlomm.domain.inputs import OperatorAction, OperatorCommand
 from hlomm.link.protocol import (
+    MAX_FRAME,
     VERSION,
     Answer,
     Ask,
@@ -185,6 +187,78 @@ async def test_view_that_cannot_be_drawn_does_not_stop_trading(rig, connect, aut
         monkeypatch.undo()
         assert r.state == "running"
         await (await connect(r)).greet()
+
+
+# -- watchers share one picture
+
+
+async def test_watchers_share_a_picture_however_many_they_are(rig, connect, autojump_clock):
+    """Terminals that came at different instants fall due together: one report and one encoding serves them all."""
+    async with rig() as r:
+        await r.quoting(2)
+        peers = []
+        for number in range(8):
+            peers.append(await (await connect(r)).greet())
+            await peers[-1].say(Watch(id=number, interval_ms=250))
+            await trio.sleep(0.13)
+        for peer in peers:
+            await peer.hear()
+        pictures, before, heard = r.daemon._link._pictures, 0, []
+
+        async def listen(peer: Peer) -> None:
+            while True:
+                heard.append(await peer.hear())
+
+        async with trio.open_nursery() as nursery:
+            for peer in peers:
+                nursery.start_soon(listen, peer)
+            await trio.sleep(1)
+            before, count = pictures.made, len(heard)
+            await trio.sleep(10)
+            nursery.cancel_scope.cancel()
+        assert len(heard) - count >= 8 * 39
+        assert 39 <= pictures.made - before <= 41, "four a second, as for one watcher"
+        assert {update.id for update in heard} == set(range(8)), "the number is each watcher's own"
+        walls = [update.snapshot.engine.wall_ms for update in heard if update.id == 3]
+        assert walls == sorted(set(walls)), "each one is told something newer every time"
+
+
+async def test_a_watcher_is_shown_a_kill_at_once_and_never_an_older_picture_after_it(rig, connect, autojump_clock):
+    async with rig() as r:
+        await r.quoting(2)
+        pictures = r.daemon._link._pictures
+        assert pictures.shared() is pictures.shared()
+        before = pictures.shared()
+        (await answered(r, connect, Command(id=1, action=OperatorAction.KILL, reason="drill")))
+        after = msgspec.msgpack.decode(bytes(pictures.shared()))
+        assert bytes(pictures.shared()) != bytes(before)
+        assert after["engine"]["state"] != "running"
+        await r.until(lambda: r.state == "halted", 30)
+
+
+async def test_more_than_a_frame_holds_is_told_in_part_to_all_who_ask(rig, connect, autojump_clock, monkeypatch):
+    """Too long a picture ended every connection, also that of a kill which had been taken."""
+    async with rig() as r:
+        await r.quoting(2)
+        whole = r.daemon.monitor.snapshot
+
+        def huge():
+            seen = whole()
+            rows = seen.engine.markets * (MAX_FRAME // len(msgspec.msgpack.encode(seen.engine.markets)) + 1)
+            return msgspec.structs.replace(seen, engine=msgspec.structs.replace(seen.engine, markets=rows))
+
+        monkeypatch.setattr(r.daemon.monitor, "snapshot", huge)
+        peer = await (await connect(r)).greet()
+        await peer.say(Watch(id=2, interval_ms=100))
+        for _ in range(2):
+            update = await peer.hear()
+            assert isinstance(update, Update)
+            assert update.snapshot.engine.left_out["markets"] > 0
+            assert len(update.snapshot.engine.orders) >= 2
+        answer = await answered(r, connect, Command(id=1, action=OperatorAction.KILL, reason="drill"))
+        assert answer.snapshot.engine.state == "flattening"
+        monkeypatch.undo()
+        await r.until(lambda: r.state == "halted", 30)
 
 
 # -- tuning, and what watchers are told beside the snapshots

@@ -9,6 +9,7 @@ from hlomm.domain.ids import MarketId
 from hlomm.domain.look_rows import SIGMAS
 from hlomm.domain.markets import MarketKind
 from hlomm.engine import looks
+from hlomm.engine.stakes import Stakes
 from hlomm.link.protocol import VERSION, Access, Hello, Look, Update, Watch, Welcome
 from tests.daemon.test_link_server import Peer, connect  # noqa: F401 - a fixture
 
@@ -124,3 +125,19 @@ async def test_a_market_with_an_endless_name_ends_that_client(rig, connect, auto
         await peer.say(Look(market=MarketId("x" * 300)))
         assert await peer.hear() is None
         assert r.state == "running"
+
+
+async def test_pictures_make_no_table_of_settlements_anew_while_the_listing_stays(rig, autojump_clock, monkeypatch):
+    """They were half of what a picture takes of the event loop."""
+    async with rig() as r:
+        await r.quoting(2)
+        whole = r.daemon.monitor.snapshot().engine
+        listing, made = r.engine.state.listing, []
+        build = Stakes._build
+        monkeypatch.setattr(Stakes, "_build", lambda self: (made.append(self), build(self))[-1])
+        again = r.daemon.monitor.snapshot().engine
+        assert (again.scenarios, again.worst_loss) == (whole.scenarios, whole.worst_loss)
+        assert (made, r.engine.state.listing) == ([], listing)
+        r.engine.state.listing += 1
+        r.daemon.monitor.snapshot()
+        assert len(made) == 1, "another listing is another matter"

@@ -7,6 +7,7 @@ unless it is running, and does the same thing twice when told the same thing twi
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from hlomm.domain.sets import SetAction
 from hlomm.engine.core import MARKETS_KEPT, Engine
 from hlomm.engine.order_register import REMEMBERED
 from hlomm.engine.report import pnl, report
+from hlomm.engine.stakes import Stakes
 from hlomm.journal.codec import InputRecord, TurnRecord, decode, encode
 from tests.support import plain_sums
 from tests.support.rig import check_order
@@ -119,6 +121,28 @@ def test_looking_at_it_changes_nothing(steps: list[tuple[int, int, int]]) -> Non
     unseen = Storm().boot().run(steps)
     watched = Storm(look=lambda engine: (report(engine.state), pnl(engine.state), None)[-1]).boot().run(steps)
     assert encoded(unseen.record) == encoded(watched.record)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_a_watcher_keeps_from_report_to_report_says_what_is_made_anew(seed: int) -> None:
+    """The daemon keeps its stakes between pictures; the engine decides the same beside it."""
+    kept: list[Stakes] = []
+    seen = 0
+
+    def look(engine: Engine) -> None:
+        nonlocal seen
+        kept[:] = kept or [Stakes(engine.state)]
+        mine, anew = report(engine.state, stakes=kept[0]), report(engine.state)
+        assert mine.worst_loss == anew.worst_loss
+        assert Counter(mine.scenarios) == Counter(anew.scenarios)
+        seen += bool(anew.scenarios)
+
+    steps = weather(seed, 600, hostility=(0, 0.1)[seed])
+    watched = Storm("limits.max_drawdown=100000", look=look).boot().run(steps)
+    assert seen > 20
+    unseen = Storm("limits.max_drawdown=100000").boot().run(steps)
+    assert encoded(unseen.record) == encoded(watched.record)
+    assert unseen.engine.digest() == watched.engine.digest()
 
 
 @given(STEPS)

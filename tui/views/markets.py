@@ -40,7 +40,8 @@ _EXTRA_FROM: Final = 100
 def head(store: Store, width: int) -> Line:
     snapshot = store.shown
     total = 0 if snapshot is None else sum(row.settled is None for row in snapshot.engine.markets)
-    title = f" MARKETS {total}"
+    unseen = 0 if snapshot is None else snapshot.engine.left_out.get("markets", 0)
+    title = f" MARKETS {total} of {total + unseen}" if unseen else f" MARKETS {total}"
     if store.filter:
         title = f' "{store.filter}" {len(store.markets())}/{total}'
     cells = [

@@ -767,3 +767,35 @@ def test_an_order_amended_all_night_remembers_a_bounded_number_of_ids(desk: Desk
     assert len(order.tallies) <= RETIRED_KEPT + 1
     assert order.retired < set(order.tallies)
     assert (order.venue_order_id, order.state) == ("n499", S.OPEN)
+
+
+class _Visits(dict[Any, Order]):
+    """The orders of one market, and how often somebody went through them."""
+
+    visits = 0
+
+    def values(self) -> Any:
+        self.visits += 1
+        return super().values()
+
+
+def test_what_is_unanswered_is_found_without_going_through_the_markets_in_which_all_rests() -> None:
+    """In the order of `live`, which decides the order of the questions to the venue."""
+    desk = Desk()
+    first = desk.place(market=M2)
+    markets = [f"hl:#{number}0" for number in range(50)]
+    rest = [desk.place(market=market) for market in markets]
+    last = desk.place(market=M)
+    second = desk.place(market=M2)
+    for number, order in enumerate(rest):
+        desk.opened(order, VenueOrderId(f"{100 + number}"))
+    register = desk.orders
+    assert register.unanswered() == [first, second, last]
+    assert register.unanswered() == [order for order in register.live() if order.state is not S.OPEN]
+    known = {market: _Visits(orders) for market, orders in register._live.items()}
+    register._live = known
+    assert register.unanswered() == [first, second, last]
+    assert {market for market, orders in known.items() if orders.visits} == {M, M2}
+    for order, oid in ((first, "1"), (second, "2"), (last, "3")):
+        desk.opened(order, VenueOrderId(oid))
+    assert register.unanswered() == []
