@@ -78,7 +78,14 @@ class Following:
         self._wall_ms = 0
 
     def read(self, told: Callable[[int], None] | None = None) -> bool:
-        """Everything that is there by now; whether there was anything."""
+        """Everything that is there by now; whether there was anything. Where it raises, it has let go of the ledger."""
+        try:
+            return self._read(told)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _read(self, told: Callable[[int], None] | None) -> bool:
         before = self._tail.seq
         for count, record in enumerate(self._tail.records(), 1):
             piece = self._twin.take(record)
@@ -97,11 +104,16 @@ class Following:
         """The run is over, or nobody looks any longer. UsageError if its books never opened."""
         if self._shadow is None:
             raise UsageError(f"run {self._tail.epoch_ms}: its account was never read, there is nothing to be beside of")
-        self._shadow.finish()
-        self._write()
-        assert self._ledger is not None
-        self._ledger.close()
+        try:
+            self._shadow.finish()
+            self._write()
+        finally:
+            self._let_go()
         return self.standing
+
+    def _let_go(self) -> None:
+        if self._ledger is not None:
+            self._ledger.close()
 
     @property
     def over(self) -> bool:

@@ -47,10 +47,14 @@ class ShadowLedger:
         self._connection = connect(path)
         self._of = of
         self._epoch = epoch_ms
-        with self._connection as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            for table in _TABLES:
-                connection.execute(f"DELETE FROM {table} WHERE tag = ? AND epoch = ?", (of.tag, epoch_ms))  # noqa: S608 - a name of ours
+        try:
+            with self._connection as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                for table in _TABLES:
+                    connection.execute(f"DELETE FROM {table} WHERE tag = ? AND epoch = ?", (of.tag, epoch_ms))  # noqa: S608 - a name of ours
+        except BaseException:
+            self._connection.close()
+            raise
 
     def close(self) -> None:
         self._connection.close()
