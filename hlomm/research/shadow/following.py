@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,11 +80,11 @@ class Following:
 
     def read(self, told: Callable[[int], None] | None = None) -> bool:
         """Everything that is there by now; whether there was anything. Where it raises, it has let go of the ledger."""
-        try:
-            return self._read(told)
-        except BaseException:
-            self._let_go()
-            raise
+        with ExitStack() as failing:
+            failing.callback(self._let_go)
+            anything = self._read(told)
+            failing.pop_all()
+        return anything
 
     def _read(self, told: Callable[[int], None] | None) -> bool:
         before = self._tail.seq
