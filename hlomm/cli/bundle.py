@@ -22,6 +22,7 @@ from hlomm.cli.alert_urls import VARIABLE as URLS
 from hlomm.cli.canary import profile_of
 from hlomm.cli.doctor import look
 from hlomm.cli.replay import bundled
+from hlomm.cli.venues import beneath
 from hlomm.daemon.bundle import Bundle, Run, run_row, runs_since, shown
 from hlomm.daemon.guardian_process import SECRETS
 from hlomm.domain.exits import ExitCode
@@ -108,9 +109,9 @@ def _pack(
         bundle.add_file(path, path.name)
     for number, path in enumerate(logs, 1):
         bundle.add_file(path, f"logs/{number:02}-{path.name}")
-    bundle.add_document("config.json", _configuration(profile_of(profile), files, sets))
+    bundle.add_document("config.json", _configuration(profile, files, sets))
     bundle.add_document("versions.json", _versions())
-    checks = [attrs.asdict(check) for check in look(paths, profile_of(profile), files, sets)]
+    checks = [attrs.asdict(check) for check in look(paths, profile, files, sets)]
     bundle.add_document("doctor.json", checks)
     replayed = {str(run.epoch_ms): _replayed(bundle.partial, run.epoch_ms) for run in runs} if verdicts else None
     if replayed is not None:
@@ -121,10 +122,11 @@ def _pack(
     }  # fmt: skip
 
 
-def _configuration(profile: str, files: tuple[Path, ...], sets: tuple[str, ...]) -> dict[str, Any]:
+def _configuration(name: str, files: tuple[Path, ...], sets: tuple[str, ...]) -> dict[str, Any]:
     """As configured now, each value with the layer it is from; what a run had stands in its first record."""
+    profile = profile_of(name)
     try:
-        loaded = load(profile, files, sets)
+        loaded = load(profile, files, sets, beneath=beneath(profile, canary=profile != name))
     except ConfigError as error:
         return {"error": str(error)}
     return {key: {"value": shown(value), "origin": loaded.origins[key]} for key, value in leaves(loaded.tree)}

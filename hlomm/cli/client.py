@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from hlomm.cli.canary import profile_of
 from hlomm.domain.faults import ProtocolViolation, UsageError
 from hlomm.domain.inputs import OperatorAction
 from hlomm.domain.report import Snapshot
@@ -30,6 +31,7 @@ from hlomm.link.protocol import (
     decode_to_client,
     encode,
 )
+from hlomm.settings.load import PROFILES
 from hlomm.settings.paths import StatePaths, state_paths
 
 ANSWER_S: Final = 5.0
@@ -46,6 +48,13 @@ Heard = TypeVar("Heard", bound=msgspec.Struct)
 
 def socket_path(profile: str, state_dir: Path | None, socket_file: Path | None) -> Path:
     return socket_file if socket_file is not None else state_paths(state_dir, profile).socket
+
+
+def how_to_start(daemon_socket: Path) -> str:
+    """What to do where no daemon answers: `hlomm run` alone is the simulator's."""
+    name = daemon_socket.parent.name
+    other = name != "sim" and profile_of(name) in PROFILES and state_paths(None, name).socket == daemon_socket
+    return f"start one with `hlomm run{f' --profile {name}' if other else ''}`"
 
 
 def sendable(text: str, room: int) -> str:
@@ -107,9 +116,7 @@ class Client:
     """To the daemon."""
 
     def __init__(self, path: Path, answer_s: float = ANSWER_S, access: Access = Access.OPERATOR) -> None:
-        self._wire: _Wire[ToClient] = _Wire(
-            path, "daemon", decode_to_client, answer_s, remedy="start one with `hlomm run`"
-        )
+        self._wire: _Wire[ToClient] = _Wire(path, "daemon", decode_to_client, answer_s, remedy=how_to_start(path))
         try:
             welcome = self._wire.exchange(Hello(version=VERSION, role="script", origin=_origin(), access=access))
         except UsageError:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from hlomm.cli.venues import configured
 from hlomm.domain.faults import UsageError
-from hlomm.settings.load import leaves, load
+from hlomm.settings.load import leaves
 from hlomm.settings.starting import own_file, schema
 
 
 def show(profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...], *, as_json: bool) -> None:
-    loaded = load(profile, config_files, sets)
+    loaded = configured(profile, config_files, sets)
     rows = [(key, value, loaded.origins[key]) for key, value in leaves(loaded.tree)]
     if as_json:
         click.echo(json.dumps({key: {"value": value, "origin": origin} for key, value, origin in rows}))

@@ -17,7 +17,7 @@ from hlomm.cli.canary import as_canary, profile_of
 from hlomm.cli.client import tell_guardian
 from hlomm.cli.keys import forget, key_openers
 from hlomm.cli.password import Password
-from hlomm.cli.venues import simulated
+from hlomm.cli.venues import beneath
 from hlomm.daemon import doctor, doctor_live, doctor_machine, logs
 from hlomm.daemon.desks import Keys
 from hlomm.daemon.doctor_keys import keystore, refusal
@@ -33,7 +33,7 @@ from hlomm.link.guardian import Told
 from hlomm.link.protocol import Ask
 from hlomm.rundir.audit_file import AuditFile
 from hlomm.rundir.lock import Lock
-from hlomm.settings.load import PROFILES, UNREAL, Loaded, leaves, load
+from hlomm.settings.load import PROFILES, UNREAL, Layer, Loaded, leaves, load
 from hlomm.settings.paths import StatePaths, state_paths
 
 WIDTH: Final = 100
@@ -58,14 +58,14 @@ def doctor_command(
     paths = state_paths(state_dir, profile)
     if rebuild_ledger:
         _rebuild(paths)
-    checks = look(paths, settings_of, config_files, sets, port)
+    checks = look(paths, profile, config_files, sets, port)
     if live is not None:
         checks += ask_venues(settings_of, config_files, sets, live, canary=settings_of != profile)
     sound = not any(check.status is Status.FAIL for check in checks)
     if as_json:
         document = {
             "state_dir": str(paths.root), "profile": profile, "live": live is not None, "ok": sound,
-            "checks": [attrs.asdict(check) for check in checks], "origins": _origins(settings_of, config_files, sets),
+            "checks": [attrs.asdict(check) for check in checks], "origins": _origins(profile, config_files, sets),
         }  # fmt: skip
         click.echo(json.dumps(document))
     else:
@@ -74,12 +74,15 @@ def doctor_command(
 
 
 def look(
-    paths: StatePaths, profile: str, files: Sequence[Path], sets: Sequence[str],
+    paths: StatePaths, name: str, files: Sequence[Path], sets: Sequence[str],
     port: int = doctor_machine.METRICS_PORT,
 ) -> list[Check]:  # fmt: skip
-    """Every check that can be made on this machine alone, in the order in which one would want to know."""
-    loaded = _loaded(profile, files, sets)
-    checks = [*doctor_machine.versions(), *doctor.configuration(profile, files, sets)]
+    """Every check that can be made on this machine alone, in the order in which one would want to know.
+
+    `name` is the daemon's: a profile, or a canary's.
+    """
+    loaded, profile = _loaded(name, files, sets), profile_of(name)
+    checks = [*doctor_machine.versions(), *doctor.configuration(profile, files, sets, _beneath(name))]
     if loaded is not None:
         checks += [*venues(loaded, os.environ), *keystore(loaded)]
         checks.append(doctor_machine.processors(loaded.settings.daemon.cpus))
@@ -107,17 +110,22 @@ def _told(paths: StatePaths) -> Told | str:
         return str(error)
 
 
-def _loaded(profile: str, files: Sequence[Path], sets: Sequence[str]) -> Loaded | None:
+def _beneath(name: str) -> Layer | None:
+    profile = profile_of(name)
+    return beneath(profile, canary=profile != name)
+
+
+def _loaded(name: str, files: Sequence[Path], sets: Sequence[str]) -> Loaded | None:
     """None for a configuration that does not load: that is a check of its own."""
     try:
-        return load(profile, files, sets)
+        return load(profile_of(name), files, sets, beneath=_beneath(name))
     except ConfigError:
         return None
 
 
-def _origins(profile: str, files: Sequence[Path], sets: Sequence[str]) -> dict[str, Any]:
+def _origins(name: str, files: Sequence[Path], sets: Sequence[str]) -> dict[str, Any]:
     """Dotted key to the layer that set it; empty for a configuration that does not load."""
-    loaded = _loaded(profile, files, sets)
+    loaded = _loaded(name, files, sets)
     return {} if loaded is None else {key: loaded.origins[key] for key, _ in leaves(loaded.tree, "")}
 
 
@@ -132,9 +140,7 @@ def ask_venues(
     if document is not None and profile != "sim":
         raise UsageError(f"--sim has no meaning in profile {profile}: its venues are those of the configuration")
     try:
-        loaded = load(
-            profile, files, sets, beneath=simulated(live.sim_file) if profile == "sim" and not canary else None
-        )
+        loaded = load(profile, files, sets, beneath=beneath(profile, live.sim_file, canary=canary))
     except ConfigError:
         return []
     own, loaded = loaded, as_canary(loaded) if canary else loaded

@@ -524,9 +524,9 @@ def config_show(*, profile: str, config_files: tuple[Path, ...], sets: tuple[str
 @reporting
 def config_check(*, profile: str, config_files: tuple[Path, ...], sets: tuple[str, ...]) -> None:
     """Validate without running; exit 2 with every mistake listed."""
-    from hlomm.settings.load import load
+    from hlomm.cli.venues import configured
 
-    load(profile, config_files, sets)
+    configured(profile, config_files, sets)
     click.echo("configuration is fine", err=True)
 
 

@@ -16,7 +16,7 @@ from hlomm.cli.canary import as_canary, profile_of, state_of
 from hlomm.cli.keys import forget, venue_keys
 from hlomm.cli.options import silence
 from hlomm.cli.password import Password
-from hlomm.cli.venues import chosen_sets, simulated
+from hlomm.cli.venues import beneath, chosen_sets
 from hlomm.daemon import logs
 from hlomm.daemon.launch import RunOptions, launch
 from hlomm.daemon.service import Service
@@ -43,10 +43,10 @@ def run_command(
     if canary and profile == "sim" and venues is None:
         venues = HYPERLIQUID
     if venues is not None:
-        beneath, sets = None, (*chosen_sets(venues), *sets)
+        layer, sets = None, (*chosen_sets(venues), *sets)
     else:
-        beneath = simulated(sim_file) if profile == "sim" else None
-    loaded = load(profile, config_files, sets, beneath=beneath)
+        layer = beneath(profile, sim_file)
+    loaded = load(profile, config_files, sets, beneath=layer)
     logs.configure(loaded.settings.daemon.log, loaded.settings.daemon.log_of)
     for what in undone:
         _log.warning("core dumps are not off", why=what)

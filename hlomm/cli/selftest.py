@@ -16,7 +16,7 @@ from hlomm.assembly.documents import amount
 from hlomm.cli.arming import check_arming
 from hlomm.cli.keys import forget, venue_keys
 from hlomm.cli.password import Password
-from hlomm.cli.venues import simulated
+from hlomm.cli.venues import beneath
 from hlomm.daemon import logs
 from hlomm.daemon.desks import Desk, enabled, held, live_desk, simulated_desks
 from hlomm.daemon.selftest import Selftest
@@ -57,8 +57,8 @@ def selftest_command(asked: Asked, *, as_json: bool) -> ExitCode:
         raise UsageError("a selftest places orders: say --live (`hlomm doctor` only looks)")
     if asked.profile == "paper":
         raise UsageError("profile paper sends no orders, so there is nothing to test: --profile testnet or mainnet")
-    beneath = simulated(asked.sim_file) if asked.profile == "sim" else None
-    loaded = load(asked.profile, asked.config_files, asked.sets, beneath=beneath)
+    layer = beneath(asked.profile, asked.sim_file)
+    loaded = load(asked.profile, asked.config_files, asked.sets, beneath=layer)
     logs.configure(loaded.settings.daemon.log, loaded.settings.daemon.log_of)
     check_arming(loaded, asked.arm)
     note = halt_file.read(state_paths(asked.state_dir, asked.profile).halt)

@@ -15,6 +15,7 @@ import attrs
 import click
 from textual.pilot import Pilot
 
+from hlomm.cli.client import how_to_start
 from hlomm.domain.faults import ConfigError, UsageError
 from hlomm.link.protocol import Access
 from hlomm.settings.paths import StatePaths, state_paths
@@ -128,7 +129,7 @@ def screenshot_command(places: Sequence[Place], *, viewer: bool, file: Path, siz
 
     app.run(headless=True, size=size, auto_pilot=look)
     if not pictures:
-        raise UsageError(f"no daemon answers at {app.store.socket} — start one with `hlomm run`")
+        raise UsageError(f"no daemon answers at {app.store.socket} — {how_to_start(Path(app.store.socket))}")
     try:
         file.write_text(pictures[0], encoding="utf-8")
     except OSError as error:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from hlomm.cli.canary import as_canary, profile_of
 from hlomm.daemon.sim_process import read_document
 from hlomm.domain.faults import UsageError
 from hlomm.domain.ids import HYPERLIQUID
-from hlomm.settings.load import Layer, Tree
+from hlomm.settings.load import Layer, Loaded, Tree, load
 from hlomm.sim.config import VENUES
 
 OTHERS: Final = tuple(name for name in VENUES if name != HYPERLIQUID)
@@ -23,6 +24,23 @@ def simulated(sim_file: Path | None) -> Layer:
         served = read_document(sim_file).venues
         names = [name for name in VENUES if getattr(served, name) is not None]
     return Layer("simulated venues", _tree(names))
+
+
+def beneath(profile: str, sim_file: Path | None = None, *, canary: bool = False) -> Layer | None:
+    """What lies beneath the files of a run of that profile for which no `--venues` are said.
+
+    Whoever looks at a configuration without running it has to read it over the same layer, or says what no run does.
+    """
+    return simulated(sim_file) if profile == "sim" and not canary else None
+
+
+def configured(name: str, files: Sequence[Path], sets: Sequence[str]) -> Loaded:
+    """The configuration as `hlomm run --profile NAME` takes it, a canary's too; ConfigError if it refuses it."""
+    profile = profile_of(name)
+    if profile == name:
+        return load(profile, files, sets, beneath=beneath(profile))
+    alone = chosen_sets(HYPERLIQUID) if profile == "sim" else ()
+    return as_canary(load(profile, files, (*alone, *sets)))
 
 
 def chosen_sets(text: str) -> tuple[str, ...]:

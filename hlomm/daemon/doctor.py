@@ -18,16 +18,16 @@ from hlomm.domain.times import NS_PER_MS, utc_clock
 from hlomm.link.guardian import Phase, Told
 from hlomm.rundir import halt_file, owned_file
 from hlomm.rundir.lock import holder
-from hlomm.settings.load import SHIPPED, default_limits, leaves, load
+from hlomm.settings.load import SHIPPED, Layer, default_limits, leaves, load
 from hlomm.settings.paths import StatePaths
 
 CONNECT_S: Final = 1.0
 
 
-def configuration(profile: str, files: Sequence[Path], sets: Sequence[str]) -> Iterator[Check]:
-    """Whether it loads, where its values are from, and whether the limits are the operator's own."""
+def configuration(profile: str, files: Sequence[Path], sets: Sequence[str], beneath: Layer | None) -> Iterator[Check]:
+    """Whether it loads over what lies `beneath` (see `load`), where its values are from, and whose the limits are."""
     try:
-        loaded = load(profile, files, sets)
+        loaded = load(profile, files, sets, beneath=beneath)
     except ConfigError as error:
         remedy = "mend it; `hlomm config check` lists every mistake"
         yield fail("configuration", Code.CONFIG_INVALID, str(error), remedy)

@@ -42,10 +42,50 @@ def test_config_show_tells_origins(hlomm):
     assert hlomm("config", "check", "--set", "a.b=1").code == 2
 
 
-def test_no_daemon_says_how_to_start_one(hlomm):
-    done = hlomm("status")
+MISTAKE = ("--set", "venue.polymarket.request_s=15")
+"""One where Polymarket is traded, and none where it is not."""
+
+
+def test_a_configuration_is_looked_at_as_a_run_takes_it(hlomm):
+    """The simulated venues are all on in a run, whatever the files leave off; a canary is in the sub-account."""
+    shown = hlomm("config", "show", "--json").json()
+    assert shown["venue.kalshi.enabled"] == {"value": True, "origin": "simulated venues"}
+    run = hlomm("run", "--duration", "1", *MISTAKE)
+    assert run.code == 2
+    assert "venue.polymarket.request_s" in run.err
+    checked = hlomm("config", "check", *MISTAKE)
+    assert (checked.code, checked.err) == (2, run.err)
+    doctor = {check["name"]: check for check in hlomm("doctor", "--json", *MISTAKE).json()["checks"]}
+    assert doctor["configuration"]["code"] == "config_invalid"
+    venues = {check["name"]: check["text"] for check in hlomm("doctor", "--json").json()["checks"]}
+    assert venues["polymarket"] == venues["hyperliquid"] == "simulated: account and key come with the simulator"
+
+
+def test_a_canary_is_looked_at_under_its_name(hlomm):
+    own = ("--set", "canary.account=0x00000000000000000000000000000000000000ca")
+    assert "canary.account is empty" in hlomm("config", "check", "--profile", "mainnet-canary").err
+    assert hlomm("config", "check", "--profile", "mainnet-canary", *own).code == 0
+    shown = hlomm("config", "show", "--profile", "mainnet-canary", *own, "--json").json()
+    assert shown["limits.max_position"] == {"value": 50, "origin": "canary"}
+    on = ("--set", "venue.kalshi.enabled=true")
+    assert "a canary trades" in hlomm("config", "check", "--profile", "mainnet-canary", *own, *on).err
+    assert hlomm("config", "show", "--profile", "sim-canary", "--json").json()["venue.kalshi.enabled"]["value"] is False
+
+
+@pytest.mark.parametrize(
+    ("given", "start"),
+    [
+        ((), "hlomm run"),
+        (("--profile", "paper"), "hlomm run --profile paper"),
+        (("--profile", "mainnet-canary"), "hlomm run --profile mainnet-canary"),
+        (("--profile", "papr"), "hlomm run"),
+        (("--state-dir", "elsewhere/paper"), "hlomm run"),
+    ],
+)
+def test_no_daemon_says_how_to_start_one(hlomm, given, start):
+    done = hlomm("status", *given)
     assert done.code == 2
-    assert "start one with `hlomm run`" in done.err
+    assert f"start one with `{start}`" in done.err
 
 
 @pytest.mark.parametrize(

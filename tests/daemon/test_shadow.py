@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def whole(paths: StatePaths, *sets: str) -> Followed:
 
 
 def rows(paths: StatePaths, table: str) -> list[Any]:
-    with sqlite3.connect(paths.ledger) as connection:
+    with closing(sqlite3.connect(paths.ledger)) as connection:
         return connection.execute(f"SELECT * FROM {table}").fetchall()
 
 
@@ -101,7 +102,7 @@ async def test_a_shadow_does_the_same_again_and_nothing_of_it_happened(
     listed = CliRunner().invoke(main, ["shadow", "--state-dir", str(paths.root), "--list", "--json"])
     assert {row["tag"] for row in json.loads(listed.stdout)} == tags
     monkeypatch.setattr(ledger_schema, "BUSY_MS", 50)
-    with sqlite3.connect(paths.ledger, isolation_level=None) as held:
+    with closing(sqlite3.connect(paths.ledger, isolation_level=None)) as held:
         held.execute("BEGIN IMMEDIATE")
         busy = CliRunner().invoke(main, ["shadow", "--state-dir", str(paths.root)])
         held.execute("ROLLBACK")

@@ -79,6 +79,15 @@ def test_every_alert_has_its_line() -> None:
     assert codes - told == set()
 
 
+def test_the_file_of_options_names_its_configuration_in_full(tmp_path: Path) -> None:
+    """systemd takes what stands in an EnvironmentFile as it is: no `~`, no `$HOME`, no specifier like %h."""
+    (line,) = re.findall(r"^echo .*HLOMM_OPTIONS=.*", TEXT, re.MULTILINE)
+    (tmp_path / ".config/hlomm").mkdir(parents=True)
+    subprocess.run(["/bin/sh", "-ec", line], env={"HOME": str(tmp_path)}, check=True)
+    written = (tmp_path / ".config/hlomm/testnet.env").read_text(encoding="utf-8")
+    assert written == f"HLOMM_OPTIONS=--config {tmp_path}/.config/hlomm/testnet.toml --arm 500\n"
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what its plugins import
 def test_the_examples_of_alert_urls_are_of_services_that_there_are() -> None:
     (block,) = re.findall(r"```\n# ~/.config/hlomm/alert-urls.*?```", TEXT, re.DOTALL)

@@ -103,6 +103,26 @@ def test_the_container_is_slim_and_nobody_in_it_is_root() -> None:
     assert not [line for line in lines if line.startswith("ADD")]
 
 
+@pytest.mark.parametrize(("left", "answers", "code"), [(["mainnet"], "mainnet", 0), (["mainnet", "sim"], "sim", 0),
+                                                       (["mainnet"], "", 1), ([], "", 1)])  # fmt: skip
+def test_a_container_is_healthy_when_its_daemon_answers_whatever_its_profile(
+    tmp_path: Path, left: list[str], answers: str, code: int
+) -> None:
+    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    (check,) = [line.partition(" CMD ")[2] for line in text.splitlines() if line.startswith("HEALTHCHECK")]
+    for profile in left:
+        (tmp_path / "hlomm" / profile).mkdir(parents=True)
+        (tmp_path / "hlomm" / profile / "hlomm.sock").touch()
+    (tmp_path / "bin").mkdir()
+    hlomm = tmp_path / "bin" / "hlomm"
+    hlomm.write_text(f'#!/bin/sh\n[ "$*" = "status --json --socket {tmp_path}/hlomm/{answers}/hlomm.sock" ]\n')
+    hlomm.chmod(0o700)
+    done = subprocess.run(
+        ["/bin/sh", "-c", check.replace("/state/", f"{tmp_path}/")], env={"PATH": str(tmp_path / "bin")}, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+
+
 # -- the first process of a container
 
 STRAGGLER = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,7 +79,14 @@ class Following:
         self._wall_ms = 0
 
     def read(self, told: Callable[[int], None] | None = None) -> bool:
-        """Everything that is there by now; whether there was anything."""
+        """Everything that is there by now; whether there was anything. Where it raises, it has let go of the ledger."""
+        with ExitStack() as failing:
+            failing.callback(self._let_go)
+            anything = self._read(told)
+            failing.pop_all()
+        return anything
+
+    def _read(self, told: Callable[[int], None] | None) -> bool:
         before = self._tail.seq
         for count, record in enumerate(self._tail.records(), 1):
             piece = self._twin.take(record)
@@ -97,11 +105,16 @@ class Following:
         """The run is over, or nobody looks any longer. UsageError if its books never opened."""
         if self._shadow is None:
             raise UsageError(f"run {self._tail.epoch_ms}: its account was never read, there is nothing to be beside of")
-        self._shadow.finish()
-        self._write()
-        assert self._ledger is not None
-        self._ledger.close()
+        try:
+            self._shadow.finish()
+            self._write()
+        finally:
+            self._let_go()
         return self.standing
+
+    def _let_go(self) -> None:
+        if self._ledger is not None:
+            self._ledger.close()
 
     @property
     def over(self) -> bool:

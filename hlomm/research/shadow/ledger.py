@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,10 +48,13 @@ class ShadowLedger:
         self._connection = connect(path)
         self._of = of
         self._epoch = epoch_ms
-        with self._connection as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            for table in _TABLES:
-                connection.execute(f"DELETE FROM {table} WHERE tag = ? AND epoch = ?", (of.tag, epoch_ms))  # noqa: S608 - a name of ours
+        with ExitStack() as failing:
+            failing.callback(self._connection.close)
+            with self._connection as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                for table in _TABLES:
+                    connection.execute(f"DELETE FROM {table} WHERE tag = ? AND epoch = ?", (of.tag, epoch_ms))  # noqa: S608 - a name of ours
+            failing.pop_all()
 
     def close(self) -> None:
         self._connection.close()
