@@ -54,6 +54,8 @@ def of_profile(profile: str) -> Source:
 
 def of_data(folder: Path) -> Source:
     """Tag of a folder of parquet files or of a store; UsageError without one, or with several."""
+    if not folder.exists():
+        raise UsageError(f"{folder}: no such file or folder")
     if not is_store(folder):
         return of_recording(folder)
     tags = Store.open(folder).scan().select(pl.col("source").unique().sort()).collect()["source"].to_list()
@@ -77,8 +79,9 @@ def of_recording(folder: Path) -> Source:
             raise UsageError(f"{path}: no source tag (column `source`, or `venue` of a recorder); not drawn")
         found |= dict.fromkeys(_tag(path, tags[0], value) for value in values)
     if len(found) != 1:
-        said = _listed(found) or "no file has any row"
-        raise UsageError(f"{folder}: needs one source tag, has {said}; not drawn")
+        if not found:
+            raise UsageError(f"{folder}: no parquet file here has any row")
+        raise UsageError(f"{folder}: needs one source tag, has {_listed(found)}; not drawn")
     return next(iter(found))
 
 

@@ -108,3 +108,10 @@ def test_what_a_path_is(journal: Path, tmp_path: Path) -> None:
     assert not is_recording(tmp_path)
     assert not is_recording(tmp_path / "none")
     assert is_recording(recording(tmp_path, {"venue": ["kalshi"]}))
+
+
+def test_what_is_not_there_is_said_as_that(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"nosuch: no such file or folder$"):
+        of_data(tmp_path / "nosuch")
+    with pytest.raises(UsageError, match=r"no parquet file here has any row$"):
+        of_data(tmp_path)
