@@ -53,6 +53,8 @@ _PRIVATE: Final = (
     "duplicate_keys",
 )
 """Kinds of anomaly that may have hidden news of the account."""
+AHEAD_MAX_MS: Final = 60_000
+"""A stamp may be ahead of the venue's clock as we know it by no more than this."""
 _GAP_PART: Final = 3
 """Of the silence that is worth a ping: a shorter one on every stream at once is remarkable already."""
 
@@ -86,8 +88,8 @@ class Inbox:
 
     def __attrs_post_init__(self) -> None:
         self._routes = {
-            BookSnapshot: self._market_feed.on_book,
-            BboUpdate: self._market_feed.on_touch,
+            BookSnapshot: self._book,
+            BboUpdate: self._touch,
             Prints: self._prints,
             Marks: self._market_feed.on_marks,
             FillRows: self._fills,
@@ -143,6 +145,22 @@ class Inbox:
         self._emit([AccountDoubted(HYPERLIQUID, reason)], received_ns)
 
     # -- routes
+
+    def _book(self, book: BookSnapshot) -> Sequence[Input]:
+        return () if self._from_the_future(book.venue_ms, "l2Book") else self._market_feed.on_book(book)
+
+    def _touch(self, update: BboUpdate) -> Sequence[Input]:
+        return () if self._from_the_future(update.venue_ms, "bbo") else self._market_feed.on_touch(update)
+
+    def _from_the_future(self, venue_ms: int, channel: str) -> bool:
+        """Whether a stamp cannot be.
+
+        Believed, it would outrank every later touch of the connection, while the books told under it look fresh.
+        """
+        if venue_ms <= self._time.wall_ms() + AHEAD_MAX_MS:
+            return False
+        self._counters.add(f"ahead.{channel}")
+        return True
 
     def _prints(self, prints: Prints) -> Sequence[Input]:
         return self._market_feed.on_prints(prints, self._time.wall_ms())
