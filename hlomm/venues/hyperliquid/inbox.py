@@ -37,7 +37,7 @@ from hlomm.venues.hyperliquid.wire.frames import (
 from hlomm.venues.hyperliquid.wire.ladder import BookMemory
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
 from hlomm.venues.liveness import Liveness
-from hlomm.venues.venue_time import VenueTime
+from hlomm.venues.venue_time import AHEAD_MAX_MS, VenueTime
 
 _PRIVATE: Final = (
     "not_json",
@@ -53,8 +53,6 @@ _PRIVATE: Final = (
     "duplicate_keys",
 )
 """Kinds of anomaly that may have hidden news of the account."""
-AHEAD_MAX_MS: Final = 60_000
-"""A stamp may be ahead of the venue's clock as we know it by no more than this."""
 _GAP_PART: Final = 3
 """Of the silence that is worth a ping: a shorter one on every stream at once is remarkable already."""
 

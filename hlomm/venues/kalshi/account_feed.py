@@ -25,11 +25,10 @@ from hlomm.venues.kalshi.wire.account import CANCELED, EXECUTED, RESTING, FillRo
 from hlomm.venues.kalshi.wire.frames import FillMsg, UserOrderMsg
 from hlomm.venues.kalshi.wire.schemas import inner_price
 from hlomm.venues.kalshi.wire.sides import BookSide
+from hlomm.venues.venue_time import AHEAD_MAX_MS
 
 OVERLAP_MS: Final = 10_000
 """Fills are asked for again over this span: they are listed late and not in order."""
-AHEAD_MAX_MS: Final = 60_000
-"""A stamp may be ahead of the venue's clock as we know it by no more than this."""
 FILLED: Final = "filled"
 
 
