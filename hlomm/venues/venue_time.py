@@ -8,10 +8,14 @@ order arrive long after it is believed dead.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 
 from hlomm.venues.clock import Clock
+
+AHEAD_MAX_MS: Final = 60_000
+"""A stamp may be ahead of the venue's clock as we know it by no more than this."""
 
 
 @attrs.define(eq=False)

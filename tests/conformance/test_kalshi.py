@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -771,3 +772,21 @@ async def test_a_late_stream_says_who_is_late(autojump_clock: trio.testing.MockC
         assert said[0] == "the venue's books come 30 s late"
         assert said[1].startswith("this process cannot keep up: 30 s behind")
         assert said[1].endswith("lower --speed or list fewer markets")
+
+
+async def test_a_stamp_from_the_future_does_not_put_the_account_out_of_reach(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Waited for, it would make every read too old for as long as the process lives."""
+    async with kalshi_rig() as r:
+        _, opened = await r.resting()
+        order_id = opened.venue_order_id.rpartition(":")[2]
+        frame = {
+            "order_id": order_id, "ticker": r.market.id.partition(":")[2], "status": "resting", "book_side": "bid",
+            "yes_price_dollars": "0.0500", "fill_count_fp": "0.00", "remaining_count_fp": "10.00",
+            "initial_count_fp": "10.00", "last_updated_ts_ms": 10**14,
+        }  # fmt: skip
+        parts = r.session._parts
+        parts.inbox.on_frame(json.dumps({"type": "user_order", "sid": 3, "msg": frame}), 1)
+        await parts.upkeep.reconcile()
+        assert r.session.statistics().counters["ahead.activity"] == 1

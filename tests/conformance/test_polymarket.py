@@ -16,6 +16,7 @@ from hlomm.domain.inputs import (
     AccountState,
     AmendFailed,
     BookSnapshot,
+    BookSource,
     CancelFailed,
     ConversionFailed,
     DeadmanArmed,
@@ -550,6 +551,35 @@ async def test_a_frozen_stream_is_found_by_comparing(autojump_clock):
         down = await r.first(SessionDown, within_s=240)
         assert "silent" in down.reason
         assert r.counter("freezes") == 1
+
+
+async def test_a_first_book_that_never_comes_is_read(autojump_clock, monkeypatch):
+    """Whatever the reason: lost, unreadable, of a market the venue was slow to open. Quiet ones get no other."""
+    quiet = attrs.evolve(CALM, polymarket=attrs.evolve(CALM.polymarket, makers=0))
+    async with polymarket_rig(config=quiet) as r:
+        feed = type(r.session._parts.market_feed)
+        honest = feed.on_book
+
+        def deaf(self, told, source=BookSource.STREAM):
+            return [] if source is BookSource.STREAM else honest(self, told, source)
+
+        monkeypatch.setattr(feed, "on_book", deaf)
+        r.session.submit(Subscribe(r.market.id))
+        await r.first(BookSnapshot, within_s=30, market=r.market.id)
+        assert r.counter("first_books_missed") == 1
+
+
+async def test_a_change_that_cannot_be_read_costs_the_book_until_it_is_read(autojump_clock):
+    async with polymarket_rig(config=CALM) as r:
+        await r.book()
+        known = r.session._parts.registry.known(r.market.id)
+        assert known is not None
+        asked = r.counter("rest_requests")
+        r.session._parts.inbox.on_market(f'{{"event_type":"price_change","market":"{known.condition}"}}', 1)
+        told = len(r.all(BookSnapshot, market=r.market.id))
+        assert r.counter("books_dropped.unreadable") == 1
+        await r.until(lambda: len(r.all(BookSnapshot, market=r.market.id)) > told, within_s=3)
+        assert r.counter("rest_requests") > asked
 
 
 async def test_a_market_that_ends_while_its_book_is_compared_is_no_fault(autojump_clock, monkeypatch):

@@ -37,7 +37,7 @@ from hlomm.venues.hyperliquid.wire.frames import (
 from hlomm.venues.hyperliquid.wire.ladder import BookMemory
 from hlomm.venues.hyperliquid.wire.public import Marks, Prints
 from hlomm.venues.liveness import Liveness
-from hlomm.venues.venue_time import VenueTime
+from hlomm.venues.venue_time import AHEAD_MAX_MS, VenueTime
 
 _PRIVATE: Final = (
     "not_json",
@@ -86,8 +86,8 @@ class Inbox:
 
     def __attrs_post_init__(self) -> None:
         self._routes = {
-            BookSnapshot: self._market_feed.on_book,
-            BboUpdate: self._market_feed.on_touch,
+            BookSnapshot: self._book,
+            BboUpdate: self._touch,
             Prints: self._prints,
             Marks: self._market_feed.on_marks,
             FillRows: self._fills,
@@ -143,6 +143,22 @@ class Inbox:
         self._emit([AccountDoubted(HYPERLIQUID, reason)], received_ns)
 
     # -- routes
+
+    def _book(self, book: BookSnapshot) -> Sequence[Input]:
+        return () if self._from_the_future(book.venue_ms, "l2Book") else self._market_feed.on_book(book)
+
+    def _touch(self, update: BboUpdate) -> Sequence[Input]:
+        return () if self._from_the_future(update.venue_ms, "bbo") else self._market_feed.on_touch(update)
+
+    def _from_the_future(self, venue_ms: int, channel: str) -> bool:
+        """Whether a stamp cannot be.
+
+        Believed, it would outrank every later touch of the connection, while the books told under it look fresh.
+        """
+        if venue_ms <= self._time.wall_ms() + AHEAD_MAX_MS:
+            return False
+        self._counters.add(f"ahead.{channel}")
+        return True
 
     def _prints(self, prints: Prints) -> Sequence[Input]:
         return self._market_feed.on_prints(prints, self._time.wall_ms())

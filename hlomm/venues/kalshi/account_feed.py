@@ -25,6 +25,7 @@ from hlomm.venues.kalshi.wire.account import CANCELED, EXECUTED, RESTING, FillRo
 from hlomm.venues.kalshi.wire.frames import FillMsg, UserOrderMsg
 from hlomm.venues.kalshi.wire.schemas import inner_price
 from hlomm.venues.kalshi.wire.sides import BookSide
+from hlomm.venues.venue_time import AHEAD_MAX_MS
 
 OVERLAP_MS: Final = 10_000
 """Fills are asked for again over this span: they are listed late and not in order."""
@@ -39,6 +40,8 @@ class AccountFeed:
     purse: Purse
     counters: Counters
     fill_memory: int
+    now_ms: Callable[[], int]
+    """Venue time."""
     doubt: Callable[[str], None] = attrs.field(default=lambda _: None)
     start_ms: int = 0
     """Fills before it are history."""
@@ -56,6 +59,14 @@ class AccountFeed:
         return max(self.complete_ms - OVERLAP_MS, self.start_ms)
 
     def active(self, venue_ms: int) -> None:
+        """Something happened then. What is said to happen in the future happened by now at the latest.
+
+        Reads are waited for until they contain it: believed, such a stamp would put them all out of reach.
+        """
+        now_ms = self.now_ms()
+        if venue_ms > now_ms + AHEAD_MAX_MS:
+            self.counters.add("ahead.activity")
+            venue_ms = now_ms
         self.activity_ms = max(self.activity_ms, venue_ms)
 
     def seed(self, rows: Iterable[FillRow]) -> None:

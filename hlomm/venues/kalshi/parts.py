@@ -67,7 +67,7 @@ def assemble(config: KalshiConfig, transport: Transport, clock: Clock) -> Parts:
     rest = KalshiRest(config, transport, time, counters, Signer(config.key_id, config.private_key))
     registry = Registry(frozenset(config.series), config.shard, config.fee_precision, counters)
     tracks, purse = Tracks(), Purse()
-    feed = AccountFeed(tracks, purse, counters, config.fill_memory)
+    feed = AccountFeed(tracks, purse, counters, config.fill_memory, time.wall_ms)
     lookup = Lookup(config, time, rest, tracks, feed)
     account = AccountReader(config, registry, tracks, purse, feed, counters, rest, lookup, clock)
     fuse = None if config.fuse is None else Fuse(KALSHI, config.fuse)

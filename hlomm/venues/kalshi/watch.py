@@ -79,7 +79,7 @@ class KalshiWatcher:
         self._registry = Registry(frozenset(config.series), config.shard, config.fee_precision, counters)
         # The account's parts stay empty: nothing is ever held.
         purse = Purse()
-        feed = AccountFeed(Tracks(), purse, counters, config.fill_memory)
+        feed = AccountFeed(Tracks(), purse, counters, config.fill_memory, self._time.wall_ms)
         self._roll = MarketRoll(
             config, self._time, counters, self._rest, self._registry, purse, feed, self._tell, self._forget
         )  # fmt: skip

@@ -152,6 +152,7 @@ class Connection:
         parts = self._parts
 
         async def compare() -> None:
+            await parts.upkeep.read_missed()
             market = await parts.upkeep.frozen()
             if market is not None:
                 parts.counters.add("freezes")

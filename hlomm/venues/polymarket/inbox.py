@@ -69,6 +69,8 @@ class Inbox:
         """Carry one message of the market channel through to the sink. `received_ns` is host time."""
         decoded = market_frames.decode_market(message)
         self._counters.note(decoded.anomalies, "market channel")
+        for condition in decoded.spoilt:
+            self._market_feed.spoil(condition)
         events: list[Input] = []
         for event in decoded.events:
             if isinstance(event, market_frames.Pong):

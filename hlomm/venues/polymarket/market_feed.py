@@ -15,7 +15,7 @@ from typing import Final
 
 import attrs
 
-from hlomm.domain.ids import MarketId
+from hlomm.domain.ids import MarketId, polymarket_market
 from hlomm.domain.inputs import BookSnapshot, BookSource, Input, Level, TradePrint
 from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Side
@@ -24,7 +24,7 @@ from hlomm.venues.bounded import BoundedMap
 from hlomm.venues.counters import Counters
 from hlomm.venues.polymarket.registry import Registry
 from hlomm.venues.polymarket.wire.books import TokenBook
-from hlomm.venues.polymarket.wire.market_frames import LastTrade, LevelChange, PriceChanges
+from hlomm.venues.polymarket.wire.market_frames import ANY_BOOK, LastTrade, LevelChange, PriceChanges
 
 WAITING_MAX: Final = 256
 PRINTS_REMEMBERED: Final = 8_192
@@ -134,6 +134,15 @@ class MarketFeed:
         token = self._registry.token(asset)
         if token is not None:
             self.drop(token.market, why)
+
+    def spoil(self, condition: str) -> None:
+        """A change could not be read: the book of that market lacks it, or any book if it is `ANY_BOOK`.
+
+        Below the top nothing would ever show it.
+        """
+        of = list(self.books) if condition == ANY_BOOK else [polymarket_market(condition)]
+        for market in of:
+            self.drop(market, "unreadable")
 
     # -- what comes
 

@@ -57,6 +57,8 @@ class Upkeep:
     _emit: Callable[[Sequence[Input]], None]
     asking: Asking = attrs.field(init=False)
     _turn: int = 0
+    _awaited: set[MarketId] = attrs.field(factory=set)
+    """Followed markets that had no book at the last look."""
     _told_tier: Tier | None = None
 
     @asking.default
@@ -105,6 +107,16 @@ class Upkeep:
         """Read the books that were dropped."""
         await trio.lowlevel.checkpoint()
         for market in list(self._market_feed.broken):
+            await self.read_book(market)
+
+    async def read_missed(self) -> None:
+        """Read the books that were waited for at the last look already: a quiet market sends no other."""
+        await trio.lowlevel.checkpoint()
+        feed = self._market_feed
+        awaited = {market for market, book in feed.books.items() if not book.ready and market not in feed.broken}
+        overdue, self._awaited = awaited & self._awaited, awaited
+        for market in overdue:
+            self._counters.add("first_books_missed")
             await self.read_book(market)
 
     async def frozen(self) -> MarketId | None:

@@ -131,6 +131,7 @@ class PolymarketWatcher:
             return True
 
         async def compare() -> None:
+            await self._upkeep.read_missed()
             market = await self._upkeep.frozen()
             if market is not None:
                 self._counters.add("freezes")

@@ -169,7 +169,7 @@ def test_a_settlement_pays_the_side_that_won(held: int, pays: str) -> None:
 def make_feed() -> tuple[AccountFeed, Tracks, list[str]]:
     doubts: list[str] = []
     tracks = Tracks()
-    return AccountFeed(tracks, Purse(cash=0), Counters(), 100, doubts.append), tracks, doubts
+    return AccountFeed(tracks, Purse(cash=0), Counters(), 100, lambda: 10_000, doubts.append), tracks, doubts
 
 
 def frame(track: Track, status: str, filled: str = "0.00", order_id: str = "o", **fields: Any) -> UserOrderMsg:

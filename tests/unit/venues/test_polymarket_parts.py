@@ -29,7 +29,7 @@ from hlomm.venues.polymarket.registry import Registry
 from hlomm.venues.polymarket.signing import SignatureType
 from hlomm.venues.polymarket.wire.books import TokenBook
 from hlomm.venues.polymarket.wire.listings import Listing
-from hlomm.venues.polymarket.wire.market_frames import LastTrade, LevelChange, PriceChanges, decode_market
+from hlomm.venues.polymarket.wire.market_frames import ANY_BOOK, LastTrade, LevelChange, PriceChanges, decode_market
 
 KEY = Key(bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"))
 OWNER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -226,6 +226,18 @@ def test_a_top_that_does_not_agree_drops_the_book() -> None:
     assert isinstance(healed, BookSnapshot)
     assert healed.bids[0] == (parse("0.51"), parse("5"))
     assert one.feed.broken == {}
+
+
+@pytest.mark.parametrize("condition", ["0xab", ANY_BOOK])
+def test_a_change_that_nobody_could_read_drops_the_book(condition: str) -> None:
+    """The next change agrees at the top, and would hide what is missing below."""
+    one = Feed()
+    one.feed.on_book(snapshot())
+    one.feed.spoil("0xcd")
+    assert one.feed.broken == {}
+    one.feed.spoil(condition)
+    assert list(one.feed.broken) == [polymarket_market("0xab")]
+    assert one.feed.on_changes(change(Side.BUY, "0.51", "5", ("0.51", "0.52"))) == []
 
 
 def test_old_news_is_dropped() -> None:

@@ -67,6 +67,24 @@ async def test_data_of_followed_markets_arrives_in_order(venue: FakeHyperliquid,
         assert live.seen.of(MarkPrice)[0].px == parse("118250.5")
 
 
+async def test_a_stamp_from_the_future_does_not_hold_the_touch(venue: FakeHyperliquid, autojump_clock: Clock) -> None:
+    """Taken, it would stand in front of every later book, and each of those would look fresh."""
+    async with running(venue) as live:
+        live.submit(Subscribe(OUTCOME))
+        await live.settle()
+        live.seen.clear()
+        now = now_ms()
+        await venue.push("bbo", {"coin": "#9000", "time": 10 * now, "bbo": [level("0.44"), level("0.46")]})
+        await venue.push("l2Book", book("#9000", levels(("0.44", "5")), levels(("0.46", "7")), 10 * now))
+        assert live.seen.inputs == []
+        await venue.push("l2Book", book("#9000", levels(("0.25", "5")), levels(("0.26", "7")), now))
+        await venue.push("bbo", {"coin": "#9000", "time": now + 1_000, "bbo": [level("0.24"), level("0.26")]})
+        told, touch = live.seen.of(BookSnapshot)[0], live.seen.of(BboUpdate)[0]
+        assert (told.bids[0][0], touch.bid and touch.bid[0]) == (parse("0.25"), parse("0.24"))
+        counters = live.session.statistics().counters
+        assert (counters["ahead.bbo"], counters["ahead.l2Book"]) == (1, 1)
+
+
 async def test_marks_may_come_from_the_compressed_stream(venue: FakeHyperliquid, autojump_clock: Clock) -> None:
     payload = "q1ZyCnFWsqpWyk0syg6oULJSsjQ3NTDQM1Wq1VFyDfFAkTI2MzXQMwJLVVRWWfmFuTiiyBuamOoZKdXWAgA="
     async with running(venue, fast_marks=True) as live:

@@ -15,6 +15,7 @@ from hlomm.domain.orders import Side
 from hlomm.domain.units import parse
 from hlomm.venues.polymarket.wire.books import BookFields, TokenBook, book_hash, decode_book
 from hlomm.venues.polymarket.wire.market_frames import (
+    ANY_BOOK,
     LastTrade,
     LevelChange,
     MarketDecoded,
@@ -189,6 +190,26 @@ def test_arrays_cost_their_bad_rows_only() -> None:
     assert [type(event) for event in decoded.events] == [TokenBook, PriceChanges]
     assert [wrong.kind for wrong in decoded.anomalies] == ["market.unknown_event", "price_change.side"]
     assert decode_market("[]") == MarketDecoded(())
+
+
+@pytest.mark.parametrize(
+    ("text", "spoilt"),
+    [
+        (json.dumps(change(side="x")), ("0xab",)),
+        (json.dumps([change(price=None), change(size=5), book(bids=None)]), ("0xab",)),
+        (json.dumps(change())[:-9], (ANY_BOOK,)),
+        (json.dumps([change()])[:-9], (ANY_BOOK,)),
+        (json.dumps({"event_type": 5, "market": "0xab"}), (ANY_BOOK,)),
+        (json.dumps({"market": "0xab", "price_changes": []}), ("0xab",)),
+        (json.dumps({"event_type": "price_change"}), (ANY_BOOK,)),
+        (json.dumps({"event_type": "unheard", "market": "0xab"}), ()),
+        (json.dumps({"error": "not now"}), ()),
+        ("NO NEW ASSETS", ()),
+        (json.dumps(change()), ()),
+    ],
+)
+def test_a_change_that_cannot_be_read_names_its_book(text: str, spoilt: tuple[str, ...]) -> None:
+    assert decode_market(text).spoilt == spoilt
 
 
 def test_everything_else() -> None:

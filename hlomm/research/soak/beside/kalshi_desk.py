@@ -68,7 +68,7 @@ class KalshiDesk(Desk):
         self._life_s = section.order_life_s
         self.registry = Registry(frozenset((SERIES,)), self._config.shard, self._config.fee_precision, self.counters)
         self.tracks, self.purse = Tracks(), Purse()
-        self.feed = AccountFeed(self.tracks, self.purse, self.counters, self._config.fill_memory)
+        self.feed = AccountFeed(self.tracks, self.purse, self.counters, self._config.fill_memory, inside.venue_ms)
         self.feed.doubt = lambda why: inside.say([AccountDoubted(KALSHI, why)])
         self.books = AccountBooks(self._config, self.registry, self.tracks, self.purse, self.feed, self.counters)
         self._paused = False

@@ -25,6 +25,7 @@ FRAME_CHARS_MAX: Final = 16 * 2**20
 EVENTS_MAX: Final = 1_000
 CHANGES_MAX: Final = 2_000
 PONG: Final = "PONG"
+ANY_BOOK: Final = ""
 
 
 # -- rows
@@ -160,17 +161,26 @@ MarketEvent = TokenBook | PriceChanges | LastTrade | TickChange | Touch | NewMar
 class MarketDecoded(Struct, frozen=True):
     events: tuple[MarketEvent, ...]
     anomalies: tuple[Anomaly, ...] = ()
+    spoilt: tuple[str, ...] = ()
+    """Conditions whose books may lack a change that could not be read; `ANY_BOOK` where that could not be read
+    either."""
+
+
+class _Head(Struct):
+    event_type: str = ""
+    market: IdText = ANY_BOOK
 
 
 _row: Final = msgspec.json.Decoder(Row)
 _rows: Final = msgspec.json.Decoder(list[Raw])
 _any: Final = msgspec.json.Decoder(dict[str, Any])
+_head: Final = msgspec.json.Decoder(_Head)
 
 
 def decode_market(data: str | bytes) -> MarketDecoded:
     """Events of one message, and what of it could not be read. Never raises."""
     if len(data) > FRAME_CHARS_MAX:
-        return MarketDecoded((), (anomaly("market.too_large", f"{len(data)} characters"),))
+        return MarketDecoded((), (anomaly("market.too_large", f"{len(data)} characters"),), (ANY_BOOK,))
     if data in (PONG, PONG.encode()):
         return MarketDecoded((Pong(),))
     first = data[:1]
@@ -178,14 +188,18 @@ def decode_market(data: str | bytes) -> MarketDecoded:
         try:
             rows = _rows.decode(data)
         except DECODE_ERRORS as error:
-            return MarketDecoded((), (anomaly("market.not_json", error),))
+            return MarketDecoded((), (anomaly("market.not_json", error),), (ANY_BOOK,))
         if len(rows) > EVENTS_MAX:
-            return MarketDecoded((), (anomaly("market.too_many", f"{len(rows)} events"),))
-        decoded = [_event(row) for row in rows]
-        events = tuple(event for event, _ in decoded if event is not None)
-        return MarketDecoded(events, tuple(wrong for _, wrong in decoded if wrong is not None))
+            return MarketDecoded((), (anomaly("market.too_many", f"{len(rows)} events"),), (ANY_BOOK,))
+        decoded = [(row, *_event(row)) for row in rows]
+        events = tuple(event for _, event, _ in decoded if event is not None)
+        anomalies = tuple(wrong for _, _, wrong in decoded if wrong is not None)
+        spoilt = [one for row, _, wrong in decoded if wrong is not None for one in _lost(row)]
+        return MarketDecoded(events, anomalies, tuple(dict.fromkeys(spoilt)))
     event, wrong = _event(data)
-    return MarketDecoded(() if event is None else (event,), () if wrong is None else (wrong,))
+    if wrong is not None:
+        return MarketDecoded((), (wrong,), _lost(data) if first in ("{", b"{") else ())
+    return MarketDecoded(() if event is None else (event,))
 
 
 def _event(data: str | bytes | Raw) -> tuple[MarketEvent | None, Anomaly | None]:
@@ -196,6 +210,18 @@ def _event(data: str | bytes | Raw) -> tuple[MarketEvent | None, Anomaly | None]
         return None, anomaly(violation.kind, violation)
     except DECODE_ERRORS as error:
         return None, anomaly(_diagnose(data, error), error)
+
+
+def _lost(data: str | bytes | Raw) -> tuple[str, ...]:
+    """The condition whose change an unreadable event may have been, if it may have been one.
+
+    Events of another name are none, nor are notices of neither name nor market.
+    """
+    try:
+        head = _head.decode(data)
+    except DECODE_ERRORS:
+        return (ANY_BOOK,)
+    return (head.market,) if head.event_type == _CHANGE or (head.market and not head.event_type) else ()
 
 
 def _diagnose(data: str | bytes | Raw, error: Exception) -> str:
@@ -218,6 +244,7 @@ def _diagnose(data: str | bytes | Raw, error: Exception) -> str:
     return f"{name}.schema"
 
 
+_CHANGE: Final = "price_change"
 KNOWN_EVENTS: Final = frozenset(
     {
         "book",
