@@ -143,7 +143,7 @@ def test_what_is_held_counts_against_the_size() -> None:
 
 def test_what_is_held_is_part_of_kellys_bet() -> None:
     whole = found(min_size=1, kelly_fraction=0.005).qty
-    assert said(seen(held=whole), min_size=1, kelly_fraction=0.005).startswith("kelly: 0.")
+    assert said(seen(staked=whole), min_size=1, kelly_fraction=0.005).startswith("kelly: 0.")
 
 
 # -- guards
