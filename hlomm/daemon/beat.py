@@ -10,8 +10,9 @@ from hlomm.daemon.pump import Pump
 from hlomm.domain.markets import Leg
 from hlomm.domain.outputs import HaltState
 from hlomm.domain.times import NS_PER_S
-from hlomm.domain.units import Px
-from hlomm.link.guardian import MAX_NAMED, Beat, Holding, Policy
+from hlomm.domain.units import Px, Qty
+from hlomm.engine.flatten_pairs import elsewhere
+from hlomm.link.guardian import MAX_NAMED, Beat, Half, Holding, Policy
 from hlomm.settings.schema import Settings
 
 MAX_HOLDINGS: Final = 64
@@ -45,10 +46,17 @@ class Beats:
 
     def _holdings(self) -> list[Holding]:
         state = self._pump.engine.state
+        parts = elsewhere(state)
         return [
             Holding(
                 market=market_id, yes=position.held(Leg.YES), no=position.held(Leg.NO),
                 expiry_ns=None if (known := state.markets.get(market_id)) is None else known.market.expiry_ns,
+                halves=tuple(
+                    Half(leg=leg, venue=venue, qty=Qty(qty))
+                    for leg in Leg
+                    for venue, qty in sorted(parts.get((market_id, leg), {}).items())
+                    if qty
+                ),
             )
             for market_id, position in state.portfolio.positions.items()
             if position.yes or position.no

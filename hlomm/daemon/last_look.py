@@ -19,10 +19,12 @@ import trio
 
 from hlomm.daemon.pump import Pump
 from hlomm.domain.faults import VenueUnavailable
-from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, ClientIds, VenueId, perp_market, venue_of
+from hlomm.domain.ids import HYPERLIQUID, KALSHI, POLYMARKET, ClientIds, MarketId, VenueId, perp_market, venue_of
 from hlomm.domain.inputs import AccountState
+from hlomm.domain.markets import Leg
 from hlomm.domain.outputs import HaltState, QueryAccount
 from hlomm.domain.times import NS_PER_S
+from hlomm.engine.flatten_pairs import elsewhere
 from hlomm.engine.reconcile import difference
 from hlomm.engine.safety import left_open
 from hlomm.settings.schema import Settings
@@ -58,6 +60,9 @@ class LastLook:
         """See `owes`: that is made good whatever is wished."""
         self.unsold: set[VenueId] = set()
         """Where something should have been sold and is not: the guardian goes on there."""
+        self._asking: set[VenueId] = set()
+        """Where it is not yet known whether the venue answers."""
+        self._answers: set[VenueId] = set()
         self.swept: list[str] = []
         self.words: dict[VenueId, AccountState] = {}
         """Each venue's account as it was after everything was over."""
@@ -75,6 +80,7 @@ class LastLook:
         `trouble`: the engine did not see to the end. `live`: the sessions run, and the engine hears of what they see.
         """
         self.owed = self.orderly and self.owes()
+        self._asking = set(self._sessions) - self.refused_at
         rests: dict[VenueId, int | None] = {}
 
         async def look(session: VenueSession) -> None:
@@ -86,6 +92,8 @@ class LastLook:
                 rests[session.venue] = await self._at(session, trouble=trouble, live=live)
             except Exception as error:  # noqa: BLE001 - a supervisor: a fault at one venue must not end the look at others
                 _log.critical("account_not_looked_at", venue=session.venue, error=repr(error), next="look by hand")
+            finally:
+                self._asking.discard(session.venue)
 
         async with trio.open_nursery() as nursery:
             for session in self._sessions.values():
@@ -115,9 +123,16 @@ class LastLook:
     async def _made_safe(self, session: VenueSession, *, sell: bool) -> int | None:
         """Cancel, and sell if that is wanted; orders that rest after that, None if it cannot be told."""
         report = await cancel_all(session, deadline_s=VERIFY_S)
+        self._asking.discard(session.venue)
+        (self._answers.add if report.verified else self._answers.discard)(session.venue)
         if report.canceled or report.remaining:
             self._note(f"{session.venue}: swept {report.canceled} orders, {len(report.remaining)} remain")
         known = await self._flatten(session) if sell else True
+        if sell and (partners := self._away(session.venue) & self._asking):
+            with trio.move_on_after(VERIFY_S):
+                while partners & self._asking:  # noqa: ASYNC110 - a matter of moments, or of that deadline
+                    await trio.sleep(ASK_AGAIN_S)
+            known = await self._flatten(session)
         return len(report.remaining) if report.verified and known else None
 
     def _arrives_within_s(self, venue: VenueId) -> float:
@@ -161,12 +176,12 @@ class LastLook:
     async def _flatten(self, session: VenueSession) -> bool:
         """Whether what is left is known."""
         state, coins = self._pump.engine.state, self._settings.venue.hyperliquid.underlyings
-        rules, pairs = state.config.flatten, state.pairs
+        rules = state.config.flatten
         bounds = FlattenBounds(
             slippage=rules.max_slippage, slippage_perp=rules.max_slippage_perp,
             perps=frozenset(perp_market(HYPERLIQUID, coin) for coin in coins),
             hold_to_expiry_ns=rules.hold_to_expiry_ns,
-            whole={of: pairs.tokens(*of) for kept in pairs.open for of in kept.legs} if self.owed else {},
+            whole=self._whole(session.venue),
         )  # fmt: skip
         ends = {name: one.market.expiry_ns for name, one in state.markets.items()}
         expiries_ns = {name: end_ns for name, end_ns in ends.items() if end_ns is not None}
@@ -176,9 +191,29 @@ class LastLook:
         )
         plan = report.left
         left = "unknown" if plan is None else ", ".join([*plan.stays, *(f"{one.market} unsold" for one in plan.orders)])
-        (self.unsold.discard if plan is not None and plan.done else self.unsold.add)(session.venue)
+        sold = plan is not None and plan.done and (self.owed or not self._away(session.venue))
+        (self.unsold.discard if sold else self.unsold.add)(session.venue)
         self._note(f"{session.venue}: flattened without the engine: {list(report.words)}; left: {left or 'nothing'}")
         return plan is not None
+
+    def _whole(self, venue: VenueId) -> dict[tuple[MarketId, Leg], int]:
+        """Tokens that are not sold alone.
+
+        Those of pairs where the engine's walk came to its end; else while the venue of the other half does not answer.
+        """
+        state = self._pump.engine.state
+        if self.owed:
+            return {of: state.pairs.tokens(*of) for kept in state.pairs.open for of in kept.legs}
+        return {
+            of: sum(qty for other, qty in parts.items() if other not in self._answers)
+            for of, parts in elsewhere(state).items()
+            if venue_of(of[0]) == venue
+        }
+
+    def _away(self, venue: VenueId) -> set[VenueId]:
+        """Venues that have not answered, and have the other halves of pairs of this one."""
+        parts = [by for of, by in elsewhere(self._pump.engine.state).items() if venue_of(of[0]) == venue]
+        return {other for by in parts for other, qty in by.items() if qty} - self._answers
 
     def _note(self, line: str) -> None:
         self.swept.append(line)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import attrs
 
-from hlomm.domain.ids import MarketId
+from hlomm.domain.ids import MarketId, VenueId, venue_of
 from hlomm.domain.markets import Leg
 from hlomm.engine import closed, ways
 from hlomm.engine.pairs import Kept
@@ -43,6 +43,19 @@ def whole_ones(state: State) -> list[tuple[Kept, int]]:
         for of in kept.legs:
             left[of] -= whole
         found.append((kept, whole))
+    return found
+
+
+def elsewhere(state: State) -> dict[tuple[MarketId, Leg], dict[VenueId, int]]:
+    """Tokens of complete pairs and sets by the other venues that have a part of them, also while a walk sells them."""
+    found: dict[tuple[MarketId, Leg], dict[VenueId, int]] = {}
+    for kept, whole in (*((kept, kept.qty) for kept in state.pairs.open), *whole_ones(state)):
+        venues = dict.fromkeys(venue_of(market) for market, _ in kept.legs if market not in kept.paid)
+        for market, leg in kept.legs:
+            at = found.setdefault((market, leg), {})
+            for venue in venues:
+                if venue != venue_of(market):
+                    at[venue] = at.get(venue, 0) + whole
     return found
 
 

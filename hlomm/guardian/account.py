@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -9,7 +10,8 @@ import attrs
 import trio
 
 from hlomm.domain.faults import AnotherInstance, ConfigError
-from hlomm.domain.ids import ClientIds, MarketId
+from hlomm.domain.ids import ClientIds, MarketId, VenueId, venue_of
+from hlomm.domain.markets import Leg
 from hlomm.guardian.record import DISK_S, Record
 from hlomm.guardian.reduce_only import ReduceOnly
 from hlomm.guardian.watch import Watch
@@ -32,6 +34,8 @@ class Look:
     cancelled: CancelReport
     flattened: FlattenReport | None
     """None where nothing was to be sold, or nothing could be before the orders were gone."""
+    waits: bool = False
+    """Halves of pairs were kept because the venue of the other half had not answered, and is asked again."""
 
     def safe(self, *, sell: bool) -> bool:
         """No order rests, and what policy wants sold is sold or can only be held."""
@@ -39,7 +43,8 @@ class Look:
             return False
         if not sell:
             return True
-        return self.flattened is not None and self.flattened.left is not None and self.flattened.left.done
+        done = self.flattened is not None and self.flattened.left is not None and self.flattened.left.done
+        return done and not self.waits
 
 
 class Account:
@@ -56,6 +61,8 @@ class Account:
         self._name = name
         self._ids = ClientIds(clock.read().wall_ms)
         self._lock: Lock | None = None
+        self.answers = False
+        """At the last look that came to an end the venue listed our orders, and none was left."""
         self.canceled = 0
         self.sales = 0
 
@@ -98,17 +105,19 @@ class Account:
 
     # -- a look
 
-    async def made_safe(self, watch: Watch) -> bool:
-        """One look, and whether it left the account safe."""
+    async def made_safe(self, watch: Watch, beside: Sequence[Account] = ()) -> bool:
+        """One look, and whether it left the account safe. `beside`: the accounts that are looked at, this one too."""
         try:
-            look = await self._look(watch)
+            look = await self._look(watch, beside)
         except Exception as error:  # noqa: BLE001 - a supervisor: nobody stands behind the guardian, so it tries again
+            self.answers = False
             self._record("round failed", venue=self.charge.venue, error=repr(error))
             return False
         return look.safe(sell=watch.policy.sell)
 
-    async def _look(self, watch: Watch) -> Look:
+    async def _look(self, watch: Watch, beside: Sequence[Account]) -> Look:
         cancelled = await cancel_all(self.session, deadline_s=CANCEL_S)
+        self.answers = cancelled.verified
         self.canceled += cancelled.canceled
         if cancelled.canceled:
             watch.did.append(f"{self._name}cancelled {cancelled.canceled} orders")
@@ -118,9 +127,13 @@ class Account:
         )  # fmt: skip
         if not cancelled.verified or not watch.policy.sell:
             return Look(cancelled, None)
-        flattened = await self._flatten(watch)
+        answering = {account.charge.venue for account in beside if account.answers}
+        whole, away = self._halves(watch, answering)
+        flattened = await self._flatten(watch, whole)
         self.sales += len(flattened.words)
         left = f"{self._name}left: {'unknown' if flattened.left is None else _held(flattened.left)}"
+        if away:
+            left += f"; pairs with {', '.join(sorted(away))} are kept whole: it has not answered"
         if flattened.words:
             watch.did.append(f"{self._name}sent {len(flattened.words)} sales ({', '.join(flattened.words)})")
         last = next((words for words in reversed(watch.did) if words.startswith(self._name)), None)
@@ -130,12 +143,30 @@ class Account:
             "flattened", venue=self.charge.venue, words=list(flattened.words), left=left.rpartition("left: ")[2],
             failures=flattened.failures,
         )  # fmt: skip
-        return Look(cancelled, flattened)
+        return Look(cancelled, flattened, waits=not away.isdisjoint(account.charge.venue for account in beside))
 
-    async def _flatten(self, watch: Watch) -> FlattenReport:
+    def _halves(
+        self, watch: Watch, answering: Collection[VenueId]
+    ) -> tuple[dict[tuple[MarketId, Leg], int], set[VenueId]]:
+        """(tokens that are not to be sold, venues of their other halves).
+
+        There nobody could sell those, so that what is safe as it stands would be made naked.
+        """
+        whole: dict[tuple[MarketId, Leg], int] = {}
+        away: set[VenueId] = set()
+        for holding in () if watch.beat is None else watch.beat.holdings:
+            for half in holding.halves:
+                if half.venue not in answering and venue_of(holding.market) == self.charge.venue:
+                    of = holding.market, half.leg
+                    whole[of] = whole.get(of, 0) + half.qty
+                    away.add(half.venue)
+        return whole, away
+
+    async def _flatten(self, watch: Watch, whole: Mapping[tuple[MarketId, Leg], int]) -> FlattenReport:
         chosen, holdings = watch.policy, () if watch.beat is None else watch.beat.holdings
         bounds = FlattenBounds(
             slippage=chosen.slippage, hold_to_expiry_ns=round(chosen.hold_to_expiry_s * 1e9), perps=self.charge.perps,
+            whole=whole,
         )  # fmt: skip
         expiries: dict[MarketId, int] = {h.market: h.expiry_ns for h in holdings if h.expiry_ns is not None}
         return await flatten_account(

@@ -100,7 +100,7 @@ class Act:
         safe: dict[Account, bool] = {}
 
         async def look(account: Account) -> None:
-            safe[account] = await account.made_safe(watch)
+            safe[account] = await account.made_safe(watch, self._mine)
 
         async with trio.open_nursery() as nursery:
             for account in self._mine:

@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from hlomm.domain.faults import ProtocolViolation
-from hlomm.domain.ids import ClientId, MarketId
+from hlomm.domain.ids import ClientId, MarketId, VenueId
+from hlomm.domain.markets import Leg
 from hlomm.domain.units import Px, Qty
 from hlomm.link.protocol import Ask, Command, Hello, Message, Refused
 
@@ -54,6 +55,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     hold_to_expiry_s: float
 
 
+class Half(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of a leg that are whole with tokens at another venue: together they pay the same whatever happens."""
+
+    leg: Leg
+    venue: VenueId
+    """Where the other half is."""
+    qty: Qty
+
+
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of one market as the daemon believes to hold them."""
 
@@ -62,6 +72,8 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     no: Qty
     expiry_ns: int | None
     """Venue time."""
+    halves: tuple[Half, ...] = ()
+    """One for each leg and other venue, at most."""
 
 
 class Register(Message, frozen=True):

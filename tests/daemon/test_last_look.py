@@ -9,13 +9,16 @@ import pytest
 import trio
 
 from hlomm.daemon import last_look
+from hlomm.daemon.beat import Beats
 from hlomm.domain.faults import VenueUnavailable
-from hlomm.domain.ids import HYPERLIQUID, KALSHI
+from hlomm.domain.ids import HYPERLIQUID, KALSHI, VenueId
 from hlomm.domain.inputs import StopRequested, VenuePaused
 from hlomm.domain.markets import Leg
+from hlomm.domain.units import Qty
 from hlomm.engine.safety import left_open
+from hlomm.link.guardian import Half
 from hlomm.settings.load import load
-from tests.support.pairs import HL
+from tests.support.pairs import HL, KS
 from tests.support.values import lots
 from tests.unit.engine.test_flatten_pairs import waited
 from tests.unit.engine.test_pairs import bought
@@ -60,3 +63,49 @@ async def test_what_a_stop_owed_is_sold_within_the_engines_own_bounds(
     assert bounds.hold_to_expiry_ns == state.config.flatten.hold_to_expiry_ns > 0
     assert how["expiries_ns"]
     assert bounds.whole[HL.id, Leg.YES] == lots(100)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_after_a_fault_no_half_of_a_pair_is_sold_while_the_venue_of_the_other_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock, answers: bool
+) -> None:
+    """It would be naked then. What is kept so is unsold: the guardian goes on where the daemon could not."""
+    state = bought().rig.state
+    whole: dict[VenueId, list[int]] = {HYPERLIQUID: [], KALSHI: []}
+
+    async def none_left(session: Any, **_how: object) -> Any:
+        slow = session.venue == KALSHI
+        await trio.sleep(2.0 if slow else 0.1)
+        return SimpleNamespace(canceled=0, remaining=(), verified=answers or not slow)
+
+    async def sold(session: Any, bounds: Any, _mint: object, **_how: object) -> Any:
+        await trio.lowlevel.checkpoint()
+        whole[session.venue].append(sum(bounds.whole.values()))
+        return SimpleNamespace(words=(), left=SimpleNamespace(orders=(), stays=[], done=True))
+
+    async def account() -> Any:
+        await trio.lowlevel.checkpoint()
+        raise VenueUnavailable("away")
+
+    monkeypatch.setattr(last_look, "cancel_all", none_left)
+    monkeypatch.setattr(last_look, "flatten_account", sold)
+    now = SimpleNamespace(mono_ns=0, wall_ns=10**18, wall_ms=10**12)
+    clock: Any = SimpleNamespace(now=lambda: now, read=lambda: now, host_seconds=lambda s: s)
+    sessions: Any = {venue: SimpleNamespace(venue=venue, fetch_account=account) for venue in whole}
+    pump: Any = SimpleNamespace(engine=SimpleNamespace(state=state), journal_dead=None, note=lambda _: None)
+    look = last_look.LastLook(sessions, load("sim", (), ("guardian.on_silence='flatten'",)).settings, clock, pump)
+    look.orderly = False
+    await look.at_all(trouble=True, live=False)
+    assert whole == {HYPERLIQUID: [lots(100), 0 if answers else lots(100)], KALSHI: [0]}
+    assert look.unsold == (set() if answers else {HYPERLIQUID})
+
+
+def test_the_guardian_is_told_which_tokens_are_whole_with_those_of_another_venue() -> None:
+    desk = bought()
+    pump: Any = SimpleNamespace(engine=desk.rig.engine, fault=None, untimed=False, clock=None)
+    beats = Beats(pump, load("sim", (), ()).settings)
+    told = {one.market: one.halves for one in beats._holdings()}
+    assert told == {
+        HL.id: (Half(leg=Leg.YES, venue=KALSHI, qty=Qty(lots(100))),),
+        KS.id: (Half(leg=Leg.NO, venue=HYPERLIQUID, qty=Qty(lots(100))),),
+    }  # fmt: skip

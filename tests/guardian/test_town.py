@@ -7,9 +7,12 @@ from pathlib import Path
 import msgspec
 import trio
 
-from hlomm.domain.ids import ClientIds, kalshi_market, polymarket_market
+from hlomm.domain.ids import KALSHI, POLYMARKET, ClientIds, MarketId, kalshi_market, polymarket_market
+from hlomm.domain.markets import Leg
 from hlomm.domain.orders import Tif
-from hlomm.link.guardian import Phase
+from hlomm.domain.units import SCALE, Qty
+from hlomm.link.guardian import Half, Holding, Phase
+from hlomm.rundir import halt_file
 from hlomm.settings.charge import Charge, decode_charge, encode_charge
 from hlomm.sim.harness import read_host
 from hlomm.sim.harness_town import SimulatedTown, simulated_town
@@ -25,8 +28,8 @@ def charge_of(town: SimulatedTown) -> Charge:
     return msgspec.structs.replace(charge_for(town.hyperliquid, "guardian.give_up_s=60"), venues=charges)
 
 
-async def trade(town: SimulatedTown) -> None:
-    """An order that rests and some tokens on the daemon's account, at Polymarket and at Kalshi."""
+async def trade(town: SimulatedTown) -> dict[str, MarketId]:
+    """An order that rests and some tokens on the daemon's account, at Polymarket and at Kalshi; the markets."""
     clock, ids = Clock(town.hyperliquid.clock_map, read_host), ClientIds(1)
     sessions = {desk.venue: desk.session(None) for desk in desks_of(town, clock)}
     listed = town.polymarket.venue.world.listing.live.values()
@@ -43,6 +46,66 @@ async def trade(town: SimulatedTown) -> None:
         assert words == ["filled", "resting"], (name, words)
         assert open_orders(town, name) == 1
     await trio.sleep(40)  # until what was bought is delivered
+    return markets
+
+
+def as_a_pair(markets: dict[str, MarketId]) -> tuple[Holding, ...]:
+    """What `trade` bought, told as two halves of pairs, but for five tokens of each."""
+    others = {"polymarket": KALSHI, "kalshi": POLYMARKET}
+    return tuple(
+        Holding(
+            market=market, yes=Qty(20 * SCALE), no=Qty(0), expiry_ns=None,
+            halves=(Half(leg=Leg.YES, venue=others[name], qty=Qty(15 * SCALE)),),
+        )
+        for name, market in markets.items()
+    )  # fmt: skip
+
+
+async def test_half_of_a_pair_is_not_sold_while_the_venue_of_the_other_is_away(post, autojump_clock):
+    """Alone it would be naked; what belongs to no pair goes at once, and all of it when the venue answers."""
+    async with (
+        simulated_town(seed=7) as town,
+        post(sim=town.hyperliquid, charge=charge_of(town), connect=roads(town)) as p,
+    ):
+        markets = await trade(town)
+        await p.daemon(holdings=as_a_pair(markets))
+        town.kalshi.refuse_connections = True
+        p.puppet.die()
+        await trio.sleep(30)
+        assert open_orders(town, "polymarket") == 0
+        assert tokens(town, "polymarket")
+        said = [line["left"] for line in p.record() if line["event"] == "flattened" and line["venue"] == "polymarket"]
+        assert said[-1].endswith("YES 15 (complete_set); pairs with kalshi are kept whole: it has not answered")
+        town.kalshi.refuse_connections = False
+        assert await p.end() is Phase.DONE
+        assert [tokens(town, name) for name in ("polymarket", "kalshi")] == [[], []]
+
+
+async def test_both_halves_of_a_pair_are_sold_where_both_venues_answer(post, autojump_clock):
+    async with (
+        simulated_town(seed=7) as town,
+        post(sim=town.hyperliquid, charge=charge_of(town), connect=roads(town)) as p,
+    ):
+        await p.daemon(holdings=as_a_pair(await trade(town)))
+        p.puppet.die()
+        assert await p.end() is Phase.DONE
+        assert [tokens(town, name) for name in ("polymarket", "kalshi")] == [[], []]
+        (over,) = (line for line in p.record() if line.get("now") == "done")
+        assert "polymarket left: nothing" in over["why"], "in a second round, before the late look"
+
+
+async def test_a_guardian_that_gives_up_says_which_pairs_it_left_whole(post, autojump_clock):
+    async with (
+        simulated_town(seed=7) as town,
+        post(sim=town.hyperliquid, charge=charge_of(town), connect=roads(town)) as p,
+    ):
+        await p.daemon(holdings=as_a_pair(await trade(town)))
+        town.kalshi.refuse_connections = True
+        p.puppet.die()
+        assert await p.end() is Phase.GAVE_UP
+        note = halt_file.read(p.paths.halt)
+        assert note is not None
+        assert "pairs with kalshi are kept whole: it has not answered" in note.reason
 
 
 def test_a_charge_travels_with_every_kind_of_venue_and_shows_no_key(autojump_clock: object) -> None:
