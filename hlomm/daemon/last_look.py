@@ -80,7 +80,7 @@ class LastLook:
         `trouble`: the engine did not see to the end. `live`: the sessions run, and the engine hears of what they see.
         """
         self.owed = self.orderly and self.owes()
-        self._asking = set(self._sessions) - self.refused_at
+        self._asking, self._answers = set(self._sessions) - self.refused_at, set()
         rests: dict[VenueId, int | None] = {}
 
         async def look(session: VenueSession) -> None:

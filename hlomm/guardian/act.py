@@ -73,6 +73,8 @@ class Act:
     async def run(self, watch: Watch) -> None:
         """Until every account is safe, or its venue has not confirmed it for `give_up_s`."""
         begun_s, self._unseen = trio.current_time(), False
+        for account in self._accounts:
+            account.answers = False  # what a venue did at an earlier act says nothing of now
         await self._kill(watch)
         taken_by = await self._take_accounts(watch)
         if taken_by is not None:

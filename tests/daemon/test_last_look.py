@@ -10,18 +10,39 @@ import trio
 
 from hlomm.daemon import last_look
 from hlomm.daemon.beat import Beats
+from hlomm.daemon.last_look import LastLook
 from hlomm.domain.faults import VenueUnavailable
 from hlomm.domain.ids import HYPERLIQUID, KALSHI, VenueId
 from hlomm.domain.inputs import StopRequested, VenuePaused
 from hlomm.domain.markets import Leg
 from hlomm.domain.units import Qty
 from hlomm.engine.safety import left_open
+from hlomm.engine.state import State
 from hlomm.link.guardian import Half
 from hlomm.settings.load import load
 from tests.support.pairs import HL, KS
 from tests.support.values import lots
 from tests.unit.engine.test_flatten_pairs import waited
 from tests.unit.engine.test_pairs import bought
+
+
+def looking(
+    monkeypatch: pytest.MonkeyPatch, state: State, cancel_all: object, flatten_account: object,
+    venues: tuple[VenueId, ...], setting: str,
+) -> LastLook:  # fmt: skip
+    """A last look at venues of which a test says what they do; their accounts cannot be read afterwards."""
+
+    async def account() -> Any:
+        await trio.lowlevel.checkpoint()
+        raise VenueUnavailable("away")
+
+    monkeypatch.setattr(last_look, "cancel_all", cancel_all)
+    monkeypatch.setattr(last_look, "flatten_account", flatten_account)
+    now = SimpleNamespace(mono_ns=0, wall_ns=10**18, wall_ms=10**12)
+    clock: Any = SimpleNamespace(now=lambda: now, read=lambda: now, host_seconds=lambda s: s)
+    sessions: Any = {venue: SimpleNamespace(venue=venue, fetch_account=account) for venue in venues}
+    pump: Any = SimpleNamespace(engine=SimpleNamespace(state=state), journal_dead=None, note=lambda _: None)
+    return LastLook(sessions, load("sim", (), (setting,)).settings, clock, pump)
 
 
 @pytest.mark.parametrize("on_stop", ["flatten", "keep"])
@@ -45,19 +66,7 @@ async def test_what_a_stop_owed_is_sold_within_the_engines_own_bounds(
         seen.append((bounds, how))
         return SimpleNamespace(words=(), left=SimpleNamespace(orders=(), stays=[], done=True))
 
-    async def account() -> Any:
-        await trio.lowlevel.checkpoint()
-        raise VenueUnavailable("away")
-
-    monkeypatch.setattr(last_look, "cancel_all", none_left)
-    monkeypatch.setattr(last_look, "flatten_account", sold)
-    now = SimpleNamespace(mono_ns=0, wall_ns=10**18, wall_ms=10**12)
-    clock: Any = SimpleNamespace(now=lambda: now, read=lambda: now, host_seconds=lambda s: s)
-    session: Any = SimpleNamespace(venue=HYPERLIQUID, fetch_account=account)
-    pump: Any = SimpleNamespace(engine=SimpleNamespace(state=state), journal_dead=None, note=lambda _: None)
-    look = last_look.LastLook(
-        {HYPERLIQUID: session}, load("sim", (), (f"flatten.on_stop='{on_stop}'",)).settings, clock, pump
-    )
+    look = looking(monkeypatch, state, none_left, sold, (HYPERLIQUID,), f"flatten.on_stop='{on_stop}'")
     assert await look.at_all(trouble=True, live=False) == 0
     ((bounds, how),) = seen
     assert bounds.hold_to_expiry_ns == state.config.flatten.hold_to_expiry_ns > 0
@@ -83,17 +92,7 @@ async def test_after_a_fault_no_half_of_a_pair_is_sold_while_the_venue_of_the_ot
         whole[session.venue].append(sum(bounds.whole.values()))
         return SimpleNamespace(words=(), left=SimpleNamespace(orders=(), stays=[], done=True))
 
-    async def account() -> Any:
-        await trio.lowlevel.checkpoint()
-        raise VenueUnavailable("away")
-
-    monkeypatch.setattr(last_look, "cancel_all", none_left)
-    monkeypatch.setattr(last_look, "flatten_account", sold)
-    now = SimpleNamespace(mono_ns=0, wall_ns=10**18, wall_ms=10**12)
-    clock: Any = SimpleNamespace(now=lambda: now, read=lambda: now, host_seconds=lambda s: s)
-    sessions: Any = {venue: SimpleNamespace(venue=venue, fetch_account=account) for venue in whole}
-    pump: Any = SimpleNamespace(engine=SimpleNamespace(state=state), journal_dead=None, note=lambda _: None)
-    look = last_look.LastLook(sessions, load("sim", (), ("guardian.on_silence='flatten'",)).settings, clock, pump)
+    look = looking(monkeypatch, state, none_left, sold, tuple(whole), "guardian.on_silence='flatten'")
     look.orderly = False
     await look.at_all(trouble=True, live=False)
     assert whole == {HYPERLIQUID: [lots(100), 0 if answers else lots(100)], KALSHI: [0]}
